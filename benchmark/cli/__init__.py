@@ -1,0 +1,78 @@
+"""The command ``bench``. Each command is a module with ``add_arguments`` and ``run``, imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from benchmark import threads
+from benchmark.errors import BenchError
+
+#: Command -> (its module, its line in ``bench --help``).
+COMMANDS = {
+    "run": ("benchmark.cli.run", "run a config: train, test, score, write a leaderboard"),
+    "check": ("benchmark.cli.check", "check a config and its data without training anything"),
+    "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
+    "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
+    "sys-info": ("benchmark.cli.sys_info", "print versions and devices, for bug reports"),
+}
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C.
+    """
+    threads.use_one()  # before numpy is loaded
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments[0] if arguments else None)
+    options = parser.parse_args(arguments)
+    try:
+        return importlib.import_module(COMMANDS[options.command][0]).run(options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone, as in "bench list | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description="Evaluate micro-expression recognition honestly: subject-independent protocols, pooled scores, "
+        "intervals over subjects.",
+        epilog="Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped.",
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == command:  # the others' options are not needed to say that they exist
+            importlib.import_module(module).add_arguments(subparser)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # slow, and seldom asked for
+
+        print(f"mexbench {version('mexbench')}")
+        parser.exit()

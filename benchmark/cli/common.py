@@ -1,0 +1,87 @@
+"""What several commands share: loading a config, saying what is wrong with plugins, showing progress."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from benchmark.config import RunConfig, load
+from benchmark.manager import Catalogue, load_catalogue
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose and change a config."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file, such as configs/quickstart.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change a value of the config, such as seeds=[0,1,2], models.svm.C=0.1 or dataset.channels=bgr",
+    )
+
+
+def open_catalogue() -> Catalogue:
+    """Draw up the catalogue and say on stderr which plugin distributions are broken."""
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        say(f"error: {problem}")
+    return catalogue
+
+
+def open_config(options: argparse.Namespace) -> RunConfig:
+    """Read the config that the arguments name."""
+    return load(options.config, open_catalogue(), options.overrides)
+
+
+def say(text: str = "") -> None:
+    """Tell the user something that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Ticker(Protocol):
+    """Called with how much is done, and on what it goes on."""
+
+    def __call__(self, done: int, doing: str = "", /) -> None:
+        """Show it."""
+        ...
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Ticker]:
+    """Show a bar on a terminal, and a line at every tenth elsewhere."""
+    if not sys.stderr.isatty():
+        shown = 0
+
+        def log(done: int, doing: str = "", /) -> None:
+            nonlocal shown
+            tenth = 10 * done // max(total, 1)
+            if tenth > shown:
+                shown = tenth
+                say(f"{what}: {done} of {total}{', ' * bool(doing)}{doing}")
+
+        yield log
+        return
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[doing]}", markup=False),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        shown_task = bar.add_task(what, total=total, doing="")
+        yield lambda done, doing="", /: bar.update(shown_task, completed=done, doing=doing)

@@ -1,0 +1,55 @@
+"""Errors that a user can cause and mend. ``bench`` prints them without a traceback and exits with 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """What was wrong, the value, the choices, where in the config, and what to do next."""
+
+
+class ConfigError(BenchError):
+    """A config file, or a ``--set`` on top of it, cannot be used."""
+
+
+class PluginError(BenchError):
+    """A plugin is unknown, or broken; the text names its distribution."""
+
+
+class DataError(BenchError):
+    """The data on disk is missing, incomplete, unreadable or contradicts itself."""
+
+
+class SampleRejected(BenchError):  # noqa: N818 - no failure of the program: one sample is left out and named
+    """One sample cannot be used, such as a clip without a face; the run goes on without it, counts it and names it."""
+
+
+class ProtocolError(BenchError):
+    """The protocol cannot be carried out honestly on this data."""
+
+
+class RunFolderError(BenchError):
+    """A run folder cannot be written, or holds another run."""
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def listed(choices: Iterable[str], *, limit: int = 20) -> str:
+    """Join choices for an error text; past ``limit`` only their number is said."""
+    names = list(choices)
+    if not names:
+        return "none"
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest
+
+
+def unknown(what: str, word: object, choices: Iterable[str]) -> str:
+    """Compose the text for a name that is not among its choices."""
+    names = sorted(choices)
+    return f"unknown {what} {word!r}{suggest(str(word), names)}; choose from: {listed(names)}"

@@ -1,0 +1,221 @@
+"""Where tasks run: in this process, or in several."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import signal
+import tempfile
+import time
+import traceback
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.interfaces import Model
+from benchmark.threads import one_in_children
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training and one test: a model on a fold with a seed.
+
+    Args:
+        model: The model's name in the config.
+        seed: Source of its randomness.
+        fold: Name of the fold.
+        fingerprint: Digest of everything that can change the result.
+    """
+
+    model: str
+    seed: int
+    fold: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        """Name the task as messages do."""
+        return f"{self.model}, seed {self.seed}, fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class Success:
+    """What a task gave.
+
+    Args:
+        task: Which.
+        scores: (n_test, n_classes), finite, in the order of the fold's test ids.
+        fit_s: Seconds of training.
+        predict_s: Seconds of prediction.
+        warnings: Texts of the warnings that the model gave, each once.
+    """
+
+    task: Task
+    scores: NDArray[np.float64]
+    fit_s: float
+    predict_s: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that raised: its error on one line, and the whole traceback."""
+
+    task: Task
+    error: str
+    trace: str = ""
+
+
+Outcome = Success | Failure
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a task needs, and no more: neither labels nor groups of a test side ever reach a model.
+
+    Args:
+        x: Samples (n, T, ...).
+        y: Class indices (n,).
+        groups: Subject of each sample (n,).
+        folds: Name -> positions of the training side and of the test side.
+        models: By name.
+        n_classes: Number of classes.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.intp]
+    groups: NDArray[np.str_]
+    folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
+    models: Mapping[str, Model]
+    n_classes: int
+
+    def run(self, task: Task) -> Outcome:
+        """Fit on the training side, predict the test side. An error becomes a ``Failure``."""
+        train, test = self.folds[task.fold]
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                start = time.perf_counter()
+                predictor = self.models[task.model].fit(
+                    self.x[train],
+                    self.y[train],
+                    n_classes=self.n_classes,
+                    groups=self.groups[train],
+                    seed=task.seed,
+                )
+                fitted = time.perf_counter()
+                scores = predictor(self.x[test])
+                done = time.perf_counter()
+            return Success(
+                task=task,
+                scores=self._checked(scores, len(test)),
+                fit_s=fitted - start,
+                predict_s=done - fitted,
+                warnings=tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a model raises must not end the run
+            text = " ".join(str(error).split())
+            return Failure(task, f"{type(error).__name__}: {text}", traceback.format_exc())
+
+    def _checked(self, scores: object, n_test: int) -> NDArray[np.float64]:
+        array = np.asarray(scores)
+        expected = (n_test, self.n_classes)
+        if array.shape != expected or array.dtype.kind not in "biuf":
+            raise ValueError(f"predictor gave {array.dtype} {array.shape}, expected numbers {expected}")
+        array = array.astype(np.float64)
+        if not np.isfinite(array).all():
+            raise ValueError("predictor gave scores that are not finite")
+        return array
+
+
+class Executor(ABC):
+    """Runs tasks and hands back outcomes as they come, in any order."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+        """Run every task once."""
+
+
+class Serial(Executor):
+    """This process, one task after the other."""
+
+    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+        """Run every task once, in order."""
+        for task in tasks:
+            yield workload.run(task)
+
+
+class Processes(Executor):
+    """Several processes of this machine, which share one copy of the data through the file system's cache."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+        """Run every task once; when a process dies, its tasks and all that follow fail by name."""
+        with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
+            array = Path(folder) / "x.npy"
+            np.save(array, workload.x, allow_pickle=False)
+            light = replace(workload, x=np.empty(0))
+            with one_in_children():
+                pool = concurrent.futures.ProcessPoolExecutor(
+                    min(self.jobs, len(tasks)) or 1,
+                    # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_start_worker,
+                    initargs=(array, light),
+                )
+                try:
+                    yield from self._outcomes(pool, tasks)
+                finally:
+                    pool.shutdown(wait=True, cancel_futures=True)
+
+    def _outcomes(self, pool: concurrent.futures.Executor, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        waiting = iter(tasks)
+        running: dict[concurrent.futures.Future[Outcome], Task] = {}
+
+        def submit(count: int) -> list[Failure]:
+            failed = []
+            for task in islice(waiting, count):
+                try:
+                    running[pool.submit(_run_in_worker, task)] = task
+                except BrokenProcessPool as error:
+                    failed.append(Failure(task, f"not started: {error}"))
+            return failed
+
+        yield from submit(4 * self.jobs)  # some ahead, so that no process waits; not all, for memory's sake
+        while running:
+            done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                task = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield Failure(task, "a worker process died (out of memory?)")
+                yield from submit(1)
+
+
+_workload: Workload | None = None  # of this worker process, set once when it starts
+
+
+def _start_worker(array: Path, light: Workload) -> None:
+    global _workload  # noqa: PLW0603 - a process pool gives a worker no other place
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _workload = replace(light, x=np.load(array, mmap_mode="r", allow_pickle=False))
+
+
+def _run_in_worker(task: Task) -> Outcome:
+    assert _workload is not None  # noqa: S101 - the initializer ran
+    return _workload.run(task)
+
+
+def executor_for(jobs: int) -> Executor:
+    """Choose by the number of jobs."""
+    return Serial() if jobs == 1 else Processes(jobs)

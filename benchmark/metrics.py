@@ -1,0 +1,147 @@
+"""Confusion matrices -> scores, and intervals by bootstrap over subjects.
+
+Every function takes matrices with any leading axes, so that two thousand replicates are scored in one call.
+
+**Absent classes.** A macro average runs over the classes that occur in truth or in prediction, and a ratio without
+a denominator counts 0 (scikit-learn's rule with ``zero_division=0``). So a class that nobody has and nobody
+predicted changes nothing, and a class that was predicted without ever being true lowers the average. Where there is no
+sample at all, every score is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: The scores of a row, in the order of its table; all lie in [0, 1].
+SCORES = ("accuracy", "uf1", "uar", "macro_precision", "weighted_precision", "weighted_recall", "weighted_f1")
+#: The scores that get an interval.
+HEADLINE = ("uf1", "uar", "accuracy")
+REPLICATES = 2_000
+LEVEL = 0.95
+
+
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
+    """Count samples by truth (rows) and prediction (columns).
+
+    Args:
+        y_true: Class indices (n,).
+        y_pred: Class indices (n,).
+        n_classes: Number of classes K.
+
+    Returns:
+        Counts (K, K).
+
+    Raises:
+        ValueError: The two differ in length, or an index lies outside ``range(n_classes)``.
+    """
+    truth, predicted = np.asarray(y_true, dtype=np.intp), np.asarray(y_pred, dtype=np.intp)
+    if truth.shape != predicted.shape or truth.ndim != 1:
+        raise ValueError(f"expected two vectors of one length, got shapes {truth.shape} and {predicted.shape}")
+    for values in (truth, predicted):
+        if values.size and not 0 <= values.min() <= values.max() < n_classes:
+            raise ValueError(f"class index outside 0..{n_classes - 1}: {values.min()}..{values.max()}")
+    counts = np.bincount(truth * n_classes + predicted, minlength=n_classes**2)
+    return counts.reshape(n_classes, n_classes).astype(np.int64)
+
+
+def per_class(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Score every class: precision, recall, f1 and support, each (..., K); see the module on absent classes."""
+    matrix = np.asarray(confusion, dtype=np.float64)
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
+    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    return {
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, support),
+        "f1": _ratio(2 * hits, support + predicted),
+        "support": support,
+        "predicted": predicted,
+    }
+
+
+def scores(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Score confusion matrices.
+
+    ``uf1`` is the macro average of F1 and ``uar`` that of recall (See et al., MEGC 2019, section IV: unweighted F1
+    and unweighted average recall, from counts pooled over all folds).
+
+    Args:
+        confusion: Counts (..., K, K), truth in rows; not only whole numbers.
+
+    Returns:
+        Each name of ``SCORES`` -> (...).
+    """
+    classes = per_class(confusion)
+    support = classes["support"]
+    present = (support + classes["predicted"]) > 0
+    total = support.sum(axis=-1)
+    empty = total == 0
+
+    def mean(values: NDArray[np.float64], weights: NDArray[Any]) -> NDArray[np.float64]:
+        return np.where(empty, np.nan, _ratio((values * weights).sum(axis=-1), weights.sum(axis=-1)))
+
+    recall = mean(classes["recall"], support)
+    return {
+        "accuracy": recall,  # hits over samples: the same number as recall weighted by support
+        "uf1": mean(classes["f1"], present),
+        "uar": mean(classes["recall"], present),
+        "macro_precision": mean(classes["precision"], present),
+        "weighted_precision": mean(classes["precision"], support),
+        "weighted_recall": recall,
+        "weighted_f1": mean(classes["f1"], support),
+    }
+
+
+def subject_bootstrap(
+    confusions: ArrayLike, *, replicates: int = REPLICATES, level: float = LEVEL, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Give percentile intervals of the headline scores by resampling subjects with replacement.
+
+    Clips of one person are alike, so the person is the unit that is drawn: an interval over clips is too narrow.
+    A replicate's score is the mean over runs (seeds) of the score pooled over its subjects.
+
+    Args:
+        confusions: Counts (runs, subjects, K, K). The order of subjects decides which replicates are drawn.
+        replicates: How many times.
+        level: Share of replicates inside an interval.
+        seed: Of the draw.
+
+    Returns:
+        Each name of ``HEADLINE`` -> (low, high).
+    """
+    counts = np.asarray(confusions, dtype=np.float64)
+    runs, subjects, n_classes, _ = counts.shape
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(subjects, size=(replicates, subjects))
+    weights = np.zeros((replicates, subjects))
+    np.add.at(weights, (np.arange(replicates)[:, None], draws), 1)
+    pooled = weights @ counts.reshape(runs, subjects, n_classes**2)  # (runs, replicates, K * K)
+    replicated = scores(pooled.reshape(runs, replicates, n_classes, n_classes))
+    tail = (1 - level) / 2
+    intervals = {}
+    for name in HEADLINE:
+        low, high = np.quantile(replicated[name].mean(axis=0), [tail, 1 - tail])
+        intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def by_cluster(
+    y_true: Sequence[int],
+    y_pred: Sequence[int],
+    clusters: Sequence[str],
+    names: Sequence[str],
+    n_classes: int,
+) -> NDArray[np.int64]:
+    """Count (clusters, K, K), one confusion matrix for each of ``names``, in their order."""
+    position: Mapping[str, int] = {name: index for index, name in enumerate(names)}
+    counts = np.zeros((len(names), n_classes, n_classes), dtype=np.int64)
+    where = np.array([position[cluster] for cluster in clusters], dtype=np.intp)
+    np.add.at(counts, (where, np.asarray(y_true, dtype=np.intp), np.asarray(y_pred, dtype=np.intp)), 1)
+    return counts
+
+
+def _ratio(top: NDArray[Any], bottom: NDArray[Any]) -> NDArray[np.float64]:
+    return np.divide(top, bottom, out=np.zeros(np.shape(top)), where=np.asarray(bottom) > 0)

@@ -1,0 +1,83 @@
+"""The JSON Schema of a config: what an editor needs to complete and check one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.config import MODEL_NAME
+from benchmark.errors import PluginError
+from benchmark.interfaces import Plugin
+from benchmark.manager import KINDS, Catalogue
+from benchmark.parameters import json_schema, summary
+
+_VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "filled in from the environment"}
+
+
+def config_schema(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are left out."""
+    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS}
+    for entry in sorted(catalogue.entries, key=lambda entry: (entry.kind, entry.name)):
+        try:
+            cls = entry.load()
+        except PluginError:
+            continue
+        alone, mapping = _plugin(entry.kind, entry.name, cls)
+        definitions[entry.kind]["anyOf"] += [*alone, mapping]
+    for kind, definition in definitions.items():
+        if not definition["anyOf"]:  # an empty anyOf is no schema; without a plugin of this kind, nothing is valid
+            definitions[kind] = {"not": {}}
+    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mexbench config",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["dataset", "protocol", "models"],
+        "properties": {
+            "dataset": {"$ref": "#/$defs/dataset", "description": "where samples come from"},
+            "preprocess": {
+                "type": "array",
+                "items": {"$ref": "#/$defs/preprocessor"},
+                "description": "steps that every sample goes through, in order",
+            },
+            "protocol": {"$ref": "#/$defs/protocol", "description": "which samples train and which test"},
+            "models": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/model"},
+                "description": "what is evaluated; names are unique",
+            },
+            "seeds": {
+                "anyOf": [
+                    seed,
+                    {
+                        "type": "array",
+                        "minItems": 1,
+                        "uniqueItems": True,
+                        "items": {"anyOf": [seed, _VARIABLE]},
+                    },
+                ],
+                "description": "every model is trained once per seed",
+            },
+        },
+        "$defs": definitions,
+    }
+
+
+def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the schema of a plugin's name alone, where that suffices, and of its mapping."""
+    schema = json_schema(cls)
+    properties: dict[str, Any] = {"plugin": {"const": name}}
+    if kind == "model":
+        properties["name"] = {"type": "string", "pattern": f"^(?:{MODEL_NAME.pattern})$"}
+    for parameter, found in schema["properties"].items():  # type: ignore[attr-defined]
+        outer = {key: found.pop(key) for key in ("description", "default") if key in found}
+        properties[parameter] = {"anyOf": [found, _VARIABLE], **outer}
+    mapping = {
+        "type": "object",
+        "description": summary(cls),
+        "additionalProperties": False,
+        "required": ["plugin", *schema["required"]],  # type: ignore[misc]
+        "properties": properties,
+    }
+    return ([] if schema["required"] else [{"const": name, "description": summary(cls)}]), mapping

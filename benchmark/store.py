@@ -1,0 +1,185 @@
+"""The run folder: one file per finished task, and the reports that are made from them.
+
+    manifest.json      what ran, on what, with what versions, when
+    predictions.csv    one row per model, seed and sample
+    scores.json        the rows of the leaderboard
+    leaderboard.md     the same for people
+    tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt
+
+Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
+does what is missing and trusts nothing else.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import RunFolderError, listed
+from benchmark.executors import Failure, Success, Task
+from benchmark.files import read_json, write_json, write_text
+from benchmark.fingerprint import digest
+
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A finished task as it lies in the run folder: scores (n_test, n_classes) by sample id."""
+
+    task: Task
+    scores: Mapping[str, Sequence[float]]
+    fit_s: float
+    predict_s: float
+    warnings: tuple[str, ...]
+
+
+class RunFolder:
+    """A folder under ``runs/``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: Files that were damaged, and so were set aside and count as missing.
+        self.damaged: list[Path] = []
+
+    @property
+    def manifest(self) -> Path:
+        """The file that makes a folder a run folder."""
+        return self.path / "manifest.json"
+
+    def prepare(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
+        """Create the folder, or see that the run in it is this one, perhaps with fewer models or seeds.
+
+        Args:
+            identity: ``RunConfig.identity()`` of the run that is to be written.
+            replace: Another run may lie there; it will be replaced.
+
+        Raises:
+            RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
+                differences.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise RunFolderError(f"{self.path}: is a file, not a folder; choose another --out") from None
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be created: {error.strerror}; choose another --out") from None
+        self.check(identity, replace=replace)
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return what the manifest says, or nothing where there is none or it is damaged."""
+        try:
+            content = read_json(self.manifest)
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def check(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
+        """See that nothing in the folder would be lost; see ``prepare``."""
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path}: is a file, not a folder; choose another --out")
+        if not self.manifest.exists():
+            strangers = [path.name for path in self._visible() if path.name != "tasks"]
+            if strangers:
+                raise RunFolderError(
+                    f"{self.path}: has files ({listed(sorted(strangers), limit=5)}) and is no run folder, "
+                    "which has a manifest.json; choose another --out"
+                )
+            return
+        try:
+            before = read_json(self.manifest)["identity"]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            if replace:
+                return
+            raise RunFolderError(
+                f"{self.manifest}: is damaged ({error}); its results are kept in {self.path / 'tasks'}: "
+                "remove the manifest to check and reuse them, or choose another --out"
+            ) from None
+        changes = list(_changes(before, identity))
+        if changes and not replace:
+            raise RunFolderError(
+                f"{self.path}: holds a run of another config:"
+                + "".join(f"\n  {change}" for change in changes[:20])
+                + "\n  choose another --out, or give '--recompute always' to replace it"
+            )
+
+    def read_result(self, task: Task) -> StoredResult | None:
+        """Return a task's result, or None where there is none or it is not of this very task."""
+        path = self._path(task, "json")
+        try:
+            stored = read_json(path)
+            content = {key: value for key, value in stored.items() if key != "checksum"}
+            if stored["checksum"] != digest(content):
+                raise ValueError("checksum differs")
+            if stored["fingerprint"] != task.fingerprint:
+                return None  # of other data, code, parameters or versions
+            return StoredResult(
+                task=task,
+                scores=dict(zip(stored["sample_ids"], stored["scores"], strict=True)),
+                fit_s=stored["fit_s"],
+                predict_s=stored["predict_s"],
+                warnings=tuple(stored["warnings"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            with suppress(OSError):
+                path.replace(path.with_suffix(".damaged"))
+            self.damaged.append(path)
+            return None
+
+    def write_result(self, outcome: Success, sample_ids: Sequence[str]) -> None:
+        """Store a finished task."""
+        content = {
+            "model": outcome.task.model,
+            "seed": outcome.task.seed,
+            "fold": outcome.task.fold,
+            "fingerprint": outcome.task.fingerprint,
+            "sample_ids": list(sample_ids),
+            "scores": outcome.scores.tolist(),
+            "fit_s": outcome.fit_s,
+            "predict_s": outcome.predict_s,
+            "warnings": list(outcome.warnings),
+        }
+        write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
+        self._path(outcome.task, "error.txt").unlink(missing_ok=True)
+
+    def write_failure(self, outcome: Failure) -> None:
+        """Store why a task failed."""
+        write_text(self._path(outcome.task, "error.txt"), f"{outcome.error}\n\n{outcome.trace}")
+
+    def error_path(self, task: Task) -> Path:
+        """Return where the traceback of a failed task lies."""
+        return self._path(task, "error.txt")
+
+    def _path(self, task: Task, ending: str) -> Path:
+        name = urllib.parse.quote(task.fold, safe=" ")
+        if len(name) > _LONGEST_NAME:
+            name = f"{name[:_LONGEST_NAME]}-{digest(task.fold)}"
+        return self.path / "tasks" / task.model / str(task.seed) / f"{name}.{ending}"
+
+    def _visible(self) -> Iterator[Path]:
+        if self.path.is_dir():
+            yield from (path for path in self.path.iterdir() if not path.name.startswith("."))
+
+
+def _changes(before: object, now: object, path: str = "") -> Iterator[str]:
+    """List what differs. Models and seeds may be added: a run may grow, but never change its meaning."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*before, *now]):
+            inside = f"{path}.{key}" if path else str(key)
+            if key not in now:
+                yield f"{inside}: was {before[key]!r}, now absent"
+            elif key not in before:
+                if path != "models":
+                    yield f"{inside}: was absent, now {now[key]!r}"
+            else:
+                yield from _changes(before[key], now[key], inside)
+    elif before != now:
+        grown = path == "seeds" and isinstance(before, list) and isinstance(now, list) and set(before) <= set(now)
+        if not grown:
+            yield f"{path}: was {before!r}, now {now!r}"

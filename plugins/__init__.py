@@ -1,0 +1,1 @@
+"""Everything that the field argues about: datasets, preprocessors, models and protocols."""

@@ -1,0 +1,29 @@
+"""The built-in plugins: a table of contents, and the only hook implementations of this package."""
+
+from benchmark import hookimpl
+
+
+@hookimpl
+def bench_datasets() -> dict[str, str]:
+    """Return the built-in datasets."""
+    return {
+        "megc2019_flow": "plugins.datasets.megc2019_flow:Megc2019Flow",
+        "synthetic": "plugins.datasets.synthetic:Synthetic",
+    }
+
+
+@hookimpl
+def bench_models() -> dict[str, str]:
+    """Return the built-in models."""
+    return {
+        "ann": "plugins.models.ann:ANN",
+        "decision_tree": "plugins.models.decision_tree:DecisionTree",
+        "majority": "plugins.models.majority:Majority",
+        "svm": "plugins.models.svm:SVM",
+    }
+
+
+@hookimpl
+def bench_protocols() -> dict[str, str]:
+    """Return the built-in protocols."""
+    return {"loso": "plugins.protocols.loso:LOSO"}

@@ -1,0 +1,1 @@
+"""Datasets: loaders of data as it lies on disk."""

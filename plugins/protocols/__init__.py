@@ -1,0 +1,1 @@
+"""Protocols: which samples train and which test."""
