@@ -93,6 +93,44 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erratum:
+    """A correction of a published annotation.
+
+    Args:
+        sample_id: The sample it is for.
+        field: What is corrected: a field of ``Sample``.
+        published: The value in the annotation file.
+        corrected: The value to use.
+        reason: What is wrong with the published one.
+        source: Where the correction comes from.
+    """
+
+    sample_id: str
+    field: str
+    published: str
+    corrected: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something irregular about a copy of the data.
+
+    Args:
+        what: The kind of irregularity, the same words each time: "clip folder missing".
+        where: Sample id, file or folder.
+        detail: What exactly.
+        dropped: Whether the sample cannot be used, so that ``samples`` leaves it out.
+    """
+
+    what: str
+    where: str
+    detail: str = ""
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """One train-test split, by sample id.
 
@@ -145,6 +183,23 @@ class Dataset(Plugin, ABC):
         Raises:
             DataError: The sample cannot be read; the text names its file.
         """
+
+    def notice(self) -> str | None:
+        """Return what a user must know before reading any figure made with this data; a run prints it in a box."""
+        return None
+
+    @classmethod
+    def known_errata(cls) -> Sequence[Erratum]:
+        """Return every correction that this loader knows, for ``bench info``."""
+        return ()
+
+    def applied_errata(self) -> Sequence[Erratum]:
+        """Return the corrections that ``samples`` made; a run records them."""
+        return ()
+
+    def findings(self) -> Sequence[Finding]:
+        """Return what is irregular about this copy of the data, for ``bench check``. Reads no pixels."""
+        return ()
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the published numbers of a clip's frames, rising; () where a sample is no sequence of frames."""
