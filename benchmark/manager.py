@@ -139,14 +139,14 @@ class _Guard:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        del trace
+        del kind, trace
         # SystemExit too: a plugin that calls sys.exit() while it is imported must not end the program.
         if error is None or not isinstance(error, (Exception, SystemExit)):
             return False
-        self.text = "".join(traceback.format_exception_only(kind, error)).strip()
-        where = traceback.extract_tb(error.__traceback__)
-        if where:
-            self.text += f" ({where[-1].filename}, line {where[-1].lineno})"
+        self.text = f"{type(error).__name__}: {error}"
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+        if frames and not isinstance(error, SyntaxError):  # whose text names the place already
+            self.text += f" ({frames[-1].filename}, line {frames[-1].lineno})"
         return True
 
 

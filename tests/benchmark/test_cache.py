@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.cache import Cache, Entry, default_root
+from benchmark.interfaces import Clip
+
+
+def entry(value: float, size: int = 8) -> Entry:
+    clip = Clip(frames=np.full((1, size), value), fps=200.0, onset_index=0, apex_index=3, notes=("a", "b"))
+    return Entry(clip, raw_digest=f"raw{value}")
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.get("ab12") is None
+    cache.put("ab12", entry(1.5))
+    found = cache.get("ab12")
+    assert found is not None
+    np.testing.assert_array_equal(found.clip.frames, np.full((1, 8), 1.5))
+    assert (found.raw_digest, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
+        "raw1.5",
+        200.0,
+        3,
+        None,
+    )
+    assert found.clip.notes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + b"x", lambda b: b"", lambda b: b"{}\n"]
+)
+def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage) -> None:  # noqa: ANN001
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1))
+    (path,) = cache.entries()
+    path.write_bytes(damage(path.read_bytes()))
+    assert cache.get("ab12") is None
+    assert cache.entries() == []
+    cache.put("ab12", entry(2))
+    found = cache.get("ab12")
+    assert found is not None
+    assert found.clip.frames[0, 0] == 2
+
+
+def test_no_pickle_is_loaded(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))
+    with pytest.raises(ValueError, match="Object arrays"):
+        cache.put("ab12", Entry(clip, "x"))
+    assert cache.get("ab12") is None
+
+
+def test_what_was_unused_longest_goes_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, limit=10 * 1024)
+    for index in range(4):
+        cache.put(f"{index}0", entry(index, size=256))  # 2 KiB and a header each
+        for path in cache.entries():
+            os.utime(path, (100 + index, 100 + index)) if path.name.startswith(str(index)) else None
+    assert cache.get("00") is not None  # now the youngest
+    cache.put("40", entry(4, size=256))
+    kept = {path.name[0] for path in cache.entries()}
+    assert "0" in kept
+    assert "4" in kept
+    assert "1" not in kept
+    assert sum(path.stat().st_size for path in cache.entries()) <= cache.limit
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = Cache(tmp_path / "file")
+    cache.put("ab12", entry(1))
+    assert cache.trouble is not None
+    assert "are not kept for the next run" in cache.trouble
+    assert cache.get("ab12") is None
+
+
+def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", "/somewhere")
+    assert default_root() == Path("/somewhere")
+    monkeypatch.delenv("MEXBENCH_CACHE")
+    assert "mexbench" in str(default_root())

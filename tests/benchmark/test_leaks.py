@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmark.errors import ProtocolError
+from benchmark.interfaces import Fold
+from benchmark.leaks import check_folds, find_leaks
+from tests.helpers import sample
+
+SAMPLES = [
+    sample("toy/p1/c1", label=0),
+    sample("toy/p1/c2", label=1),
+    sample("toy/p2/c1", label=0),
+    sample("toy/p2/c2", label=1),
+]
+P1, P2 = ("toy/p1/c1", "toy/p1/c2"), ("toy/p2/c1", "toy/p2/c2")
+CLASSES = ("negative", "positive")
+
+
+def test_disjoint_subjects_leak_nothing() -> None:
+    folds = [Fold(name="1", train=P2, test=P1), Fold(name="2", train=P1, test=P2)]
+    check_folds(folds, SAMPLES, CLASSES)
+    assert find_leaks(folds, SAMPLES, ["a", "b", "c", "d"]) == []
+
+
+def test_a_subject_on_both_sides() -> None:
+    (leak,) = find_leaks([Fold(name="f", train=(P1[0], *P2), test=(P1[1],))], SAMPLES)
+    assert (leak.kind, leak.flag, leak.train, leak.test) == ("subject", "leak:subject", P1[0], P1[1])
+    assert str(leak) == "fold 'f': subject 'toy/p1' on both sides: toy/p1/c1 trains, toy/p1/c2 tests"
+
+
+def test_a_clip_on_both_sides() -> None:
+    frames = [sample(f"toy/p1/c1#{i}", clip_id="toy/p1/c1", subject="toy/p1") for i in (1, 2)]
+    found = find_leaks([Fold(name="f", train=("toy/p1/c1#1",), test=("toy/p1/c1#2",))], frames)
+    assert {leak.flag for leak in found} == {"leak:subject", "leak:clip"}
+
+
+def test_the_same_pixels_on_both_sides() -> None:
+    (leak,) = find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, ["a", "b", "b", "d"])
+    assert (leak.kind, leak.train, leak.test) == ("duplicate", "toy/p2/c1", "toy/p1/c2")
+    assert "the same pixels on both sides" in str(leak)
+
+
+def test_the_same_pixels_on_one_side_leak_nothing() -> None:
+    assert find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, ["a", "a", "c", "c"]) == []
+
+
+def test_without_subjects_clips_are_compared() -> None:
+    free = [sample(name, subject=None) for name in ("a", "b")]
+    assert find_leaks([Fold(name="f", train=("a",), test=("b",))], free) == []
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([], "gives no folds"),
+        ([Fold(name="f", train=(), test=P1)], "fold 'f': its training side is empty"),
+        ([Fold(name="f", train=P1, test=())], "fold 'f': its test side is empty"),
+        ([Fold(name="f", train=P1, test=("toy/p9/c1",))], "names a sample that is not in the run: toy/p9/c1"),
+        ([Fold(name="f", train=P1, test=(P1[0],))], "toy/p1/c1 stands on both sides"),
+        ([Fold(name="f", train=(*P1, P1[0]), test=P2)], "a sample stands twice on one side"),
+        ([Fold(name="f", train=P1, test=P2)] * 2, "two folds are called 'f'"),
+        (
+            [Fold(name="f", train=P1, test=P2), Fold(name="g", train=P1, test=P2)],
+            "fold 'g': toy/p2/c1 is tested in fold 'f' already",
+        ),
+        (
+            [Fold(name="f", train=("toy/p1/c1", "toy/p2/c1"), test=("toy/p1/c2",))],
+            "all 2 samples of its training side have one class, 'negative': nothing can be learned",
+        ),
+    ],
+)
+def test_folds_that_no_honest_score_can_come_from(folds: list[Fold], message: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        check_folds(folds, SAMPLES, CLASSES)
+    assert message in str(caught.value)

@@ -1,0 +1,68 @@
+"""What several test modules need: small data in the published layouts, configs, and the command itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark import threads
+
+threads.use_one()  # before numpy, so that this process computes as a bench process does
+
+import pytest  # noqa: E402
+
+from benchmark import cli  # noqa: E402
+from benchmark.manager import Catalogue, load_catalogue  # noqa: E402
+from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_flow  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data beside the checkout, which never enters the repository."""
+    folder = Path(os.environ.get("MEXBENCH_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data in {folder}; set MEXBENCH_SHARED to the folder that holds 'data'")
+    return folder
+
+
+@pytest.fixture
+def real_flow(shared_data: Path) -> Path:
+    return shared_data / "megc2019_flow" / "norm_u_v_os"
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def builtin() -> Catalogue:
+    return load_catalogue()
+
+
+@pytest.fixture
+def flow_pack(tmp_path: Path) -> Path:
+    """Four subjects of three members, twelve clips, the last subject with one class alone."""
+    return write_flow(tmp_path / "pack", {"sub01": [0, 1, 2, 0], "s01": [0, 1, 2], "006": [0, 2, 1], "007": [0, 0]})
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def toys(builtin: Catalogue) -> Catalogue:
+    return with_plugins(builtin, entry("dataset", Toy), entry("protocol", ClipSplit))
