@@ -67,7 +67,8 @@ class Cache:
             if about["checksum"] != _checksum(body):
                 raise ValueError("checksum differs")
             frames = np.load(io.BytesIO(body), allow_pickle=False)
-            entry = Entry(Clip(frames=frames, **{name: about["clip"][name] for name in _META}), about["raw_digest"])
+            meta = {name: about["clip"][name] for name in _META}
+            entry = Entry(Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])}), about["raw_digest"])
         except (ValueError, KeyError, TypeError, EOFError):
             with suppress(OSError):
                 path.unlink()

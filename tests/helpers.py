@@ -56,7 +56,7 @@ def config_of(text: str, catalogue: Catalogue) -> RunConfig:
 def sample(name: str, *, subject: str | None = None, emotion: str | None = "negative", **fields: object) -> Sample:
     """A sample ``toy/SUBJECT/CLIP``; the subject is read from the name unless given."""
     known = {"sample_id": name, "clip_id": name, "dataset": "toy", "emotion": emotion}
-    return Sample(**{**known, "subject": subject or name.rpartition("/")[0], **fields})  # pyright: ignore[reportArgumentType]
+    return Sample(**{**known, "subject": subject or name.rpartition("/")[0], **fields})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + b"x", lambda b: b"", lambda b: b"{}\n"]
 )
-def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage) -> None:  # noqa: ANN001
+def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     cache = Cache(tmp_path)
     cache.put("ab12", entry(1))
     (path,) = cache.entries()

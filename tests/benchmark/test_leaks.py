@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.errors import ProtocolError
@@ -46,8 +48,8 @@ def test_the_same_pixels_on_one_side_leak_nothing() -> None:
 
 
 def test_without_subjects_clips_are_compared() -> None:
-    free = [sample(name, subject=None) for name in ("a", "b")]
-    assert find_leaks([Fold(name="f", train=("a",), test=("b",))], free) == []
+    free = [replace(found, subject=None) for found in SAMPLES]
+    assert find_leaks([Fold(name="f", train=P1, test=P2)], free) == []
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_broken_distribution_is_named_and_harms_no_other(install: Install, sou
         (MODEL.replace("def fit", "def fitt") + HOOK, "does not implement fit"),
         (MODEL.replace("frozen=True, ", "") + HOOK, "is a dataclass that is not frozen"),
         (
-            MODEL.replace("@dataclasses.dataclass(frozen=True, kw_only=True)\n", "").replace("'''Mine.'''", "size: int = 3") + HOOK,
+            MODEL.replace("@dataclasses", "def no(x): ...\n# ").replace("'''Mine.'''", "size: int = 3") + HOOK,
             "declares 'size' without @dataclass(frozen=True, kw_only=True)",
         ),
         (MODEL.replace("'''Mine.'''", "name: str = ''") + HOOK, "has a parameter 'name', which is a reserved word"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn import metrics as sk
 
 from benchmark import metrics
 
+ZERO: Any = 0  # scikit-learn takes numbers, its annotations do not say so
 labels = st.integers(2, 6).flatmap(
     lambda k: st.tuples(
         st.just(k), st.lists(st.tuples(st.integers(0, k - 1), st.integers(0, k - 1)), min_size=1, max_size=60)
@@ -25,12 +27,12 @@ def test_every_score_equals_scikit_learns(drawn: tuple[int, list[tuple[int, int]
     ours = metrics.scores(metrics.confusion_matrix(truth, predicted, n_classes))
     expected = {
         "accuracy": sk.accuracy_score(truth, predicted),
-        "uf1": sk.f1_score(truth, predicted, average="macro", zero_division=0),
-        "uar": sk.recall_score(truth, predicted, average="macro", zero_division=0),
-        "macro_precision": sk.precision_score(truth, predicted, average="macro", zero_division=0),
-        "weighted_precision": sk.precision_score(truth, predicted, average="weighted", zero_division=0),
-        "weighted_recall": sk.recall_score(truth, predicted, average="weighted", zero_division=0),
-        "weighted_f1": sk.f1_score(truth, predicted, average="weighted", zero_division=0),
+        "uf1": sk.f1_score(truth, predicted, average="macro", zero_division=ZERO),
+        "uar": sk.recall_score(truth, predicted, average="macro", zero_division=ZERO),
+        "macro_precision": sk.precision_score(truth, predicted, average="macro", zero_division=ZERO),
+        "weighted_precision": sk.precision_score(truth, predicted, average="weighted", zero_division=ZERO),
+        "weighted_recall": sk.recall_score(truth, predicted, average="weighted", zero_division=ZERO),
+        "weighted_f1": sk.f1_score(truth, predicted, average="weighted", zero_division=ZERO),
     }
     assert {name: float(value) for name, value in ours.items()} == pytest.approx(expected, abs=1e-12)
 
@@ -43,7 +45,9 @@ def test_confusion_and_classes_equal_scikit_learns(drawn: tuple[int, list[tuple[
     confusion = metrics.confusion_matrix(truth, predicted, n_classes)
     names = list(range(n_classes))
     np.testing.assert_array_equal(confusion, sk.confusion_matrix(truth, predicted, labels=names))
-    precision, recall, f1, support = sk.precision_recall_fscore_support(truth, predicted, labels=names, zero_division=0)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        truth, predicted, labels=names, zero_division=ZERO
+    )
     ours = metrics.per_class(confusion)
     np.testing.assert_allclose(ours["precision"], precision)
     np.testing.assert_allclose(ours["recall"], recall)
