@@ -38,11 +38,11 @@ class Entry:
 
     Args:
         clip: The clip after the last step.
-        raw_digest: Digest of the pixels before the first step, by which duplicates are found.
+        raw_digests: Digest of each frame's pixels before the first step, by which duplicates are found.
     """
 
     clip: Clip
-    raw_digest: str
+    raw_digests: tuple[str, ...]
 
 
 class Cache:
@@ -68,7 +68,7 @@ class Cache:
                 raise ValueError("checksum differs")
             frames = np.load(io.BytesIO(body), allow_pickle=False)
             meta = {name: about["clip"][name] for name in _META}
-            entry = Entry(Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])}), about["raw_digest"])
+            entry = Entry(Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])}), tuple(about["raw_digests"]))
         except (ValueError, KeyError, TypeError, EOFError):
             with suppress(OSError):
                 path.unlink()
@@ -84,7 +84,7 @@ class Cache:
         body = buffer.getvalue()
         about = {
             "checksum": _checksum(body),
-            "raw_digest": entry.raw_digest,
+            "raw_digests": entry.raw_digests,
             "clip": {name: getattr(entry.clip, name) for name in _META},
         }
         path = self._path(key)

@@ -12,7 +12,8 @@ from benchmark import document as yaml_document
 from benchmark.document import Document, ValuePath
 from benchmark.errors import ConfigError, PluginError, unknown
 from benchmark.fingerprint import digest
-from benchmark.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
+from benchmark.frames import FrameSelection
+from benchmark.interfaces import Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol
 from benchmark.manager import Catalogue
 from benchmark.parameters import RESERVED, build, values
 
@@ -21,6 +22,7 @@ P = TypeVar("P", bound=Plugin)
 #: The blocks of a config and whether a config must have them.
 BLOCKS: Mapping[str, bool] = {
     "dataset": True,
+    "frames": False,
     "preprocess": False,
     "protocol": True,
     "models": True,
@@ -56,6 +58,7 @@ class RunConfig:
     Args:
         name: The file's name without its ending: the default folder under ``runs/``.
         dataset: Where samples come from.
+        frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
         protocol: Which samples train and which test.
         models: What is evaluated; names are unique.
@@ -64,6 +67,7 @@ class RunConfig:
 
     name: str
     dataset: Component[Dataset]
+    frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
     protocol: Component[Protocol]
     models: tuple[Component[Model], ...]
@@ -73,6 +77,7 @@ class RunConfig:
         """Return the whole config with every default and variable filled in; loading it gives this config again."""
         return {
             "dataset": _without_name(self.dataset),
+            **self._frames(),
             "preprocess": [_without_name(step) for step in self.preprocess],
             "protocol": _without_name(self.protocol),
             "models": [model.resolved() for model in self.models],
@@ -83,6 +88,7 @@ class RunConfig:
         """Return what decides the results: ``resolved`` without paths."""
         return {
             "dataset": self.dataset.identity(),
+            **self._frames(),
             "preprocess": [step.identity() for step in self.preprocess],
             "protocol": self.protocol.identity(),
             "models": {model.name: model.identity() for model in self.models},
@@ -93,6 +99,10 @@ class RunConfig:
     def fingerprint(self) -> str:
         """Digest of ``identity``: the same on every machine, wherever the data lies."""
         return digest(self.identity())
+
+    def _frames(self) -> dict[str, Any]:
+        chosen = values(self.frames) if self.frames else {}
+        return {"frames": {key: value for key, value in chosen.items() if value is not None}} if chosen else {}
 
     def components(self) -> tuple[Component[Any], ...]:
         """Return every plugin that the config names."""
@@ -110,9 +120,7 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
     Raises:
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
-    document = yaml_document.read(path)
-    for assignment in overrides:
-        document = yaml_document.override(document, assignment)
+    document = yaml_document.read(path, overrides)
     return from_document(document, catalogue, name=path.stem)
 
 
@@ -130,16 +138,26 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         if required and key not in data:
             reader.fault((), f"needs the key {key!r}")
     dataset = reader.component("dataset", Dataset, ("dataset",), data.get("dataset"))
+    frames = reader.frames(("frames",), data.get("frames"))
     preprocess = reader.components("preprocessor", Preprocessor, ("preprocess",), data.get("preprocess", []))
     protocol = reader.component("protocol", Protocol, ("protocol",), data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
         reader.fault(("models",), "expected at least one model")
     reader.unique_names(models)
+    reader.one_augmentation(preprocess)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     if reader.faults or dataset is None or protocol is None:
         raise ConfigError("\n".join(reader.faults))
-    return RunConfig(name=name, dataset=dataset, preprocess=preprocess, protocol=protocol, models=models, seeds=seeds)
+    return RunConfig(
+        name=name,
+        dataset=dataset,
+        frames=frames,
+        preprocess=preprocess,
+        protocol=protocol,
+        models=models,
+        seeds=seeds,
+    )
 
 
 class _ConfigReader:
@@ -206,6 +224,22 @@ class _ConfigReader:
         read = (self.component(kind, interface, (*path, i), block) for i, block in enumerate(blocks))
         return tuple(component for component in read if component is not None)
 
+    def frames(self, path: ValuePath, block: object) -> FrameSelection | None:
+        if block is None:
+            return None
+        if not isinstance(block, dict):
+            self.fault(path, f"expected a mapping such as {{unit: clip, count: 16}}, got {block!r}")
+            return None
+        chosen, faults = build(FrameSelection, block)
+        for key, message in faults:
+            self.fault((*path, key) if key else path, message)
+        return chosen if isinstance(chosen, FrameSelection) else None
+
+    def one_augmentation(self, steps: tuple[Component[Preprocessor], ...]) -> None:
+        found = [step.plugin for step in steps if isinstance(step.instance, Augmentation)]
+        if len(found) > 1:
+            self.fault(("preprocess",), f"two augmentations, {' and '.join(found)}: put all alterations into one")
+
     def unique_names(self, models: tuple[Component[Model], ...]) -> None:
         # Two names that differ in case alone would share a folder where the file system ignores case.
         seen: set[str] = set()
@@ -227,6 +261,11 @@ class _ConfigReader:
         if not given:
             self.fault(path, "expected at least one seed")
         return tuple(seeds)
+
+
+def dataset_title(config: RunConfig) -> str:
+    """Return what every output calls the dataset."""
+    return config.dataset.instance.title() or config.dataset.plugin
 
 
 def _without_name(component: Component[Any]) -> dict[str, object]:

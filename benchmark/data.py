@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.cache import Cache, Entry
+from benchmark import frames
+from benchmark.cache import Cache
 from benchmark.config import RunConfig
-from benchmark.errors import DataError, listed
-from benchmark.fingerprint import digest, digest_array, digest_code, digest_files, environment
-from benchmark.interfaces import Clip, Sample
+from benchmark.errors import DataError, SampleRejected, listed
+from benchmark.fingerprint import digest, digest_array
+from benchmark.interfaces import Sample
+from benchmark.pipeline import Pipeline
 
-#: Called with how many samples are ready.
+#: Called with how many clips are ready.
 Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A clip of the dataset and what becomes of it.
+
+    Args:
+        clip: The dataset's own sample.
+        pick: Which of its frames are read; None reads it as the dataset gives it.
+        samples: What it becomes: itself, or its frames.
+    """
+
+    clip: Sample
+    pick: frames.Pick | None
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True)
@@ -26,14 +43,19 @@ class LabelledSamples:
     """The samples of a run, before any pixel is read.
 
     Args:
-        samples: Sorted by id, each with its label: their order on disk cannot change a result.
+        sources: Clips, sorted by id, each with the samples that it becomes.
         classes: Class names; a label is a position in here.
-        left_out: Emotion -> ids of the samples that have it and no class.
+        left_out: Reason -> ids of the clips that are not used.
     """
 
-    samples: tuple[Sample, ...]
+    sources: tuple[Source, ...]
     classes: tuple[str, ...]
     left_out: Mapping[str, tuple[str, ...]]
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Samples with their labels: clips by id, frames within a clip in time. The order on disk changes nothing."""
+        return tuple(sample for source in self.sources for sample in source.samples)
 
     @property
     def fingerprint(self) -> str:
@@ -56,6 +78,17 @@ class LabelledSamples:
         counts = Counter(sample.label for sample in self.samples)
         return {name: counts[index] for index, name in enumerate(self.classes)}
 
+    def without(self, rejected: Mapping[str, str]) -> LabelledSamples:
+        """Leave out clips that turned out unusable: clip's sample id -> reason."""
+        left_out = {reason: list(ids) for reason, ids in self.left_out.items()}
+        for sample_id, reason in rejected.items():
+            left_out.setdefault(reason, []).append(sample_id)
+        return dataclasses.replace(
+            self,
+            sources=tuple(source for source in self.sources if source.clip.sample_id not in rejected),
+            left_out={reason: tuple(ids) for reason, ids in left_out.items()},
+        )
+
 
 @dataclass(frozen=True)
 class Arrays:
@@ -63,17 +96,21 @@ class Arrays:
 
     Args:
         x: (n, T, ...), of the type that the last step returns.
-        digests: Digest of each sample's final array: what a task's fingerprint is made of.
+        copies: (n, copies, T, ...): altered copies for the training side; None without augmentation.
+        digests: Digest of each sample's final arrays: what a task's fingerprint is made of.
         raw_digests: Digest of each sample's pixels before the first step: equal ones are duplicates.
+        notes: What a user should know about samples, with the number of clips it is true of.
     """
 
     x: NDArray[Any]
+    copies: NDArray[Any] | None
     digests: tuple[str, ...]
     raw_digests: tuple[str, ...]
+    notes: Mapping[str, int]
 
 
 def read_samples(config: RunConfig) -> LabelledSamples:
-    """Ask the dataset for its samples, label them under the protocol's map and sort them.
+    """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
         DataError: There is no sample, none with a class, or two with one id.
@@ -87,134 +124,114 @@ def read_samples(config: RunConfig) -> LabelledSamples:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
     label_map = config.protocol.instance.label_map(config.dataset.instance.label_map())
     classes = tuple(dict.fromkeys(label_map.values()))
-    labelled: list[Sample] = []
-    left_out: dict[str, list[str]] = {}
+    sources: list[Source] = []
+    rejected: dict[str, str] = {}
     for sample in sorted(found, key=lambda sample: sample.sample_id):
-        if sample.emotion is not None and sample.emotion in label_map:
+        if sample.emotion is None or sample.emotion not in label_map:
+            rejected[sample.sample_id] = f"no class for {sample.emotion!r}" if sample.emotion else "unlabelled"
+            continue
+        try:
             label = classes.index(label_map[sample.emotion])
-            labelled.append(dataclasses.replace(sample, label=label))
-        else:
-            left_out.setdefault(sample.emotion or "(unlabelled)", []).append(sample.sample_id)
-    if not labelled:
-        raise DataError(
-            f"{where}: no sample has a class; emotions found: {listed(sorted(left_out))}; "
-            f"emotions with a class: {listed(label_map)}"
-        )
-    return LabelledSamples(
-        samples=tuple(labelled),
-        classes=classes,
-        left_out={emotion: tuple(ids) for emotion, ids in left_out.items()},
-    )
+            sources.append(_source(config, dataclasses.replace(sample, label=label)))
+        except SampleRejected as error:
+            rejected[sample.sample_id] = str(error)
+    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without(rejected)
+    _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
+    return data
+
+
+def _source(config: RunConfig, sample: Sample) -> Source:
+    if config.frames is None:
+        return Source(sample, None, (sample,))
+    pick = config.frames.pick(config.dataset.instance, sample)
+    return Source(sample, pick, config.frames.split(sample, pick))
+
+
+def _refuse_nothing(data: LabelledSamples, where: str) -> None:
+    if not data.sources:
+        reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
+        raise DataError(f"no sample is left of {where}; left out: {reasons}")
 
 
 def load_arrays(
-    config: RunConfig,
-    samples: Sequence[Sample],
-    cache: Cache | None = None,
-    progress: Progress = lambda _: None,
-) -> Arrays:
-    """Load every sample, put it through the steps, once, and stack the results.
+    config: RunConfig, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+) -> tuple[LabelledSamples, Arrays]:
+    """Load every clip, put it through the steps, once, and stack the results.
+
+    Returns:
+        The samples that could be used, and their arrays.
 
     Raises:
-        DataError: A sample cannot be read or processed, or the results differ in shape.
+        DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
     """
-    loaded = _Pipeline(config, cache)
-    entries = []
-    for count, sample in enumerate(samples, start=1):
-        entries.append(loaded(sample))
+    pipeline = Pipeline(config, cache)
+    by_frame = config.frames is not None and config.frames.unit == "frame"
+    rejected: dict[str, str] = {}
+    made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
+    raw_digests: list[str] = []
+    notes: Counter[str] = Counter()
+    for count, source in enumerate(data.sources, start=1):
+        try:
+            entries = pipeline(source.clip, source.pick)
+        except SampleRejected as error:
+            rejected[source.clip.sample_id] = str(error)
+        else:
+            parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
+            made += [list(versions) for versions in zip(*parts, strict=True)]
+            raw_digests += _sample_digests(entries[0].raw_digests, by_frame=by_frame)
+            notes.update(entries[0].clip.notes)
         progress(count)
-    shapes = Counter((entry.clip.frames.shape, entry.clip.frames.dtype) for entry in entries)
-    if len(shapes) > 1:
-        usual = shapes.most_common(1)[0][0]
-        odd = [
-            s.sample_id
-            for s, e in zip(samples, entries, strict=True)
-            if (e.clip.frames.shape, e.clip.frames.dtype) != usual
-        ]
-        raise DataError(
-            f"samples differ in shape or type: {len(odd)} of {len(samples)} are not {_shape_text(*usual)}: "
-            f"{listed(odd, limit=5)}; a preprocessor must bring all to one shape"
-        )
-    return Arrays(
-        x=np.stack([entry.clip.frames for entry in entries]),
-        digests=tuple(digest_array(entry.clip.frames) for entry in entries),
-        raw_digests=tuple(entry.raw_digest for entry in entries),
+    data = data.without(rejected)
+    _refuse_nothing(data, f"dataset {config.dataset.plugin!r}")
+    _refuse_mixed(data.samples, [versions[0] for versions in made])
+    arrays = Arrays(
+        x=np.stack([versions[0] for versions in made]),
+        copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
+        digests=tuple(digest([digest_array(version) for version in versions]) for versions in made),
+        raw_digests=tuple(raw_digests),
+        notes=notes,
     )
+    return data, arrays
 
 
-def read_raw_digests(
-    config: RunConfig, samples: Sequence[Sample], progress: Progress = lambda _: None
-) -> tuple[str, ...]:
-    """Load every sample without putting it through the steps, and digest its pixels.
+def read_raw_digests(config: RunConfig, data: LabelledSamples, progress: Progress = lambda _: None) -> tuple[str, ...]:
+    """Load every clip without putting it through the steps, and digest each sample's pixels.
 
     Raises:
         DataError: A sample cannot be read.
     """
-    pipeline = _Pipeline(config, None)
-    digests = []
-    for count, sample in enumerate(samples, start=1):
-        digests.append(digest_array(pipeline.load(sample).frames))
+    pipeline = Pipeline(config)
+    by_frame = config.frames is not None and config.frames.unit == "frame"
+    digests: list[str] = []
+    for count, source in enumerate(data.sources, start=1):
+        raw = pipeline.raw(source.clip, source.pick)
+        digests += _sample_digests([digest_array(frame) for frame in raw.frames], by_frame=by_frame)
         progress(count)
     return tuple(digests)
 
 
-class _Pipeline:
-    """Loads one sample and puts it through the steps, or takes the result from the cache."""
-
-    def __init__(self, config: RunConfig, cache: Cache | None) -> None:
-        self.dataset = config.dataset.instance
-        self.steps = config.preprocess
-        # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
-        self.cache = cache if self.steps else None
-        self.recipe = [
-            [component.identity(), digest_code(type(component.instance))]
-            for component in (config.dataset, *config.preprocess)
-        ]
-
-    def __call__(self, sample: Sample) -> Entry:
-        key, raw = None, None
-        if self.cache is not None:
-            files = self.dataset.files(sample)
-            if files:
-                source = self._guarded(sample, lambda: digest_files(files))
-            else:
-                raw = self.load(sample)
-                source = digest_array(raw.frames)
-            key = digest({"recipe": self.recipe, "source": source, "environment": environment()})
-            if (entry := self.cache.get(key)) is not None:
-                return entry
-        clip = raw = raw or self.load(sample)
-        for step in self.steps:
-            clip = self._checked(
-                sample, step.plugin, self._guarded(sample, lambda step=step, clip=clip: step.instance(clip))
-            )
-        entry = Entry(clip, digest_array(raw.frames))
-        if self.cache is not None and key is not None:
-            self.cache.put(key, entry)
-        return entry
-
-    def load(self, sample: Sample) -> Clip:
-        return self._checked(sample, "load", self._guarded(sample, lambda: self.dataset.load(sample)))
-
-    def _guarded(self, sample: Sample, action: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the action returns
-        try:
-            return action()
-        except DataError as error:
-            raise DataError(f"sample {sample.sample_id}: {error}") from None
-        except OSError as error:
-            raise DataError(f"sample {sample.sample_id}: {error}") from None
-
-    def _checked(self, sample: Sample, step: str, clip: Clip) -> Clip:
-        """Refuse what a model could not use, and lock the array: one step cannot change another's input."""
-        frames = clip.frames
-        if not isinstance(frames, np.ndarray) or frames.ndim < 2 or 0 in frames.shape:
-            shape = getattr(frames, "shape", type(frames).__name__)
-            raise DataError(f"sample {sample.sample_id}: {step} gave {shape}, expected an array (T, ...) with T >= 1")
-        if frames.dtype.kind not in "biuf" or not np.isfinite(frames).all():
-            raise DataError(f"sample {sample.sample_id}: {step} gave values that are not finite numbers")
-        frames.flags.writeable = False
-        return clip
+def _sample_digests(frame_digests: Sequence[str], *, by_frame: bool) -> Sequence[str]:
+    return frame_digests if by_frame else [digest(list(frame_digests))]
 
 
-def _shape_text(shape: Iterable[int], dtype: np.dtype[Any]) -> str:
-    return f"{tuple(shape)} {dtype}"
+def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
+    """Cut a clip's array into those of its samples."""
+    if not by_frame:
+        return [array]
+    if len(array) != len(source.samples):
+        raise DataError(
+            f"sample {source.clip.sample_id}: {len(source.samples)} frames became {len(array)} in preprocessing; "
+            "with 'unit: frame' every step must keep the frames"
+        )
+    return [array[index : index + 1] for index in range(len(array))]
+
+
+def _refuse_mixed(samples: Collection[Sample], arrays: Sequence[NDArray[Any]]) -> None:
+    kinds = Counter((array.shape, array.dtype.name) for array in arrays)
+    if len(kinds) > 1:
+        (shape, dtype), _ = kinds.most_common(1)[0]
+        odd = [s.sample_id for s, a in zip(samples, arrays, strict=True) if (a.shape, a.dtype.name) != (shape, dtype)]
+        raise DataError(
+            f"samples differ in shape or type: {len(odd)} of {len(arrays)} are not {shape} {dtype}: "
+            f"{listed(odd, limit=5)}; a step or the 'frames' block must bring all to one shape"
+        )

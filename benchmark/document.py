@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -87,11 +87,19 @@ class Document:
         return f"{path_text(path)}{': ' * bool(path)}{message}\n  in {self.where(path)}"
 
 
-def read(path: Path, environment: Mapping[str, str] | None = None) -> Document:
+@dataclass(frozen=True)
+class _Unset:
+    """Stands where a variable had no value: an error unless ``--set`` replaces it."""
+
+    message: str
+
+
+def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> Document:
     """Read a YAML file.
 
     Args:
         path: The file.
+        overrides: ``KEY=VALUE`` texts, applied in order; see ``override``.
         environment: What ``${VAR}`` expands from; the process's own by default.
 
     Raises:
@@ -111,13 +119,35 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> Document:
         raise ConfigError(f"{path}: expected text in UTF-8: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    return parse(text, str(path), os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    found = _parse(text, str(path), environment)
+    for assignment in overrides:
+        found = override(found, assignment, environment)
+    return _complete(found)
 
 
 def parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
     """Read YAML from a text; see ``read``."""
+    return _complete(_parse(text, name, environment))
+
+
+def _parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
     reader = _Reader(name, environment)
     return Document(reader.convert(reader.compose(text), ()), name, reader.lines)
+
+
+def _complete(document: Document) -> Document:
+    """See that every variable has a value by now."""
+
+    def unset(node: object) -> Iterator[str]:
+        if isinstance(node, _Unset):
+            yield node.message
+        for inside in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from unset(inside)
+
+    if messages := list(unset(document.data)):
+        raise ConfigError("\n".join(messages))
+    return document
 
 
 def override(document: Document, assignment: str, environment: Mapping[str, str] | None = None) -> Document:
@@ -178,6 +208,10 @@ def _name_of(item: object) -> str | None:
     if isinstance(item, dict):
         item = item.get("name", item.get("plugin"))
     return item if isinstance(item, str) else None
+
+
+class _NotSetError(ConfigError):
+    """An environment variable has no value."""
 
 
 class _Reader:
@@ -244,10 +278,13 @@ class _Reader:
         self.lines[path] = node.start_mark.line + 1
         return {**merged, **own}
 
-    def scalar(self, node: yaml.Node, path: ValuePath) -> str | int | float | bool | None:
+    def scalar(self, node: yaml.Node, path: ValuePath) -> str | int | float | bool | _Unset | None:
         text = str(node.value)
         tag = node.tag
-        expanded = self.expand(text, node, path)
+        try:
+            expanded = self.expand(text, node, path)
+        except _NotSetError as error:
+            return _Unset(str(error))
         if expanded != text and getattr(node, "style", None) is None:  # unquoted: its type is that of what it became
             tag = self.loader.resolve(yaml.ScalarNode, expanded, (True, False))
         kind = tag.removeprefix("tag:yaml.org,2002:")
@@ -277,13 +314,11 @@ class _Reader:
                 return match["default"]
             if not found:
                 state = "empty" if match["name"] in self.environment else "not set"
-                raise self.error(
-                    node,
-                    path,
-                    f"environment variable {match['name']} is {state}"
-                    f"{suggest(match['name'], self.environment)}; set it, as in "
-                    f"'export {match['name']}=...', or give a default: ${{{match['name']}:-...}}",
+                message = (
+                    f"environment variable {match['name']} is {state}{suggest(match['name'], self.environment)}; "
+                    f"set it, as in 'export {match['name']}=...', or give a default: ${{{match['name']}:-...}}"
                 )
+                raise _NotSetError(str(self.error(node, path, message)))
             return found
 
         return re.sub(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?", value, text)

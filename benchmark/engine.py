@@ -52,6 +52,7 @@ class Plan:
 
         return Workload(
             x=self.arrays.x,
+            copies=self.arrays.copies,
             y=np.array([sample.label for sample in self.data.samples], dtype=np.intp),
             groups=np.array([sample.group for sample in self.data.samples]),
             folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
@@ -60,8 +61,9 @@ class Plan:
         )
 
     def test_ids(self) -> dict[str, list[str]]:
-        """Return the sample ids of each fold's test side, in the order of a task's scores."""
-        return {fold.name: sorted(fold.test) for fold in self.folds}
+        """Return the sample ids of each fold's test side, in the order of a task's scores: that of the samples."""
+        order = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
+        return {fold.name: sorted(fold.test, key=order.__getitem__) for fold in self.folds}
 
 
 def split(
@@ -114,7 +116,7 @@ def plan(
     """
     data = data or read_samples(config)
     split(config, data)  # before the pixels are read: a hopeless request should fail at once
-    arrays = load_arrays(config, data.samples, cache, progress)
+    data, arrays = load_arrays(config, data, cache, progress)
     folds, leak_flags = split(config, data, arrays.raw_digests)
     shared = config.dataset, *config.preprocess, config.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]

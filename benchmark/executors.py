@@ -82,6 +82,7 @@ class Workload:
 
     Args:
         x: Samples (n, T, ...).
+        copies: Altered copies (n, copies, T, ...) that join the training side alone; None without augmentation.
         y: Class indices (n,).
         groups: Subject of each sample (n,).
         folds: Name -> positions of the training side and of the test side.
@@ -90,6 +91,7 @@ class Workload:
     """
 
     x: NDArray[Any]
+    copies: NDArray[Any] | None
     y: NDArray[np.intp]
     groups: NDArray[np.str_]
     folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
@@ -103,13 +105,8 @@ class Workload:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 start = time.perf_counter()
-                predictor = self.models[task.model].fit(
-                    self.x[train],
-                    self.y[train],
-                    n_classes=self.n_classes,
-                    groups=self.groups[train],
-                    seed=task.seed,
-                )
+                x, y, groups = self._training_side(train)
+                predictor = self.models[task.model].fit(x, y, n_classes=self.n_classes, groups=groups, seed=task.seed)
                 fitted = time.perf_counter()
                 scores = predictor(self.x[test])
                 done = time.perf_counter()
@@ -123,6 +120,14 @@ class Workload:
         except Exception as error:  # noqa: BLE001 - whatever a model raises must not end the run
             text = " ".join(str(error).split())
             return Failure(task, f"{type(error).__name__}: {text}", traceback.format_exc())
+
+    def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
+        if self.copies is None:
+            return self.x[train], self.y[train], self.groups[train]
+        versions = np.concatenate([self.x[train][:, None], self.copies[train]], axis=1)
+        each = versions.shape[1]  # a sample and its copies stay together
+        x = versions.reshape(-1, *versions.shape[2:])
+        return x, np.repeat(self.y[train], each), np.repeat(self.groups[train], each)
 
     def _checked(self, scores: object, n_test: int) -> NDArray[np.float64]:
         array = np.asarray(scores)
@@ -161,16 +166,18 @@ class Processes(Executor):
     def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
         """Run every task once; when a process dies, its tasks and all that follow fail by name."""
         with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
-            array = Path(folder) / "x.npy"
-            np.save(array, workload.x, allow_pickle=False)
-            light = replace(workload, x=np.empty(0))
+            heavy = {"x": workload.x, "copies": workload.copies}
+            for name, array in heavy.items():
+                if array is not None:
+                    np.save(Path(folder) / f"{name}.npy", array, allow_pickle=False)
+            light = replace(workload, x=np.empty(0), copies=None)
             with one_in_children():
                 pool = concurrent.futures.ProcessPoolExecutor(
                     min(self.jobs, len(tasks)) or 1,
                     # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
                     mp_context=multiprocessing.get_context("spawn"),
                     initializer=_start_worker,
-                    initargs=(array, light),
+                    initargs=(Path(folder), light),
                 )
                 try:
                     yield from self._outcomes(pool, tasks)
@@ -205,10 +212,11 @@ class Processes(Executor):
 _workload: Workload | None = None  # of this worker process, set once when it starts
 
 
-def _start_worker(array: Path, light: Workload) -> None:
+def _start_worker(folder: Path, light: Workload) -> None:
     global _workload  # noqa: PLW0603 - a process pool gives a worker no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _workload = replace(light, x=np.load(array, mmap_mode="r", allow_pickle=False))
+    heavy = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("*.npy")}
+    _workload = replace(light, **heavy)
 
 
 def _run_in_worker(task: Task) -> Outcome:

@@ -184,6 +184,10 @@ class Dataset(Plugin, ABC):
             DataError: The sample cannot be read; the text names its file.
         """
 
+    def title(self) -> str | None:
+        """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
+        return None
+
     def notice(self) -> str | None:
         """Return what a user must know before reading any figure made with this data; a run prints it in a box."""
         return None
@@ -243,9 +247,8 @@ class Augmentation(Preprocessor):
     the original trains.
     """
 
-    @abstractmethod
-    def copies(self) -> int:
-        """Return how many altered copies a training sample gets."""
+    #: How many altered copies a training sample gets; a field of the plugin.
+    copies: int
 
     @abstractmethod
     def vary(self, clip: Clip, rng: np.random.Generator) -> Clip:

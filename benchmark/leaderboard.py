@@ -101,6 +101,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *_banners(scores),
         f"Dataset **{_escape(scores['dataset'])}** ({n_samples} samples of {members}; "
         f"classes: {support}), preprocessing: {_escape(steps)}, protocol **{_escape(scores['protocol'])}**.",
+        *([_left_out(scores)] if scores["left_out"] or scores["notes"] else []),
         main_table(scores).markdown(),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds" if any(len(row["seeds"]) > 1 for row in scores["rows"]) else "")
@@ -146,6 +147,12 @@ def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         f"- device: {manifest['device']}; {manifest['machine']['platform']}",
         f"- started {manifest['started']}, ended {manifest['ended'] or 'not yet'}",
     ]
+    return "\n".join(lines)
+
+
+def _left_out(scores: Mapping[str, Any]) -> str:
+    lines = [f"- left out, {_escape(reason)}: {count} clips" for reason, count in scores["left_out"].items()]
+    lines += [f"- note, {count} clips: {_escape(text)}" for text, count in scores["notes"].items()]
     return "\n".join(lines)
 
 

@@ -170,7 +170,7 @@ def values(plugin: Plugin, *, paths: bool = True) -> dict[str, object]:
     }
 
 
-def json_schema(cls: type[Plugin]) -> dict[str, object]:
+def json_schema(cls: type[Plugin]) -> dict[str, Any]:
     """Return the JSON Schema of a plugin's parameters: ``properties`` and ``required``."""
     properties: dict[str, object] = {}
     for parameter in parameters(cls):

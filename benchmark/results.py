@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.config import dataset_title
 from benchmark.engine import Plan, model_flags
 from benchmark.interfaces import Sample
 from benchmark.metrics import (
@@ -79,13 +80,15 @@ class Results:
             "complete": self.complete,
             "tasks": {"done": len(self.done), "total": len(plan.tasks)},
             "config": plan.config.name,
-            "dataset": plan.config.dataset.plugin,
+            "dataset": dataset_title(plan.config),
             "dataset_fingerprint": data.fingerprint,
             "protocol": plan.config.protocol.plugin,
             "preprocess": [step.plugin for step in plan.config.preprocess],
             "classes": list(data.classes),
             "support": data.support(),
             "members": data.members,
+            "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
+            "notes": dict(plan.arrays.notes),
             "flags": list(plan.flags),
             "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(data.samples)},
             "rows": [self._row(model.name) for model in plan.config.models],

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmark.config import MODEL_NAME
 from benchmark.errors import PluginError
+from benchmark.frames import FrameSelection
 from benchmark.interfaces import Plugin
 from benchmark.manager import KINDS, Catalogue
 from benchmark.parameters import json_schema, summary
@@ -35,6 +36,12 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "required": ["dataset", "protocol", "models"],
         "properties": {
             "dataset": {"$ref": "#/$defs/dataset", "description": "where samples come from"},
+            "frames": {
+                "type": "object",
+                "additionalProperties": False,
+                "description": summary(FrameSelection),
+                **_properties(json_schema(FrameSelection)),
+            },
             "preprocess": {
                 "type": "array",
                 "items": {"$ref": "#/$defs/preprocessor"},
@@ -66,18 +73,26 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
 
 def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the schema of a plugin's name alone, where that suffices, and of its mapping."""
-    schema = json_schema(cls)
+    schema = _properties(json_schema(cls))
     properties: dict[str, Any] = {"plugin": {"const": name}}
     if kind == "model":
         properties["name"] = {"type": "string", "pattern": f"^(?:{MODEL_NAME.pattern})$"}
-    for parameter, found in schema["properties"].items():  # type: ignore[attr-defined]
-        outer = {key: found.pop(key) for key in ("description", "default") if key in found}
-        properties[parameter] = {"anyOf": [found, _VARIABLE], **outer}
+    properties |= schema["properties"]
     mapping = {
         "type": "object",
         "description": summary(cls),
         "additionalProperties": False,
-        "required": ["plugin", *schema["required"]],  # type: ignore[misc]
+        "required": ["plugin", *schema["required"]],
         "properties": properties,
     }
     return ([] if schema["required"] else [{"const": name, "description": summary(cls)}]), mapping
+
+
+def _properties(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let every value come from the environment as well."""
+    properties = {}
+    for parameter, found in schema["properties"].items():
+        outer = {key: value for key, value in found.items() if key in ("description", "default")}
+        inner = {key: value for key, value in found.items() if key not in outer}
+        properties[parameter] = {"anyOf": [inner, _VARIABLE], **outer}
+    return {"properties": properties, "required": schema["required"]}

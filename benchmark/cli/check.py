@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from benchmark import cli, engine
-from benchmark.cli.common import add_config_arguments, open_config, progress, say
+from benchmark.cli.common import add_config_arguments, open_config, progress, say, say_boxed, say_left_out
 from benchmark.data import read_raw_digests, read_samples
+from benchmark.errors import listed
+from benchmark.interfaces import Finding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,10 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command: config, plugins, samples, folds, then every sample is read and compared."""
     config = open_config(options)
+    if notice := config.dataset.instance.notice():
+        say_boxed(notice)
     data = read_samples(config)
+    _print_findings(config.dataset.instance.findings())
+    say_left_out(data)
     engine.split(config, data)
-    with progress("read", len(data.samples)) as tick:
-        digests = read_raw_digests(config, data.samples, tick)
+    with progress("read", len(data.sources)) as tick:
+        digests = read_raw_digests(config, data, tick)
     folds, flags = engine.split(config, data, digests)
 
     rows = []
@@ -33,8 +40,6 @@ def run(options: argparse.Namespace) -> int:
     if len(rows) > 1:
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])
     print(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
-    for emotion, ids in data.left_out.items():
-        print(f"left out, no class for {emotion!r}: {len(ids)} samples")
     tasks = len(folds) * len(config.models) * len(config.seeds)
     print(
         f"{config.protocol.plugin}: {len(folds)} folds, nothing on both sides of one; {tasks} tasks"
@@ -43,3 +48,24 @@ def run(options: argparse.Namespace) -> int:
     )
     say(f"{options.config}: all is well")
     return cli.OK
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    """Print what is irregular about the data, grouped by kind, with the first examples of each."""
+    if not findings:
+        return
+    kinds: dict[tuple[str, bool], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.what, finding.dropped), []).append(finding)
+    rows = [
+        [
+            what,
+            len(found),
+            "left out" if dropped else "kept",
+            listed([f"{f.where} {f.detail}".strip() for f in found], limit=4),
+        ]
+        for (what, dropped), found in kinds.items()
+    ]
+    headers = ["irregular", "how many", "samples", "where"]
+    print(tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=[40, None, None, 70]))
+    print()

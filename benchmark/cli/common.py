@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from benchmark.config import RunConfig, load
+from benchmark.data import LabelledSamples
+from benchmark.errors import listed
 from benchmark.manager import Catalogue, load_catalogue
 
 
@@ -42,6 +45,19 @@ def open_config(options: argparse.Namespace) -> RunConfig:
 def say(text: str = "") -> None:
     """Tell the user something that is no result."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_boxed(text: str) -> None:
+    """Tell the user something that must not be overlooked."""
+    lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
+    bar = "+" + "-" * 78 + "+"
+    say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
+
+
+def say_left_out(data: LabelledSamples) -> None:
+    """Name what is left out, and why: nothing is dropped in silence."""
+    for reason, ids in data.left_out.items():
+        say(f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})")
 
 
 class Ticker(Protocol):

@@ -13,6 +13,7 @@ from tabulate import tabulate
 from benchmark import cli
 from benchmark.cli.common import open_catalogue
 from benchmark.errors import PluginError, unknown
+from benchmark.interfaces import Dataset, Plugin
 from benchmark.manager import Entry
 from benchmark.parameters import parameters, summary
 
@@ -41,23 +42,32 @@ def _page(entry: Entry) -> str:
     lines += [f"source    {cls.source or 'not stated'}"]
     if cls.licence:
         lines += [f"licence   {cls.licence}"]
+    return "\n\n".join(["\n".join(lines), _parameters(cls), *_errata(cls)])
+
+
+def _parameters(cls: type[Plugin]) -> str:
     found = parameters(cls)
     if not found:
-        return "\n".join([*lines, "", "no parameters"])
-    rows = [
-        [
-            p.name,
-            p.type_text,
-            "(required)" if p.default is dataclasses.MISSING else json.dumps(p.default, default=str),
-            p.doc,
-        ]
-        for p in found
-    ]
-    table = tabulate(
+        return "no parameters"
+    rows = [[p.name, p.type_text, "(required)" if p.required else _shown(p.default), p.doc] for p in found]
+    return tabulate(
         rows,
         headers=["parameter", "type", "default", "meaning"],
         tablefmt="simple",
         maxcolwidths=[None, 30, None, 60],
         disable_numparse=True,
     )
-    return "\n".join([*lines, "", table])
+
+
+def _shown(default: object) -> str:
+    return json.dumps(dataclasses.asdict(default) if dataclasses.is_dataclass(default) else default, default=str)  # type: ignore[arg-type]
+
+
+def _errata(cls: type[Plugin]) -> list[str]:
+    errata = cls.known_errata() if issubclass(cls, Dataset) else ()
+    if not errata:
+        return []
+    rows = [[e.sample_id, e.field, e.published, e.corrected, e.reason, e.source] for e in errata]
+    headers = ["errata", "field", "published", "corrected", "reason", "source"]
+    widths = [None, None, None, None, 40, 30]
+    return [tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=widths, disable_numparse=True)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from benchmark import cli, engine, leaderboard, provenance
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, open_config, progress, say
-from benchmark.config import RunConfig
+from benchmark.cli.common import add_config_arguments, open_config, progress, say, say_boxed, say_left_out
+from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples, read_samples
 from benchmark.engine import Plan
 from benchmark.executors import Failure, Outcome, executor_for
@@ -43,10 +44,12 @@ def run(options: argparse.Namespace) -> int:
     else:
         folder.prepare(config.identity(), replace=replace)
 
+    if notice := config.dataset.instance.notice():
+        say_boxed(notice)
     data = read_samples(config)
     _say_data(config, data)
     cache = Cache(default_root())
-    with progress("load", len(data.samples)) as tick:
+    with progress("load", len(data.sources)) as tick:
         plan = engine.plan(config, cache, tick, data)
     if cache.trouble:
         say(f"warning: {cache.trouble}")
@@ -101,7 +104,9 @@ class _Run:
             "config_fingerprint": config.fingerprint,
             "identity": config.identity(),
             "dataset_fingerprint": self.plan.data.fingerprint,
-            "left_out": {emotion: list(ids) for emotion, ids in self.plan.data.left_out.items()},
+            "left_out": {reason: list(ids) for reason, ids in self.plan.data.left_out.items()},
+            "notes": dict(self.plan.arrays.notes),
+            "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_errata()],
             "plugins": {c.plugin: c.distribution for c in config.components()},
             "versions": provenance.all_versions([c.distribution for c in config.components()]),
             "git_commit": provenance.git_commit(),
@@ -149,9 +154,10 @@ class _Run:
 
 def _say_data(config: RunConfig, data: LabelledSamples) -> None:
     support = ", ".join(f"{name} {count}" for name, count in data.support().items())
-    say(f"{config.dataset.plugin}: {len(data.samples)} samples, {len(data.subjects)} subjects; {support}")
-    for emotion, ids in data.left_out.items():
-        say(f"left out, no class for {emotion!r}: {len(ids)} samples")
+    clips = f" of {len(data.sources)} clips" if len(data.samples) > len(data.sources) else ""
+    say(f"{dataset_title(config)}: {len(data.samples)} samples{clips}, {len(data.subjects)} subjects; {support}")
+    if errata := config.dataset.instance.applied_errata():
+        say(f"annotation corrected in {len(errata)} places: 'bench info {config.dataset.plugin}' lists them")
 
 
 def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
@@ -160,6 +166,9 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
         f"{plan.config.protocol.plugin}: {len(plan.folds)} folds x {len(plan.config.models)} models x {seeds} "
         f"seed{'s' * (seeds > 1)} = {len(plan.tasks)} tasks, {waiting} to do; run folder {folder.path}"
     )
+    for text, count in plan.arrays.notes.items():
+        say(f"note, {count} clips: {text}")
+    say_left_out(plan.data)
     for flag in plan.flags:
         say(f"flag on every row: {flag}")
 

@@ -13,7 +13,7 @@ from benchmark.interfaces import Clip
 
 def entry(value: float, size: int = 8) -> Entry:
     clip = Clip(frames=np.full((1, size), value), fps=200.0, onset_index=0, apex_index=3, notes=("a", "b"))
-    return Entry(clip, raw_digest=f"raw{value}")
+    return Entry(clip, raw_digests=(f"raw{value}",))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -23,8 +23,8 @@ def test_round_trip(tmp_path: Path) -> None:
     found = cache.get("ab12")
     assert found is not None
     np.testing.assert_array_equal(found.clip.frames, np.full((1, 8), 1.5))
-    assert (found.raw_digest, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
-        "raw1.5",
+    assert (found.raw_digests, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
+        ("raw1.5",),
         200.0,
         3,
         None,
@@ -52,7 +52,7 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))
     with pytest.raises(ValueError, match="Object arrays"):
-        cache.put("ab12", Entry(clip, "x"))
+        cache.put("ab12", Entry(clip, ("x",)))
     assert cache.get("ab12") is None
 
 

@@ -99,7 +99,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", "expected a mapping with the keys dataset, preprocess, protocol, models, seeds; got a list"),
+        ("- a", "expected a mapping with the keys dataset, frames, preprocess, protocol, models, seeds; got a list"),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),

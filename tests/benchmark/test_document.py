@@ -127,6 +127,13 @@ def test_override_refuses(assignment: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_an_override_makes_up_for_a_variable_that_is_not_set(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("dataset: {root: '${NOT_SET_ANYWHERE}'}")
+    assert document.read(tmp_path / "x.yaml", ["dataset.root=/here"], {}).data == {"dataset": {"root": "/here"}}
+    with pytest.raises(ConfigError, match=r"dataset.root: environment variable NOT_SET_ANYWHERE is not set"):
+        document.read(tmp_path / "x.yaml", ["dataset.other=/here"], {})
+
+
 def test_reading_files(tmp_path: Path) -> None:
     (tmp_path / "loso.yaml").write_text("a: 1")
     assert document.read(tmp_path / "loso.yaml").data == {"a": 1}
