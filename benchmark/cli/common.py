@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,10 @@ def say_left_out(data: LabelledSamples) -> None:
         say(f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})")
 
 
+#: In a log file, work that takes less needs no progress.
+_SECONDS_BETWEEN_LINES = 2
+
+
 class Ticker(Protocol):
     """Called with how much is done, and on what it goes on."""
 
@@ -70,15 +75,15 @@ class Ticker(Protocol):
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Ticker]:
-    """Show a bar on a terminal, and a line at every tenth elsewhere."""
+    """Show a bar on a terminal; elsewhere a line at every tenth, if that takes a while."""
     if not sys.stderr.isatty():
-        shown = 0
+        shown, last = 0, time.monotonic()
 
         def log(done: int, doing: str = "", /) -> None:
-            nonlocal shown
+            nonlocal shown, last
             tenth = 10 * done // max(total, 1)
-            if tenth > shown:
-                shown = tenth
+            if tenth > shown and time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+                shown, last = tenth, time.monotonic()
                 say(f"{what}: {done} of {total}{', ' * bool(doing)}{doing}")
 
         yield log

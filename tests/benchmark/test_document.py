@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from benchmark import document
 from benchmark.errors import ConfigError
+from benchmark.yaml_reader import path_text
 
 
 def parse(text: str, **environment: str) -> document.Document:
@@ -33,7 +34,7 @@ def test_lines_are_remembered() -> None:
     assert found.where(("b", 1, "c")) == "x.yaml, line 4"
     assert found.where(("b", 1, "missing")) == "x.yaml, line 4"
     assert found.where(("nowhere",)) == "x.yaml, line 1"
-    assert document.path_text(("b", 1, "c")) == "b[1].c"
+    assert path_text(("b", 1, "c")) == "b[1].c"
 
 
 def test_variables() -> None:
