@@ -117,7 +117,7 @@ class Workload:
                 predict_s=done - fitted,
                 warnings=tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)),
             )
-        except Exception as error:  # noqa: BLE001 - whatever a model raises must not end the run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
             text = " ".join(str(error).split())
             return Failure(task, f"{type(error).__name__}: {text}", traceback.format_exc())
 

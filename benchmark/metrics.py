@@ -101,7 +101,8 @@ def subject_bootstrap(
     """Give percentile intervals of the headline scores by resampling subjects with replacement.
 
     Clips of one person are alike, so the person is the unit that is drawn: an interval over clips is too narrow.
-    A replicate's score is the mean over runs (seeds) of the score pooled over its subjects.
+    A replicate's score is the mean over runs (seeds) of the score pooled over its subjects; runs that have no sample of
+    these subjects do not count.
 
     Args:
         confusions: Counts (runs, subjects, K, K). The order of subjects decides which replicates are drawn.
@@ -123,7 +124,11 @@ def subject_bootstrap(
     tail = (1 - level) / 2
     intervals = {}
     for name in HEADLINE:
-        low, high = np.quantile(replicated[name].mean(axis=0), [tail, 1 - tail])
+        values = replicated[name]
+        known = ~np.isnan(values)  # an unfinished run may have no sample of the subjects that were drawn
+        drawn = known.any(axis=0)
+        means = np.where(known, values, 0).sum(axis=0)[drawn] / known.sum(axis=0)[drawn]
+        low, high = np.quantile(means, [tail, 1 - tail])
         intervals[name] = (float(low), float(high))
     return intervals
 

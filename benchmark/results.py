@@ -203,7 +203,8 @@ def collect(plan: Plan, folder: RunFolder) -> Results:
 
 
 def _member(pools: Sequence[_Pool], member: str) -> dict[str, float | int]:
-    matrices = np.stack([pool.of_member(member).confusion() for pool in pools])
+    kept = [pool.of_member(member) for pool in pools]
+    matrices = np.stack([pool.confusion() for pool in kept if pool.samples])
     scored = scores(matrices)
     return {
         **{name: float(scored[name].mean()) for name in HEADLINE},

@@ -121,6 +121,15 @@ def test_bootstrap_equals_a_slow_one() -> None:
     assert fast["uf1"] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
 
 
+def test_a_run_without_samples_of_the_drawn_subjects_does_not_count() -> None:
+    counts = np.zeros((2, 2, 2, 2))
+    counts[0] = [[[1, 0], [0, 1]], [[0, 1], [1, 0]]]  # the first run knows both subjects, one right and one wrong
+    counts[1, 0] = [[1, 0], [0, 1]]  # the second only the first, right
+    intervals = metrics.subject_bootstrap(counts)
+    # Draws: twice the first: 1; once each: (1/2 + 1) / 2; twice the second: 0, from the first run alone.
+    assert intervals["accuracy"] == (0, 1)
+
+
 def test_bootstrap_is_seeded() -> None:
     counts = np.random.default_rng(0).integers(0, 5, size=(1, 9, 3, 3))
     assert metrics.subject_bootstrap(counts) == metrics.subject_bootstrap(counts)

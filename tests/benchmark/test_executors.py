@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.executors import Failure, Processes, Serial, Success, Task, Workload, executor_for
+from benchmark.interfaces import Model, Predictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spy(Model):
+    """Do as told on the fold called by the same name; else give what was seen.
+
+    Args:
+        how: What to do.
+    """
+
+    how: str = "fine"
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        if self.how == "raise":
+            raise RuntimeError("a reason\nof two lines")
+        if self.how == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exit":
+            sys.exit("no")
+        if self.how == "warn":
+            for _ in range(3):
+                warnings.warn("not converged", UserWarning, stacklevel=1)
+        if self.how == "mutate":
+            x[:] = 0
+            y[:] = 0
+        seen = (len(x), float(x.sum()), int(y.sum()), len(set(groups)), seed)
+
+        def predict(test: Any) -> Any:  # noqa: ANN401
+            made = {
+                "shape": np.zeros((len(test), n_classes + 1)),
+                "nan": np.full((len(test), n_classes), np.nan),
+                "text": np.full((len(test), n_classes), "a"),
+            }
+            return made.get(self.how, np.array([[*seen, *np.zeros(n_classes)][:n_classes] for _ in test]))
+
+        return predict
+
+
+def workload(how: str = "fine", copies: Any = None) -> Workload:  # noqa: ANN401
+    return Workload(
+        x=np.arange(12.0).reshape(6, 1, 2),
+        copies=copies,
+        y=np.array([0, 1, 0, 1, 0, 1]),
+        groups=np.array(["a", "a", "b", "b", "c", "c"]),
+        folds={name: (np.flatnonzero(g), np.flatnonzero(~g)) for name, g in
+               {"1": np.arange(6) > 1, "2": np.arange(6) < 4}.items()},
+        models={"spy": Spy(how=how), "fine": Spy()},
+        n_classes=5,
+    )  # fmt: skip
+
+
+TASKS = [Task("spy", 7, "1", "x"), Task("spy", 8, "2", "y")]
+
+
+def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
+    return {o.task.fold: o.scores.tolist() for o in outcomes if isinstance(o, Success)}
+
+
+def test_a_model_sees_the_training_side_alone() -> None:
+    found = scores(list(Serial().run(TASKS, workload())))
+    assert found["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
+    assert found["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
+
+
+def test_copies_join_the_training_side_alone() -> None:
+    copies = np.full((6, 2, 1, 2), 100.0)
+    found = scores(list(Serial().run(TASKS, workload(copies=copies))))
+    assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
+
+
+def test_processes_give_what_one_process_gives() -> None:
+    for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
+        assert scores(list(Processes(2).run(TASKS, load))) == scores(list(Serial().run(TASKS, load)))
+
+
+def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
+    load = workload("mutate")
+    list(Serial().run(TASKS, load))
+    assert load.x.sum() == sum(range(12))
+    assert load.y.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("raise", "RuntimeError: a reason of two lines"),
+        ("shape", "ValueError: predictor gave float64 (2, 6), expected numbers (2, 5)"),
+        ("text", "ValueError: predictor gave <U1 (2, 5), expected numbers (2, 5)"),
+        ("nan", "ValueError: predictor gave scores that are not finite"),
+        ("exit", "SystemExit: no"),
+    ],
+)
+def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -> None:
+    outcomes = list(Serial().run([TASKS[0], Task("fine", 0, "1", "z")], workload(how)))
+    assert isinstance(outcomes[0], Failure)
+    assert outcomes[0].error == error
+    assert "Traceback" in outcomes[0].trace
+    assert isinstance(outcomes[1], Success)
+
+
+def test_warnings_are_kept_each_once() -> None:
+    (outcome,) = Serial().run(TASKS[:1], workload("warn"))
+    assert isinstance(outcome, Success)
+    assert outcome.warnings == ("UserWarning: not converged",)
+
+
+def test_a_process_that_dies_fails_its_tasks_by_name() -> None:
+    outcomes = list(Processes(1).run(TASKS, workload("die")))
+    assert {o.task.fold for o in outcomes} == {"1", "2"}
+    assert all(isinstance(o, Failure) for o in outcomes)
+    assert any("died" in o.error for o in outcomes if isinstance(o, Failure))
+
+
+def test_which_executor() -> None:
+    assert isinstance(executor_for(1), Serial)
+    assert isinstance(executor_for(3), Processes)
+    assert str(TASKS[0]) == "spy, seed 7, fold 1"
