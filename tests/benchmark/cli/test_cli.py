@@ -213,12 +213,12 @@ def test_schema_and_sys_info(bench: Callable[..., Ran]) -> None:
 
 
 def bench_process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
-    command = [sys.executable, "-c", "import sys; from benchmark.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-m", "benchmark", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, **options)
 
 
 def test_the_reader_of_our_output_may_go(tmp_path: Path) -> None:
-    command = f"{sys.executable} -W error -c 'import sys; from benchmark.cli import main; sys.exit(main())' list | true"
+    command = f"{sys.executable} -W error -m benchmark list | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stderr == ""
 

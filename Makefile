@@ -1,0 +1,45 @@
+# Two commands are all: "make demo" and "make test". Each sets up what it needs in .venv, once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types format clean help
+
+help:
+	@echo "make demo    set up and run the main job: a leaderboard from made-up data"
+	@echo "make test    set up and run all tests"
+	@echo "make lint    ruff, make types    pyright, make format    ruff's formatter, make clean"
+
+demo: $(VENV)/.installed
+	$(BIN)/bench run configs/quickstart.yaml
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/pyright
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "mexbench needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another one;" \
+		"name one as in: make demo PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[test]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,102 @@
+"""The first real leaderboard: the MEGC2019 flow pack through the whole program, held against independent code."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, recall_score
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from benchmark.interfaces import Sample
+from plugins.datasets.megc2019_flow import Megc2019Flow
+from tests.helpers import ROOT, Ran
+
+CONFIG = ROOT / "configs" / "loso_megc2019_flow.yaml"
+
+
+@pytest.fixture
+def run(
+    real_flow: Path, tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    def run(out: str, *models: str) -> Path:
+        monkeypatch.setenv("MEGC2019_FLOW_ROOT", str(real_flow))
+        ran = bench("run", CONFIG, "--out", tmp_path / out, "--set", f"models=[{', '.join(models)}]")
+        assert ran.code == 0, ran.err
+        return tmp_path / out
+
+    return run
+
+
+LINEAR = "{plugin: svm, name: svm-linear, kernel: linear, C: 0.001, class_weight: balanced}"
+
+
+def rows(folder: Path) -> dict[str, dict[str, Any]]:
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["complete"] is True
+    return {row["model"]: row for row in scores["rows"]}
+
+
+def test_majority(run: Callable[..., Path]) -> None:
+    row = rows(run("out", "majority"))["majority"]
+    assert (round(row["accuracy"], 4), round(row["uf1"], 4), round(row["uar"], 4)) == (0.5656, 0.2408, 0.3333)
+    assert (row["n_samples"], row["n_subjects"], row["folds"]) == (442, 68, 68)
+    assert {name: found["n_samples"] for name, found in row["by_dataset"].items()} == {
+        "smic": 164, "casme2": 145, "samm": 133,
+    }  # fmt: skip
+
+
+def test_a_linear_svm_agrees_with_an_independent_loop_prediction_by_prediction(
+    run: Callable[..., Path], real_flow: Path
+) -> None:
+    files = sorted(real_flow.glob("*/u_test/*/*.png"))
+    images = [cv2.imread(str(file)) for file in files]
+    x = np.stack([image.reshape(-1) for image in images if image is not None]).astype(np.float64)
+    y = np.array([int(file.parent.name) for file in files])
+    groups = [file.parts[-4] for file in files]
+    predicted = np.empty_like(y)
+    for train, test in LeaveOneGroupOut().split(x, y, groups):
+        model = make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.001, class_weight="balanced"))
+        predicted[test] = model.fit(x[train], y[train]).predict(x[test])
+    names = ("negative", "positive", "surprise")
+    keys = [f"{file.parts[-4]}/{file.stem.strip().removeprefix(file.parts[-4] + '_')}" for file in files]
+    expected = {key: (names[t], names[p]) for key, t, p in zip(keys, y, predicted, strict=True)}
+
+    folder = run("out", LINEAR)
+    with (folder / "predictions.csv").open() as stream:
+        found = {row["sample_id"].partition("/")[2]: (row["y_true"], row["y_pred"]) for row in csv.DictReader(stream)}
+    assert found == expected
+    row = rows(folder)["svm-linear"]
+    assert row["uf1"] == pytest.approx(f1_score(y, predicted, average="macro"))
+    assert row["uar"] == pytest.approx(recall_score(y, predicted, average="macro"))
+    for member, pattern in (("casme2", "sub"), ("smic", "s0 s1 s2"), ("samm", "0")):
+        inside = [i for i, group in enumerate(groups) if group.startswith(tuple(pattern.split()))]
+        assert row["by_dataset"][member]["uf1"] == pytest.approx(
+            f1_score(y[inside], predicted[inside], average="macro")
+        )
+
+
+def test_the_order_on_disk_changes_no_digit(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run("one", "majority", LINEAR)
+    original = Megc2019Flow.samples
+
+    def shuffled(self: Megc2019Flow) -> Sequence[Sample]:
+        found = list(original(self))
+        return [found[index] for index in np.random.default_rng(5).permutation(len(found))]
+
+    monkeypatch.setattr(Megc2019Flow, "samples", shuffled)
+    after = run("two", "majority", LINEAR)
+    assert (before / "predictions.csv").read_bytes() == (after / "predictions.csv").read_bytes()
+    timing = {"fit_s", "predict_ms_per_sample"}
+    for name, row in rows(before).items():
+        other = rows(after)[name]
+        assert {k: v for k, v in row.items() if k not in timing} == {k: v for k, v in other.items() if k not in timing}
