@@ -1,0 +1,112 @@
+"""No figure in a document is typed in by hand, and what a document shows works."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from benchmark import leaderboard
+from benchmark.manager import Catalogue
+from benchmark.schema import config_schema
+from tests.helpers import ROOT, Ran
+from tests.test_plugin_distribution import bench as bench_with
+
+BOARD = ROOT / "leaderboards" / "loso_megc2019_flow.json"
+
+
+@pytest.fixture(scope="module")
+def scores() -> dict[str, Any]:
+    return json.loads(BOARD.read_text())
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+def test_the_table_in_the_readme_is_the_leaderboards(scores: dict[str, Any]) -> None:
+    pattern = r"<!-- begin: leaderboards/loso_megc2019_flow -->\n(.*?)\n<!-- end -->"
+    (shown,) = re.findall(pattern, (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown == leaderboard.main_table(scores).markdown()
+
+
+def test_the_page_holds_the_tables_of_its_scores(scores: dict[str, Any]) -> None:
+    page = BOARD.with_suffix(".md").read_text()
+    tables = [leaderboard.main_table, leaderboard.member_table, leaderboard.class_table]
+    for table in tables:
+        assert table(scores).markdown() in page
+    assert scores["complete"] is True
+
+
+def test_the_leaderboard_is_what_the_real_data_gives(
+    scores: dict[str, Any], real_flow: Path, tmp_path: Path, bench: Callable[..., Ran]
+) -> None:
+    config = yaml.safe_load((ROOT / "configs" / "loso_megc2019_flow.yaml").read_text())
+    config["dataset"]["root"] = str(real_flow)
+    config["models"] = config["models"][:2]  # majority and svm-linear: quick, and without chance
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "out").code == 0
+    measured = {row["model"]: row for row in json.loads((tmp_path / "out" / "scores.json").read_text())["rows"]}
+    published = {row["model"]: row for row in scores["rows"]}
+    assert list(measured) == ["majority", "svm-linear"]
+    for model, row in measured.items():
+        for key in ("uf1", "uar", "accuracy", "ci", "by_dataset", "per_class", "confusion", "n_samples"):
+            assert row[key] == published[model][key], (model, key)
+
+
+def test_the_config_in_the_readme_is_valid(builtin: Catalogue) -> None:
+    (shown,) = blocks("README.md", "yaml")
+    jsonschema.validate(yaml.safe_load(shown), config_schema(builtin))
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = [
+        line.split()[1]
+        for block in blocks("README.md", "sh")
+        for line in block.splitlines()
+        if line.startswith("make ")
+    ]
+    assert commands == ["demo", "test"]
+    for target in commands:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_commands_in_the_readme_are_understood(bench: Callable[..., Ran]) -> None:
+    lines = [line for block in blocks("README.md", "sh") for line in block.splitlines() if line.startswith("bench ")]
+    assert len(lines) >= 2
+    for line in lines:
+        command, config, *rest = line.partition("#")[0].split()[1:]
+        assert (ROOT / config).is_file()
+        assert bench(command, "--help").code == 0
+        for option in (word for word in rest if word.startswith("--")):
+            assert option in bench(command, "--help").out
+
+
+def test_the_plugin_in_contributing_installs_and_runs(tmp_path: Path) -> None:
+    (pyproject,), (source,) = blocks("CONTRIBUTING.md", "toml"), blocks("CONTRIBUTING.md", "python")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "pyproject.toml").write_text(pyproject)
+    (tmp_path / "source" / "nearest_mean.py").write_text(source)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    done = subprocess.run(
+        [*command, "--target", str(tmp_path / "site"), str(tmp_path / "source")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    config = "dataset: {plugin: synthetic, subjects: 3}\nprotocol: loso\nmodels: [{plugin: nearest_mean, power: 1.5}]"
+    (tmp_path / "c.yaml").write_text(config)
+    ran = bench_with(tmp_path / "site", "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
+    assert ran.returncode == 0, ran.stderr
+    shutil.rmtree(tmp_path / "site")
