@@ -102,8 +102,9 @@ def _by_folder(layout: Layout) -> tuple[dict[tuple[str, str], Row], list[Finding
 
 def _subject_folder(layout: Layout, row: Row) -> str:
     """Return what a subject's folder is called: ``sub01`` for 1, "1", "01" and "sub01"."""
-    number = row.padded(SUBJECT, layout.digits).removeprefix(layout.prefix)
-    return f"{layout.prefix}{number}"
+    number = row.text(SUBJECT).removeprefix(layout.prefix)
+    # A spreadsheet program that takes a subject for a number loses its zeros.
+    return layout.prefix + (number.zfill(layout.digits) if number.isascii() and number.isdigit() else number)
 
 
 def _not_listed(layout: Layout, rows: Mapping[tuple[str, str], Row]) -> Iterator[Finding]:

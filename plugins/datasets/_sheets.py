@@ -44,11 +44,6 @@ class Row:
             value = int(value)
         return "" if value is None else str(value).strip()
 
-    def padded(self, column: str, digits: int) -> str:
-        """Return a cell as text with the leading zeros that a spreadsheet program took from a number."""
-        text = self.text(column)
-        return text.zfill(digits) if text.isascii() and text.isdigit() else text
-
     def frame(self, column: str) -> int | None:
         """Return a frame number; None for a blank cell, ``/`` and ``-``.
 

@@ -59,6 +59,13 @@ def test_what_the_sheet_says(root: Path) -> None:
     assert samples["casme2/sub26/EP18_50"].aus == frozenset()
 
 
+@pytest.mark.parametrize("subject", [1, 1.0, "1", "01", "sub01", "sub1", " 01 "])
+def test_subjects_however_they_are_written(tmp_path: Path, subject: object) -> None:
+    write_casme2(tmp_path, ROWS[:1])
+    write_xlsx(tmp_path / "CASME2-coding-20140508.xlsx", CASME2_HEADER, [(subject, *ROWS[0][1:])])
+    assert [sample.subject for sample in Casme2(root=tmp_path).samples()] == ["casme2/sub01"]
+
+
 def test_findings_of_sound_clips(root: Path) -> None:
     findings = Casme2(root=root).findings()
     assert [(finding.what, finding.where) for finding in findings] == [
