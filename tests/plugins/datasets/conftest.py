@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.datasets.layouts import CASME2_ROWS, write_casme2
+
 
 @pytest.fixture(scope="session")
 def casme2_sheet() -> Path:
@@ -15,3 +17,9 @@ def casme2_sheet() -> Path:
     if not path.is_file():
         pytest.skip(f"needs the real annotation, {path}; set MEXBENCH_SHARED to the folder that holds 'data'")
     return path
+
+
+@pytest.fixture
+def casme2_root(tmp_path: Path) -> Path:
+    """A small CASME-II in order."""
+    return write_casme2(tmp_path / "casme2", CASME2_ROWS)

@@ -10,7 +10,15 @@ import numpy as np
 import openpyxl
 from numpy.typing import NDArray
 
+from benchmark.interfaces import Dataset, Sample
+
 CASME2_HEADER = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
+CASME2_ROWS: list[Sequence[object]] = [
+    ("01", "EP02_01f", 46, 50, 53, 12, "happiness"),
+    (1, "EP03_02", 98, 101, 103, "4+R10", "others"),
+    ("02", "EP03_02", 8, 10, 12, "?", " Disgust "),
+    (26.0, "EP18_50", 3, "/", 6, "L12 or L14", "sadness"),
+]
 SAMM_HEADER = (
     "Subject",
     "Filename",
@@ -25,6 +33,10 @@ SAMM_HEADER = (
     "Objective Classes",
     "Notes",
 )
+
+
+def by_id(dataset: Dataset) -> dict[str, Sample]:
+    return {sample.sample_id: sample for sample in dataset.samples()}
 
 
 def image(value: int, *, size: tuple[int, int] = (12, 16), gray: bool = False) -> NDArray[np.uint8]:

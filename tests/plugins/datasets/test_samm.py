@@ -9,17 +9,13 @@ import pytest
 from benchmark.errors import DataError
 from benchmark.interfaces import Sample
 from plugins.datasets.samm import Samm
-from tests.plugins.datasets.layouts import SAMM_HEADER, samm_row, write_frames, write_samm, write_xlsx
+from tests.plugins.datasets.layouts import SAMM_HEADER, by_id, samm_row, write_frames, write_samm, write_xlsx
 
 ROWS: list[Sequence[object]] = [
     samm_row("006", "006_1_2", (5562, 5565, 5568), "4+7", "Anger"),
     samm_row(7, "007_3_1", (98, 100, 103), "ref(7B)+43", "Other"),
     samm_row("007", "007_3_2", (10, 11, 12), "R14+17+soft focus ", "Happiness "),
 ]
-
-
-def by_id(dataset: Samm) -> dict[str, Sample]:
-    return {sample.sample_id: sample for sample in dataset.samples()}
 
 
 @pytest.mark.parametrize(("preamble", "name"), [(0, "SAMM_Micro.xlsx"), (13, "SAMM_Micro_FACS_Codes_v2.xlsx")])

@@ -8,7 +8,7 @@ import pytest
 from benchmark.errors import DataError
 from benchmark.interfaces import Sample
 from plugins.datasets.smic import Smic
-from tests.plugins.datasets.layouts import write_frames
+from tests.plugins.datasets.layouts import by_id, write_frames
 
 HS = "SMIC_all_cropped/HS"
 
@@ -21,10 +21,6 @@ def root(tmp_path: Path) -> Path:
     write_frames(tmp_path / HS / "s1/non_micro/s1_non_01", range(1, 4), "reg_image{}.bmp")
     write_frames(tmp_path / "SMIC_all_cropped/NIR" / "s1/micro/positive/s1_po_01", [1], "reg_image{}.bmp")
     return tmp_path
-
-
-def by_id(dataset: Smic) -> dict[str, Sample]:
-    return {sample.sample_id: sample for sample in dataset.samples()}
 
 
 @pytest.mark.parametrize("below", ["", "SMIC_all_cropped", HS])
