@@ -7,7 +7,11 @@ from benchmark import hookimpl
 def bench_datasets() -> dict[str, str]:
     """Return the built-in datasets."""
     return {
+        "casme2": "plugins.datasets.casme2:Casme2",
+        "image_folder": "plugins.datasets.image_folder:ImageFolder",
         "megc2019_flow": "plugins.datasets.megc2019_flow:Megc2019Flow",
+        "samm": "plugins.datasets.samm:Samm",
+        "smic": "plugins.datasets.smic:Smic",
         "synthetic": "plugins.datasets.synthetic:Synthetic",
     }
 

@@ -1,0 +1,107 @@
+"""SAMM: 159 micro-expressions of 29 people, gray, 200 frames a second."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmark.errors import DataError, listed
+from benchmark.interfaces import Erratum
+from plugins.datasets import _errata
+from plugins.datasets._annotated import Layout, read_copy
+from plugins.datasets._files import find_files, holding_subjects, require_folder
+from plugins.datasets._frames import Copy, FrameDataset
+
+NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
+SEVEN = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+LABEL_MAPS: Mapping[int, Mapping[str, str]] = {
+    3: {**dict.fromkeys(NEGATIVE, "negative"), "happiness": "positive", "surprise": "surprise"},
+    7: {emotion: emotion for emotion in SEVEN},
+    8: {emotion: emotion for emotion in (*SEVEN, "other")},
+}
+_SUBJECT = re.compile(r"\d{3}", re.ASCII)
+#: The long videos have an annotation of their own, which often lies beside this one.
+_SHEET = re.compile(r"SAMM(?!.*long).*\.(xlsx|csv)", re.IGNORECASE)
+_LAYOUT = "SAMM (006/006_1_2/006_05562.jpg), with its annotation, such as SAMM_Micro_FACS_Codes_v2.xlsx, beside it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samm(FrameDataset):
+    """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps, as it lies on disk.
+
+    A clip is its frames from onset to offset, (T, H, W, 1). The annotation may start with its header or with prose
+    above it. Errata are made only where the sheet still holds the wrong value.
+
+    Args:
+        root: Folder that holds the frames and the annotation, or the folder of the frames with the annotation in it
+            or above it.
+        annotation: File name of the annotation; auto takes the nearest SAMM*.xlsx or SAMM*.csv, that of the long
+            videos aside.
+        classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
+            surprise as in MEGC2019, other left out.
+        errata: Whether known errors of the annotation are corrected.
+    """
+
+    source = (
+        "Davison et al., SAMM: a spontaneous micro-facial movement dataset, IEEE Transactions on Affective Computing "
+        "9(1), 2018, doi 10.1109/TAFFC.2016.2573832"
+    )
+    licence = "for research alone, under an agreement with Manchester Metropolitan University"
+
+    root: Path
+    annotation: str = "auto"
+    classes: Literal[7, 8, 3] = 7
+    errata: Literal["on", "off"] = "on"
+
+    @classmethod
+    def known_errata(cls) -> Sequence[Erratum]:
+        """Return every correction that is known."""
+        return _errata.known("samm")
+
+    def label_map(self) -> Mapping[str, str]:
+        """Return emotion -> class for the chosen number of classes."""
+        return LABEL_MAPS[self.classes]
+
+    def _read(self) -> Copy:
+        require_folder(self.root, _LAYOUT)
+        frames = holding_subjects(self.root, _SUBJECT)
+        if not frames:
+            raise DataError(
+                f"{self.root}: no frames: looked for folders of subjects (006), three levels deep; 'root' must be the "
+                f"folder of {_LAYOUT}"
+            )
+        return read_copy(
+            Layout(
+                dataset="samm",
+                sheet=self._sheet(),
+                sheet_name="MICRO_ONLY",
+                annotation=_errata.ANY,
+                frames=frames[0],
+                prefix="",
+                digits=3,
+                subject_folder=_SUBJECT,
+                emotions=frozenset(LABEL_MAPS[8]),
+                fps=200.0,
+                corrections=_errata.corrections("samm") if self.errata == "on" else {},
+            )
+        )
+
+    def _sheet(self) -> Path:
+        name = _SHEET if self.annotation == "auto" else re.compile(re.escape(self.annotation), re.IGNORECASE)
+        found = find_files(self.root, name, skip=_SUBJECT)
+        looked_for = "SAMM*.xlsx or SAMM*.csv" if self.annotation == "auto" else self.annotation
+        if not found:
+            raise DataError(
+                f"{self.root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
+                "the annotation beside the frames"
+            )
+        others = [path.name for path in found if path.parent == found[0].parent]
+        if len(others) > 1:
+            raise DataError(
+                f"{self.root}: more than one annotation in {found[0].parent}: {listed(others)}; choose one, such as "
+                f"'annotation: {others[0]}'"
+            )
+        return found[0]
