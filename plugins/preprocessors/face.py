@@ -22,7 +22,7 @@ from plugins.preprocessors._frames import gray, position, require
 
 CASCADE = "haarcascade_frontalface_default.xml"
 
-# A run counts notes by their text, so they hold no number.
+# A run counts equal notes and equal reasons, so they hold no numbers.
 SEVERAL = "several faces found: the largest taken"
 WHOLE = "no face found: the whole frame kept"
 WHOLE_CLIP = "no face found in some frames: the whole frames kept"
@@ -119,27 +119,28 @@ class Face(Preprocessor):
         notes: dict[str, None] = {}
         boxes = []
         for index in searched:
-            box = self._choose(frames[index], index, notes)
+            box = self._choose(frames[index], notes)
             if box is None:
                 note = WHOLE_CLIP if self.detect == "every" else WHOLE
                 return dataclasses.replace(clip, notes=(*clip.notes, note))
             boxes.append(square(box, self.margin, frames.shape[1], frames.shape[2]))
         return dataclasses.replace(clip, frames=_crop(frames, boxes), notes=(*clip.notes, *notes))
 
-    def _choose(self, frame: NDArray[Any], index: int, notes: dict[str, None]) -> Box | None:
+    def _choose(self, frame: NDArray[Any], notes: dict[str, None]) -> Box | None:
         """Return the face, or None where there is none and whole frames will do."""
+        where = "the onset frame" if self.detect == "onset" else "one of the frames"
         options = DetectOptions(
             min_size=self.min_size, scale_factor=self.scale_factor, min_neighbours=self.min_neighbours
         )
         found = detect(gray(frame), options)
         if len(found) > 1:
             if self.several == "reject":
-                raise SampleRejected(f"{len(found)} faces found in frame {index} (face: several: reject)")
+                raise SampleRejected(f"several faces found in {where} (face: several: reject)")
             notes[SEVERAL] = None
         if found:
             return found[0]
         if self.none == "reject":
-            raise SampleRejected(f"no face found in frame {index} (face: none: reject)")
+            raise SampleRejected(f"no face found in {where} (face: none: reject)")
         return None
 
 

@@ -70,10 +70,7 @@ class LbpTop(Preprocessor):
         radii = (self.radius_t, self.radius_y, self.radius_x)
         count, height, width = (size - 2 * radius for size, radius in zip(volume.shape, radii, strict=True))
         if count < 1:
-            raise SampleRejected(
-                f"{len(volume)} frames are too few for lbp_top with radius_t {self.radius_t}: "
-                f"{2 * self.radius_t + 1} are needed"
-            )
+            raise SampleRejected(f"fewer frames than the {2 * self.radius_t + 1} that lbp_top needs for its radius_t")
         if min(height, width) < self.grid:
             raise DataError(
                 f"lbp_top: frames {volume.shape[1:]} are too small for a grid of {self.grid} x {self.grid} cells "

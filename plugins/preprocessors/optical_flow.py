@@ -85,7 +85,7 @@ class OpticalFlow(Preprocessor):
             raise SampleRejected(f"{what} (optical_flow: no_apex: reject)")
         last = position("optical_flow", "offset_index", clip.offset_index, len(frames), default=len(frames) - 1)
         if last <= onset:
-            raise SampleRejected(f"no frame follows the onset {onset} up to the offset {last} (optical_flow)")
+            raise SampleRejected("no frame follows the onset up to the offset (optical_flow)")
         if self.no_apex == "middle":
             return (onset + last + 1) // 2, MIDDLE
         images = each(frames[onset : last + 1], gray)
