@@ -26,7 +26,7 @@ CIRCLE = tuple(
 def uniform_table() -> NDArray[np.intp]:
     """Return code -> bin (256,): 58 uniform codes, at most two changes around the circle, rising; bin 58 for the rest.
 
-    Source: Ojala et al. (2002), section 2.3; the numbering follows the codes' own order.
+    Source: Ojala et al. (2002); the numbering follows the codes' own order.
     """
     codes = np.arange(CODES)
     bits = codes[:, None] >> np.arange(POINTS) & 1

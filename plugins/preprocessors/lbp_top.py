@@ -49,7 +49,7 @@ class LbpTop(Preprocessor):
         grid: Cells along each side of the image.
     """
 
-    source = "Zhao and Pietikainen (2007), doi:10.1109/TPAMI.2007.1110; the baseline of MEGC2019"
+    source = "Zhao and Pietikainen (2007), doi:10.1109/TPAMI.2007.1110"
 
     radius_x: Annotated[int, Ge(1)] = 1
     radius_y: Annotated[int, Ge(1)] = 1

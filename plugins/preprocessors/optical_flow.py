@@ -41,7 +41,7 @@ class OpticalFlow(Preprocessor):
         channels: What to return, in this order.
     """
 
-    source = "STSTNet, Liong et al. (2019), doi:10.1109/FG.2019.8756567, section III; Farneback (2003)"
+    source = "flow and strain from onset to apex as in STSTNet, Liong et al. (2019), doi:10.1109/FG.2019.8756567"
 
     method: Literal["farneback", "dis", "tvl1"] = "farneback"
     no_apex: Literal["reject", "middle", "largest"] = "reject"
