@@ -17,6 +17,22 @@ def bench_datasets() -> dict[str, str]:
 
 
 @hookimpl
+def bench_preprocessors() -> dict[str, str]:
+    """Return the built-in preprocessors."""
+    return {
+        "augment": "plugins.preprocessors.augment:Augment",
+        "clahe": "plugins.preprocessors.clahe:Clahe",
+        "face": "plugins.preprocessors.face:Face",
+        "grayscale": "plugins.preprocessors.grayscale:Grayscale",
+        "lbp": "plugins.preprocessors.lbp:Lbp",
+        "lbp_top": "plugins.preprocessors.lbp_top:LbpTop",
+        "normalise": "plugins.preprocessors.normalise:Normalise",
+        "optical_flow": "plugins.preprocessors.optical_flow:OpticalFlow",
+        "resize": "plugins.preprocessors.resize:Resize",
+    }
+
+
+@hookimpl
 def bench_models() -> dict[str, str]:
     """Return the built-in models."""
     return {

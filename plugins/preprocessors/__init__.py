@@ -1,0 +1,1 @@
+"""Preprocessors: stateless, label-blind steps from one clip to another."""

@@ -1,0 +1,148 @@
+"""How fast faces are prepared: ``python -m tests.speed.preprocess``, from the repository's root.
+
+Prints clips per minute and ratios, all from one run: processor time on one thread, the contenders taking turns, the
+median of several rounds. Each clip is 30 frames of 640 x 480, with a face that drifts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.cache import Cache, Entry
+from benchmark.fingerprint import digest, digest_array, digest_files
+from benchmark.interfaces import Clip
+from plugins.preprocessors.clahe import Clahe
+from plugins.preprocessors.face import Face
+from plugins.preprocessors.grayscale import Grayscale
+from plugins.preprocessors.lbp import Lbp
+from plugins.preprocessors.lbp_top import LbpTop
+from plugins.preprocessors.resize import Resize
+from tests.pictures import face_frame
+
+FRAMES = 30
+ROUNDS = 7
+
+
+def make_frames(seed: int) -> NDArray[np.uint8]:
+    """Return the frames of a clip (30, 480, 640, 3), RGB: the only place that knows where faces come from."""
+    return np.stack([face_frame(faces=((300 + index, 240, 240),), seed=100 * seed + index) for index in range(FRAMES)])
+
+
+def medians(contenders: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Time contenders in turns, after a first round that does not count; return seconds of processor time."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, action in contenders.items():
+            start = time.process_time()
+            action()
+            if turn:
+                times[name].append(time.process_time() - start)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def repeated(action: Callable[[], object], count: int) -> Callable[[], None]:
+    """Make a short action long enough for the clock."""
+
+    def run() -> None:
+        for _ in range(count):
+            action()
+
+    return run
+
+
+def prepared(clip: Clip, face: Face) -> Clip:
+    """Paper 1's steps up to the network: face, CLAHE, 224 x 224."""
+    for step in (face, Clahe(), Resize(size=224)):
+        clip = step(clip)
+    return clip
+
+
+def steps_and_cache(folder: Path) -> None:
+    """Cold against detecting on every frame, and against the cache."""
+    frames = make_frames(0)
+    files = [folder / f"img{index}.jpg" for index in range(FRAMES)]
+    for path, frame in zip(files, frames, strict=True):
+        cv2.imwrite(str(path), frame[..., ::-1])
+    clip = Clip(frames=frames)
+    cache = Cache(folder / "cache")
+
+    def read() -> Clip:
+        images = (cv2.imread(str(path)) for path in files)
+        return Clip(frames=np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in images if image is not None]))
+
+    def key() -> str:
+        return digest({"source": digest_files(files)})
+
+    def cold() -> None:
+        name, raw = key(), read()
+        cache.put(name, Entry(prepared(raw, Face()), tuple(digest_array(frame) for frame in raw.frames)))
+
+    def cached() -> None:
+        if cache.get(key()) is None:
+            raise RuntimeError("the cache has lost its entry")
+
+    found = medians(
+        {
+            "onset": lambda: prepared(clip, Face()),
+            "every": lambda: prepared(clip, Face(detect="every")),
+            "detect onset": lambda: Face()(clip),
+            "detect every": lambda: Face(detect="every")(clip),
+            "cold": cold,
+            "cached": cached,
+        }
+    )
+    print("face + CLAHE + resize, 30 frames of 640 x 480, one thread")
+    print(f"  clips a minute, frames in memory            {60 / found['onset']:8.0f}")
+    print(f"  clips a minute, from JPEG files, cold       {60 / found['cold']:8.0f}")
+    print(f"  against detecting on every frame            {found['every'] / found['onset']:8.1f} x")
+    print(f"  the face step alone, likewise               {found['detect every'] / found['detect onset']:8.1f} x")
+    print(f"  from the cache against cold                 {found['cold'] / found['cached']:8.1f} x")
+
+
+def codes() -> None:
+    """LBP codes against scikit-image's."""
+    from skimage.feature import local_binary_pattern
+
+    image = Grayscale()(Clip(frames=make_frames(1)[:1]))
+    print("LBP codes of one frame against scikit-image's")
+    for size in (48, 224):
+        clip = Resize(size=size)(image)
+        plain = clip.frames[0, ..., 0]
+        same, paper = Lbp(comparison="at_least", neighbours="circle"), Lbp()
+        if not np.array_equal(same(clip).frames[0, ..., 0], local_binary_pattern(plain, 8, 1)):
+            raise RuntimeError("the code maps differ")
+        count = 20_000 // size
+        found = medians(
+            {
+                "scikit": repeated(lambda plain=plain: local_binary_pattern(plain, 8, 1), count),
+                "same": repeated(lambda clip=clip, same=same: same(clip), count),
+                "paper": repeated(lambda clip=clip, paper=paper: paper(clip), count),
+            }
+        )
+        print(f"  {size:3} x {size:<3} the same code map                  {found['scikit'] / found['same']:8.1f} x")
+        print(f"  {size:3} x {size:<3} 3 x 3 square, strict               {found['scikit'] / found['paper']:8.1f} x")
+
+
+def planes() -> None:
+    """LBP-TOP against detecting the face, to see which one a run waits for."""
+    clip = Clip(frames=make_frames(2))
+    small = Grayscale()(Resize(size=128)(Face()(clip)))
+    found = medians({"lbp_top": lambda: LbpTop()(small), "steps": lambda: prepared(clip, Face())})
+    print("LBP-TOP of 30 frames of 128 x 128")
+    print(f"  in units of face + CLAHE + resize           {found['lbp_top'] / found['steps']:8.2f} x")
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        steps_and_cache(Path(scratch))
+    codes()
+    planes()
