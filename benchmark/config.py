@@ -87,7 +87,8 @@ class RunConfig:
     def identity(self) -> dict[str, Any]:
         """Return what decides the results: ``resolved`` without paths."""
         return {
-            "dataset": self.dataset.identity(),
+            # A path says where and not what, but data that is made up is not the data.
+            "dataset": {**self.dataset.identity(), "title": dataset_title(self)},
             **self._frames(),
             "preprocess": [step.identity() for step in self.preprocess],
             "protocol": self.protocol.identity(),
@@ -265,7 +266,7 @@ class _ConfigReader:
 
 def dataset_title(config: RunConfig) -> str:
     """Return what every output calls the dataset."""
-    return config.dataset.instance.title() or config.dataset.plugin
+    return config.dataset.instance.display_name() or config.dataset.plugin
 
 
 def _without_name(component: Component[Any]) -> dict[str, object]:

@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 _BYTES = 16  # 128 bits: a collision by chance is out of the question, and hex stays readable
 
 #: Distributions whose version can change a number in a result.
-NUMERIC = ("numpy", "scipy", "scikit-learn", "opencv-python-headless", "jax", "jaxlib", "flax", "optax")
+NUMERIC = (
+    "numpy", "scipy", "scikit-learn", "opencv-python-headless", "opencv-contrib-python-headless", "jax", "jaxlib",
+    "flax", "optax",
+)  # fmt: skip
 
 
 def digest(value: object) -> str:

@@ -184,7 +184,7 @@ class Dataset(Plugin, ABC):
             DataError: The sample cannot be read; the text names its file.
         """
 
-    def title(self) -> str | None:
+    def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from benchmark import cli, engine
-from benchmark.cli.common import add_config_arguments, open_config, progress, say, say_boxed, say_left_out
+from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from benchmark.data import read_raw_digests, read_samples
 from benchmark.errors import listed
 from benchmark.interfaces import Finding
@@ -26,7 +26,6 @@ def run(options: argparse.Namespace) -> int:
         say_boxed(notice)
     data = read_samples(config)
     _print_findings(config.dataset.instance.findings())
-    say_left_out(data)
     engine.split(config, data)
     with progress("read", len(data.sources)) as tick:
         digests = read_raw_digests(config, data, tick)
@@ -40,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     if len(rows) > 1:
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])
     print(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
+    print(*left_out_lines(data), sep="\n", end="\n" * bool(data.left_out))
+    print(f"{len(data.samples)} samples remain")
     tasks = len(folds) * len(config.models) * len(config.seeds)
     print(
         f"{config.protocol.plugin}: {len(folds)} folds, nothing on both sides of one; {tasks} tasks"

@@ -55,10 +55,9 @@ def say_boxed(text: str) -> None:
     say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
 
 
-def say_left_out(data: LabelledSamples) -> None:
+def left_out_lines(data: LabelledSamples) -> list[str]:
     """Name what is left out, and why: nothing is dropped in silence."""
-    for reason, ids in data.left_out.items():
-        say(f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})")
+    return [f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
 
 
 #: In a log file, work that takes less needs no progress.

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark import cli, engine, leaderboard, provenance
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, open_config, progress, say, say_boxed, say_left_out
+from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples, read_samples
 from benchmark.engine import Plan
@@ -168,7 +168,8 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     )
     for text, count in plan.arrays.notes.items():
         say(f"note, {count} clips: {text}")
-    say_left_out(plan.data)
+    for line in left_out_lines(plan.data):
+        say(line)
     for flag in plan.flags:
         say(f"flag on every row: {flag}")
 

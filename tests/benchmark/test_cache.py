@@ -51,7 +51,7 @@ def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage: Call
 def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))
-    with pytest.raises(ValueError, match="Object arrays"):
+    with pytest.raises(ValueError, match="Python objects"):
         cache.put("ab12", Entry(clip, ("x",)))
     assert cache.get("ab12") is None
 
@@ -78,6 +78,17 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert cache.trouble is not None
     assert "are not kept for the next run" in cache.trouble
     assert cache.get("ab12") is None
+
+
+def test_clear_removes_entries_and_nothing_else(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for key in ("ab12", "cd34"):
+        cache.put(key, entry(1))
+    (tmp_path / "ab" / "note.txt").touch()
+    assert cache.size() == sum(path.stat().st_size for path in cache.entries()) > 2 * 64
+    assert cache.clear() == 2
+    assert (cache.entries(), cache.size()) == ([], 0)
+    assert (tmp_path / "ab" / "note.txt").exists()
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark import engine, provenance
+from benchmark.cache import Cache, Entry
+from benchmark.interfaces import Clip
 from tests.helpers import ROOT, Ran
 
 QUICK = "dataset: {plugin: synthetic, subjects: 3, clips: 6}\nprotocol: loso\nmodels: [majority, svm]\nseeds: [0, 1]\n"
@@ -202,6 +205,18 @@ def test_info(bench: Callable[..., Ran]) -> None:
         assert text in ran.out
     assert "(required)" in bench("info", "megc2019_flow").out
     assert "no parameters" in bench("info", "loso").out
+
+
+def test_cache(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path))
+    Cache(tmp_path).put("ab12", Entry(Clip(frames=np.zeros((1, 1000))), ("x",)))
+    shown = bench("cache", "info").out
+    assert str(tmp_path) in shown
+    assert "1 " in shown
+    assert "8.1 KiB" in shown
+    assert "removed 1 entries" in bench("cache", "clear").out
+    assert "0 B" in bench("cache", "info").out
+    assert bench("cache", "clean").code == 2
 
 
 def test_schema_and_sys_info(bench: Callable[..., Ran]) -> None:

@@ -1,0 +1,41 @@
+"""``bench cache``: what is kept of pre-processed samples."""
+
+from __future__ import annotations
+
+import argparse
+
+from tabulate import tabulate
+
+from benchmark import cli
+from benchmark.cache import Cache, default_root
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("action", choices=("info", "clear"), help="info: where and how much; clear: remove every entry")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    cache = Cache(default_root())
+    if options.action == "clear":
+        print(f"removed {cache.clear()} entries from {cache.root}")
+        return cli.OK
+    rows = [
+        ["folder", str(cache.root)],
+        ["entries", str(len(cache.entries()))],
+        ["size", _size(cache.size())],
+        ["limit", _size(cache.limit)],
+    ]
+    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    return cli.OK
+
+
+def _size(count: float) -> str:
+    if count < 1024:
+        return f"{count} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= 1024
+        if count < 1024 or unit == "GiB":
+            break
+    return f"{count:.1f} {unit}"
