@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark import frames
 from benchmark.cache import Cache
+from benchmark.composite import Composite
 from benchmark.config import RunConfig
 from benchmark.errors import DataError, SampleRejected, listed
 from benchmark.fingerprint import digest, digest_array
@@ -123,7 +124,7 @@ def read_samples(config: RunConfig) -> LabelledSamples:
     twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    label_map = config.protocol.instance.label_map(config.dataset.instance.label_map())
+    label_map = _label_map(config)
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
@@ -139,6 +140,15 @@ def read_samples(config: RunConfig) -> LabelledSamples:
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without(rejected)
     _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
     return data
+
+
+def _label_map(config: RunConfig) -> Mapping[str, str]:
+    dataset = config.dataset.instance
+    own = dataset.label_map()
+    chosen = config.protocol.instance.label_map(own)
+    if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
+        dataset.refuse_contradictions()
+    return chosen
 
 
 def _source(config: RunConfig, sample: Sample) -> Source:

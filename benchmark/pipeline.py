@@ -30,7 +30,7 @@ class Pipeline:
         self.augmentation = config.preprocess[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = config.preprocess[cut + 1 :] if cut is not None else ()
         self.by_frame = config.frames is not None and config.frames.unit == "frame"
-        parts = (config.dataset, *config.preprocess)
+        parts = (*config.members, *config.preprocess)
         self.recipe = digest(
             [[[part.identity(), digest_code(type(part.instance))] for part in parts], environment(), self.by_frame]
         )
