@@ -115,7 +115,7 @@ class _Look:
         """Yield the first pair of near-duplicates that are no duplicates, if there is one."""
         train, test = self._frames(fold.train), self._frames(fold.test)
         for right, left in near_pairs(self.words[test], self.words[train]):
-            trained, tested = self.owners[train[left]], self.owners[test[right]]
+            trained, tested = int(self.owners[train[left]]), int(self.owners[test[right]])
             if self.digests[trained] != self.digests[tested]:
                 yield Leak(NEAR, fold.name, self.ids[trained], self.ids[tested], "looks")
                 return
