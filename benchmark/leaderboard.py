@@ -63,7 +63,7 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         cells = [_rank(place, row), row["model"]]
         cells += [_with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
         cells += [_percent(row["spread"]["uf1"])] if several else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds), str(len(row["seeds"]))]
+        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH), str(len(row["seeds"]))]
         rows.append([*cells, " ".join(row["flags"]) or _DASH])
     return Table(headers, rows)
 
