@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,7 @@ def test_a_log(tmp_path: Path) -> None:
     ],
     ids=["windows", "old mac", "bom", "trailing blanks", "tabs", "blank lines", "no last newline"],
 )
-def test_a_log_from_another_editor(tmp_path: Path, change: object) -> None:
-    assert callable(change)
+def test_a_log_from_another_editor(tmp_path: Path, change: Callable[[str], str]) -> None:
     plain, other = read(write(tmp_path, LOG)), read(write(tmp_path, change(LOG.replace("EP 03", "EP03")), "other.txt"))
     assert [(p.sample.replace(" ", ""), p.truth, p.prediction) for p in plain.lines] == [
         (p.sample, p.truth, p.prediction) for p in other.lines
