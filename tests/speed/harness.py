@@ -95,7 +95,7 @@ def main() -> None:
         def bench(jobs: int, out: str) -> Callable[[], object]:
             command = [sys.executable, "-m", "benchmark", "run", str(folder / "speed.yaml")]
             command += ["--out", str(folder / out), "--jobs", str(jobs)]
-            return lambda: subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+            return lambda: subprocess.run(command, check=True, capture_output=True)
 
         loop = seconds(peer)
         one, two = seconds(bench(1, "one")), seconds(bench(2, "two"))
