@@ -56,7 +56,9 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     flags = said.pop("flags", _DASH)
     lines = [narrow.text()]
     if said:
-        lines.append(", ".join(f"{value} {name}" for name, value in said.items()))
+        lines.append(
+            ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in said.items())
+        )
     if flags != _DASH:
         lines.append(f"every row is flagged: {flags}")
     return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
