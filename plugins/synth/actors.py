@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import cv2
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from benchmark.errors import ConfigError
 from plugins.synth import emotions, faces
 from plugins.synth.action_units import ActionUnit
 from plugins.synth.clips import Camera, Take, Timing
@@ -43,6 +44,16 @@ class StandIn:
     variety: Annotated[float, Ge(0), Le(1)] = 0.3
     seed: Annotated[int, Ge(0)] = 0
 
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, name)
+            for bound in hint.__metadata__:
+                low = (
+                    value >= bound.ge if isinstance(bound, Ge) else value > bound.gt if isinstance(bound, Gt) else True
+                )
+                if not low or (isinstance(bound, Le) and value > bound.le):
+                    raise ConfigError(f"stand-in: {name} = {value!r} must satisfy {bound}")
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -53,6 +64,7 @@ class Scene:
         index: Number of the clip among the person's, from 0.
         emotion: Its emotion, in the words of the data set.
         aus: The action units shown.
+        strengths: A factor for each of them.
         take: What to render.
     """
 
@@ -60,6 +72,7 @@ class Scene:
     index: int
     emotion: str
     aus: tuple[ActionUnit, ...]
+    strengths: tuple[float, ...]
     take: Take
 
 
@@ -99,16 +112,18 @@ def _scene(options: StandIn, face: Face, subject: int, index: int, emotion: str)
     )
     sitting = _relit(sitting, rng)
     aus = emotions.draw(emotion, rng)
-    strengths = np.clip(rng.normal(1, options.variety, len(aus)), 0.3, 2.0)
+    strengths = tuple(min(max(float(rng.normal(1, options.variety)), 0.3), 2.0) for _ in aus)
     shown = express(
         aus, sitting.geometry, options.width, options.height,
-        intensity=options.intensity, strengths=[float(strength) for strength in strengths],
+        intensity=options.intensity, strengths=strengths,
     )  # fmt: skip
     length = max(round(options.frames * float(rng.uniform(0.8, 1.25))), 5) - 1
     rise = min(max(round(length * float(rng.uniform(0.35, 0.6))), 2), length - 2)
     timing = Timing(lead=0, rise=rise, fall=length - rise, tail=0)
     camera = Camera(noise=1.5, drift=0.15 * size, flicker=0.004)
-    return Scene(subject, index, emotion, aus, Take(sitting, shown, timing, camera, int(rng.integers(2**31))))
+    return Scene(
+        subject, index, emotion, aus, strengths, Take(sitting, shown, timing, camera, int(rng.integers(2**31)))
+    )
 
 
 def _relit(face: Face, rng: np.random.Generator) -> Face:
