@@ -105,7 +105,7 @@ def _check_numbers(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: One is out of bounds; the text names it.
     """
-    bounds = {"fps": (1, 1000), "intensity": (0, 10), "noise": (0, 50), "drift": (0, 10), "flicker": (0, 0.5)}
+    bounds = {"fps": (1, 1000), "intensity": (0.1, 4), "noise": (0, 50), "drift": (0, 10), "flicker": (0, 0.5)}
     for name, (low, high) in bounds.items():
         if not low <= getattr(options, name) <= high:
             raise ConfigError(f"--{name} must lie between {low} and {high}: got {getattr(options, name):g}")

@@ -125,7 +125,11 @@ def _read(path: Path) -> NDArray[np.uint8]:
         raw = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}: give a photo, or a procedural face: builtin:0") from None
-    image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None  # 8 bits, three channels, turned as EXIF says
+    try:
+        # 8 bits, three channels, turned as EXIF says.
+        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
+    except cv2.error:  # such as a picture whose header promises more pixels than OpenCV takes
+        image = None
     if image is None:
         raise DataError(f"{path}: not a picture that can be read: give a JPEG or PNG file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)

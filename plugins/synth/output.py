@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +63,9 @@ def check(request: Request) -> None:
     there = [path for path in request.targets if path.exists() or path.is_symlink()]
     if there and not request.force:
         raise ConfigError(f"{there[0]} exists: choose another --out, or give --force to replace it")
+    folder = next((path for path in request.targets[1:] if path.is_dir()), None)
+    if folder is not None:
+        raise ConfigError(f"{folder} is a folder, where a file beside the clip would go: choose another --out")
     if request.film and out.is_dir():
         raise ConfigError(f"--out {out}: is a folder: remove it, or choose another name")
     if not request.film and request.force and out.exists() and not _ours(out):
@@ -169,20 +170,9 @@ def _put(made: Path, target: Path, work: Path) -> None:
     """Give a finished file or folder its name; a folder that it replaces goes only when it is out of the way."""
     if target.is_dir():
         target.rename(work / f"replaced-{target.name}")
-    if made.is_file():
-        made.chmod(0o666 & ~_umask())
-    else:
-        made.chmod(0o777 & ~_umask())
     made.replace(target)
 
 
 def _ours(folder: Path) -> bool:
     """Return whether a folder holds frames of a clip and nothing else."""
     return folder.is_dir() and all(path.match("img*.jpg") and path.is_file() for path in folder.iterdir())
-
-
-def _umask() -> int:
-    mask = os.umask(0)  # the only way to read it is to set it
-    with suppress(OSError):
-        os.umask(mask)
-    return mask
