@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import DataError
 from plugins.synth import emotions
-from plugins.synth.action_units import written
+from plugins.synth.action_units import ActionUnit, written
 from plugins.synth.actors import Scene, StandIn, scenes
 
 Cell = str | int
@@ -182,7 +182,7 @@ class Samm(Layout):
         )
         return (
             shot.subject, shot.filename, int(shot.filename.split("_")[1]), shot.onset, shot.apex, shot.offset,
-            shot.offset - shot.onset + 1, "Micro - 1/2", cell, scene.emotion, objective_class(scene), "generated",
+            shot.offset - shot.onset + 1, "Micro - 1/2", cell, scene.emotion, objective_class(scene.aus), "generated",
         )  # fmt: skip
 
     def write_sheet(self, root: Path, rows: Sequence[Sequence[Cell]]) -> None:
@@ -211,13 +211,13 @@ _OBJECTIVE = {
 }
 
 
-def objective_class(scene: Scene) -> int:
+def objective_class(aus: Sequence[ActionUnit]) -> int:
     """Return the class that action units alone decide; 7 is any other combination.
 
     Source: Davison, Merghani and Yap, Objective Classes for Micro-Facial Expression Recognition, J. Imaging 2018,
     table 1.
     """
-    numbers = "+".join(str(number) for number in sorted({unit.number for unit in scene.aus}))
+    numbers = "+".join(str(number) for number in sorted({unit.number for unit in aus}))
     return next((code for code, combinations in _OBJECTIVE.items() if numbers in combinations), 7)
 
 

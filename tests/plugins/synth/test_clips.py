@@ -143,7 +143,7 @@ def test_the_drift_stays_below_a_pixel(small: Face) -> None:
         moved, _ = cv2.phaseCorrelate(
             small.image[part].mean(2).astype(np.float32), frame[part].astype(np.float32), window
         )
-        assert np.hypot(*moved) < 1
+        assert np.hypot(moved[0], moved[1]) < 1
 
 
 def test_a_contact_sheet_shows_all_moments(small: Face) -> None:
