@@ -96,7 +96,10 @@ def hair(face: Identity, stage: Stage, picture: Plane) -> Plane:
     colour, fine = strands(face, stage)  # locks, not dots, make the edge
     broad = clouds(stage.rng, shape, stage.unit * 0.3, octaves=2)
     skull = ramp(-0.012, 0.02, _outline(face, stage, face.hair_volume) + 0.008 * fine + 0.01 * broad)
+    summit = -face.crown - face.hair_volume  # above it there is no skull, and the noise must not make one
+    skull = skull * ramp(summit, summit + 0.04, y)
     line = face.hairline + 0.42 * np.abs(x / face.width) ** 3 + 0.03 * broad + 0.022 * fine
+    line = line - face.recede * np.exp(-(((np.abs(x) - 0.48) / 0.2) ** 2)) + face.sweep * 0.5 * np.tanh(1.6 * x)
     line = line + face.fringe * np.exp(-(((x - 0.7 * face.parting) / 0.5) ** 2)) * (1.4 + 0.3 * fine + 0.3 * broad)
     top = ramp(0.04, -0.03, y - line) * skull
     # Temples and sideburns follow the edge of the face.

@@ -40,6 +40,8 @@ class Identity:
         beard: Strength of a beard's shadow, 0-1.
         hair: Colour of hair and brows.
         hairline: Height of the hairline, negative as it lies above the eyes.
+        recede: How far the hairline lies back above the temples.
+        sweep: How much lower the hair falls on one side of the forehead.
         hair_volume: How far the hair stands out from the skull.
         hair_length: Where the hair ends below the eye line; under 0.6 it is short.
         parting: Where the hair parts, in x.
@@ -85,6 +87,8 @@ class Identity:
     beard: float
     hair: Colour
     hairline: float
+    recede: float
+    sweep: float
     hair_volume: float
     hair_length: float
     parting: float
@@ -147,7 +151,9 @@ def draw(seed: int) -> Identity:
         age=between(0.0, 1.0),
         beard=between(0.2, 1.0) if masculine and rng.random() < 0.6 else 0.0,
         hair=_blend(hair, (60, 48, 40), float(rng.uniform(0, 0.25))),
-        hairline=between(-1.1, -0.86),
+        hairline=between(-1.12, -0.88),
+        recede=between(0.05, 0.3) if masculine and rng.random() < 0.5 else between(0.0, 0.06),
+        sweep=between(-0.3, 0.3),
         hair_volume=between(0.05, 0.11) if masculine else between(0.09, 0.2),
         hair_length=between(-0.2, 0.35) if masculine else between(0.3, 2.2),
         parting=between(-0.55, 0.55),

@@ -62,7 +62,7 @@ def _lips(face: Identity, stage: Stage, tone: Plane) -> Plane:
     wrinkles = 1 + 0.07 * clouds(stage.rng, (x.shape[0], x.shape[1]), stage.unit * 0.04, octaves=2)
     upper = 1 - 0.24 * ramp(edge, -edge, y - line)
     colour = red * (wrinkles * upper)[..., None]
-    tone = mix(tone, colour, inside * (0.6 + 0.4 * face.lip_red))
+    tone = mix(tone, colour, inside * (0.38 + 0.52 * face.lip_red))
     gap = np.exp(-(((y - line) / (0.011 + 0.006 * (1 - across))) ** 2)) * ramp(1.04, 0.8, np.abs(x) / face.mouth_width)
     return mix(tone, linear(face.skin) * np.array([0.13, 0.06, 0.06], np.float32), np.clip(gap, 0, 0.85))
 
