@@ -53,6 +53,8 @@ class StandIn:
                 )
                 if not low or (isinstance(bound, Le) and value > bound.le):
                     raise ConfigError(f"stand-in: {name} = {value!r} must satisfy {bound}")
+        if self.width < 0.8 * self.height:
+            raise ConfigError(f"stand-in: width = {self.width} must be at least 0.8 of height = {self.height}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from benchmark.errors import ConfigError, DataError
 from plugins.synth import geometry, identity, portrait
+from plugins.synth.detection import SMALLEST, locate
 from plugins.synth.geometry import Geometry
 
 _BUILTIN = "builtin:"
 #: A longer side is shrunk to this: the motion is a few pixels, and a clip of a 40-megapixel photo would help nobody.
 _LONGEST = 1280
-_SMALLEST = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +61,13 @@ def photo(path: Path) -> Face:
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     image = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])  # video wants even sides
-    found = detect(image)
+    found = locate(image)
     if found is None:
         raise DataError(
             f"{path}: no face found: use a photo of one person who looks into the camera, upright, "
-            f"the face at least {_SMALLEST} pixels wide, or a procedural face: --face builtin:0"
+            f"the face at least {SMALLEST} pixels wide, or a procedural face: --face builtin:0"
         )
-    return Face(image, geometry.of_box(*found), path.name)
+    return Face(image, found, path.name)
 
 
 def read(text: str, *, width: int = 640, height: int = 480) -> Face:
@@ -83,25 +83,6 @@ def read(text: str, *, width: int = 640, height: int = 480) -> Face:
     if not (seed.isascii() and seed.isdigit()):
         raise ConfigError(f"face {text!r}: the seed must be a whole number that is not negative, as in builtin:7")
     return builtin(int(seed), width=width, height=height)
-
-
-def detect(image: NDArray[np.uint8]) -> tuple[float, float, float] | None:
-    """Find the largest face with the Haar cascade.
-
-    Args:
-        image: RGB (H, W, 3) or gray (H, W).
-
-    Returns:
-        Left, top and size of its square box, or None.
-    """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-    cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
-    smallest = min(_SMALLEST, *gray.shape)
-    boxes = cascade.detectMultiScale(gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest))
-    if not len(boxes):
-        return None
-    left, top, size, _ = max(boxes, key=lambda box: int(box[2]))
-    return float(left), float(top), float(size)
 
 
 def posed(face: Face, *, shift: tuple[float, float], scale: float, turn: float) -> Face:

@@ -27,22 +27,6 @@ def test_people_differ_in_skin_hair_shape_and_light() -> None:
     assert max(skin) > 225
 
 
-def test_haar_finds_the_procedural_faces_where_they_are() -> None:
-    missed, off = [], []
-    for seed in range(40):
-        one = faces.builtin(seed, width=240, height=180, supersample=1)
-        found = faces.detect(one.image)
-        if found is None:
-            missed.append(seed)
-            continue
-        left, top, size = found
-        place = one.geometry
-        guess = faces.geometry.of_box(left, top, size)
-        off.append(np.hypot(guess.x - place.x, guess.y - place.y) / place.unit)
-    assert not missed
-    assert max(off) < 0.15  # face units: a photo's landmarks, guessed from its box, lie where the parts are
-
-
 def test_eye_sockets_are_darker_than_cheeks_and_forehead(face: Face) -> None:
     gray = cv2.GaussianBlur(cv2.cvtColor(face.image, cv2.COLOR_RGB2GRAY), (0, 0), 0.08 * face.geometry.unit)
 
@@ -69,7 +53,7 @@ def test_a_photo_is_found_its_face(tmp_path: Path, face: Face) -> None:
     read = faces.read(str(path))
     assert np.array_equal(read.image, face.image)
     assert read.seed is None
-    assert abs(read.geometry.x - face.geometry.x) < 0.15 * face.geometry.unit
+    assert abs(read.geometry.x - face.geometry.x) < 0.1 * face.geometry.unit
     assert abs(read.geometry.unit / face.geometry.unit - 1) < 0.15
 
 

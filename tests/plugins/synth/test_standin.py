@@ -128,7 +128,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
         standin.casme2_root(TINY)
 
 
-@pytest.mark.parametrize("wrong", [{"subjects": 1}, {"quality": 101}, {"intensity": 0.0}, {"frames": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"subjects": 1}, {"quality": 101}, {"intensity": 0.0}, {"frames": 3}, {"width": 170}]
+)
 def test_a_bad_option_is_named(wrong: dict[str, int]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"stand-in: {name} = "):

@@ -19,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from plugins.synth import faces, standin
+from plugins.synth import standin
 from plugins.synth.action_units import parse
+from plugins.synth.detection import detect
 
 FIVE = ("others", "disgust", "happiness", "repression", "surprise")
 #: Large enough for figures with intervals, small enough for a test.
@@ -120,7 +121,7 @@ def seen(built: Built) -> Seen:
     pixels, flows, missed = [], [], 0
     for row in built.rows:
         frames = {n: cv2.imread(str(row.frame(n)), cv2.IMREAD_GRAYSCALE) for n in range(row.onset, row.offset + 1)}
-        found = faces.detect(np.asarray(frames[row.onset], np.uint8))
+        found = detect(np.asarray(frames[row.onset], np.uint8))
         if found is None:
             missed += 1
             continue
