@@ -10,8 +10,10 @@ from benchmark.errors import ConfigError, unknown
 from plugins.synth.action_units import ActionUnit, parse
 
 #: Emotion -> how often each combination shows. Brow lowering (4) alone is mostly ``others`` and often ``disgust``, the
-#: dimpler (14) is anything: an honest classifier cannot be perfect on this. The weights follow the annotation of
-#: CASME-II (Yan et al., 2014), rounded; anger and contempt follow the EMFACS prototypes.
+#: dimpler (14) is anything: an honest classifier cannot be perfect on this. The weights of the five usual classes
+#: follow how often combinations occur in the annotation of CASME-II (Yan et al., 2014), rare cells left out; those of
+#: sadness and fear, of which it has nine clips, and of anger and contempt, which it does not have, are this program's
+#: own choice from the prototypes of FACS.
 COMBINATIONS: Mapping[str, Mapping[str, float]] = {
     "happiness": {
         "12": 6, "L12": 6, "6+12": 6, "R12": 3, "14": 3, "1+12": 1, "12+15": 1, "R6+R12": 1, "6+7+12": 1, "12+L14": 1,

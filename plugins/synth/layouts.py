@@ -214,8 +214,7 @@ _OBJECTIVE = {
 def objective_class(aus: Sequence[ActionUnit]) -> int:
     """Return the class that action units alone decide; 7 is any other combination.
 
-    Source: Davison, Merghani and Yap, Objective Classes for Micro-Facial Expression Recognition, J. Imaging 2018,
-    table 1.
+    Source: Davison, Merghani and Yap, Objective Classes for Micro-Facial Expression Recognition, J. Imaging 4, 2018.
     """
     numbers = "+".join(str(number) for number in sorted({unit.number for unit in aus}))
     return next((code for code, combinations in _OBJECTIVE.items() if numbers in combinations), 7)

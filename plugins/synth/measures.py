@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -75,8 +76,7 @@ def identity_preservation(take: Take, onset: NDArray[np.uint8], apex: NDArray[np
     clean = np.abs(take.performed(1.0).astype(np.int16) - take.face.image.astype(np.int16)).max(axis=2)
     own = _vector(apex, take.face)
     distance = _far(own, _vector(onset, take.face))
-    others = [faces.builtin(seed, width=160, height=120) for seed in _GALLERY if seed != take.face.seed]
-    nearest = min(_far(own, _vector(other.image, other)) for other in others)
+    nearest = min(_far(own, _stranger(seed)) for seed in _GALLERY if seed != take.face.seed)
     # Nothing is left to compare where the action units cover the whole face: then all of it counts.
     chosen = outside if outside.any() else np.ones_like(outside)
     return IdentityPreservation(
@@ -119,6 +119,12 @@ def _vector(frame: NDArray[np.uint8], face: Face) -> Plane:
     left, top, right, bottom = face.geometry.box(frame.shape[1], frame.shape[0])
     small = cv2.resize(_gray(frame[top:bottom, left:right]), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return (small - small.mean()) / max(float(small.std()), 1e-6)
+
+
+@functools.cache
+def _stranger(seed: int) -> Plane:
+    other = faces.builtin(seed, width=160, height=120)
+    return _vector(other.image, other)
 
 
 def _far(one: Plane, other: Plane) -> float:
