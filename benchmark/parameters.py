@@ -130,7 +130,9 @@ def build(cls: type[D], values: Mapping[str, object]) -> tuple[D | None, list[tu
         The plugin, or None, and what was wrong: pairs of a path of keys, () for the block as a whole, and a text.
     """
     known = {parameter.name: parameter for parameter in parameters(cls)}
-    faults = [((key,), unknown("parameter", key, known)) for key in values if key not in known]
+    faults: list[tuple[tuple[str, ...], str]] = [
+        ((key,), unknown("parameter", key, known)) for key in values if key not in known
+    ]
     checked: dict[str, Any] = {}
     for name, parameter in known.items():
         if name not in values:

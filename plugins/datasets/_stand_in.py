@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from plugins.datasets._frames import FrameDataset
 from plugins.synth.standin import StandIn
@@ -20,7 +20,7 @@ class StandInDataset(FrameDataset):
     variable: ClassVar[str]
     dataset: ClassVar[str]
 
-    root: Path | str
+    root: Path | Literal["stand-in"]
     stand_in: StandIn
 
     @staticmethod
