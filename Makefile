@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint types format clean help
 
 help:
-	@echo "make demo    set up and run the main job: a leaderboard from made-up data"
+	@echo "make demo    set up and run the main job: a leaderboard from synthetic faces"
 	@echo "make test    set up and run all tests"
 	@echo "make lint    ruff, make types    pyright, make format    ruff's formatter, make clean"
 
 demo: $(VENV)/.installed
-	$(BIN)/bench run configs/quickstart.yaml
+	$(BIN)/bench run configs/loso_casme2.yaml --jobs 2
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto

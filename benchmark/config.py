@@ -204,7 +204,7 @@ class _ConfigReader:
             return None
         instance, faults = build(cls, {key: value for key, value in given.items() if key not in RESERVED})
         for key, message in faults:
-            self.fault((*path, key) if key else path, message if key else f"{kind} {plugin!r}: {message}")
+            self.fault((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
         return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance)
@@ -256,7 +256,7 @@ class _ConfigReader:
             return None
         chosen, faults = build(FrameSelection, block)
         for key, message in faults:
-            self.fault((*path, key) if key else path, message)
+            self.fault((*path, *key), message)
         return chosen if isinstance(chosen, FrameSelection) else None
 
     def one_augmentation(self, steps: tuple[Component[Preprocessor], ...]) -> None:

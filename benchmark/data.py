@@ -137,7 +137,9 @@ def read_samples(config: RunConfig) -> LabelledSamples:
             sources.append(_source(config, dataclasses.replace(sample, label=label)))
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
-    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without(rejected)
+    # What the loader could not use is counted like what a step could not.
+    dropped = {found.where: found.what for found in config.dataset.instance.findings() if found.dropped}
+    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without({**dropped, **rejected})
     _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
     return data
 

@@ -150,11 +150,8 @@ def _replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: s
     if not isinstance(node, dict) or isinstance(head, int):
         has = "keys, no positions" if isinstance(node, dict) else "no keys"
         raise ConfigError(f"{origin}: {path_text(done) or 'the config'} has {has}")
-    if rest and head not in node:
-        raise ConfigError(
-            f"{origin}: no {str(head)!r} in {path_text(done) or 'the config'}; choose from: {listed(map(str, node))}"
-        )
-    inside, full = _replaced(node.get(head), rest, (*done, head), value, origin)
+    # A block that the file leaves out has defaults: one of them may be changed. What nobody knows is refused later.
+    inside, full = _replaced(node.get(head, {}), rest, (*done, head), value, origin)
     return {**node, head: inside}, full
 
 

@@ -36,7 +36,9 @@ class RunFolderError(BenchError):
 
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
-    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    names = list(choices)
+    same = [name for name in names if name.casefold() == word.casefold()]
+    close = same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -47,6 +47,29 @@ def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
 
 
+#: Columns that are often the same in every row: a terminal is narrow, and says them once below the table.
+_SIZES = ("samples", "subjects", "folds", "seeds", "flags")
+
+
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Format the main table for a terminal: what is the same in every row is said once, below it."""
+    table = main_table(scores)
+    columns = list(zip(*table.rows, strict=True))
+    same = [name for name, cells in zip(table.headers, columns, strict=True) if name in _SIZES and len(set(cells)) == 1]
+    kept = [index for index, name in enumerate(table.headers) if name not in same]
+    narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
+    said = {name: table.rows[0][table.headers.index(name)] for name in same}
+    flags = said.pop("flags", _DASH)
+    lines = [narrow.text()]
+    if said:
+        lines.append(
+            ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in said.items())
+        )
+    if flags != _DASH:
+        lines.append(f"every row is flagged: {flags}")
+    return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
+
+
 def main_table(scores: Mapping[str, Any]) -> Table:
     """Rank, model, UF1, UAR and accuracy with intervals, folds, subjects, seeds, flags; scores are x 100.
 

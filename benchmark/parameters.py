@@ -16,7 +16,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,6 +25,9 @@ from benchmark.interfaces import Plugin
 
 #: Keys of a plugin's block in a config that are no parameters.
 RESERVED = frozenset({"plugin", "name"})
+
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ def _bound_text(bound: object) -> str:
 
 
 @functools.cache
-def parameters(cls: type[Plugin]) -> tuple[Parameter, ...]:
-    """Return the parameters of a plugin class, in the order of its fields."""
+def parameters(cls: type[Any]) -> tuple[Parameter, ...]:
+    """Return the parameters of a plugin's class, or the fields of a dataclass in one, in the order of its fields."""
     if not dataclasses.is_dataclass(cls):
         return ()
     hints = typing.get_type_hints(cls, include_extras=True)
@@ -120,33 +123,40 @@ def check_declaration(cls: type[Plugin]) -> str | None:
     return f"has a parameter {taken[0]!r}, which is a reserved word in a config" if taken else None
 
 
-def build(cls: type[Plugin], values: Mapping[str, object]) -> tuple[Plugin | None, list[tuple[str, str]]]:
-    """Check values against a class and make the plugin.
+def build(cls: type[D], values: Mapping[str, object]) -> tuple[D | None, list[tuple[tuple[str, ...], str]]]:
+    """Check values against a dataclass and make one; a field may be a dataclass itself.
 
     Returns:
-        The plugin, or None, and what was wrong: pairs of a key (``""`` for the block as a whole) and a text.
+        The plugin, or None, and what was wrong: pairs of a path of keys, () for the block as a whole, and a text.
     """
     known = {parameter.name: parameter for parameter in parameters(cls)}
-    faults = [(key, unknown("parameter", key, known)) for key in values if key not in known]
+    faults: list[tuple[tuple[str, ...], str]] = [
+        ((key,), unknown("parameter", key, known)) for key in values if key not in known
+    ]
     checked: dict[str, Any] = {}
     for name, parameter in known.items():
         if name not in values:
             if parameter.required:
                 faults.append(
-                    ("", f"needs {name!r} ({parameter.type_text}){': ' * bool(parameter.doc)}{parameter.doc}")
+                    ((), f"needs {name!r} ({parameter.type_text}){': ' * bool(parameter.doc)}{parameter.doc}")
                 )
+            continue
+        if dataclasses.is_dataclass(parameter.annotation) and isinstance(inside := values[name], Mapping):
+            # Not left to pydantic, which would ignore a misspelt key.
+            checked[name], wrong = build(cast("type[Any]", parameter.annotation), inside)
+            faults += [((name, *path), text) for path, text in wrong]
             continue
         try:
             checked[name] = _adapter(parameter.annotation).validate_json(json.dumps(values[name]), strict=True)
         except ValidationError as error:
             shown = json.dumps(values[name], ensure_ascii=False)
-            faults.append((name, f"expected {parameter.type_text}, got {shown}{_details(error)}"))
+            faults.append(((name,), f"expected {parameter.type_text}, got {shown}{_details(error)}"))
     if faults:
         return None, faults
     try:
         return cls(**checked), []
     except ValueError as error:  # a check across parameters in __post_init__
-        return None, [("", str(error))]
+        return None, [((), str(error))]
 
 
 def _details(error: ValidationError) -> str:
@@ -170,17 +180,28 @@ def values(plugin: Plugin, *, paths: bool = True) -> dict[str, object]:
     }
 
 
-def json_schema(cls: type[Plugin]) -> dict[str, Any]:
+def json_schema(cls: type[Any]) -> dict[str, Any]:
     """Return the JSON Schema of a plugin's parameters: ``properties`` and ``required``."""
     properties: dict[str, object] = {}
     for parameter in parameters(cls):
-        schema = _adapter(parameter.annotation).json_schema()
+        nested = dataclasses.is_dataclass(parameter.annotation)
+        # Not pydantic's schema of a dataclass, which refers to definitions that an outer schema would have to repeat.
+        schema = _group(parameter.annotation) if nested else _adapter(parameter.annotation).json_schema()
         if parameter.doc:
             schema["description"] = parameter.doc
         if not parameter.required:
             schema["default"] = _adapter(parameter.annotation).dump_python(parameter.default, mode="json")
         properties[parameter.name] = schema
     return {"properties": properties, "required": [p.name for p in parameters(cls) if p.required]}
+
+
+def _nested_schema(cls: type[Any]) -> dict[str, Any]:
+    # Not pydantic's, which refers to definitions that an outer schema would have to repeat.
+    return {"type": "object", "additionalProperties": False, **json_schema(cls)}
+
+
+def _group(cls: type[Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, **json_schema(cls)}
 
 
 def summary(cls: type[Plugin]) -> str:

@@ -12,6 +12,7 @@ does what is missing and trusts nothing else.
 
 from __future__ import annotations
 
+import os
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -51,25 +52,6 @@ class RunFolder:
         """The file that makes a folder a run folder."""
         return self.path / "manifest.json"
 
-    def prepare(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Create the folder, or see that the run in it is this one, perhaps with fewer models or seeds.
-
-        Args:
-            identity: ``RunConfig.identity()`` of the run that is to be written.
-            replace: Another run may lie there; it will be replaced.
-
-        Raises:
-            RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
-                differences.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise RunFolderError(f"{self.path}: is a file, not a folder; choose another --out") from None
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: cannot be created: {error.strerror}; choose another --out") from None
-        self.check(identity, replace=replace)
-
     def read_manifest(self) -> dict[str, Any]:
         """Return what the manifest says, or nothing where there is none or it is damaged."""
         try:
@@ -79,9 +61,23 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def check(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
-        """See that nothing in the folder would be lost; see ``prepare``."""
-        if self.path.exists() and not self.path.is_dir():
-            raise RunFolderError(f"{self.path}: is a file, not a folder; choose another --out")
+        """See that the folder can be written, and that the run in it is this one, perhaps with fewer models or seeds.
+
+        Nothing is created: a run whose data turns out to be missing leaves no trace.
+
+        Args:
+            identity: ``RunConfig.identity()`` of the run that is to be written.
+            replace: Another run may lie there; it will be replaced.
+
+        Raises:
+            RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
+                differences.
+        """
+        existing = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise RunFolderError(f"{existing}: is a file, not a folder; choose another --out")
+        if not os.access(existing, os.W_OK):
+            raise RunFolderError(f"{existing}: cannot be written; choose another --out")
         if not self.manifest.exists():
             strangers = [path.name for path in self._visible() if path.name != "tasks"]
             if strangers:

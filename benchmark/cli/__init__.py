@@ -20,6 +20,7 @@ COMMANDS = {
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
+    "synth": ("plugins.synth.command", "make a micro-expression clip from one still face"),
     "sys-info": ("benchmark.cli.sys_info", "print versions and devices, for bug reports"),
 }
 

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import textwrap
+from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
@@ -15,7 +16,7 @@ from benchmark.cli.common import open_catalogue
 from benchmark.errors import PluginError, unknown
 from benchmark.interfaces import Dataset, Plugin
 from benchmark.manager import Entry
-from benchmark.parameters import parameters, summary
+from benchmark.parameters import Parameter, parameters, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def _parameters(cls: type[Plugin]) -> str:
     found = parameters(cls)
     if not found:
         return "no parameters"
-    rows = [[p.name, p.type_text, "(required)" if p.required else _shown(p.default), p.doc] for p in found]
+    rows = list(_rows(found))
     return tabulate(
         rows,
         headers=["parameter", "type", "default", "meaning"],
@@ -59,8 +60,14 @@ def _parameters(cls: type[Plugin]) -> str:
     )
 
 
-def _shown(default: object) -> str:
-    return json.dumps(dataclasses.asdict(default) if dataclasses.is_dataclass(default) else default, default=str)  # type: ignore[arg-type]
+def _rows(found: Sequence[Parameter], prefix: str = "") -> Iterator[list[str]]:
+    """Yield a row for each parameter; one that is a group of others is followed by these."""
+    for parameter in found:
+        group = dataclasses.is_dataclass(parameter.annotation)
+        default = "" if group else "(required)" if parameter.required else json.dumps(parameter.default, default=str)
+        yield [f"{prefix}{parameter.name}", "" if group else parameter.type_text, default, parameter.doc]
+        if group:
+            yield from _rows(parameters(parameter.annotation), f"{prefix}{parameter.name}.")
 
 
 def _errata(cls: type[Plugin]) -> list[str]:

@@ -39,11 +39,7 @@ def run(options: argparse.Namespace) -> int:
     config = open_config(options)
     folder = RunFolder(options.out or Path("runs") / config.name)
     replace = options.recompute == "always"
-    if options.dry_run:
-        folder.check(config.identity(), replace=replace)
-    else:
-        folder.prepare(config.identity(), replace=replace)
-
+    folder.check(config.identity(), replace=replace)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = read_samples(config)
@@ -126,7 +122,7 @@ class _Run:
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
         write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest))
-        print(leaderboard.main_table(scores).text())
+        print(leaderboard.terminal_text(scores))
         if len(scores["members"]) > 1:
             print()
             print(leaderboard.member_table(scores).text())

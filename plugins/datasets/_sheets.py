@@ -159,13 +159,11 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
             f"{path}: unpacks to {size} bytes, more than any annotation has ({_LARGEST}); is it the right one?"
         )
     try:
-        with warnings.catch_warnings():
+        # The file is opened here, because openpyxl leaves it open where it cannot read it.
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, of which nothing is read
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            try:
-                return {sheet.title: _read_cells(path, sheet) for sheet in book.worksheets}
-            finally:
-                book.close()
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            return {sheet.title: _read_cells(path, sheet) for sheet in book.worksheets}
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged workbook can raise anything from any layer

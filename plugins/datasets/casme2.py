@@ -13,9 +13,10 @@ from benchmark.interfaces import Erratum
 from plugins.datasets import _errata
 from plugins.datasets._annotated import Layout, read_copy
 from plugins.datasets._files import find_files, holding_subjects, require_folder
-from plugins.datasets._frames import Copy, FrameDataset
+from plugins.datasets._frames import Copy
+from plugins.datasets._stand_in import StandInDataset
+from plugins.synth.standin import StandIn, casme2_root
 
-STAND_IN = "stand-in"
 #: What the annotations were published as, the newest first.
 ANNOTATIONS = ("20190701", "20140508")
 #: Release -> what the folder of its frames is called; the order in which ``auto`` looks.
@@ -35,7 +36,7 @@ _LAYOUT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Casme2(FrameDataset):
+class Casme2(StandInDataset):
     """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps, as it lies on disk after unpacking.
 
     A clip is its frames from onset to offset. Errata are meant for the annotation 20190701; of the annotation
@@ -51,6 +52,7 @@ class Casme2(FrameDataset):
         classes: 5 happiness, disgust, repression, surprise, others; 7 sadness and fear as well; 3 negative, positive,
             surprise as in MEGC2019, others left out.
         errata: Whether known errors of the annotation are corrected.
+        stand_in: What synthetic data to build where root is stand-in.
     """
 
     source = (
@@ -59,11 +61,14 @@ class Casme2(FrameDataset):
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
 
+    original, variable, dataset = "CASME-II", "CASME2_ROOT", "casme2"
+
     root: Path | Literal["stand-in"]
     annotation: Literal["auto", "20140508", "20190701"] = "auto"
     release: Literal["auto", "raw", "raw_selected", "cropped"] = "auto"
     classes: Literal[5, 7, 3] = 5
     errata: Literal["on", "off"] = "on"
+    stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod
     def known_errata(cls) -> Sequence[Erratum]:
@@ -74,32 +79,20 @@ class Casme2(FrameDataset):
         """Return emotion -> class for the chosen number of classes."""
         return LABEL_MAPS[self.classes]
 
-    def flags(self) -> tuple[str, ...]:
-        """Say so where the data is made up."""
-        return ("synthetic",) if self._is_stand_in else ()
-
-    @property
-    def _is_stand_in(self) -> bool:
-        return str(self.root) == STAND_IN
-
-    def _root(self) -> Path:
-        """Return the folder to read: the only place that knows of the stand-in."""
-        if self._is_stand_in:
-            raise DataError(
-                f"root: {STAND_IN}: this installation has no generator of synthetic faces; give the folder of {_LAYOUT}"
-            )
-        return Path(self.root)
+    @staticmethod
+    def _build(options: StandIn) -> Path:
+        return casme2_root(options)
 
     def _read(self) -> Copy:
-        root = self._root()
+        root = self.folder()
         require_folder(root, _LAYOUT)
         frames = self._frames_folder(root)
         version, sheet = self._annotation(root)
-        # Ids of made-up clips must never meet those of people, nor the corrections that are keyed by them.
-        errata_on = self.errata == "on" and not self._is_stand_in
+        # Corrections are keyed by ids of people's clips.
+        errata_on = self.errata == "on" and not self.is_stand_in
         return read_copy(
             Layout(
-                dataset="casme2-synthetic" if self._is_stand_in else "casme2",
+                dataset=self.name_in_ids,
                 sheet=sheet,
                 annotation=version,
                 frames=frames,

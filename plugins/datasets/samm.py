@@ -13,7 +13,9 @@ from benchmark.interfaces import Erratum
 from plugins.datasets import _errata
 from plugins.datasets._annotated import Layout, read_copy
 from plugins.datasets._files import find_files, holding_subjects, require_folder
-from plugins.datasets._frames import Copy, FrameDataset
+from plugins.datasets._frames import Copy
+from plugins.datasets._stand_in import StandInDataset
+from plugins.synth.standin import StandIn, samm_root
 
 NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
 SEVEN = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -29,7 +31,7 @@ _LAYOUT = "SAMM (006/006_1_2/006_05562.jpg), with its annotation, such as SAMM_M
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samm(FrameDataset):
+class Samm(StandInDataset):
     """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps, as it lies on disk.
 
     A clip is its frames from onset to offset, (T, H, W, 1). The annotation may start with its header or with prose
@@ -37,12 +39,13 @@ class Samm(FrameDataset):
 
     Args:
         root: Folder that holds the frames and the annotation, or the folder of the frames with the annotation in it
-            or above it.
+            or above it; stand-in builds synthetic data in the same layout.
         annotation: File name of the annotation; auto takes the nearest SAMM*.xlsx or SAMM*.csv, that of the long
             videos aside.
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
             surprise as in MEGC2019, other left out.
         errata: Whether known errors of the annotation are corrected.
+        stand_in: What synthetic data to build where root is stand-in.
     """
 
     source = (
@@ -51,10 +54,13 @@ class Samm(FrameDataset):
     )
     licence = "for research alone, under an agreement with Manchester Metropolitan University"
 
-    root: Path
+    original, variable, dataset = "SAMM", "SAMM_ROOT", "samm"
+
+    root: Path | Literal["stand-in"]
     annotation: str = "auto"
     classes: Literal[7, 8, 3] = 7
     errata: Literal["on", "off"] = "on"
+    stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod
     def known_errata(cls) -> Sequence[Erratum]:
@@ -65,18 +71,23 @@ class Samm(FrameDataset):
         """Return emotion -> class for the chosen number of classes."""
         return LABEL_MAPS[self.classes]
 
+    @staticmethod
+    def _build(options: StandIn) -> Path:
+        return samm_root(options)
+
     def _read(self) -> Copy:
-        require_folder(self.root, _LAYOUT)
-        frames = holding_subjects(self.root, _SUBJECT)
+        root = self.folder()
+        require_folder(root, _LAYOUT)
+        frames = holding_subjects(root, _SUBJECT)
         if not frames:
             raise DataError(
-                f"{self.root}: no frames: looked for folders of subjects (006), three levels deep; 'root' must be the "
+                f"{root}: no frames: looked for folders of subjects (006), three levels deep; 'root' must be the "
                 f"folder of {_LAYOUT}"
             )
         return read_copy(
             Layout(
-                dataset="samm",
-                sheet=self._sheet(),
+                dataset=self.name_in_ids,
+                sheet=self._sheet(root),
                 sheet_name="MICRO_ONLY",
                 annotation=_errata.ANY,
                 frames=frames[0],
@@ -85,23 +96,23 @@ class Samm(FrameDataset):
                 subject_folder=_SUBJECT,
                 emotions=frozenset(LABEL_MAPS[8]),
                 fps=200.0,
-                corrections=_errata.corrections("samm") if self.errata == "on" else {},
+                corrections=_errata.corrections("samm") if self.errata == "on" and not self.is_stand_in else {},
             )
         )
 
-    def _sheet(self) -> Path:
+    def _sheet(self, root: Path) -> Path:
         name = _SHEET if self.annotation == "auto" else re.compile(re.escape(self.annotation), re.IGNORECASE)
-        found = find_files(self.root, name, skip=_SUBJECT)
+        found = find_files(root, name, skip=_SUBJECT)
         looked_for = "SAMM*.xlsx or SAMM*.csv" if self.annotation == "auto" else self.annotation
         if not found:
             raise DataError(
-                f"{self.root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
+                f"{root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
                 "the annotation beside the frames"
             )
         others = [path.name for path in found if path.parent == found[0].parent]
         if len(others) > 1:
             raise DataError(
-                f"{self.root}: more than one annotation in {found[0].parent}: {listed(others)}; choose one, such as "
+                f"{root}: more than one annotation in {found[0].parent}: {listed(others)}; choose one, such as "
                 f"'annotation: {others[0]}'"
             )
         return found[0]

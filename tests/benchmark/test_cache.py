@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +82,36 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert cache.trouble is not None
     assert "are not kept for the next run" in cache.trouble
     assert cache.get("ab12") is None
+
+
+def test_a_full_disk_stops_nothing_and_leaves_no_half_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1))
+    assert cache.trouble is not None
+    assert "No space left on device" in cache.trouble
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def fill(root: Path) -> bool:
+    """Write and read the same entries as another process does at the same time."""
+    cache = Cache(root, limit=40 * 1024)  # so that each evicts what the other may be reading
+    right = True
+    for _ in range(5):
+        for value in range(20):
+            found = cache.get(f"{value:02}")
+            right &= found is None or found.clip.frames[0, 0] == value
+            cache.put(f"{value:02}", entry(value, size=256))
+    return right and cache.trouble is None
+
+
+def test_two_processes_may_share_it(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(fill, [tmp_path, tmp_path])) == [True, True]
+    assert not list(tmp_path.rglob(".tmp-*"))
 
 
 def test_clear_removes_entries_and_nothing_else(tmp_path: Path) -> None:

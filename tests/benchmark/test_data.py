@@ -12,9 +12,9 @@ from benchmark import data
 from benchmark.cache import Cache
 from benchmark.config import RunConfig
 from benchmark.errors import ConfigError, DataError, SampleRejected
-from benchmark.interfaces import Augmentation, Clip, Dataset, Preprocessor, Sample
+from benchmark.interfaces import Augmentation, Clip, Dataset, Finding, Preprocessor, Sample
 from benchmark.manager import Catalogue
-from tests.helpers import config_of, entry, sample, with_plugins
+from tests.helpers import Toy, config_of, entry, sample, with_plugins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +161,19 @@ def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> 
     assert found.left_out == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
     assert len(found.samples) == len(arrays.x) == 8
     assert found.subjects == ["toy/p0", "toy/p2"]
+
+
+def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
+    class Holes(Toy):
+        def findings(self) -> Sequence[Finding]:
+            return [
+                Finding(what="clip folder missing", where="toy/p9/c9", dropped=True),
+                Finding(what="apex missing", where="toy/p0/c0"),
+            ]
+
+    found = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))
+    assert found.left_out == {"clip folder missing": ("toy/p9/c9",)}
+    assert len(found.samples) == 12
 
 
 def test_copies_stand_beside_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -71,13 +71,16 @@ def test_build_checks_as_json_would() -> None:
         ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | null, got "c"'),
         ({"root": "x", "share": 0}, "share", "expected number (> 0), got 0"),
         ({"root": "x", "share": True}, "share", "got true"),
+        ({"root": "x", "inner": {"stpe": 1}}, "inner.stpe", "unknown parameter 'stpe' (did you mean 'step'?)"),
+        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected number, got "a"'),
+        ({"root": "x", "inner": 3}, "inner", "expected Inner, got 3"),
         ({"root": "x", "moed": "a"}, "moed", "unknown parameter 'moed' (did you mean 'mode'?)"),
     ],
 )
 def test_faults(values: dict[str, object], key: str, message: str) -> None:
     thing, faults = parameters.build(Thing, values)
     assert thing is None
-    assert [found for found, _ in faults] == [key]
+    assert [".".join(found) for found, _ in faults] == [key]
     assert message in faults[0][1]
 
 
@@ -91,7 +94,7 @@ def test_a_check_across_parameters_is_a_fault_of_the_block() -> None:
             if self.low >= self.high:
                 raise ValueError(f"low {self.low} is not below high {self.high}")
 
-    assert parameters.build(Range, {"low": 3}) == (None, [("", "low 3 is not below high 1")])
+    assert parameters.build(Range, {"low": 3}) == (None, [((), "low 3 is not below high 1")])
 
 
 def test_values_are_json_and_paths_can_be_left_out() -> None:

@@ -78,15 +78,16 @@ def test_names_cannot_climb_out_or_grow_too_long(tmp_path: Path) -> None:
 
 def folder_with(tmp_path: Path, identity: object) -> RunFolder:
     folder = RunFolder(tmp_path / "run")
-    folder.prepare(IDENTITY)
+    folder.check(IDENTITY)
+    assert not folder.path.exists()
     write_json(folder.manifest, {"identity": identity})
     return folder
 
 
 def test_the_same_run_and_a_grown_one_may_go_on(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, IDENTITY)
-    folder.prepare(IDENTITY)
-    folder.prepare({**IDENTITY, "models": {"svm": {"C": 1}, "ann": {}}, "seeds": [0, 1]})
+    folder.check(IDENTITY)
+    folder.check({**IDENTITY, "models": {"svm": {"C": 1}, "ann": {}}, "seeds": [0, 1]})
 
 
 @pytest.mark.parametrize(
@@ -102,29 +103,28 @@ def test_the_same_run_and_a_grown_one_may_go_on(tmp_path: Path) -> None:
 def test_another_run_is_refused_with_the_difference(tmp_path: Path, change: dict[str, object], message: str) -> None:
     folder = folder_with(tmp_path, IDENTITY)
     with pytest.raises(RunFolderError) as caught:
-        folder.prepare({**IDENTITY, **change})
+        folder.check({**IDENTITY, **change})
     assert message in str(caught.value)
     assert "choose another --out" in str(caught.value)
-    folder.prepare({**IDENTITY, **change}, replace=True)
+    folder.check({**IDENTITY, **change}, replace=True)
 
 
 def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match="is a file, not a folder"):
-        RunFolder(tmp_path / "file").prepare(IDENTITY)
-    with pytest.raises(RunFolderError, match="is a file, not a folder"):
-        RunFolder(tmp_path / "file").check(IDENTITY)
+    for path in ("file", "file/run"):
+        with pytest.raises(RunFolderError, match="file: is a file, not a folder"):
+            RunFolder(tmp_path / path).check(IDENTITY)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").touch()
     with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is no run folder"):
-        RunFolder(tmp_path / "thesis").prepare(IDENTITY)
+        RunFolder(tmp_path / "thesis").check(IDENTITY)
 
 
 def test_a_damaged_manifest_is_told_and_results_are_kept(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     folder.manifest.write_text("{")
     with pytest.raises(RunFolderError, match="is damaged"):
-        folder.prepare(IDENTITY)
+        folder.check(IDENTITY)
     assert path.exists()
     assert folder.read_manifest() == {}
 

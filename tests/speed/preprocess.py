@@ -1,7 +1,7 @@
 """How fast faces are prepared: ``python -m tests.speed.preprocess``, from the repository's root.
 
 Prints clips per minute and ratios, all from one run: processor time on one thread, the contenders taking turns, the
-median of several rounds. Each clip is 30 frames of 640 x 480, with a face that drifts.
+median of several rounds. Each clip is 30 frames of 640 x 480, with a procedural face.
 """
 
 from __future__ import annotations
@@ -25,15 +25,20 @@ from plugins.preprocessors.grayscale import Grayscale
 from plugins.preprocessors.lbp import Lbp
 from plugins.preprocessors.lbp_top import LbpTop
 from plugins.preprocessors.resize import Resize
-from tests.pictures import face_frame
+from plugins.synth import faces
+from plugins.synth.action_units import parse
+from plugins.synth.clips import Camera, Take, Timing
+from plugins.synth.expression import express
 
 FRAMES = 30
 ROUNDS = 7
 
 
 def make_frames(seed: int) -> NDArray[np.uint8]:
-    """Return the frames of a clip (30, 480, 640, 3), RGB: the only place that knows where faces come from."""
-    return np.stack([face_frame(faces=((300 + index, 240, 240),), seed=100 * seed + index) for index in range(FRAMES)])
+    """Return the frames of a clip (30, 480, 640, 3), RGB, of a procedural face that smiles."""
+    face = faces.builtin(seed, width=640, height=480)
+    shown = express(parse("6+12"), face.geometry, 640, 480)
+    return np.stack(list(Take(face, shown, Timing(lead=0, rise=14, fall=FRAMES - 15, tail=0), Camera(), seed).frames()))
 
 
 def medians(contenders: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:

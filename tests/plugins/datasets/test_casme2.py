@@ -201,12 +201,3 @@ def test_the_newest_annotation_with_its_blank_and_extra_columns(casme2_root: Pat
     assert (new.emotion, new.apex, new.aus) == ("surprise", 51, {"AU6", "AU12"})
     old = by_id(Casme2(root=casme2_root, annotation="20140508"))["casme2/sub01/EP02_01f"]
     assert (old.emotion, old.apex) == ("happiness", 50)
-
-
-def test_the_stand_in_is_refused_until_there_is_one() -> None:
-    plugin, faults = build(Casme2, {"root": "stand-in"})
-    assert isinstance(plugin, Casme2)
-    assert faults == []
-    assert plugin.flags() == ("synthetic",)
-    with pytest.raises(DataError, match="root: stand-in: this installation has no generator"):
-        plugin.samples()

@@ -123,6 +123,6 @@ def test_a_wrong_root(tmp_path: Path, make: str, message: str) -> None:
 def test_titles(root: Path) -> None:
     plugin, faults = build(ImageFolder, {"root": str(root), "title": ""})
     assert plugin is None
-    assert faults[0][0] == "title"
+    assert faults[0][0] == ("title",)
     with pytest.raises(DataError, match="title: 'a/b' cannot be the name of a folder"):
         ImageFolder(root=root, title="a/b").samples()

@@ -40,7 +40,7 @@ def built(name: str, **given: object) -> Preprocessor:
 def faults_of(name: str, **given: object) -> list[tuple[str, str]]:
     plugin, faults = build(step_class(name), {**NEEDED.get(name, {}), **given})
     assert plugin is None
-    return faults
+    return [(".".join(path), text) for path, text in faults]
 
 
 def test_the_catalogue_is_sorted() -> None:
