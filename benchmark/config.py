@@ -163,16 +163,8 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     if reader.faults or not members or protocol is None:
         raise ConfigError("\n".join(reader.faults))
-    return RunConfig(
-        name=name,
-        dataset=members[0] if len(members) == 1 else _composite(members),
-        members=members,
-        frames=frames,
-        preprocess=preprocess,
-        protocol=protocol,
-        models=models,
-        seeds=seeds,
-    )
+    dataset = members[0] if len(members) == 1 else _composite(members)
+    return RunConfig(name, dataset, members, frames, preprocess, protocol, models, seeds)
 
 
 class _ConfigReader:

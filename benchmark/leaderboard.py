@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmark.leaks import UNKNOWN_SUBJECTS
+
 Row = Mapping[str, Any]
 
 _DASH = "-"
@@ -60,6 +62,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
     said = {name: table.rows[0][table.headers.index(name)] for name in same}
     flags = said.pop("flags", _DASH)
+    said = {name: value for name, value in said.items() if value != _DASH}
     lines = [narrow.text()]
     if said:
         lines.append(
@@ -192,6 +195,8 @@ def _banners(scores: Mapping[str, Any]) -> list[str]:
         )
     if "synthetic" in scores["flags"]:
         banners.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
+    if UNKNOWN_SUBJECTS in scores["flags"]:
+        banners.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
     leaks = [flag for flag in scores["flags"] if flag.startswith("leak:")]
     if leaks:
         banners.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). No row is ranked.")

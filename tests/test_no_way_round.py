@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmark.interfaces import Clip, Model, Predictor, Preprocessor, Sample
 from benchmark.manager import Catalogue
 from benchmark.results import collect
 from benchmark.store import RunFolder
+from tests.benchmark.test_engine import MANIFEST
 from tests.helpers import Toy, config_of, entry, with_plugins
 from tests.pictures import texture
 
@@ -191,7 +193,7 @@ class NosyStep(Preprocessor):
         return clip
 
 
-def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path: Any) -> None:  # noqa: ANN401
+def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path: Path) -> None:
     Nosy.seen.clear()
     NosyStep.seen.clear()
     nosy = with_plugins(catalogue, entry("model", Nosy), entry("preprocessor", NosyStep))
@@ -209,7 +211,15 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     }  # fmt: skip
 
 
-def test_repeats_are_pooled_one_by_one(catalogue: Catalogue, tmp_path: Any) -> None:  # noqa: ANN401
+def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path: Path) -> None:
+    plan = engine.plan(
+        config_of("dataset: nameless\nprotocol: {plugin: kfold, group: clip}\nmodels: [majority]", catalogue)
+    )
+    scores = collect(plan, RunFolder(tmp_path)).scores()
+    assert "> **Unknown subjects:**" in leaderboard.markdown(scores, MANIFEST)
+
+
+def test_repeats_are_pooled_one_by_one(catalogue: Catalogue, tmp_path: Path) -> None:
     text = "dataset: {plugin: toy, subjects: 6}\nprotocol: {plugin: kfold, k: 2, repeats: 3}\nmodels: [svm, majority]"
     plan = engine.plan(config_of(text, catalogue))
     engine.run(plan, RunFolder(tmp_path), Serial())

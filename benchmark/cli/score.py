@@ -45,12 +45,11 @@ def run(options: argparse.Namespace) -> int:
 
     support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
     say(f"{file.path}: {file.format}, {sum(scores['support'].values())} samples; {support}")
-    tables = [leaderboard.main_table(scores)]
-    tables += [leaderboard.member_table(scores)] if len(scores["members"]) > 1 else []
+    tables = [leaderboard.member_table(scores)] if len(scores["members"]) > 1 else []
     tables.append(leaderboard.class_table(scores))
     tables += [leaderboard.comparison_table(scores)] if scores["comparisons"] else []
     tables += [leaderboard.fold_table(scores)] if any(row["per_fold"] for row in scores["rows"]) else []
-    print("\n\n".join(table.text() for table in tables))
+    print("\n\n".join([leaderboard.terminal_text(scores), *(table.text() for table in tables)]))
     say("flagged unverified: from a file alone nobody can see what was trained on, or chosen by its test score")
     if UNKNOWN_SUBJECTS in scores["flags"]:
         say("flagged unknown-subjects: intervals are over samples and too narrow; a column 'subject' mends that")
