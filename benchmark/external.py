@@ -49,7 +49,7 @@ def score(
         model = pools.setdefault(line.model or file.path.stem, {})
         model.setdefault((line.seed, line.repeat), {})[line.sample] = Prediction(
             line.sample,
-            line.subject or line.sample,
+            line.subject or line.clip or line.sample,
             line.dataset,
             line.fold,
             reader.index(line, "truth", line.truth),
@@ -92,7 +92,7 @@ def _result(
         "intervals": {
             "level": LEVEL,
             "replicates": REPLICATES,
-            "unit": "sample" if UNKNOWN_SUBJECTS in flags else "subject",
+            "unit": _unit(file, flags),
         },
         "permutations": PERMUTATIONS,
         "rows": [
@@ -107,6 +107,12 @@ def _result(
         ],
         "comparisons": comparisons,
     }
+
+
+def _unit(file: PredictionsFile, flags: Sequence[str]) -> str:
+    if UNKNOWN_SUBJECTS not in flags:
+        return "subject"
+    return "clip" if all(line.clip for line in file.lines) else "sample"
 
 
 class _Labels:

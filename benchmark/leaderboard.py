@@ -50,7 +50,7 @@ def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
 
 
 #: Columns that are often the same in every row: a terminal is narrow, and says them once below the table.
-_SIZES = ("samples", "subjects", "folds", "seeds", "flags")
+_SIZES = ("samples", "subjects", "folds", "repeats", "seeds", "flags")
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
@@ -80,7 +80,8 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     """
     several = _several(scores)
     headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
-    headers += ["samples", "subjects", "folds", "seeds", "flags"]
+    repeated = any(row.get("repeats", 0) > 1 for row in scores["rows"])
+    headers += ["samples", "subjects", "folds", *(["repeats"] if repeated else []), "seeds", "flags"]
     rows = []
     for place, row in ranked(scores["rows"]):
         folds = (
@@ -89,7 +90,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         cells = [_rank(place, row), row["model"]]
         cells += [_with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
         cells += [_percent(row["spread"]["uf1"])] if several else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH), str(len(row["seeds"]))]
+        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH)]
+        cells += [str(row["repeats"])] if repeated else []
+        cells.append(str(len(row["seeds"])))
         rows.append([*cells, " ".join(row["flags"]) or _DASH])
     return Table(headers, rows)
 

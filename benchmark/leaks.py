@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -131,7 +132,8 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
 
     Raises:
         ProtocolError: A side is empty or knows one class only, a sample is unknown, stands on both sides or is
-            tested twice in one repeat, two folds share a name, or no fold's training side holds a class that is tested.
+            tested twice in one repeat, two folds share a name, no fold's training side holds a class that is tested, or
+            a repeated fold's name does not say so.
     """
     if not folds:
         raise ProtocolError("the protocol gives no folds")
@@ -143,6 +145,10 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
         if fold.name in names:
             raise ProtocolError(f"two folds are called {fold.name!r}")
         names.add(fold.name)
+        if fold.repeat and not re.match(rf"repeat {fold.repeat + 1}\b", fold.name):
+            raise ProtocolError(
+                f"fold {fold.name!r} of repeat {fold.repeat} must be called 'repeat {fold.repeat + 1}...'"
+            )
         _check_sides(fold, labels.keys())
         for name in fold.test:
             if (fold.repeat, name) in tested:

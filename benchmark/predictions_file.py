@@ -24,8 +24,18 @@ Format = Literal["predictions.csv", "CSV", "MEGC2019 log"]
 #: What a column may be called, once in small letters with underscores; the first name is the one of predictions.csv.
 COLUMNS: Mapping[str, Sequence[str]] = {
     "sample": ("sample_id", "sample", "id", "clip_id", "clip", "clip_name", "video", "filename", "file", "name"),
-    "truth": ("y_true", "truth", "true", "true_label", "label", "ground_truth", "gt", "target", "actual"),
-    "prediction": ("y_pred", "prediction", "predicted", "predicted_label", "pred", "output"),
+    "truth": ("y_true", "truth", "true", "true_label", "true_class", "label", "class", "ground_truth", "gt", "target"),
+    "prediction": (
+        "y_pred",
+        "prediction",
+        "predicted",
+        "predicted_label",
+        "predicted_class",
+        "pred",
+        "y_hat",
+        "output",
+    ),
+    "clip": ("clip_id",),
     "subject": ("subject", "subject_id", "sub", "participant"),
     "dataset": ("dataset", "database", "db"),
     "model": ("model",),
@@ -48,6 +58,7 @@ class Line:
         truth: The label as text.
         prediction: The label as text.
         subject: None where the file names none.
+        clip: The clip that the sample is of; empty where the file names none.
         dataset: Empty where the file names none.
         model: Empty where the file names none.
         seed: 0 where the file names none.
@@ -59,6 +70,7 @@ class Line:
     truth: str
     prediction: str
     subject: str | None = None
+    clip: str = ""
     dataset: str = ""
     model: str = ""
     seed: int = 0
@@ -198,6 +210,7 @@ def _line(path: Path, number: int, cells: Mapping[str, str]) -> Line:
         truth=cells["truth"],
         prediction=cells["prediction"],
         subject=cells.get("subject") or None,
+        clip=cells.get("clip", ""),
         dataset=cells.get("dataset", ""),
         model=cells.get("model", ""),
         seed=int(seed),

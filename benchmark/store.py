@@ -1,7 +1,7 @@
 """The run folder: one file per finished task, and the reports that are made from them.
 
     manifest.json      what ran, on what, with what versions, when
-    predictions.csv    one row per model, seed and sample
+    predictions.csv    one row per model, seed and sample, in each repeat of the split; the fold's name says which
     scores.json        the rows of the leaderboard
     leaderboard.md     the same for people
     tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt

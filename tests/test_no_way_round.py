@@ -229,5 +229,7 @@ def test_repeats_are_pooled_one_by_one(catalogue: Catalogue, tmp_path: Path) -> 
     assert [np.sum(run["confusion"]) for run in svm["per_seed"]] == [24, 24, 24]
     assert majority["spread"]["accuracy"] is not None
     assert (svm["rank"], majority["rank"]) == ([1, 1], [2, 2])
-    assert "UF1 spread" in leaderboard.main_table(scores).headers
+    table = leaderboard.main_table(scores)
+    assert "UF1 spread" in table.headers
+    assert table.rows[0][table.headers.index("repeats")] == "3"
     assert scores["comparisons"][0]["models"] == ["svm", "majority"]

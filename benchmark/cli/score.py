@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     print("\n\n".join([leaderboard.terminal_text(scores), *(table.text() for table in tables)]))
     say("flagged unverified: from a file alone nobody can see what was trained on, or chosen by its test score")
     if UNKNOWN_SUBJECTS in scores["flags"]:
-        say("flagged unknown-subjects: intervals are over samples and too narrow; a column 'subject' mends that")
+        unit = scores["intervals"]["unit"]
+        say(f"flagged {UNKNOWN_SUBJECTS}: intervals are over {unit}s and too narrow; a column 'subject' mends that")
     if options.json:
         write_json(options.json, scores)
         say(f"written to {options.json}")

@@ -91,6 +91,8 @@ def test_without_subjects_the_figures_say_so(tmp_path: Path) -> None:
     assert found["flags"] == ["unverified", "unknown-subjects"]
     assert found["intervals"]["unit"] == "sample"
     assert found["support"] == {"x": 1, "y": 2}
+    found = scored(tmp_path, "id,clip_id,truth,pred\nc#1,c,x,x\nc#2,c,x,y\nd#1,d,y,y\n")
+    assert (found["intervals"]["unit"], found["rows"][0]["n_subjects"]) == ("clip", 2)
 
 
 def test_models_and_repeats_of_a_file_of_ours(tmp_path: Path) -> None:

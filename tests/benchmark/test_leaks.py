@@ -73,6 +73,8 @@ def test_a_sample_may_be_tested_once_in_each_repeat() -> None:
     check_folds(folds, SAMPLES, CLASSES)
     with pytest.raises(ProtocolError, match="is tested in fold 'repeat 1' already"):
         check_folds([folds[0], replace(folds[1], repeat=0)], SAMPLES, CLASSES)
+    with pytest.raises(ProtocolError, match=r"fold 'repeat 2' of repeat 19 must be called 'repeat 20\.\.\.'"):
+        check_folds([folds[0], replace(folds[1], repeat=19)], SAMPLES, CLASSES)
 
 
 def test_a_class_that_no_training_side_holds() -> None:
@@ -80,7 +82,7 @@ def test_a_class_that_no_training_side_holds() -> None:
     fold = Fold(name="f", train=P1, test=(*P2, "toy/p3/c1"))
     with pytest.raises(ProtocolError, match="no fold's training side holds the class 'rare'"):
         check_folds([fold], samples, (*CLASSES, "rare"))
-    other = Fold(name="g", train=(*P1, "toy/p3/c1"), test=P2, repeat=1)
+    other = Fold(name="repeat 2", train=(*P1, "toy/p3/c1"), test=P2, repeat=1)
     check_folds([fold, other], samples, (*CLASSES, "rare"))
 
 

@@ -71,7 +71,7 @@ def test_further_columns(tmp_path: Path) -> None:
     file = read(write(tmp_path, header + 'svm,3,"repeat 2, fold 1",d/s/c#1,d/s/c,d/s,d,neg,pos,.1,.9\n'))
     (line,) = file.lines
     assert (file.format, file.classes) == ("predictions.csv", ("neg", "pos"))
-    assert line == Line(2, "d/s/c#1", "neg", "pos", "d/s", "d", "svm", 3, "repeat 2, fold 1")
+    assert line == Line(2, "d/s/c#1", "neg", "pos", "d/s", "d/s/c", "d", "svm", 3, "repeat 2, fold 1")
     assert line.repeat == 1
     (line,) = read(write(tmp_path, "id\ttruth\tpred\tsubject\na\tx\ty\t\n")).lines  # an empty last cell
     assert line.subject is None
