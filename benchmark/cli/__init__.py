@@ -18,6 +18,7 @@ COMMANDS = {
     "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
+    "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
     "synth": ("plugins.synth.command", "make a micro-expression clip from one still face"),
     "sys-info": ("benchmark.cli.sys_info", "print versions and devices, for bug reports"),
