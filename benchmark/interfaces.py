@@ -234,6 +234,10 @@ class Dataset(Plugin, ABC):
 class Preprocessor(Plugin, ABC):
     """A stateless, label-blind step: it sees one clip, never a label and never another sample."""
 
+    #: Shape (T, H, W, C) and type of a clip that the conformance kit may use; set them where a step needs its own.
+    example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
+    example_dtype: ClassVar[str] = "uint8"
+
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
         """Return a new clip; the given one is read-only.
@@ -273,6 +277,10 @@ class Predictor(StructuralType):
 
 class Model(Plugin, ABC):
     """A recipe for a predictor. It keeps nothing between two calls of ``fit``."""
+
+    #: Shape (T, ...) and type of a sample that the conformance kit may use; set them where a model needs its own.
+    example_shape: ClassVar[tuple[int, ...]] = (1, 6, 6, 3)
+    example_dtype: ClassVar[str] = "uint8"
 
     @abstractmethod
     def fit(

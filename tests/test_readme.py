@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,4 +111,7 @@ def test_the_plugin_in_contributing_installs_and_runs(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(config)
     ran = bench_with(tmp_path / "site", "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
     assert ran.returncode == 0, ran.stderr
-    shutil.rmtree(tmp_path / "site")
+    (command_shown,) = blocks("CONTRIBUTING.md", "sh")
+    ran = bench_with(tmp_path / "site", *command_shown.split()[1:])
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "broken" not in ran.stdout

@@ -19,6 +19,7 @@ COMMANDS = {
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
+    "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
     "synth": ("plugins.synth.command", "make a micro-expression clip from one still face"),
     "sys-info": ("benchmark.cli.sys_info", "print versions and devices, for bug reports"),

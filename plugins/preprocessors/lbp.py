@@ -38,6 +38,7 @@ class Lbp(Preprocessor):
         grid: Cells along each side of a frame, for histograms.
     """
 
+    example_shape = (5, 64, 64, 1)
     source = "CNN-LSTM with LBP (2024), pre-processing; circle: Ojala et al. (2002), as in scikit-image"
 
     comparison: Literal["strict", "at_least"] = "strict"

@@ -49,6 +49,7 @@ class LbpTop(Preprocessor):
         grid: Cells along each side of the image.
     """
 
+    example_shape = (5, 64, 64, 1)
     source = "Zhao and Pietikainen (2007), doi:10.1109/TPAMI.2007.1110"
 
     radius_x: Annotated[int, Ge(1)] = 1

@@ -1,0 +1,115 @@
+"""What models promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.interfaces import Model, Predictor
+from benchmark.testing.checks import check, same
+
+N_CLASSES = 4
+_EACH = 6
+#: Float error that a different batch may cause: additions in another order, not another result.
+_TOLERANCE = 1e-3
+
+
+def examples(model: Model, labels: NDArray[np.intp], seed: int = 0) -> NDArray[Any]:
+    """Draw samples (n, *example_shape), read-only, in which classes differ by brightness and place."""
+    rng = np.random.default_rng(seed)
+    shape = model.example_shape
+    x = rng.normal(128, 20, size=(len(labels), *shape))
+    for row, label in zip(x, labels, strict=True):
+        part = np.array_split(np.arange(row.size), N_CLASSES)[label]
+        row.reshape(-1)[part] += 60
+    x = np.clip(x, 0, 255).astype(model.example_dtype)
+    x.flags.writeable = False
+    return x
+
+
+def _labels(*classes: int) -> NDArray[np.intp]:
+    return np.tile(np.array(classes, dtype=np.intp), _EACH)
+
+
+def _fit(model: Model, x: NDArray[Any], y: NDArray[np.intp], seed: int = 0) -> Predictor:
+    groups = np.array([f"subject {index % 3}" for index in range(len(y))])
+    for array in (y, groups):
+        array.flags.writeable = False
+    return model.fit(x, y, n_classes=N_CLASSES, groups=groups, seed=seed)
+
+
+ALL = _labels(0, 1, 2, 3)
+
+
+@check("gives finite scores (n, n_classes) for read-only input")
+def scores(model: Model) -> Iterator[str]:
+    """Look at the scores of as many samples as trained, of one sample, and of more than trained."""
+    predictor = _fit(model, examples(model, ALL), ALL)
+    for count in (len(ALL), 1, 2 * len(ALL) + 1):
+        found = np.asarray(predictor(examples(model, np.resize(ALL, count), seed=1)))
+        if found.shape != (count, N_CLASSES) or found.dtype.kind not in "biuf":
+            yield f"{count} samples gave {found.dtype} {found.shape}, expected numbers {(count, N_CLASSES)}"
+        elif not np.isfinite(found).all():
+            yield f"{count} samples gave scores that are not finite"
+
+
+@check("gives the same scores for the same seed")
+def deterministic(model: Model) -> Iterator[str]:
+    """Train twice."""
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    one, other = (np.asarray(_fit(model, x, ALL, seed=7)(test)) for _ in range(2))
+    if not same(one, other):
+        yield f"scores differ by up to {np.abs(one - other).max():.3g}"
+
+
+@check("keeps nothing between two calls of fit")
+def stateless(model: Model) -> Iterator[str]:
+    """Train on something else in between, and ask the first predictor again."""
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    first = _fit(model, x, ALL)
+    before = np.array(first(test))
+    other = _labels(3, 2, 1, 0)
+    _fit(model, examples(model, other, seed=2), other)(test)
+    if not same(before, np.asarray(first(test))):
+        yield "an earlier predictor changed"
+    if not same(before, np.asarray(_fit(model, x, ALL)(test))):
+        yield "training again after another training gives another predictor"
+
+
+@check("takes each test sample by itself")
+def one_by_one(model: Model) -> Iterator[str]:
+    """Predict together and one by one: whoever looks at the other test samples learns from them."""
+    predictor = _fit(model, examples(model, ALL), ALL)
+    test = examples(model, ALL, seed=1)
+    together = np.asarray(predictor(test), dtype=np.float64)
+    alone = np.concatenate([np.asarray(predictor(test[i : i + 1]), dtype=np.float64) for i in range(len(test))])
+    if not np.allclose(together, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
+        yield f"scores differ by up to {np.abs(together - alone).max():.3g} from those of the whole test side"
+
+
+@check("copes with a class that never trained")
+def unseen_class(model: Model) -> Iterator[str]:
+    """Train on classes 0 and 2 alone."""
+    labels = _labels(0, 2)
+    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if found.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif not np.isfinite(found).all():
+        yield "scores are not finite"
+
+
+@check("copes with a single class in training")
+def single_class(model: Model) -> Iterator[str]:
+    """Train on class 1 alone: there is only one answer."""
+    labels = _labels(1)
+    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if found.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif set(found.argmax(axis=1).tolist()) != {1}:
+        yield "another class than the only one is predicted"
+
+
+CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class)

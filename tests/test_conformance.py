@@ -1,0 +1,307 @@
+"""Every line of the catalogue through the conformance kit, and the kit through plugins that break each promise."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.interfaces import Augmentation, Clip, Fold, Model, Plugin, Preprocessor, Protocol, Sample
+from benchmark.manager import load_catalogue
+from benchmark.parameters import build
+from benchmark.testing import assert_conforms, conformance
+from tests.helpers import Ran, Toy, write_flow
+from tests.plugins.datasets.layouts import write_casme2
+
+ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.startswith("mexbench ")]
+#: What a plugin needs to be built at all, or to be quick.
+NEEDED: Mapping[str, Mapping[str, Any]] = {
+    "resize": {"size": 20},
+    "ann": {"max_iter": 400},
+    "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
+    "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.name}")
+def test_every_built_in_plugin_conforms(entry: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    given = dict(NEEDED.get(entry.name, {}))
+    if entry.name == "megc2019_flow":
+        given = {"root": str(write_flow(tmp_path, {"sub01": [0, 1], "s02": [2, 0]})), "expect": "any"}
+    if entry.name in {"smic", "image_folder"}:
+        given = {"root": str(LAYOUTS[entry.name](tmp_path))}
+    plugin, faults = build(entry.load(), given)
+    assert faults == []
+    assert plugin is not None
+    assert_conforms(plugin)
+
+
+def write_images(root: Path) -> Path:
+    import cv2
+
+    for index, name in enumerate(("sad/a.png", "sad/b.png", "glad/c.png")):
+        (root / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(root / name), np.full((8, 9, 3), 40 * index, np.uint8))
+    return root
+
+
+def write_smic(root: Path) -> Path:
+    import cv2
+
+    for index, clip in enumerate(("s1/micro/positive/s1_po_01", "s2/micro/negative/s2_ne_01")):
+        folder = root / "HS" / clip
+        folder.mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(folder / f"reg_image{number + 10}.bmp"), np.full((8, 9, 3), 9 * number + index, np.uint8))
+    return root
+
+
+LAYOUTS: Mapping[str, Callable[[Path], Path]] = {"smic": write_smic, "image_folder": write_images}
+
+
+def test_casme2_conforms_on_data_in_its_layout(tmp_path: Path) -> None:
+    from plugins.datasets.casme2 import Casme2
+
+    rows = [(1, "EP01", 46, 47, 48, 4, "disgust"), (2, "EP01", 46, 47, 48, "12", "happiness")]
+    write_casme2(tmp_path / "data", rows)
+    assert_conforms(Casme2(root=tmp_path / "data"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Good(Model):
+    """The class means.
+
+    Args:
+        power: Of the distance.
+    """
+
+    source = "tests"
+    power: float = 2.0
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Any:  # noqa: ANN401
+        means = np.array(
+            [x[y == k].mean(axis=0) if (y == k).any() else np.full(x.shape[1:], 1e6) for k in range(n_classes)]
+        )
+        return lambda test: self.scores(means, test)
+
+    def scores(self, means: Any, test: Any) -> Any:  # noqa: ANN401
+        return -(np.abs(test[:, None] - means) ** self.power).reshape(len(test), len(means), -1).sum(axis=2)
+
+
+class Undocumented(Good):
+    source = ""
+
+
+Undocumented.__doc__ = ""
+
+
+class Shapeless(Good):
+    """x"""
+
+    def scores(self, means: Any, test: Any) -> Any:  # noqa: ANN401
+        return super().scores(means, test)[:, :2]
+
+
+class Dice(Good):
+    """x"""
+
+    def scores(self, means: Any, test: Any) -> Any:  # noqa: ANN401
+        return np.array([[random.random() for _ in means] for _ in test])  # noqa: S311
+
+
+class Hoarder(Good):
+    """x"""
+
+    seen: list[Any] = []  # noqa: RUF012
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Any:  # noqa: ANN401
+        self.seen.append(x)
+        return super().fit(x + len(self.seen), y, n_classes=n_classes, groups=groups, seed=seed)
+
+
+class Transductive(Good):
+    """x"""
+
+    def scores(self, means: Any, test: Any) -> Any:  # noqa: ANN401
+        return super().scores(means, test - test.mean(axis=0))
+
+
+class Vandal(Good):
+    """x"""
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Any:  # noqa: ANN401
+        x -= x.min()
+        return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
+
+
+class Fragile(Good):
+    """x"""
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Any:  # noqa: ANN401
+        assert len(set(y)) == n_classes, "all classes or none"
+        return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsendable(Good):
+    """x"""
+
+    def __reduce__(self) -> Any:  # noqa: ANN401
+        raise TypeError("not me")
+
+
+def faults_of(plugin: Plugin) -> dict[str, tuple[str, ...]]:
+    return {result.check: result.faults for result in conformance(plugin) if result.faults}
+
+
+def test_a_good_model_is_kept_good() -> None:
+    assert faults_of(Good()) == {}
+
+
+@pytest.mark.parametrize(
+    ("cls", "promise", "fault"),
+    [
+        (Undocumented, "says what it is", "'source' is empty"),
+        (Shapeless, "gives finite scores", "gave float64 (24, 2), expected numbers (24, 4)"),
+        (Dice, "the same scores for the same seed", "scores differ by up to"),
+        (Hoarder, "keeps nothing between two calls", "gives another predictor"),
+        (Transductive, "takes each test sample by itself", "from those of the whole test side"),
+        (Vandal, "gives finite scores", "read-only"),
+        (Fragile, "a class that never trained", "AssertionError: all classes or none"),
+        (Fragile, "a single class in training", "AssertionError: all classes or none"),
+        (Unsendable, "sent to another process", "TypeError: not me"),
+    ],
+)
+def test_a_broken_promise_of_a_model_is_found(cls: type[Good], promise: str, fault: str) -> None:
+    found = faults_of(cls())
+    (words,) = [words for words in found if promise in words]
+    assert any(fault in text for text in found[words]), found
+    with pytest.raises(AssertionError, match="promises are broken"):
+        assert_conforms(cls())
+
+
+class Step(Preprocessor):
+    """x"""
+
+    source = "tests"
+    count = [0]  # noqa: RUF012
+
+    def __call__(self, clip: Clip) -> Clip:
+        self.count[0] += 1
+        return self.made(clip, self.count[0])
+
+    def made(self, clip: Clip, count: int) -> Clip:
+        return clip
+
+
+class Counting(Step):
+    """x"""
+
+    def made(self, clip: Clip, count: int) -> Clip:
+        return replace(clip, frames=clip.frames + np.uint8(count))
+
+
+class Timeless(Step):
+    """x"""
+
+    def made(self, clip: Clip, count: int) -> Clip:
+        return replace(clip, frames=clip.frames[0, 0, 0])
+
+
+class Misplaced(Step):
+    """x"""
+
+    def made(self, clip: Clip, count: int) -> Clip:
+        return replace(clip, frames=clip.frames[:1])
+
+
+class Writing(Step):
+    """x"""
+
+    def made(self, clip: Clip, count: int) -> Clip:
+        clip.frames[0] = 0
+        return clip
+
+
+class Growing(Augmentation):
+    """x"""
+
+    source = "tests"
+    copies = 1
+
+    def vary(self, clip: Clip, rng: np.random.Generator) -> Clip:
+        return replace(clip, frames=clip.frames[:2])
+
+
+@pytest.mark.parametrize(
+    ("cls", "fault"),
+    [
+        (Counting, "the second time the result is another one"),
+        (Timeless, "gave an array (3,), expected (T, ...)"),
+        (Misplaced, "offset_index is 4 in a clip of 1 frames"),
+        (Writing, "ValueError: assignment destination is read-only"),
+        (Growing, "a copy is uint8 (2, 64, 64, 3)"),
+    ],
+)
+def test_a_broken_promise_of_a_step_is_found(cls: type[Preprocessor], fault: str) -> None:
+    found = faults_of(cls())
+    assert any(fault in text for texts in found.values() for text in texts), found
+    assert faults_of(Step()) == {}
+
+
+class Leaking(Protocol):
+    """x"""
+
+    source = "tests"
+
+    def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
+        ids = [sample.sample_id for sample in samples]
+        return [Fold(name="f", train=tuple(ids[:-3]), test=tuple(ids[-3:]))]
+
+
+class Fickle(Leaking):
+    """x"""
+
+    def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
+        return [replace(fold, name=str(random.random())) for fold in super().folds(samples)]  # noqa: S311
+
+
+def test_a_broken_promise_of_a_protocol_is_found() -> None:
+    found = faults_of(Leaking())
+    assert any("subject 'smic/s3' on both sides" in text for texts in found.values() for text in texts)
+    assert "the second time the folds are others" in str(faults_of(Fickle()))
+
+
+class Renamed(Toy):
+    """x
+
+    Args:
+        subjects: x
+        clips: x
+        reverse: x
+    """
+
+    source = "tests"
+
+    def samples(self) -> Sequence[Sample]:
+        return [replace(sample, subject="nobody", label=3) for sample in super().samples()]
+
+
+def test_a_broken_promise_of_a_dataset_is_found() -> None:
+    assert "does not start with the name of its dataset" in str(faults_of(Renamed()))
+
+
+def test_the_command(bench: Callable[..., Ran]) -> None:
+    ran = bench("test-plugin", "svm", "--set", "C=0.5")
+    assert ran.code == 0
+    assert "takes each test sample by itself" in ran.out
+    assert "broken" not in ran.out
+    assert bench("test-plugin", "svm", "--set", "c=0.5").code == 2
+    assert bench("test-plugin", "svn").code == 2
+    ran = bench("test-plugin", "casme2")
+    assert (ran.code, "needs 'root'" in ran.err) == (2, True)
