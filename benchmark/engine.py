@@ -16,7 +16,7 @@ from benchmark.errors import ProtocolError
 from benchmark.executors import Executor, Failure, Outcome, Task, Workload
 from benchmark.fingerprint import digest, digest_code, environment
 from benchmark.interfaces import Fold
-from benchmark.leaks import NEAR, UNKNOWN_SUBJECTS, Pixels, check_folds, find_leaks
+from benchmark.leaks import NEAR, UNKNOWN_SUBJECTS, Leak, Pixels, check_folds, find_leaks
 from benchmark.store import RunFolder
 
 Recompute = Literal["missing", "always", "never"]
@@ -33,6 +33,7 @@ class Plan:
         folds: The splits, checked.
         tasks: Every model x seed x fold.
         flags: Words that stand beside every score of the run.
+        leaks: What the flags of leaks are about: the first of each kind.
     """
 
     config: RunConfig
@@ -41,6 +42,7 @@ class Plan:
     folds: tuple[Fold, ...]
     tasks: tuple[Task, ...]
     flags: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
 
     def workload(self) -> Workload:
         """Return what the tasks need."""
@@ -66,19 +68,29 @@ class Plan:
         return {fold.name: sorted(fold.test, key=order.__getitem__) for fold in self.folds}
 
 
-def split(
-    config: RunConfig, data: LabelledSamples, pixels: Pixels | None = None
-) -> tuple[tuple[Fold, ...], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Split:
+    """Folds that may be run.
+
+    Args:
+        folds: The splits, checked.
+        flags: Those of the leaks that the protocol permits, of near-duplicates, which are told by likeness and so never
+            refused, and of subjects that nobody knows.
+        leaks: The first leak of each kind.
+    """
+
+    folds: tuple[Fold, ...]
+    flags: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+
+
+def split(config: RunConfig, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
     """Ask the protocol for folds and inspect each.
 
     Args:
         config: Names the protocol.
         data: The samples.
         pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
-
-    Returns:
-        The folds, and the flags of the leaks that the protocol permits, of near-duplicates, which are told by
-        likeness and so never refused, and of subjects that nobody knows.
 
     Raises:
         ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
@@ -91,10 +103,10 @@ def split(
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
     leaks = find_leaks(folds, data.samples, pixels)
-    certain = [leak for leak in leaks if leak.kind != NEAR]
-    if certain and protocol.subject_independent:
-        kinds = Counter(leak.kind for leak in certain)
-        shown = [next(leak for leak in certain if leak.kind == kind) for kind in kinds]
+    kinds = Counter(leak.kind for leak in leaks)
+    first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
+    shown = [leak for leak in first if leak.kind != NEAR]
+    if shown and protocol.subject_independent:
         raise ProtocolError(
             f"{where} promises that nothing stands on both sides of a fold, and "
             + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
@@ -102,7 +114,7 @@ def split(
             + "\n  mend the data (remove or relabel one of the two), then run again"
         )
     nameless = any(sample.subject is None for sample in data.samples)
-    return folds, (*sorted({leak.flag for leak in leaks}), *([UNKNOWN_SUBJECTS] if nameless else []))
+    return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
 
 
 def plan(
@@ -120,16 +132,17 @@ def plan(
     data = data or read_samples(config)
     split(config, data)  # before the pixels are read: a hopeless request should fail at once
     data, arrays = load_arrays(config, data, cache, progress)
-    folds, leak_flags = split(config, data, arrays.pixels)
+    found = split(config, data, arrays.pixels)
     shared = config.dataset, *config.preprocess, config.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
     return Plan(
         config=config,
         data=data,
         arrays=arrays,
-        folds=folds,
-        tasks=_tasks(config, data, arrays, folds),
-        flags=tuple(dict.fromkeys([*flags, *leak_flags])),
+        folds=found.folds,
+        tasks=_tasks(config, data, arrays, found.folds),
+        flags=tuple(dict.fromkeys([*flags, *found.flags])),
+        leaks=found.leaks,
     )
 
 

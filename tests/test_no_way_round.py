@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -19,7 +19,7 @@ from benchmark.manager import Catalogue
 from benchmark.results import collect
 from benchmark.store import RunFolder
 from tests.benchmark.test_engine import MANIFEST
-from tests.helpers import Toy, config_of, entry, with_plugins
+from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 from tests.pictures import texture
 
 
@@ -209,6 +209,23 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     assert {field.name for field in fields(Clip)} == {
         "frames", "fps", "onset_index", "apex_index", "offset_index", "notes",
     }  # fmt: skip
+
+
+def test_a_flag_names_its_first_example(catalogue: Catalogue) -> None:
+    plan = engine.plan(config_of("dataset: pictures\nprotocol: loso\nmodels: [majority]", catalogue))
+    assert [str(leak) for leak in plan.leaks] == [
+        "fold 'toy/p0': nearly the same frame on both sides: toy/p1/c0 trains, toy/p0/c0 tests"
+    ]
+
+
+def test_check_and_run_name_what_is_on_both_sides(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "dataset: {plugin: synthetic, subjects: 4}\nprotocol: {plugin: holdout, group: clip}\nmodels: [majority]"
+    )
+    told = "fold 'holdout': subject 'synthetic/s01' on both sides: synthetic/s01/c"
+    assert told in bench("check", config).out
+    assert told in bench("run", config, "--dry-run").err
 
 
 def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path: Path) -> None:

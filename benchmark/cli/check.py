@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     engine.split(config, data)
     with progress("read", len(data.sources)) as tick:
         pixels = read_pixels(config, data, tick)
-    folds, flags = engine.split(config, data, pixels)
+    found = engine.split(config, data, pixels)
 
     rows = []
     for member in data.members:
@@ -41,12 +41,14 @@ def run(options: argparse.Namespace) -> int:
     print(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
     print(*left_out_lines(data), sep="\n", end="\n" * bool(data.left_out))
     print(f"{len(data.samples)} samples remain")
-    tasks = len(folds) * len(config.models) * len(config.seeds)
+    tasks = len(found.folds) * len(config.models) * len(config.seeds)
     print(
-        f"{config.protocol.plugin}: {len(folds)} folds, nothing on both sides of one; {tasks} tasks"
-        if not flags
-        else f"{config.protocol.plugin}: {len(folds)} folds, flagged {' '.join(flags)}; {tasks} tasks"
+        f"{config.protocol.plugin}: {len(found.folds)} folds, nothing on both sides of one; {tasks} tasks"
+        if not found.flags
+        else f"{config.protocol.plugin}: {len(found.folds)} folds, flagged {' '.join(found.flags)}; {tasks} tasks"
     )
+    for leak in found.leaks:
+        print(leak)
     say(f"{options.config}: all is well")
     return cli.OK
 

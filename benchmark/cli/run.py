@@ -169,6 +169,8 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
         say(line)
     for flag in plan.flags:
         say(f"flag on every row: {flag}")
+    for leak in plan.leaks:
+        say(str(leak))
 
 
 def _positive(text: str) -> int:
