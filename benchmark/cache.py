@@ -38,10 +38,12 @@ class Entry:
     Args:
         clip: The clip after the last step.
         raw_digests: Digest of each frame's pixels before the first step, by which duplicates are found.
+        raw_hashes: Perceptual hashes of frames before the first step, by which near-duplicates are found.
     """
 
     clip: Clip
     raw_digests: tuple[str, ...]
+    raw_hashes: tuple[str, ...] = ()
 
 
 class Cache:
@@ -67,7 +69,8 @@ class Cache:
                 raise ValueError("checksum differs")
             frames = np.frombuffer(body, np.dtype(about["dtype"])).reshape(about["shape"])
             meta = {name: about["clip"][name] for name in _META}
-            entry = Entry(Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])}), tuple(about["raw_digests"]))
+            clip = Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])})
+            entry = Entry(clip, tuple(about["raw_digests"]), tuple(about["raw_hashes"]))
         except (ValueError, KeyError, TypeError, EOFError):
             with suppress(OSError):
                 path.unlink()
@@ -87,6 +90,7 @@ class Cache:
             "dtype": frames.dtype.str,
             "shape": frames.shape,
             "raw_digests": entry.raw_digests,
+            "raw_hashes": entry.raw_hashes,
             "clip": {name: getattr(entry.clip, name) for name in _META},
         }
         path = self._path(key)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchmark import document as yaml_document
+from benchmark.composite import Composite
 from benchmark.document import Document, ValuePath
 from benchmark.errors import ConfigError, PluginError, unknown
 from benchmark.fingerprint import digest
@@ -57,7 +58,8 @@ class RunConfig:
 
     Args:
         name: The file's name without its ending: the default folder under ``runs/``.
-        dataset: Where samples come from.
+        dataset: Where samples come from; a ``Composite`` where the config lists several.
+        members: The data sets one by one, as the config lists them.
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
         protocol: Which samples train and which test.
@@ -67,6 +69,7 @@ class RunConfig:
 
     name: str
     dataset: Component[Dataset]
+    members: tuple[Component[Dataset], ...]
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
     protocol: Component[Protocol]
@@ -76,7 +79,7 @@ class RunConfig:
     def resolved(self) -> dict[str, Any]:
         """Return the whole config with every default and variable filled in; loading it gives this config again."""
         return {
-            "dataset": _without_name(self.dataset),
+            "dataset": _without_name(self.dataset) if self.is_single else [_without_name(one) for one in self.members],
             **self._frames(),
             "preprocess": [_without_name(step) for step in self.preprocess],
             "protocol": _without_name(self.protocol),
@@ -88,7 +91,12 @@ class RunConfig:
         """Return what decides the results: ``resolved`` without paths."""
         return {
             # A path says where and not what, but data that is made up is not the data.
-            "dataset": {**self.dataset.identity(), "title": dataset_title(self)},
+            "dataset": {
+                **(
+                    self.dataset.identity() if self.is_single else {"members": [one.identity() for one in self.members]}
+                ),
+                "title": dataset_title(self),
+            },
             **self._frames(),
             "preprocess": [step.identity() for step in self.preprocess],
             "protocol": self.protocol.identity(),
@@ -101,13 +109,18 @@ class RunConfig:
         """Digest of ``identity``: the same on every machine, wherever the data lies."""
         return digest(self.identity())
 
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one data set alone."""
+        return len(self.members) == 1
+
     def _frames(self) -> dict[str, Any]:
         chosen = values(self.frames) if self.frames else {}
         return {"frames": {key: value for key, value in chosen.items() if value is not None}} if chosen else {}
 
     def components(self) -> tuple[Component[Any], ...]:
         """Return every plugin that the config names."""
-        return (self.dataset, *self.preprocess, self.protocol, *self.models)
+        return (*self.members, *self.preprocess, self.protocol, *self.models)
 
 
 def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> RunConfig:
@@ -138,7 +151,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     for key, required in BLOCKS.items():
         if required and key not in data:
             reader.fault((), f"needs the key {key!r}")
-    dataset = reader.component("dataset", Dataset, ("dataset",), data.get("dataset"))
+    members = reader.datasets(("dataset",), data.get("dataset"))
     frames = reader.frames(("frames",), data.get("frames"))
     preprocess = reader.components("preprocessor", Preprocessor, ("preprocess",), data.get("preprocess", []))
     protocol = reader.component("protocol", Protocol, ("protocol",), data.get("protocol"))
@@ -148,17 +161,10 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(models)
     reader.one_augmentation(preprocess)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
-    if reader.faults or dataset is None or protocol is None:
+    if reader.faults or not members or protocol is None:
         raise ConfigError("\n".join(reader.faults))
-    return RunConfig(
-        name=name,
-        dataset=dataset,
-        frames=frames,
-        preprocess=preprocess,
-        protocol=protocol,
-        models=models,
-        seeds=seeds,
-    )
+    dataset = members[0] if len(members) == 1 else _composite(members)
+    return RunConfig(name, dataset, members, frames, preprocess, protocol, models, seeds)
 
 
 class _ConfigReader:
@@ -225,6 +231,15 @@ class _ConfigReader:
         read = (self.component(kind, interface, (*path, i), block) for i, block in enumerate(blocks))
         return tuple(component for component in read if component is not None)
 
+    def datasets(self, path: ValuePath, block: object) -> tuple[Component[Dataset], ...]:
+        """Read one data set, or a list of those that a composite is made of."""
+        if isinstance(block, list):
+            if not block:
+                self.fault(path, "expected at least one dataset")
+            return self.components("dataset", Dataset, path, block)
+        found = self.component("dataset", Dataset, path, block)
+        return () if found is None else (found,)
+
     def frames(self, path: ValuePath, block: object) -> FrameSelection | None:
         if block is None:
             return None
@@ -267,6 +282,13 @@ class _ConfigReader:
 def dataset_title(config: RunConfig) -> str:
     """Return what every output calls the dataset."""
     return config.dataset.instance.display_name() or config.dataset.plugin
+
+
+def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:
+    name = "+".join(member.plugin for member in members)
+    distributions = dict.fromkeys(member.distribution for member in members)
+    composite = Composite(tuple((member.plugin, member.instance) for member in members))
+    return Component(plugin=name, name=name, distribution=", ".join(distributions), instance=composite)
 
 
 def _without_name(component: Component[Any]) -> dict[str, object]:

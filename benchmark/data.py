@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from benchmark import frames
 from benchmark.cache import Cache
+from benchmark.composite import Composite
 from benchmark.config import RunConfig
 from benchmark.errors import DataError, SampleRejected, listed
 from benchmark.fingerprint import digest, digest_array
 from benchmark.interfaces import Sample
+from benchmark.leaks import Pixels
 from benchmark.pipeline import Pipeline
 
 #: Called with how many clips are ready.
@@ -98,14 +100,14 @@ class Arrays:
         x: (n, T, ...), of the type that the last step returns.
         copies: (n, copies, T, ...): altered copies for the training side; None without augmentation.
         digests: Digest of each sample's final arrays: what a task's fingerprint is made of.
-        raw_digests: Digest of each sample's pixels before the first step: equal ones are duplicates.
+        pixels: What the pixels before the first step are compared by.
         notes: What a user should know about samples, with the number of clips it is true of.
     """
 
     x: NDArray[Any]
     copies: NDArray[Any] | None
     digests: tuple[str, ...]
-    raw_digests: tuple[str, ...]
+    pixels: Pixels
     notes: Mapping[str, int]
 
 
@@ -122,7 +124,7 @@ def read_samples(config: RunConfig) -> LabelledSamples:
     twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    label_map = config.protocol.instance.label_map(config.dataset.instance.label_map())
+    label_map = _label_map(config)
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
@@ -140,6 +142,15 @@ def read_samples(config: RunConfig) -> LabelledSamples:
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without({**dropped, **rejected})
     _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
     return data
+
+
+def _label_map(config: RunConfig) -> Mapping[str, str]:
+    dataset = config.dataset.instance
+    own = dataset.label_map()
+    chosen = config.protocol.instance.label_map(own)
+    if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
+        dataset.refuse_contradictions()
+    return chosen
 
 
 def _source(config: RunConfig, sample: Sample) -> Source:
@@ -167,10 +178,10 @@ def load_arrays(
         DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
     """
     pipeline = Pipeline(config, cache)
-    by_frame = config.frames is not None and config.frames.unit == "frame"
+    by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
     made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
-    raw_digests: list[str] = []
+    pixels: list[Pixels] = []
     notes: Counter[str] = Counter()
     for count, source in enumerate(data.sources, start=1):
         try:
@@ -180,7 +191,7 @@ def load_arrays(
         else:
             parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
             made += [list(versions) for versions in zip(*parts, strict=True)]
-            raw_digests += _sample_digests(entries[0].raw_digests, by_frame=by_frame)
+            pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
@@ -190,30 +201,38 @@ def load_arrays(
         x=np.stack([versions[0] for versions in made]),
         copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
         digests=tuple(digest([digest_array(version) for version in versions]) for versions in made),
-        raw_digests=tuple(raw_digests),
+        pixels=_joined(pixels),
         notes=notes,
     )
     return data, arrays
 
 
-def read_raw_digests(config: RunConfig, data: LabelledSamples, progress: Progress = lambda _: None) -> tuple[str, ...]:
-    """Load every clip without putting it through the steps, and digest each sample's pixels.
+def read_pixels(config: RunConfig, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
+    """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
 
     Raises:
         DataError: A sample cannot be read.
     """
     pipeline = Pipeline(config)
-    by_frame = config.frames is not None and config.frames.unit == "frame"
-    digests: list[str] = []
+    pixels: list[Pixels] = []
     for count, source in enumerate(data.sources, start=1):
-        raw = pipeline.raw(source.clip, source.pick)
-        digests += _sample_digests([digest_array(frame) for frame in raw.frames], by_frame=by_frame)
+        traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
+        pixels.append(_pixels(*traits, by_frame=pipeline.by_frame))
         progress(count)
-    return tuple(digests)
+    return _joined(pixels)
 
 
-def _sample_digests(frame_digests: Sequence[str], *, by_frame: bool) -> Sequence[str]:
-    return frame_digests if by_frame else [digest(list(frame_digests))]
+def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
+    if by_frame:
+        return Pixels(tuple(frame_digests), tuple((found,) for found in hashes))
+    return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
+
+
+def _joined(parts: Sequence[Pixels]) -> Pixels:
+    return Pixels(
+        digests=tuple(found for part in parts for found in part.digests),
+        hashes=tuple(found for part in parts for found in part.hashes),
+    )
 
 
 def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:

@@ -16,7 +16,7 @@ from benchmark.errors import ProtocolError
 from benchmark.executors import Executor, Failure, Outcome, Task, Workload
 from benchmark.fingerprint import digest, digest_code, environment
 from benchmark.interfaces import Fold
-from benchmark.leaks import check_folds, find_leaks
+from benchmark.leaks import NEAR, UNKNOWN_SUBJECTS, Pixels, check_folds, find_leaks
 from benchmark.store import RunFolder
 
 Recompute = Literal["missing", "always", "never"]
@@ -67,17 +67,18 @@ class Plan:
 
 
 def split(
-    config: RunConfig, data: LabelledSamples, raw_digests: Sequence[str] | None = None
+    config: RunConfig, data: LabelledSamples, pixels: Pixels | None = None
 ) -> tuple[tuple[Fold, ...], tuple[str, ...]]:
     """Ask the protocol for folds and inspect each.
 
     Args:
         config: Names the protocol.
         data: The samples.
-        raw_digests: Digest of each sample's pixels; without it, duplicates are not looked for.
+        pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
 
     Returns:
-        The folds, and the flags of the leaks that the protocol permits.
+        The folds, and the flags of the leaks that the protocol permits, of near-duplicates, which are told by
+        likeness and so never refused, and of subjects that nobody knows.
 
     Raises:
         ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
@@ -89,17 +90,19 @@ def split(
         check_folds(folds, data.samples, data.classes)
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
-    leaks = find_leaks(folds, data.samples, raw_digests)
-    if leaks and protocol.subject_independent:
-        kinds = Counter(leak.kind for leak in leaks)
-        shown = [next(leak for leak in leaks if leak.kind == kind) for kind in kinds]
+    leaks = find_leaks(folds, data.samples, pixels)
+    certain = [leak for leak in leaks if leak.kind != NEAR]
+    if certain and protocol.subject_independent:
+        kinds = Counter(leak.kind for leak in certain)
+        shown = [next(leak for leak in certain if leak.kind == kind) for kind in kinds]
         raise ProtocolError(
             f"{where} promises that nothing stands on both sides of a fold, and "
             + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
             + "".join(f"\n  {leak}" for leak in shown)
             + "\n  mend the data (remove or relabel one of the two), then run again"
         )
-    return folds, tuple(sorted({leak.flag for leak in leaks}))
+    nameless = any(sample.subject is None for sample in data.samples)
+    return folds, (*sorted({leak.flag for leak in leaks}), *([UNKNOWN_SUBJECTS] if nameless else []))
 
 
 def plan(
@@ -117,7 +120,7 @@ def plan(
     data = data or read_samples(config)
     split(config, data)  # before the pixels are read: a hopeless request should fail at once
     data, arrays = load_arrays(config, data, cache, progress)
-    folds, leak_flags = split(config, data, arrays.raw_digests)
+    folds, leak_flags = split(config, data, arrays.pixels)
     shared = config.dataset, *config.preprocess, config.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
     return Plan(

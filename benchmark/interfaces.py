@@ -138,11 +138,15 @@ class Fold:
         name: Unique within the run; under LOSO the held-out subject.
         train: Sample ids that a model is fitted on.
         test: Sample ids that it is then asked about, once.
+        repeat: Which draw of the same split this is part of, from 0. A sample is tested at most once in each; scores
+            are pooled within a repeat and averaged over repeats. A fold of a repeated split has a name that starts
+            with ``repeat N``, N from 1, by which a reader of the predictions tells the repeats apart.
     """
 
     name: str
     train: tuple[str, ...]
     test: tuple[str, ...]
+    repeat: int = 0
 
 
 class Plugin:
@@ -299,8 +303,10 @@ class Model(Plugin, ABC):
 class Protocol(Plugin, ABC):
     """Which samples train and which test."""
 
-    #: A protocol that promises disjoint subjects refuses a fold that breaks it; another one is flagged.
-    subject_independent: ClassVar[bool] = True
+    @property
+    def subject_independent(self) -> bool:
+        """Whether disjoint subjects are promised: then a fold that breaks the promise is refused, else flagged."""
+        return True
 
     def label_map(self, label_map: Mapping[str, str]) -> Mapping[str, str]:
         """Return emotion -> class for this protocol: the dataset's own map unless the protocol has another."""

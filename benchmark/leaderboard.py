@@ -8,9 +8,12 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmark.leaks import UNKNOWN_SUBJECTS
+
 Row = Mapping[str, Any]
 
 _DASH = "-"
+_FEW_FOLDS = 6
 #: A row with one of these stands below the honest ones, without a rank.
 _UNRANKED = ("leak:", "incomplete")
 
@@ -33,9 +36,14 @@ class Table:
         return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
+def competes(row: Row) -> bool:
+    """Whether a row may be ranked: it is whole, and nothing stood on both sides of its folds."""
+    return row["uf1"] is not None and not any(flag.startswith(_UNRANKED) for flag in row["flags"])
+
+
 def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
     """Order rows by UF1, highest first, equal ones sharing a rank; rows that may not compete follow without one."""
-    fit = [row for row in rows if row["uf1"] is not None and not _barred(row)]
+    fit = [row for row in rows if competes(row)]
     fit.sort(key=lambda row: (-row["uf1"], -row["uar"], row["model"]))
     places = [(1 + sum(other["uf1"] > row["uf1"] for other in fit), row) for row in fit]
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
@@ -54,6 +62,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
     said = {name: table.rows[0][table.headers.index(name)] for name in same}
     flags = said.pop("flags", _DASH)
+    said = {name: value for name, value in said.items() if value != _DASH}
     lines = [narrow.text()]
     if said:
         lines.append(
@@ -65,8 +74,11 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
 
 
 def main_table(scores: Mapping[str, Any]) -> Table:
-    """Rank, model, UF1, UAR and accuracy with intervals, folds, subjects, seeds, flags; scores are x 100."""
-    several = any(len(row["seeds"]) > 1 for row in scores["rows"])
+    """Rank, model, UF1, UAR and accuracy with intervals, folds, subjects, seeds, flags; scores are x 100.
+
+    A rank is a range where others are too near to be told apart.
+    """
+    several = _several(scores)
     headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
     headers += ["samples", "subjects", "folds", "seeds", "flags"]
     rows = []
@@ -74,17 +86,18 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         folds = (
             f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
         )
-        cells = [_DASH if place is None else str(place), row["model"]]
+        cells = [_rank(place, row), row["model"]]
         cells += [_with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
         cells += [_percent(row["spread"]["uf1"])] if several else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds), str(len(row["seeds"]))]
+        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH), str(len(row["seeds"]))]
         rows.append([*cells, " ".join(row["flags"]) or _DASH])
     return Table(headers, rows)
 
 
 def member_table(scores: Mapping[str, Any]) -> Table:
     """UF1 / UAR of every model on each member dataset of a composite."""
-    members = scores["members"]
+    tested = {member for row in scores["rows"] for member in row["by_dataset"]}
+    members = [member for member in scores["members"] if member in tested]
     rows = []
     for _, row in ranked(scores["rows"]):
         found = [row["by_dataset"].get(member) for member in members]
@@ -112,6 +125,29 @@ def confusion_table(scores: Mapping[str, Any], row: Row) -> Table:
     return Table(["truth \\ predicted", *names], cells)
 
 
+def comparison_table(scores: Mapping[str, Any]) -> Table:
+    """The difference in UF1 of every two ranked models, with its interval and the paired test."""
+    headers = ["better", "worse", "difference in UF1", "p", "p (Holm)"]
+    rows = []
+    for found in scores["comparisons"]:
+        low, high = found["ci"]
+        difference = f"{_percent(found['difference'])} [{_percent(low)}, {_percent(high)}]"
+        rows.append([*found["models"], difference, _probability(found["p"]), _probability(found["p_holm"])])
+    return Table(headers, rows)
+
+
+def fold_table(scores: Mapping[str, Any]) -> Table:
+    """Scores averaged over folds beside those of the pooled predictions, and how many folds have none."""
+    names = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+    headers = ["model", *(f"{name}: pooled / by fold" for name in names.values()), "folds without UF1 and UAR"]
+    rows = []
+    for _, row in ranked(scores["rows"]):
+        if (mean := row.get("per_fold")) is not None:
+            cells = [f"{_percent(row[name])} / {_percent(mean[name])}" for name in names]
+            rows.append([row["model"], *cells, f"{mean['undefined_folds']} of {mean['folds']}"])
+    return Table(headers, rows)
+
+
 def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """Write the page of one run."""
     intervals = scores["intervals"]
@@ -123,15 +159,21 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         f"# {_escape(scores['config'])}",
         *_banners(scores),
         f"Dataset **{_escape(scores['dataset'])}** ({n_samples} samples of {members}; "
-        f"classes: {support}), preprocessing: {_escape(steps)}, protocol **{_escape(scores['protocol'])}**.",
+        f"classes: {support}), preprocessing: {_escape(steps)}, protocol **{_escape(scores['protocol'])}**"
+        f"{_folds(scores)}.",
         *([_left_out(scores)] if scores["left_out"] or scores["notes"] else []),
         main_table(scores).markdown(),
         "Scores are x 100, pooled over folds"
-        + (", mean over seeds" if any(len(row["seeds"]) > 1 for row in scores["rows"]) else "")
+        + (", mean over seeds and repeats of the split" if _several(scores) else "")
         + f". In brackets: {intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s "
         f"({intervals['replicates']} replicates). UF1 is macro F1, UAR macro recall. "
-        "Overlapping intervals do not prove two models equal.",
+        "A rank is a range where the interval of a difference includes zero: overlapping intervals of two scores "
+        "prove nothing, the comparisons below do.",
     ]
+    if scores.get("comparisons"):
+        parts += ["## Comparisons", comparison_table(scores).markdown(), _comparison_note(scores)]
+    if any(row.get("per_fold") for row in scores["rows"]):
+        parts += ["## Averaged over folds", fold_table(scores).markdown(), _FOLD_NOTE]
     if len(scores["members"]) > 1:
         parts += ["## By dataset", member_table(scores).markdown()]
     parts += ["## By class: recall / precision", class_table(scores).markdown()]
@@ -153,10 +195,52 @@ def _banners(scores: Mapping[str, Any]) -> list[str]:
         )
     if "synthetic" in scores["flags"]:
         banners.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
+    if UNKNOWN_SUBJECTS in scores["flags"]:
+        banners.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
     leaks = [flag for flag in scores["flags"] if flag.startswith("leak:")]
     if leaks:
         banners.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). No row is ranked.")
     return banners
+
+
+_FOLD_NOTE = (
+    "UF1 and UAR have no meaning on a fold whose test side lacks a class, so their means are over the other folds "
+    "alone: another, smaller set of samples than the pooled scores have. Compare with papers that average over folds, "
+    "not with each other."
+)
+
+
+def _comparison_note(scores: Mapping[str, Any]) -> str:
+    intervals = scores["intervals"]
+    return (
+        f"Paired: both models on the same {intervals['unit']}s. The interval of the difference is by bootstrap over "
+        f"{intervals['unit']}s; p is that of a permutation test which swaps the two models' predictions "
+        f"{intervals['unit']} by {intervals['unit']} ({scores['permutations']} permutations), corrected for the number "
+        "of comparisons after Holm."
+    )
+
+
+def _folds(scores: Mapping[str, Any]) -> str:
+    """Name a few folds, and say so where not every sample is tested."""
+    names, samples = scores.get("folds", []), sum(scores["support"].values())
+    parts = [", ".join(map(_escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
+    parts += [f"{scores['tested']} samples tested"] if scores.get("tested", samples) < samples else []
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _several(scores: Mapping[str, Any]) -> bool:
+    return any(len(row["per_seed"]) > 1 for row in scores["rows"])
+
+
+def _rank(place: int | None, row: Row) -> str:
+    if place is None:
+        return _DASH
+    low, high = row.get("rank") or (place, place)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _probability(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
@@ -177,10 +261,6 @@ def _left_out(scores: Mapping[str, Any]) -> str:
     lines = [f"- left out, {_escape(reason)}: {count} clips" for reason, count in scores["left_out"].items()]
     lines += [f"- note, {count} clips: {_escape(text)}" for text, count in scores["notes"].items()]
     return "\n".join(lines)
-
-
-def _barred(row: Row) -> bool:
-    return any(flag.startswith(_UNRANKED) for flag in row["flags"])
 
 
 def _with_interval(row: Row, name: str) -> str:

@@ -13,6 +13,7 @@ from benchmark.config import Component, RunConfig
 from benchmark.errors import DataError
 from benchmark.fingerprint import digest, digest_array, digest_code, digest_files, environment
 from benchmark.interfaces import Augmentation, Clip, Preprocessor, Sample
+from benchmark.phash import few_of, perceptual_hash
 
 T = TypeVar("T")
 
@@ -28,8 +29,11 @@ class Pipeline:
         self.before: Sequence[Component[Preprocessor]] = config.preprocess[:cut]
         self.augmentation = config.preprocess[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = config.preprocess[cut + 1 :] if cut is not None else ()
-        parts = (config.dataset, *config.preprocess)
-        self.recipe = digest([[[part.identity(), digest_code(type(part.instance))] for part in parts], environment()])
+        self.by_frame = config.frames is not None and config.frames.unit == "frame"
+        parts = (*config.members, *config.preprocess)
+        self.recipe = digest(
+            [[[part.identity(), digest_code(type(part.instance))] for part in parts], environment(), self.by_frame]
+        )
 
     @property
     def copies(self) -> int:
@@ -80,8 +84,13 @@ class Pipeline:
                 varied = _checked(sample, name, _named(sample, lambda rng=rng: step.vary(original, rng)))
                 clips.append(varied)
             clips[0] = _through([self.augmentation], sample, original)
-        raw_digests = tuple(digest_array(frame) for frame in raw.frames)
-        return [Entry(_through(self.after, sample, clip), raw_digests) for clip in clips]
+        digests, hashes = self.traits(raw)
+        return [Entry(_through(self.after, sample, clip), digests, hashes) for clip in clips]
+
+    def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
+        frames = raw.frames if self.by_frame else few_of(raw.frames)
+        return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)
 
 
 def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip) -> Clip:

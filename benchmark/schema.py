@@ -35,7 +35,13 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["dataset", "protocol", "models"],
         "properties": {
-            "dataset": {"$ref": "#/$defs/dataset", "description": "where samples come from"},
+            "dataset": {
+                "anyOf": [
+                    {"$ref": "#/$defs/dataset"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/dataset"}},
+                ],
+                "description": "where samples come from: one data set, or a list that makes a composite",
+            },
             "frames": {
                 "type": "object",
                 "additionalProperties": False,

@@ -46,4 +46,9 @@ def bench_models() -> dict[str, str]:
 @hookimpl
 def bench_protocols() -> dict[str, str]:
     """Return the built-in protocols."""
-    return {"loso": "plugins.protocols.loso:LOSO"}
+    return {
+        "cross_dataset": "plugins.protocols.cross_dataset:CrossDataset",
+        "holdout": "plugins.protocols.holdout:Holdout",
+        "kfold": "plugins.protocols.kfold:KFold",
+        "loso": "plugins.protocols.loso:LOSO",
+    }

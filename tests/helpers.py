@@ -93,7 +93,9 @@ class Toy(Dataset):
 class ClipSplit(Protocol):
     """Clips 2 and 3 test: subjects stand on both sides, and the protocol does not promise otherwise."""
 
-    subject_independent = False
+    @property
+    def subject_independent(self) -> bool:
+        return False
 
     def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
         test = tuple(s.sample_id for s in samples if int(s.sample_id[-1]) >= 2)

@@ -100,3 +100,61 @@ def test_the_order_on_disk_changes_no_digit(run: Callable[..., Path], monkeypatc
     for name, row in rows(before).items():
         other = rows(after)[name]
         assert {k: v for k, v in row.items() if k not in timing} == {k: v for k, v in other.items() if k not in timing}
+
+
+def across(bench: Callable[..., Ran], out: Path, config: str, *overrides: str) -> dict[str, Any]:
+    extra = [part for override in overrides for part in ("--set", override)]
+    ran = bench("run", ROOT / "configs" / config, "--out", out, "--set", f"models=[majority, {LINEAR}]", *extra)
+    assert ran.code == 0, ran.err
+    return json.loads((out / "scores.json").read_text())
+
+
+@pytest.fixture
+def flow_root(real_flow: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEGC2019_FLOW_ROOT", str(real_flow))
+    return real_flow
+
+
+def test_leaving_each_data_set_out(flow_root: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    scores = across(bench, tmp_path / "out", "lodo_megc2019_flow.yaml")
+    majority, linear = scores["rows"]
+    assert scores["folds"] == ["samm+smic to casme2", "casme2+smic to samm", "casme2+samm to smic"]
+    assert (round(majority["accuracy"], 4), round(majority["uf1"], 4)) == (0.5656, 0.2408)
+    assert (majority["n_samples"], majority["folds"], majority["per_fold"]["undefined_folds"]) == (442, 3, 0)
+    assert majority["uf1"] < 0.5 < linear["uf1"]
+    (found,) = scores["comparisons"]
+    assert found["models"] == ["svm-linear", "majority"]
+    assert found["p"] == 1 / 2001
+    assert found["ci"][0] > 0.3
+    assert [row["rank"] for row in (linear, majority)] == [[1, 1], [2, 2]]
+    assert scores["flags"] == []
+
+
+def test_from_smic_to_casme2_equals_an_independent_fit(
+    flow_root: Path, tmp_path: Path, bench: Callable[..., Ran]
+) -> None:
+    scores = across(bench, tmp_path / "out", "cross_smic_casme2_flow.yaml")
+    sides: dict[str, tuple[list[Any], list[int]]] = {"s": ([], []), "sub": ([], [])}
+    for file in sorted(flow_root.glob("s*/u_test/*/*.png")):
+        x, y = sides["sub" if file.parts[-4].startswith("sub") else "s"]
+        image = cv2.imread(str(file))
+        assert image is not None
+        x.append(image.reshape(-1).astype(np.float64))
+        y.append(int(file.parent.name))
+    model = make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.001, class_weight="balanced")).fit(*sides["s"])
+    truth = sides["sub"][1]
+    expected = f1_score(truth, model.predict(sides["sub"][0]), average="macro")
+    majority, linear = scores["rows"]
+    assert linear["uf1"] == pytest.approx(expected)
+    assert (linear["n_samples"], linear["n_subjects"]) == (145, 24)
+    assert round(majority["accuracy"], 4) == round(88 / 145, 4) == 0.6069
+    assert "smic to casme2; 145 samples tested" in (tmp_path / "out" / "leaderboard.md").read_text()
+    back = across(bench, tmp_path / "both", "cross_smic_casme2_flow.yaml", "protocol.mode=both_ways")
+    assert back["rows"][0]["n_samples"] == 145 + 164
+    assert back["rows"][1]["by_dataset"]["casme2"]["uf1"] == linear["by_dataset"]["casme2"]["uf1"]
+
+
+def test_most_people_show_too_few_classes_for_scores_by_fold(run: Callable[..., Path]) -> None:
+    mean = rows(run("out", "majority"))["majority"]["per_fold"]
+    assert mean["folds"] == 68
+    assert 23 <= mean["undefined_folds"] < 68  # twenty-three people have clips of one class alone

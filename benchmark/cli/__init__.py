@@ -17,6 +17,7 @@ COMMANDS = {
     "check": ("benchmark.cli.check", "check a config and its data without training anything"),
     "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from benchmark import cli, engine
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
-from benchmark.data import read_raw_digests, read_samples
+from benchmark.data import read_pixels, read_samples
 from benchmark.errors import listed
 from benchmark.interfaces import Finding
 
@@ -28,8 +28,8 @@ def run(options: argparse.Namespace) -> int:
     _print_findings(config.dataset.instance.findings())
     engine.split(config, data)
     with progress("read", len(data.sources)) as tick:
-        digests = read_raw_digests(config, data, tick)
-    folds, flags = engine.split(config, data, digests)
+        pixels = read_pixels(config, data, tick)
+    folds, flags = engine.split(config, data, pixels)
 
     rows = []
     for member in data.members:

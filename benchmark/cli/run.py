@@ -152,8 +152,9 @@ def _say_data(config: RunConfig, data: LabelledSamples) -> None:
     support = ", ".join(f"{name} {count}" for name, count in data.support().items())
     clips = f" of {len(data.sources)} clips" if len(data.samples) > len(data.sources) else ""
     say(f"{dataset_title(config)}: {len(data.samples)} samples{clips}, {len(data.subjects)} subjects; {support}")
-    if errata := config.dataset.instance.applied_errata():
-        say(f"annotation corrected in {len(errata)} places: 'bench info {config.dataset.plugin}' lists them")
+    for member in config.members:
+        if errata := member.instance.applied_errata():
+            say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
 
 
 def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:

@@ -16,7 +16,7 @@ from benchmark.interfaces import Clip
 
 def entry(value: float, size: int = 8) -> Entry:
     clip = Clip(frames=np.full((1, size), value), fps=200.0, onset_index=0, apex_index=3, notes=("a", "b"))
-    return Entry(clip, raw_digests=(f"raw{value}",))
+    return Entry(clip, raw_digests=(f"raw{value}",), raw_hashes=("ff", ""))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -26,8 +26,9 @@ def test_round_trip(tmp_path: Path) -> None:
     found = cache.get("ab12")
     assert found is not None
     np.testing.assert_array_equal(found.clip.frames, np.full((1, 8), 1.5))
-    assert (found.raw_digests, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
+    assert (found.raw_digests, found.raw_hashes, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
         ("raw1.5",),
+        ("ff", ""),
         200.0,
         3,
         None,

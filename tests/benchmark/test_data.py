@@ -113,7 +113,7 @@ def test_arrays_follow_the_samples(catalogue: Catalogue) -> None:
     for sample_, row in zip(found.samples, arrays.x[:, 0], strict=True):
         subject, clip = (int(part[1:]) for part in sample_.sample_id.split("/")[1:])
         assert row.tolist() == [1.0 if sample_.emotion == "glad" else -1.0, subject, clip]
-    assert len(set(arrays.raw_digests)) == 12
+    assert len(set(arrays.pixels.digests)) == 12
     assert arrays.copies is None
 
 
@@ -125,7 +125,7 @@ def test_steps_run_once_and_then_come_from_the_cache(catalogue: Catalogue, tmp_p
     _, again = data.load_arrays(cfg, data.read_samples(cfg), cache)
     assert len(Doubled.calls) == 12
     np.testing.assert_array_equal(first.x, again.x)
-    assert (first.digests, first.raw_digests, first.notes) == (again.digests, again.raw_digests, again.notes)
+    assert (first.digests, first.pixels, first.notes) == (again.digests, again.pixels, again.notes)
 
 
 def test_another_parameter_is_another_entry(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -256,6 +256,6 @@ def test_frames_become_samples_that_keep_clip_and_subject(toys: Catalogue) -> No
     assert [s.sample_id for s in found.samples][:2] == ["toy/p1/c1#10", "toy/p1/c1#12"]
     assert arrays.x.shape == (11, 1, 1, 1, 1)
     assert arrays.x.ravel().tolist() == list(range(20, 61, 4))
-    assert len(set(arrays.raw_digests)) == 11
+    assert len(set(arrays.pixels.digests)) == 11
     cfg = config_of(text.format(11).replace("frame,", "clip,"), catalogue)
     assert data.load_arrays(cfg, data.read_samples(cfg))[1].x.shape == (1, 11, 1, 1, 1)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmark.errors import ProtocolError
 from benchmark.interfaces import Fold
-from benchmark.leaks import check_folds, find_leaks
+from benchmark.leaks import Pixels, check_folds, find_leaks
+from benchmark.phash import perceptual_hash
 from tests.helpers import sample
+from tests.pictures import texture
 
 SAMPLES = [
     sample("toy/p1/c1", label=0),
@@ -19,10 +22,14 @@ P1, P2 = ("toy/p1/c1", "toy/p1/c2"), ("toy/p2/c1", "toy/p2/c2")
 CLASSES = ("negative", "positive")
 
 
+def pixels(*digests: str, hashes: tuple[tuple[str, ...], ...] = ((), (), (), ())) -> Pixels:
+    return Pixels(digests, hashes)
+
+
 def test_disjoint_subjects_leak_nothing() -> None:
     folds = [Fold(name="1", train=P2, test=P1), Fold(name="2", train=P1, test=P2)]
     check_folds(folds, SAMPLES, CLASSES)
-    assert find_leaks(folds, SAMPLES, ["a", "b", "c", "d"]) == []
+    assert find_leaks(folds, SAMPLES, pixels("a", "b", "c", "d")) == []
 
 
 def test_a_subject_on_both_sides() -> None:
@@ -38,13 +45,43 @@ def test_a_clip_on_both_sides() -> None:
 
 
 def test_the_same_pixels_on_both_sides() -> None:
-    (leak,) = find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, ["a", "b", "b", "d"])
+    (leak,) = find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, pixels("a", "b", "b", "d"))
     assert (leak.kind, leak.train, leak.test) == ("duplicate", "toy/p2/c1", "toy/p1/c2")
     assert "the same pixels on both sides" in str(leak)
 
 
 def test_the_same_pixels_on_one_side_leak_nothing() -> None:
-    assert find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, ["a", "a", "c", "c"]) == []
+    assert find_leaks([Fold(name="f", train=P2, test=P1)], SAMPLES, pixels("a", "a", "c", "c")) == []
+
+
+def test_nearly_the_same_frame_on_both_sides() -> None:
+    picture, other = texture(64, 80), texture(64, 80, seed=1)
+    near, far = perceptual_hash(picture + np.uint8(picture < 250)), perceptual_hash(other)
+    fold = Fold(name="f", train=P2, test=P1)
+    hashes = (("", far), (perceptual_hash(picture),), (near, far[::-1]), ("",))
+    (leak,) = find_leaks([fold], SAMPLES, pixels("a", "b", "c", "d", hashes=hashes))
+    assert (leak.flag, leak.train, leak.test) == ("leak:near-duplicate", "toy/p2/c1", "toy/p1/c2")
+    assert "nearly the same frame on both sides" in str(leak)
+    # Equal pixels are told once, as what they are.
+    (leak,) = find_leaks([fold], SAMPLES, pixels("a", "b", "b", "d", hashes=hashes))
+    assert leak.kind == "duplicate"
+    assert find_leaks([fold], SAMPLES, pixels("a", "b", "c", "d", hashes=(("",), (near,), (far,), ()))) == []
+
+
+def test_a_sample_may_be_tested_once_in_each_repeat() -> None:
+    folds = [Fold(name="repeat 1", train=P1, test=P2), Fold(name="repeat 2", train=P1, test=P2, repeat=1)]
+    check_folds(folds, SAMPLES, CLASSES)
+    with pytest.raises(ProtocolError, match="is tested in fold 'repeat 1' already"):
+        check_folds([folds[0], replace(folds[1], repeat=0)], SAMPLES, CLASSES)
+
+
+def test_a_class_that_no_training_side_holds() -> None:
+    samples = [*SAMPLES, sample("toy/p3/c1", label=2)]
+    fold = Fold(name="f", train=P1, test=(*P2, "toy/p3/c1"))
+    with pytest.raises(ProtocolError, match="no fold's training side holds the class 'rare'"):
+        check_folds([fold], samples, (*CLASSES, "rare"))
+    other = Fold(name="g", train=(*P1, "toy/p3/c1"), test=P2, repeat=1)
+    check_folds([fold, other], samples, (*CLASSES, "rare"))
 
 
 def test_without_subjects_clips_are_compared() -> None:
