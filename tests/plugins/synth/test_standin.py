@@ -11,8 +11,9 @@ import openpyxl
 import pytest
 
 from benchmark.errors import ConfigError, DataError
-from plugins.synth import layouts, standin
+from plugins.synth import emotions, layouts, standin
 from plugins.synth.action_units import parse
+from plugins.synth.actors import scenes
 
 TINY = standin.StandIn(subjects=2, clips=2, width=160, height=120, frames=6)
 
@@ -143,3 +144,10 @@ def test_a_bad_option_is_named(wrong: dict[str, int]) -> None:
 )
 def test_objective_classes_follow_the_paper(aus: str, code: int) -> None:
     assert layouts.objective_class(parse(aus)) == code
+
+
+def test_two_data_sets_share_no_person() -> None:
+    options = standin.StandIn(subjects=5, clips=2, width=160, height=120)
+    casts = [{scene.take.face.seed for scene in scenes(options, words)} for words in (emotions.CASME2, emotions.SAMM)]
+    assert [len(cast) for cast in casts] == [5, 5]
+    assert casts[0].isdisjoint(casts[1])
