@@ -109,6 +109,16 @@ def member_table(scores: Mapping[str, Any]) -> Table:
     return Table(["model", *(f"{member} UF1 / UAR" for member in members)], rows)
 
 
+def clip_table(scores: Mapping[str, Any]) -> Table:
+    """UF1, UAR and accuracy of every model on clips, where samples are their frames."""
+    rows = []
+    for _, row in ranked(scores["rows"]):
+        if (clips := row.get("per_clip")) is not None:
+            cells = [_with_interval(clips, name) for name in ("uf1", "uar", "accuracy")]
+            rows.append([row["model"], *cells, str(clips["n_clips"])])
+    return Table(["model", "UF1", "UAR", "accuracy", "clips"], rows)
+
+
 def class_table(scores: Mapping[str, Any]) -> Table:
     """Recall / precision of every model on each class."""
     names = scores["classes"]
@@ -177,6 +187,8 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         parts += ["## Comparisons", comparison_table(scores).markdown(), _comparison_note(scores)]
     if any(row.get("per_fold") for row in scores["rows"]):
         parts += ["## Averaged over folds", fold_table(scores).markdown(), _FOLD_NOTE]
+    if any(row.get("per_clip") for row in scores["rows"]):
+        parts += ["## By clip: mean of the frames' scores", clip_table(scores).markdown()]
     if len(scores["members"]) > 1:
         parts += ["## By dataset", member_table(scores).markdown()]
     parts += ["## By class: recall / precision", class_table(scores).markdown()]

@@ -14,7 +14,7 @@ from benchmark.config import dataset_title
 from benchmark.engine import Plan, model_flags
 from benchmark.interfaces import Sample
 from benchmark.leaderboard import competes
-from benchmark.metrics import LEVEL, REPLICATES
+from benchmark.metrics import LEVEL, REPLICATES, SCORES
 from benchmark.scoring import Pool, Prediction, compare_rows, figures
 from benchmark.statistics import PERMUTATIONS
 from benchmark.store import RunFolder, StoredResult
@@ -106,6 +106,7 @@ class Results:
             "distribution": component.distribution,
             "tasks": {"done": len(done), "total": total},
             **figures(pools, plan.data.classes),
+            "per_clip": self._per_clip(model),
             "folds": len({result.task.fold for result in done}),
             "fit_s": sum(result.fit_s for result in done) / len(pools) if pools else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if pools else None,
@@ -134,6 +135,36 @@ class Results:
             for seed in self.plan.config.seeds
             for repeat in sorted({repeat for other, repeat in predicted if other == seed})
         ]
+
+    def _per_clip(self, model: str) -> dict[str, Any] | None:
+        """Score clips where samples are their frames: a clip's scores are the mean of its frames' scores."""
+        samples = {sample.sample_id: sample for sample in self.plan.data.samples}
+        if all(sample.sample_id == sample.clip_id for sample in samples.values()):
+            return None
+        repeats = {fold.name: fold.repeat for fold in self.plan.folds}
+        frames: dict[tuple[int, int], dict[str, list[Sequence[float]]]] = {}
+        for result in self.done:
+            if result.task.model == model:
+                clips = frames.setdefault((result.task.seed, repeats[result.task.fold]), {})
+                for name, values in result.scores.items():
+                    clips.setdefault(samples[name].clip_id, []).append(values)
+        of_clip = {sample.clip_id: sample for sample in samples.values()}
+        pools = [
+            Pool(
+                seed=seed,
+                repeat=repeat,
+                predictions=tuple(
+                    Prediction(
+                        clip, of_clip[clip].group, of_clip[clip].dataset, "", _label(of_clip[clip]),
+                        int(np.mean(values, axis=0).argmax()),
+                    )
+                    for clip, values in sorted(clips.items())
+                ),
+            )
+            for (seed, repeat), clips in sorted(frames.items())
+        ]  # fmt: skip
+        found = figures(pools, self.plan.data.classes)
+        return {**{name: found[name] for name in (*SCORES, "ci", "confusion")}, "n_clips": found["n_samples"]}
 
 
 def collect(plan: Plan, folder: RunFolder) -> Results:

@@ -302,3 +302,38 @@ def test_rows_that_tie_share_a_rank() -> None:
     assert [(place, found["model"]) for place, found in leaderboard.ranked(rows)] == [
         (1, "b"), (1, "c"), (3, "a"), (4, "d"), (None, "e"),
     ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filmed(Toy):
+    """Each clip of the toy as three frames, of which the last one lies about the emotion."""
+
+    def frame_numbers(self, sample: Sample) -> Sequence[int]:
+        return (1, 2, 10)
+
+    def load_frames(self, sample: Sample, numbers: Sequence[int]) -> Clip:
+        frame = self.load(sample).frames
+        return Clip(frames=np.concatenate([frame * ([-1, 1, 1] if number == 10 else [1, 1, 1]) for number in numbers]))
+
+
+def test_frames_are_also_scored_by_clip(catalogue: Catalogue, tmp_path: Path) -> None:
+    """One frame of three is wrong: two thirds of the frames, and the mean over its frames of every clip, are right."""
+    catalogue = with_plugins(catalogue, entry("dataset", Filmed))
+    text = "dataset: filmed\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [oracle]"
+    results, failures = run(config_of(text, catalogue), tmp_path)
+    assert failures == []
+    scores = results.scores()
+    (row,) = scores["rows"]
+    assert row["n_samples"] == 36
+    assert row["accuracy"] == pytest.approx(2 / 3)
+    assert (row["per_clip"]["accuracy"], row["per_clip"]["uf1"], row["per_clip"]["n_clips"]) == (1, 1, 12)
+    assert row["per_clip"]["ci"]["uf1"] == [1, 1]
+    assert "## By clip" in leaderboard.markdown(scores, MANIFEST)
+    assert "toy/p0/c0#10" in results.predictions()
+
+
+def test_clips_are_not_scored_twice(catalogue: Catalogue, tmp_path: Path) -> None:
+    results, _ = run(config(catalogue), tmp_path)
+    scores = results.scores()
+    assert scores["rows"][0]["per_clip"] is None
+    assert "## By clip" not in leaderboard.markdown(scores, MANIFEST)
