@@ -17,6 +17,7 @@ COMMANDS = {
     "check": ("benchmark.cli.check", "check a config and its data without training anything"),
     "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "claims": ("benchmark.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
     "sys-info": ("benchmark.cli.sys_info", "print versions and devices, for bug reports"),

@@ -29,7 +29,7 @@ def judge_any(
 ) -> Verdict:
     """Judge a row by what holds for all supports; then look for supports that allow it.
 
-    ``impossible`` means: for all supports. ``possible`` means: for some, which are named, and which need not be the authors'.
+    ``impossible`` means: for all supports. ``possible`` means: for some, which are named and need not be the authors'.
 
     Args:
         figures: What is claimed.
@@ -69,7 +69,7 @@ def guesses(row: Sequence[Figure], classes: int, total: int | None, shape: Seque
 
 
 def _reaching(size: int, reached: Sequence[Interval]) -> int:
-    """Return the least size from ``size`` on that some number of hits fits; sizes for which none can be are not asked."""
+    """Return the least size, from ``size`` on, for which some number of hits gives the accuracy."""
     while any(ceil(size * interval.low) > floor(size * interval.high) for interval in reached):
         size += 1
     return size

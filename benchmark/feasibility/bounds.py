@@ -1,10 +1,10 @@
 """A proof, where there is one, that a row of figures lies outside what any mixture of cases can reach.
 
-Give every class a *distribution* over its pairs of errors instead of one pair. What all classes together then reach is a
-convex set, and it holds everything that real matrices reach. Where the box of allowed figures lies apart from it, some
-direction separates the two, and that direction alone is the proof: in it, even the sum of each class's best pairs falls
-short. The direction is looked for by moving the reachable point nearest to the box (Frank and Wolfe's method, fully
-corrective); how it was found does not matter, since it is checked over all pairs.
+Give every class a *distribution* over its pairs of errors instead of one pair. What all classes together then reach is
+a convex set, and it holds everything that real matrices reach. Where the box of allowed figures lies apart from it,
+some direction separates the two, and that direction alone is the proof: in it, even the sum of each class's best
+pairs falls short. The direction is looked for by moving the reachable point nearest to the box (Frank and Wolfe's
+method, fully corrective); how it was found does not matter, since it is checked over all pairs.
 """
 
 from __future__ import annotations

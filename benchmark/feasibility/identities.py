@@ -1,9 +1,10 @@
 """Laws that every confusion matrix obeys, whatever its supports: the reasons a reader understands at once.
 
-All arithmetic is exact. For each class let x be the share of its predictions that are wrong, 1 - precision. The errors are
-the sum of x times its predictions, so their share of all samples is at most the largest x, and that is at most the sum of all
-x: the number of classes times 1 - macro precision. The same holds for 1 - recall over supports, and for 1 - F1 over supports
-plus predictions.
+All arithmetic is exact. For each class let x be the share of its predictions that are wrong, 1 - precision. The
+errors are the sum of x times its predictions, so their share of all samples is at most the largest x, and that is at
+most the sum of all
+x: the number of classes times 1 - macro precision. The same holds for 1 - recall over supports, and for 1 - F1 over
+supports plus predictions.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def broken(figures: tuple[Figure, ...], known: Known) -> str | None:
 
 
 def predictions_needed(figures: tuple[Figure, ...], classes: int) -> Fraction | None:
-    """Return the least share of all predictions that one class must draw, for precision to be as high despite the errors."""
+    """Return the least share of all predictions that one class must draw, for precision to survive the errors."""
     named = {figure.kind: figure for figure in figures}
     accuracy, precision = _accuracy(named), named.get("macro_precision")
     if accuracy is None or precision is None or precision.interval.low == 1:
@@ -118,8 +119,8 @@ def _errors_show(named: Mapping[str, Figure], known: Known) -> Iterator[str]:
         if wrong > most:
             unless = "impossible whatever the supports" if kind == "uar" else UNLESS
             yield (
-                f"{unless}: at {accuracy} at least {_share(wrong)} of the samples are errors, each lowers {lowered}, and "
-                f"over {known.classes} classes {figure} has room for at most {_share(most)}"
+                f"{unless}: at {accuracy} at least {_share(wrong)} of the samples are errors, each lowers {lowered}, "
+                f"and over {known.classes} classes {figure} has room for at most {_share(most)}"
             )
 
 
@@ -130,8 +131,8 @@ def _errors_show_weighted(named: Mapping[str, Figure], known: Known) -> Iterator
     figure, share = needed
     if Fraction(known.rarest, known.total) > share:
         yield (
-            f"{UNLESS}: {figure} with these errors asks for a class with fewer than {_share(share)} of the test samples, "
-            f"and the rarest has {_share(Fraction(known.rarest, known.total))}"
+            f"{UNLESS}: {figure} with these errors asks for a class with fewer than {_share(share)} of the test "
+            f"samples, and the rarest has {_share(Fraction(known.rarest, known.total))}"
         )
 
 
@@ -152,8 +153,9 @@ def _macro_floor(named: Mapping[str, Figure], known: Known) -> Iterator[str]:
     """How far macro F1 can fall below macro precision and recall.
 
     With x = 1 - precision and y = 1 - recall of a class, 1 - F1 = (x + y - 2xy) / (2 - x - y), which is at most
-    x / (2 - x) + y / (2 - y): the difference is xy (4 - 3x - 3y + 2xy) over something positive, and the bracket is bilinear
-    with corners 4, 1, 1 and 0. As t / (2 - t) is convex, the sum over classes is greatest where few classes bear it all.
+    x / (2 - x) + y / (2 - y): the difference is xy (4 - 3x - 3y + 2xy) over something positive, and the bracket is
+    bilinear with corners 4, 1, 1 and 0. As t / (2 - t) is convex, the sum over classes is greatest where few classes
+    bear it all.
     """
     p, r, f1 = (named.get(kind) for kind in ("macro_precision", "uar", "uf1"))
     if p is None or r is None or f1 is None or known.classes is None:
@@ -176,8 +178,9 @@ def _gathered(loss: Fraction) -> Fraction:
 def _weighted_floor(named: Mapping[str, Figure], known: Known) -> Iterator[str]:  # noqa: ARG001
     """How far averages by support can fall below accuracy.
 
-    A class with h hits, e row errors and f column errors takes (h + e)(e + f) / (2h + e + f) <= e + f / 2 from weighted F1
-    and (h + e) f / (h + f) <= e + f from weighted precision, both per test sample; e and f each sum to the errors.
+    A class with h hits, e row errors and f column errors takes (h + e)(e + f) / (2h + e + f) <= e + f / 2 from
+    weighted F1 and (h + e) f / (h + f) <= e + f from weighted precision, both per test sample; e and f each sum to
+    the errors.
     """
     accuracy = _accuracy(named)
     if accuracy is None:
@@ -187,8 +190,8 @@ def _weighted_floor(named: Mapping[str, Figure], known: Known) -> Iterator[str]:
         least = 1 - factor * (1 - accuracy.interval.low)
         if figure is not None and figure.interval.high < least:
             yield (
-                f"{accuracy} forces {NAMES[kind]} of at least {figure.alike(least)}, whatever the supports; {figure.text} "
-                f"is printed"
+                f"{accuracy} forces {NAMES[kind]} of at least {figure.alike(least)}, whatever the supports; "
+                f"{figure.text} is printed"
             )
 
 

@@ -48,9 +48,9 @@ def belongs(errors: ArrayLike, intruders: ArrayLike) -> NDArray[np.bool_]:
 def matrix(margins: Margins) -> NDArray[np.int64]:
     """Build a confusion matrix (K, K) with these margins.
 
-    One error is placed at a time, always in the row or column of the class with the most errors left on its two sides, and
-    its partner is the class with the next most. So no class is ever left with more than there is room for: at most two
-    classes can be full at once, and then they are partners.
+    One error is placed at a time, always in the row or column of the class with the most errors left on its two
+    sides, and its partner is the class with the next most. So no class is ever left with more than there is room for:
+    at most two classes can be full at once, and then they are partners.
 
     Raises:
         ValueError: The margins belong to no matrix.

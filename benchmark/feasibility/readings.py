@@ -13,8 +13,8 @@ from benchmark.feasibility.verdict import Verdict, judge
 
 #: What no check on supports can tell.
 FOLDS = (
-    "A score averaged over folds instead of pooled cannot be decided from supports alone: it hangs on how each fold's samples "
-    "fall into classes."
+    "A score averaged over folds instead of pooled cannot be decided from supports alone: it hangs on how each fold's "
+    "samples fall into classes."
 )
 
 
@@ -78,21 +78,28 @@ def _of_averages(supports: Sequence[int], figures: Sequence[Figure], budget: int
     f1, recall = named.get("uf1"), named.get("uar")
     if f1 is None or recall is None or 2 * recall.interval.low <= f1.interval.high:
         return []
-    # For a given F1 there is one precision to every recall, and it falls as recall grows.
-    needed = Interval(
-        _partner(f1.interval.low, recall.interval.high),
-        min(Fraction(1), _partner(f1.interval.high, recall.interval.low)),
-    )
-    precision = named.get("macro_precision")
-    if precision is not None:
-        needed = needed & precision.interval
-    if needed.empty:
+    # For a given F1 there is one precision to every recall, and it falls as recall grows. So the first interval suits
+    # some recall within its rounding, and the second suits every one.
+    some = _precisions(f1.interval.low, recall.interval.high, f1.interval.high, recall.interval.low)
+    every = _precisions(f1.interval.low, recall.interval.low, f1.interval.high, recall.interval.high)
+    if "macro_precision" in named:
+        printed_so = named["macro_precision"].interval
+        some, every = some & printed_so, every & printed_so
+    if some.empty:
         return [Reading(name, Verdict("impossible", "precision and recall have another harmonic mean"))]
     others = [figure for figure in figures if figure.kind not in ("uf1", "macro_precision")]
-    verdict = judge(supports, [*others, Figure("macro_precision", needed, f1.text)], budget=budget, explained=False)
-    if verdict.matrix is not None and not _harmonic(verdict.matrix, f1):
-        verdict = Verdict("undecided", "the matrix that was found misses the harmonic mean")
+    verdict = Verdict("undecided", "")
+    for needed in (every, some):
+        if not needed.empty and verdict.status != "possible":
+            asked = [*others, Figure("macro_precision", needed, f1.text)]
+            verdict = judge(supports, asked, budget=budget, explained=False)
+            if verdict.matrix is not None and not _harmonic(verdict.matrix, f1):
+                verdict = Verdict("undecided", "the matrix that was found misses the harmonic mean")
     return [Reading(name, verdict)]
+
+
+def _precisions(f1_low: Fraction, recall_at_low: Fraction, f1_high: Fraction, recall_at_high: Fraction) -> Interval:
+    return Interval(_partner(f1_low, recall_at_low), min(Fraction(1), _partner(f1_high, recall_at_high)))
 
 
 def _partner(f1: Fraction, other: Fraction) -> Fraction:

@@ -81,7 +81,7 @@ class _Search:
         return None
 
     def row_errors(self) -> Iterator[tuple[Ints, int]]:
-        """Yield vectors (n, K) of positions in the tables that satisfy accuracy and recall, with their sum of errors."""
+        """Yield vectors (n, K) of positions in the tables that satisfy accuracy and recall, with their sum."""
         recall = "uar" in self.space.targets
         least, most = self.space.errors
         options = []
@@ -155,9 +155,9 @@ class _Search:
 class _Filters:
     """Tests that a vector of row errors fails where no column errors can go with it.
 
-    For a price ``g`` per column error, the least that class k can add to a figure plus its price is a table over its row
-    errors; the sum of these, less the price of all errors, bounds the figure from below. Several prices give several bounds,
-    and the same with opposite sign bounds it from above.
+    For a price ``g`` per column error, the least that class k can add to a figure plus its price is a table over its
+    row errors; the sum of these, less the price of all errors, bounds the figure from below. Several prices give
+    several bounds, and the same with opposite sign bounds it from above.
     """
 
     def __init__(self, space: Space, kinds: list[str]) -> None:

@@ -33,8 +33,8 @@ class Problem:
         supports: Test samples of each class, all at least one.
         figures: What is claimed.
         outside: Predicted classes without any test sample.
-        over: What a macro average runs over; see ``Over``. Over ``present`` classes, each of the ``outside`` is predicted
-            at least once; over ``supported`` ones, they are one column that may stay empty.
+        over: What a macro average runs over; see ``Over``. Over ``present`` classes, each of the ``outside`` is
+            predicted at least once; over ``supported`` ones, they are one column that may stay empty.
 
     Raises:
         ClaimError: Fewer than two supports, or one that is no whole number from one.
