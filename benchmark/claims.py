@@ -231,7 +231,10 @@ class _Reader:
             if own.get("unit", unit) not in UNITS:
                 raise self.fail((*here, "unit"), unknown("unit", own["unit"], UNITS))
             percent = own.get("unit", unit) == "percent"
-            texts = [own.get("printed", entry), *own.get("read_as", [])]
+            read_as = own.get("read_as", [])
+            if not isinstance(read_as, list):
+                raise self.fail((*here, "read_as"), f"expected a list of prints, got {read_as!r}")
+            texts = [own.get("printed", entry), *read_as]
             for text in texts:
                 self.figure(text, here, percent=percent, settled="unit" in own)
             found.append(PrintedFigure(name, texts[0], percent, tuple(texts[1:] or texts[:1])))
