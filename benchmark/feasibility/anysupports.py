@@ -48,10 +48,10 @@ def judge_any(
         verdict = judge(supports, row, budget=budget, explained=False)
         if verdict.status == "possible":
             reason = f"for some supports, such as {shown(supports)}; the real ones are not published"
-            return Verdict("possible", reason + _conditions(row, classes), verdict.matrix)
+            return Verdict("possible", reason + _conditions(row, classes, shape), verdict.matrix)
     examples = "; ".join(shown(supports) for supports in tried[:2])
     reason = f"no law forbids it for all supports, and none of {len(tried)} guesses ({examples}; ...) gives it"
-    return Verdict("undecided", reason + _conditions(row, classes))
+    return Verdict("undecided", reason + _conditions(row, classes, shape))
 
 
 def guesses(row: Sequence[Figure], classes: int, total: int | None, shape: Sequence[int]) -> list[tuple[int, ...]]:
@@ -62,6 +62,7 @@ def guesses(row: Sequence[Figure], classes: int, total: int | None, shape: Seque
     rest = 100 // (classes - 1)
     shapes = [tuple(shape)] if len(shape) == classes else []
     shapes += [(1,) * classes, *((large, *(rest,) * (classes - 1)) for large in _LARGEST)]
+    shapes += [(80 * (classes - 2), 14 * (classes - 2), *(18,) * (classes - 2))] if classes > 2 else []
     reached = [figure.interval for figure in row if figure.kind in ("accuracy", "weighted_recall")]
     totals = [total] if total else [_reaching(size * classes, reached) for size in _SIZES]
     found = [_scaled(s, n) for n in totals for s in shapes]
@@ -94,14 +95,18 @@ def _accuracy_alone(row: tuple[Figure, ...], classes: int, total: int | None) ->
     return Verdict("possible", f"accuracy alone says little: {hits} hits out of {size} give it")
 
 
-def _conditions(row: tuple[Figure, ...], classes: int) -> str:
+def _conditions(row: tuple[Figure, ...], classes: int, shape: Sequence[int]) -> str:
     """Tell what the test set must look like, where that is out of the ordinary."""
     text = ""
     share = predictions_needed(row, classes)
     if share is not None and share > Fraction(2, classes):
-        text += f"; one class must draw at least {float(100 * share):.0f} % of all predictions"
+        text += f"; one class must draw at least {floor(100 * share)} % of all predictions"
+        if shape:
+            text += f", where the most frequent has {100 * max(shape) / sum(shape):.0f} % of the data set's clips"
     needed = rarest_needed(row)
     if needed is not None and needed[1] < Fraction(1, 2 * classes):
         figure, rarest = needed
         text += f"; for {figure} a class must hold fewer than {float(100 * rarest):.2f} % of the test samples"
+        if shape:
+            text += f", where the rarest has {100 * min(shape) / sum(shape):.1f} % of the data set's clips"
     return text

@@ -12,7 +12,8 @@ from benchmark.feasibility.joins import Floats, Ints, Meeting, Options, Work, co
 from benchmark.feasibility.margins import Margins, exact_scores
 from benchmark.feasibility.space import Space
 
-#: Elementary operations before the search gives up.
+#: Elementary operations before the search gives up: under a second for three classes, a quarter of a minute for more.
+BUDGET_OF_THREE = 120_000_000
 BUDGET = 600_000_000
 #: What trying one vector of row errors costs at least, however few column errors it leaves open.
 _STEPS_PER_VECTOR = 3_000
@@ -37,8 +38,15 @@ class Outcome:
     steps: int
 
 
-def search(space: Space, budget: int = BUDGET) -> Outcome:
-    """Search a space; the same space and budget give the same outcome everywhere."""
+def search(space: Space, budget: int | None = None) -> Outcome:
+    """Search a space; the same space and budget give the same outcome everywhere.
+
+    Args:
+        space: What is open.
+        budget: Elementary operations; None for ``BUDGET``, or ``BUDGET_OF_THREE`` for up to three classes.
+    """
+    if budget is None:
+        budget = BUDGET_OF_THREE if len(space.problem.supports) <= 3 else BUDGET
     if space.state != "open":
         return Outcome(None, space.state == "empty", 0, 0)
     return _Search(space, Work(budget)).run()

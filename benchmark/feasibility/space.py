@@ -20,7 +20,7 @@ from benchmark.feasibility.margins import Over, shown
 
 EPSILON = 1e-9
 #: Tables larger than this, in cells over all classes, are not made: the verdict is undecided.
-MAX_CELLS = 20_000_000
+MAX_CELLS = 10_000_000
 _ROUNDS = 4
 Bounds = tuple[float, float]
 

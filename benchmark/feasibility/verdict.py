@@ -12,7 +12,7 @@ from benchmark.feasibility.explain import explain
 from benchmark.feasibility.figures import Figure
 from benchmark.feasibility.identities import Known, broken
 from benchmark.feasibility.margins import Margins, Over, matrix, rescored, shown
-from benchmark.feasibility.search import BUDGET, search
+from benchmark.feasibility.search import search
 from benchmark.feasibility.space import Problem, Space
 
 _GLANCE = 2_000_000
@@ -40,7 +40,7 @@ def judge(
     *,
     outside: int = 0,
     over: Over = "present",
-    budget: int = BUDGET,
+    budget: int | None = None,
     explained: bool = True,
 ) -> Verdict:
     """Decide whether any confusion matrix with these supports gives all figures within their rounding.
@@ -50,7 +50,7 @@ def judge(
         figures: What is claimed; see ``printed``.
         outside: Up to how many classes without test samples may have been predicted.
         over: What a macro average runs over where such classes were; see ``Over``.
-        budget: Elementary operations after which the search gives up.
+        budget: Elementary operations after which the search gives up; see ``search``.
         explained: Whether to look for a reason where the row is impossible, which may take longer than the verdict.
 
     Raises:
@@ -74,12 +74,12 @@ def judge(
     return found[0]
 
 
-def _judge(problem: Problem, budget: int, *, explained: bool) -> Verdict:
+def _judge(problem: Problem, budget: int | None, *, explained: bool) -> Verdict:
     space = Space(problem)
     if space.state == "large":
         return Verdict("undecided", f"{problem.total} samples are too many to search")
     # Most rows are possible, and a glance shows it; a bound is dearer than that and cheaper than a search to the end.
-    outcome = search(space, min(budget, _GLANCE))
+    outcome = search(space, _GLANCE if budget is None else min(budget, _GLANCE))
     if outcome.margins is None and not outcome.complete:
         if separated(space):
             return Verdict("impossible", explain(problem) if explained else "a bound excludes it")
