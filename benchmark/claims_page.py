@@ -67,7 +67,7 @@ def _main(rows: Sequence[Judged], boards: Path) -> Table:
                 claim.shown(),
                 tested,
                 judged.status,
-                judged.reason,
+                "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)]),
                 claim.split,
                 measured(claim, "split", boards),
                 measured(claim, "loso", boards),
@@ -161,7 +161,7 @@ def _misnomers(judged: Sequence[Judged]) -> list[str]:
         return []
     headers = ["row", "as printed", "would be possible if", "would stay impossible if", "undecided if"]
     return [
-        "## The usual misnomers, where supports are known",
+        "## The usual misnomers, and mixtures of averages where none is stated",
         Table(headers, rows).markdown(),
     ]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
-from benchmark.claims import Averaging, Claim
+from benchmark.claims import AVERAGINGS, Averaging, Claim
 from benchmark.feasibility.anysupports import judge_any
 from benchmark.feasibility.figures import Figure, printed
 from benchmark.feasibility.readings import Reading, misnomers
@@ -25,7 +26,7 @@ class Judged:
     Args:
         claim: The claim.
         cases: (what was assumed, verdict) for each average and reading tried.
-        misnomers: The usual misnomers, where supports are known and there is more than accuracy.
+        misnomers: Where supports are known, the usual misnomers; else, where averages are not stated, mixtures of them.
     """
 
     claim: Claim
@@ -39,6 +40,13 @@ class Judged:
         if "possible" in found:
             return "possible"
         return "impossible" if found == {"impossible"} else "undecided"
+
+    @property
+    def rescues(self) -> Sequence[str]:
+        """The readings under which a row that is impossible as printed would be possible."""
+        if self.status != "impossible":
+            return ()
+        return [reading.name for reading in self.misnomers if reading.verdict.status == "possible"]
 
     @property
     def reason(self) -> str:
@@ -67,7 +75,30 @@ def judge_claim(claim: Claim) -> Judged:
     if claim.supports is not None and len(claim.figures) > 1 and claim.averaging != "weighted":
         figures = next(figures for _, figures in claim.rows("macro"))
         found = misnomers(claim.supports, figures)
+    elif claim.supports is None and claim.averaging is None:
+        found = _mixed(claim)
     return Judged(claim, cases, found)
+
+
+def _mixed(claim: Claim) -> list[Reading]:
+    """Judge a row as one whose columns were averaged differently, which no table should mix without saying so."""
+    named = [figure.name for figure in claim.figures if figure.name != "accuracy"]
+    if len(named) < 2:
+        return []
+    found = []
+    for choice in product(AVERAGINGS, repeat=len(named)):
+        if len(set(choice)) == 1:
+            continue  # that is no mixture, and has been judged
+        chosen = dict(zip(named, choice, strict=True))
+        readings = zip(claim.rows("macro"), claim.rows("weighted"), strict=True)
+        for (reading, macro), (_, weighted) in readings:
+            figures = [
+                (weighted if chosen.get(printed_figure.name) == "weighted" else macro)[position]
+                for position, printed_figure in enumerate(claim.figures)
+            ]
+            name = ", ".join([*(f"{kind} {average}" for average, kind in zip(choice, named, strict=True)), reading])
+            found.append(Reading(name.removesuffix(", "), _judge(claim, figures)))
+    return found
 
 
 def _judge(claim: Claim, figures: list[Figure]) -> Verdict:
@@ -99,12 +130,13 @@ def averages_of_f1(judged: Judged) -> list[tuple[str, str]] | None:
     def by(averaging: Averaging) -> str:
         row = next(figures for _, figures in claim.rows(averaging))
         verdict = _judge(claim, row)
-        return f"{verdict.status}: {verdict.reason}"
+        return verdict.reason if verdict.reason.startswith(verdict.status) else f"{verdict.status}: {verdict.reason}"
 
     return [
         ("micro", "impossible: micro precision, recall and F1 are all the accuracy"),
         ("harmonic mean of the averaged precision and recall", "impossible: it lies between the two"),
         ("macro", by("macro")),
         ("weighted by support", by("weighted")),
+        *((f"mixed: {reading.name}", reading.verdict.status) for reading in judged.misnomers if claim.supports is None),
         ("mean over folds or batches", "undecided: supports alone do not tell"),
     ]

@@ -21,7 +21,7 @@ def scored(cells: Matrix) -> dict[str, float]:
     return {kind: float(value) for kind, value in metrics.scores(cells).items()}
 
 
-@settings(max_examples=2_500, deadline=None, derandomize=True, suppress_health_check=QUIET)
+@settings(max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=QUIET)
 @given(classes=st.integers(2, 8), most=st.sampled_from([2, 6, 14]), seed=SEEDS, kinds=KIND_SETS,
        decimals=st.integers(0, 4), percent=st.booleans())  # fmt: skip
 def test_small_matrices(*, classes: int, most: int, seed: int, kinds: list[str], decimals: int, percent: bool) -> None:
