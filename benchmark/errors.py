@@ -34,6 +34,10 @@ class RunFolderError(BenchError):
     """A run folder cannot be written, or holds another run."""
 
 
+class ClaimError(BenchError):
+    """A published figure, or the file that holds such figures, cannot be used."""
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
     names = list(choices)

@@ -1,0 +1,182 @@
+"""Verdicts on published figures -> ``claims.md``. Nothing on the page is typed in by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.claims import Claim, Claims
+from benchmark.claims_verdict import Judged, averages_of_f1, below_chance
+from benchmark.errors import ClaimError
+from benchmark.feasibility.margins import shown
+from benchmark.feasibility.readings import FOLDS
+from benchmark.leaderboard import Table
+
+_DASH = "-"
+_LEGEND = (
+    "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
+    "matrix is below. **Impossible** rests on an exact argument, on a bound that errs on the row's side, or on a "
+    "search through every case. **Undecided** says that none of these was reached. Where averages are not stated, "
+    "macro averages and averages weighted by support are both tried. Where class supports are not published, "
+    "*impossible* means for all supports, and *possible* for some that are named. "
+)
+_STATUSES = ("possible", "impossible", "undecided")
+
+
+def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
+    """Write the page.
+
+    Args:
+        claims: The whole file, for its sources.
+        judged: The verdicts to show.
+        boards: Folder of the leaderboards that 'measured' names.
+    """
+    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in _STATUSES)
+    parts = [
+        "# Published figures: can they be, and what is measured?",
+        f"{len(judged)} rows of published figures: {counts}. "
+        "`bench claims` writes this page from `claims.yaml`; the figures stand as printed.",
+        _LEGEND + FOLDS,
+    ]
+    for key, (title, note) in claims.sources.items():
+        rows = [j for j in judged if j.claim.source == key]
+        if rows or note:
+            parts.append(f"## {title}")
+        if note:
+            parts.append(f"{note[0].upper()}{note[1:]}.")
+        if rows:
+            parts.append(_main(rows, boards).markdown())
+            parts += _notes(rows)
+    parts += [*_measured_line(judged, boards), *_chance(judged), *_averages(judged), *_misnomers(judged)]
+    return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
+
+
+def _main(rows: Sequence[Judged], boards: Path) -> Table:
+    headers = ["row", "method, data", "claimed", "test samples", "feasible?", "reason"]
+    headers += ["document's split", "measured under it", "measured under LOSO"]
+    cells = []
+    for judged in rows:
+        claim = judged.claim
+        tested = shown(claim.supports) if claim.supports else f"{claim.samples or 'unknown'}, {claim.classes} classes"
+        cells.append(
+            [
+                claim.id,
+                f"{claim.method}, {claim.dataset} ({claim.where})",
+                claim.shown(),
+                tested,
+                judged.status,
+                "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)]),
+                claim.split,
+                measured(claim, "split", boards),
+                measured(claim, "loso", boards),
+            ]
+        )
+    return Table(headers, cells)
+
+
+def measured(claim: Claim, key: str, boards: Path) -> str:
+    """Return what a leaderboard says of the row that a claim names; a dash where there is no such run.
+
+    Raises:
+        ClaimError: The leaderboard cannot be read.
+    """
+    reference = claim.measured.get(key)
+    if reference is None:
+        return _DASH
+    board, model, *member = reference.split("/")
+    path = boards / f"{board}.json"
+    if not path.is_file():
+        return _DASH
+    try:
+        found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+        row = found.get(model)
+        scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
+    if not scores or scores.get("uf1") is None:
+        return _DASH
+    texts = [f"{name} {100 * scores[name]:.2f}" for name in ("accuracy", "uf1", "uar") if scores.get(name) is not None]
+    return " / ".join([*texts, *(row or {}).get("flags", [])])
+
+
+def _measured_line(judged: Sequence[Judged], boards: Path) -> list[str]:
+    without = [j for j in judged if all(measured(j.claim, key, boards) == _DASH for key in ("split", "loso"))]
+    if not without:
+        return []
+    return [
+        f"No run of this benchmark exists yet for {len(without)} of the {len(judged)} rows: a dash stands where one "
+        "would be."
+    ]
+
+
+def _notes(rows: Sequence[Judged]) -> list[str]:
+    lines = [f"- `{j.claim.id}`: {j.claim.note}" for j in rows if j.claim.note]
+    unknown: dict[str, list[str]] = {}
+    for j in rows:
+        if j.claim.supports is None and j.claim.why:
+            unknown.setdefault(j.claim.why, []).append(j.claim.id)
+    lines += [f"- supports unknown for {len(ids)} of these rows: {why}" for why, ids in unknown.items()]
+    return ["\n".join(lines)] if lines else []
+
+
+def _chance(judged: Sequence[Judged]) -> list[str]:
+    lines = []
+    for j in judged:
+        chance = below_chance(j.claim)
+        if chance is None:
+            continue
+        line = (
+            f"- `{j.claim.id}` ({j.claim.method}): {j.claim.shown()} over {j.claim.classes} classes is below the "
+            f"{100 * float(chance):.2f} % of guessing evenly"
+        )
+        if j.claim.shape:
+            most = max(j.claim.shape) / sum(j.claim.shape)
+            line += f", and the {100 * most:.2f} % of always naming the class that most of the published clips have"
+        lines.append(line)
+    return ["## Below chance", "\n".join(lines)] if lines else []
+
+
+def _averages(judged: Sequence[Judged]) -> list[str]:
+    rows = []
+    for j in judged:
+        for name, verdict in averages_of_f1(j) or ():
+            rows.append([j.claim.id, j.claim.shown(), name, verdict])
+    if not rows:
+        return []
+    return [
+        "## F1 below both precision and recall: which averages can give it",
+        Table(["row", "claimed", "average", "verdict"], rows).markdown(),
+    ]
+
+
+def _misnomers(judged: Sequence[Judged]) -> list[str]:
+    rows = []
+    for j in judged:
+        if j.misnomers:
+            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _STATUSES}
+            rows.append([j.claim.id, j.status, *("; ".join(by[s]) or _DASH for s in _STATUSES)])
+    if not rows:
+        return []
+    headers = ["row", "as printed", "would be possible if", "would stay impossible if", "undecided if"]
+    return [
+        "## The usual misnomers, and mixtures of averages where none is stated",
+        Table(headers, rows).markdown(),
+    ]
+
+
+def _witnesses(judged: Sequence[Judged]) -> list[str]:
+    rows = []
+    for j in judged:
+        for name, verdict in j.cases:
+            if verdict.matrix is not None:
+                cells = "; ".join(" ".join(map(str, row)) for row in verdict.matrix)
+                rows.append([j.claim.id, name, cells])
+    if not rows:
+        return []
+    return [
+        "## Witnesses",
+        "One matrix for each possible row, truth in rows, rows parted by semicolons: one of many, not the authors'.",
+        Table(["row", "read as", "matrix"], rows).markdown(),
+    ]
