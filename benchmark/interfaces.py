@@ -288,6 +288,36 @@ class Model(Plugin, ABC):
         """
 
 
+class FoldsModel(Model, ABC):
+    """A model that may also train many folds at once: one compiled program instead of one training after the other."""
+
+    @abstractmethod
+    def fit_folds(
+        self,
+        x: NDArray[Any],
+        y: NDArray[np.intp],
+        train_masks: NDArray[np.bool_],
+        *,
+        n_classes: int,
+        groups: NDArray[np.str_],
+        seed: int,
+    ) -> Sequence[Predictor]:
+        """Train each fold on its own training side and return one predictor per fold, in the order of the masks.
+
+        A sample outside a fold's mask must leave no trace in that fold's predictor: neither in a gradient nor in a
+        statistic. What ``fit`` draws from the seed alone, such as initial weights, is the same here; the order of
+        samples and other noise may be shared by the folds, so a predictor need not equal that of ``fit``.
+
+        Args:
+            x: All samples (n, T, ...), in the order of their ids.
+            y: Class indices (n,) in ``range(n_classes)``. A test label reaches this method and must not be used.
+            train_masks: Which samples train in which fold (folds, n); a fold without any is an error.
+            n_classes: Number of classes of the run.
+            groups: Subject of each sample (n,), or its clip where the data names no subjects.
+            seed: Source of all randomness.
+        """
+
+
 class Protocol(Plugin, ABC):
     """Which samples train and which test."""
 
