@@ -293,28 +293,21 @@ class FoldsModel(Model, ABC):
 
     @abstractmethod
     def fit_folds(
-        self,
-        x: NDArray[Any],
-        y: NDArray[np.intp],
-        train_masks: NDArray[np.bool_],
-        *,
-        n_classes: int,
-        groups: NDArray[np.str_],
-        seed: int,
-    ) -> Sequence[Predictor]:
-        """Train each fold on its own training side and return one predictor per fold, in the order of the masks.
+        self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
+        n_classes: int, groups: NDArray[np.str_], seed: int,
+    ) -> Sequence[Predictor]:  # fmt: skip
+        """Train each fold on its own training side and return its predictor, in the order of the masks.
 
-        A sample outside a fold's mask must leave no trace in that fold's predictor: neither in a gradient nor in a
-        statistic. What ``fit`` draws from the seed alone, such as initial weights, is the same here; the order of
-        samples and other noise may be shared by the folds, so a predictor need not equal that of ``fit``.
+        A sample outside a fold's mask leaves no trace in that fold's predictor: in no gradient, in no statistic. Folds
+        may share the order of samples and other noise, so a predictor need not be the one that ``fit`` returns.
 
         Args:
-            x: All samples (n, T, ...), in the order of their ids.
-            y: Class indices (n,) in ``range(n_classes)``. A test label reaches this method and must not be used.
-            train_masks: Which samples train in which fold (folds, n); a fold without any is an error.
-            n_classes: Number of classes of the run.
-            groups: Subject of each sample (n,), or its clip where the data names no subjects.
-            seed: Source of all randomness.
+            x: All samples (n, T, ...), of every fold, in the order of their ids.
+            y: Class indices (n,); that of a held-out sample must not be used.
+            train_masks: Which samples train in which fold (folds, n), at least one in each.
+            n_classes: As in ``fit``.
+            groups: As in ``fit``.
+            seed: As in ``fit``; what is drawn from it alone, such as initial weights, is the same as there.
         """
 
 

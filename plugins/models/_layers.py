@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +20,12 @@ from jax import Array
 from jax.nn.initializers import Initializer
 
 Convention = Literal["keras", "torch"]
+#: Weights or running statistics of a network, as NNX keeps them.
+Values = nnx.State[Any, Any]
 
 # Keras: momentum .99, eps 1e-3, biased variance in the running statistics. PyTorch: .9 (written .1), 1e-5, unbiased.
-_MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
-_EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
+MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
+EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
 
 
 class Batch(NamedTuple):
@@ -75,7 +77,7 @@ def record(name: str, y: Array, layer: nnx.Module | None = None) -> Array:
     return y
 
 
-def count_values(module: nnx.Module, kind: type[nnx.Variable] = nnx.Variable) -> int:
+def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variable) -> int:
     """Count the values of a module, or of one kind of its variables: ``nnx.Param`` for the trainable ones."""
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(module, kind)))
 
@@ -123,7 +125,8 @@ class Conv(nnx.Module):
         normalised: bool = False,
         rngs: nnx.Rngs,
     ) -> None:
-        self.stride, self.padding, self.normalised = stride, padding, normalised
+        self.stride, self.normalised = stride, normalised
+        self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
         self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
         self.kernel = nnx.Param(_kernel(convention)(rngs.params(), (size, size, inputs, filters)))
         self.bias = nnx.Param(_bias(rngs.params(), filters, size * size * inputs, convention))
@@ -135,7 +138,7 @@ class Conv(nnx.Module):
             x,
             self.kernel[...],
             (self.stride, self.stride),
-            "SAME" if self.padding == "SAME" else [(self.padding, self.padding)] * 2,
+            self.padding,
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
         return record(self.name, y + bias, self)
@@ -179,7 +182,7 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Normalise by the batch's own statistics, which then enter the running ones; by those in evaluation."""
         mean, var = (self.mean[...], self.var[...]) if batch is None else self._learn(x, batch.real)
-        factor = self.scale[...] * jax.lax.rsqrt(var + _EPSILON[self.convention])
+        factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
         return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
 
     def _learn(self, x: Array, real: Array) -> tuple[Array, Array]:
@@ -189,7 +192,7 @@ class BatchNorm(nnx.Module):
         mean = jnp.sum(x * weight, axes) / count
         var = jnp.sum((x - mean) ** 2 * weight, axes) / count
         entering = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
-        keep = _MOMENTUM[self.convention]
+        keep = MOMENTUM[self.convention]
         self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)
         self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(entering)
         return mean, var

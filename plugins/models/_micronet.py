@@ -1,4 +1,4 @@
-"""The residual network that the HybridMicroNet papers and the AU-CNN paper share; each file of theirs adds the input."""
+"""The residual network that HybridMicroNet and the AU-CNN share; the file of each says what goes in."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmark.cache import default_root
 from benchmark.errors import DataError
-from plugins.models._layers import Batch
+from plugins.models._layers import Batch, Values
 from plugins.models._split import validation_part
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ History = list[dict[str, float]]
 class State(NamedTuple):
     """What training changes: weights, running statistics, and what the optimiser remembers."""
 
-    params: nnx.State
-    stats: nnx.State
+    params: Values
+    stats: Values
     optimiser: optax.OptState
 
 
@@ -59,7 +59,7 @@ class Program:
 
     start: Callable[[Array], State]
     step: Callable[[State, Rows, Array, int], tuple[State, Array, Array]]
-    score: Callable[[nnx.State, nnx.State, NDArray[Any]], Array]
+    score: Callable[[Values, Values, NDArray[Any]], Array]
 
 
 @functools.lru_cache(maxsize=64)
@@ -76,7 +76,7 @@ def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Prog
     def step(state: State, rows: Rows, key: Array, number: int) -> tuple[State, Array, Array]:
         batch = Batch(jnp.asarray(rows.real), jax.random.fold_in(key, number))
 
-        def mean_loss(params: nnx.State) -> tuple[Array, tuple[Array, Array, nnx.State]]:
+        def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
             network = nnx.merge(graph, params, state.stats, copy=True)  # else the statistics belong outside
             logits = network(floats(rows.x), batch)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, rows.y)
@@ -87,10 +87,10 @@ def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Prog
 
         gradient, (total, right, stats) = jax.grad(mean_loss, has_aux=True)(state.params)
         updates, memory = optimiser.update(gradient, state.optimiser, state.params)
-        params = optax.apply_updates(state.params, updates)  # pyright: ignore[reportArgumentType] - a pytree
-        return State(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - the same pytree
+        params = optax.apply_updates(state.params, updates)
+        return State(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
 
-    def score(params: nnx.State, stats: nnx.State, x: NDArray[Any]) -> Array:
+    def score(params: Values, stats: Values, x: NDArray[Any]) -> Array:
         return jax.nn.log_softmax(nnx.merge(graph, params, stats)(floats(x), None))
 
     def floats(x: NDArray[Any]) -> Array:
@@ -107,7 +107,7 @@ def keep_compilations() -> None:
 
     By default JAX keeps only what took a second to compile; a benchmark of small networks would keep nothing.
     """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir is not None:
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.read("jax_compilation_cache_dir") is not None:
         return
     folder = default_root() / "jax"
     try:
@@ -136,8 +136,8 @@ class NetworkPredictor:
     model: NetworkModel
     n_classes: int
     shape: tuple[int, ...]
-    params: nnx.State
-    stats: nnx.State
+    params: Values
+    stats: Values
     trained: NDArray[np.bool_]
     history: History
 
@@ -149,8 +149,7 @@ class NetworkPredictor:
         """
         if x.shape[1:] != self.shape:
             raise DataError(f"trained on samples {self.shape}, asked about samples {x.shape[1:]}")
-        score = program(self.model, self.shape, self.n_classes).score
-        return np.exp(log_scores(self.model, score, self.params, self.stats, x, self.n_classes)) * self.trained
+        return np.exp(log_scores(self.model, self.n_classes, self.params, self.stats, x)) * self.trained
 
 
 def train(
@@ -180,12 +179,12 @@ def train(
             parts.append(sums)  # still on the device: waiting for a number here would stop the next batch's copy
             number += 1
         loss, right = np.asarray(parts, np.float64).sum(0)
-        found = {"epoch": epoch, "loss": loss / len(learn), "accuracy": right / len(learn)}
+        found = {"epoch": epoch, "loss": float(loss) / len(learn), "accuracy": float(right) / len(learn)}
         history.append(found)
         refuse_nan(found["loss"], epoch, model.learning_rate)
         if not len(watch):
             continue
-        logs = log_scores(model, made.score, state.params, state.stats, x[watch], n_classes)
+        logs = log_scores(model, n_classes, state.params, state.stats, x[watch])
         found["val_loss"] = float(-logs[np.arange(len(watch)), y[watch]].mean())
         found["val_accuracy"] = float((logs.argmax(1) == y[watch]).mean())
         if found["val_loss"] < best:
@@ -198,7 +197,7 @@ def train(
 
 
 def generator(key: Array, axis: int) -> np.random.Generator:
-    """Return numpy's randomness for one axis: a permutation in JAX would be compiled anew for every number of samples."""
+    """Return numpy's randomness for one axis: JAX would compile a permutation anew for every number of samples."""
     return np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, axis))))
 
 
@@ -246,14 +245,10 @@ def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
 
 
 def log_scores(
-    model: NetworkModel,
-    score: Callable[[nnx.State, nnx.State, NDArray[Any]], Array],
-    params: nnx.State,
-    stats: nnx.State,
-    x: NDArray[Any],
-    n_classes: int,
+    model: NetworkModel, n_classes: int, params: Values, stats: Values, x: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Return log-probabilities (n, n_classes), computed in padded batches."""
+    score = program(model, x.shape[1:], n_classes).score
     found = np.zeros((len(x), n_classes))
     for start in range(0, len(x), model.batch_size):
         part = x[start : start + model.batch_size]

@@ -49,8 +49,8 @@ class CNNLSTM(NetworkModel):
         """Refuse features, small images, and clips where rows are to be read."""
         if len(shape) != 4 or min(shape[1:3]) < _LEAST:
             raise DataError(
-                f"cnn_lstm needs (n, T, H, W, C) images of at least {_LEAST}x{_LEAST} pixels, 48x48x1 in the paper, got "
-                f"{shown(shape)}; add grayscale, and resize to 48x48"
+                f"cnn_lstm needs (n, T, H, W, C) images of at least {_LEAST}x{_LEAST} pixels, 48x48x1 in the paper, "
+                f"got {shown(shape)}; add grayscale, and resize to 48x48"
             )
         if self.time == "rows" and shape[0] != 1:
             raise DataError(

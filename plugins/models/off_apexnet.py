@@ -32,7 +32,10 @@ class OffApexNet(NetworkModel):
         batch_size: Our choice.
     """
 
-    source = "Gan et al., OFF-ApexNet on micro-expression recognition system, Signal Processing: Image Communication 74, 2019"
+    source = (
+        "Gan et al., OFF-ApexNet on micro-expression recognition system, "
+        "Signal Processing: Image Communication 74, 2019"
+    )
     paper_input = (1, 28, 28, 2)
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4

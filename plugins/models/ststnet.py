@@ -41,8 +41,8 @@ class STSTNet(NetworkModel, FoldsModel):
     """
 
     source = (
-        "Liong et al., Shallow triple stream three-dimensional CNN (STSTNet) for micro-expression recognition, FG 2019; "
-        "the authors' PyTorch script"
+        "Liong et al., Shallow triple stream three-dimensional CNN (STSTNet) for micro-expression recognition, "
+        "FG 2019, and the authors' PyTorch script"
     )
     paper_input = (1, 28, 28, 3)
 
