@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
-from jax.nn.initializers import Initializer
+from numpy.random import Generator
 
 Convention = Literal["keras", "torch"]
 #: Weights or running statistics of a network, as NNX keeps them.
@@ -82,20 +82,23 @@ def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variabl
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(module, kind)))
 
 
-def _like_torch_kernel() -> Initializer:
-    """Return PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(fan in)."""
-    return jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+def uniform(rng: Generator, shape: tuple[int, ...], limit: float) -> Array:
+    """Draw weights between -limit and limit, in numpy: JAX takes seconds to compile the draws of a whole network."""
+    return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
 
 
-def _bias(key: Array, size: int, fan_in: int, convention: Convention) -> Array:
-    """Draw a bias: zero in Keras, uniform within 1 / sqrt(fan in) in PyTorch."""
+def glorot(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Draw a kernel (..., inputs, outputs) as Keras does."""
+    window = np.prod(shape[:-2])
+    return uniform(rng, shape, float(np.sqrt(6 / (window * (shape[-2] + shape[-1])))))
+
+
+def _kernel_and_bias(rng: Generator, shape: tuple[int, ...], convention: Convention) -> tuple[Array, Array]:
+    """Draw both: Keras has zero biases, PyTorch draws kernel and bias within 1 / sqrt(fan in)."""
     if convention == "keras":
-        return jnp.zeros(size)
-    return jax.random.uniform(key, (size,), minval=-(fan_in**-0.5), maxval=fan_in**-0.5)
-
-
-def _kernel(convention: Convention) -> Initializer:
-    return jax.nn.initializers.glorot_uniform() if convention == "keras" else _like_torch_kernel()
+        return glorot(rng, shape), jnp.zeros(shape[-1])
+    limit = float(np.prod(shape[:-1])) ** -0.5
+    return uniform(rng, shape, limit), uniform(rng, shape[-1:], limit)
 
 
 class Conv(nnx.Module):
@@ -110,7 +113,7 @@ class Conv(nnx.Module):
         convention: Whose initial weights.
         normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
             gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
     def __init__(
@@ -123,13 +126,13 @@ class Conv(nnx.Module):
         padding: int | Literal["SAME"] = 0,
         convention: Convention = "keras",
         normalised: bool = False,
-        rngs: nnx.Rngs,
+        rng: Generator,
     ) -> None:
         self.stride, self.normalised = stride, normalised
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
         self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
-        self.kernel = nnx.Param(_kernel(convention)(rngs.params(), (size, size, inputs, filters)))
-        self.bias = nnx.Param(_bias(rngs.params(), filters, size * size * inputs, convention))
+        kernel, bias = _kernel_and_bias(rng, (size, size, inputs, filters), convention)
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
 
     def __call__(self, x: Array) -> Array:
         """Convolve (n, H, W, C)."""
@@ -151,13 +154,13 @@ class Dense(nnx.Module):
         inputs: Input features.
         units: Output features.
         convention: Whose initial weights.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, inputs: int, units: int, *, convention: Convention = "keras", rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, units: int, *, convention: Convention = "keras", rng: Generator) -> None:
         self.name = f"Dense {units}"
-        self.kernel = nnx.Param(_kernel(convention)(rngs.params(), (inputs, units)))
-        self.bias = nnx.Param(_bias(rngs.params(), units, inputs, convention))
+        kernel, bias = _kernel_and_bias(rng, (inputs, units), convention)
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
 
     def __call__(self, x: Array) -> Array:
         """Multiply (n, D)."""

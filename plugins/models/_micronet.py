@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
+from numpy.random import Generator
 
 from plugins.models._layers import Batch, BatchNorm, Conv, Dense, global_average_pool, max_pool, record
 from plugins.models._network import Network
@@ -24,17 +25,17 @@ class RLayers(nnx.Module):
         filters: Of both convolutions; where they differ from the input's, a 1x1 convolution and BN fit the shortcut.
         activation: By name.
         batch_norm: False leaves every BN out.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, inputs: int, filters: int, *, activation: Activation, batch_norm: bool, rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, filters: int, *, activation: Activation, batch_norm: bool, rng: Generator) -> None:
         self.activation: Activation = activation
-        self.conv1 = Conv(inputs, filters, 3, padding="SAME", normalised=batch_norm, rngs=rngs)
+        self.conv1 = Conv(inputs, filters, 3, padding="SAME", normalised=batch_norm, rng=rng)
         self.norm1 = BatchNorm(filters) if batch_norm else None
-        self.conv2 = Conv(filters, filters, 3, padding="SAME", normalised=batch_norm, rngs=rngs)
+        self.conv2 = Conv(filters, filters, 3, padding="SAME", normalised=batch_norm, rng=rng)
         self.norm2 = BatchNorm(filters) if batch_norm else None
         fits = inputs == filters
-        self.shortcut = None if fits else Conv(inputs, filters, 1, normalised=batch_norm, rngs=rngs)
+        self.shortcut = None if fits else Conv(inputs, filters, 1, normalised=batch_norm, rng=rng)
         self.shortcut_norm = BatchNorm(filters) if batch_norm and not fits else None
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
@@ -55,12 +56,12 @@ class ResidualAttention(nnx.Module):
 
     Args:
         filters: Channels of the input and of both convolutions.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, filters: int, *, rngs: nnx.Rngs) -> None:
-        self.conv1 = Conv(filters, filters, 1, rngs=rngs)
-        self.conv2 = Conv(filters, filters, 1, rngs=rngs)
+    def __init__(self, filters: int, *, rng: Generator) -> None:
+        self.conv1 = Conv(filters, filters, 1, rng=rng)
+        self.conv2 = Conv(filters, filters, 1, rng=rng)
 
     def __call__(self, x: Array) -> Array:
         """Weigh (n, H, W, filters)."""
@@ -78,7 +79,7 @@ class MicroNet(Network):
         layers: Convolutions on the main path: 5, or 3 without the last RLayers, or 1 without both.
         batch_norm: False leaves every BN out.
         activation: Of every layer but the last.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
     def __init__(
@@ -91,20 +92,20 @@ class MicroNet(Network):
         layers: Literal[1, 3, 5] = 5,
         batch_norm: bool = True,
         activation: Activation = "relu",
-        rngs: nnx.Rngs,
+        rng: Generator,
     ) -> None:
         self.padding_value = padding_value
         self.activation: Activation = activation
-        self.conv = Conv(inputs, 16, 7, stride=2, normalised=batch_norm, rngs=rngs)
+        self.conv = Conv(inputs, 16, 7, stride=2, normalised=batch_norm, rng=rng)
         self.norm = BatchNorm(16) if batch_norm else None
         sizes = {1: (), 3: ((16, 16),), 5: ((16, 16), (16, 32))}[layers]
         self.blocks = nnx.List(
-            RLayers(before, after, activation=activation, batch_norm=batch_norm, rngs=rngs) for before, after in sizes
+            RLayers(before, after, activation=activation, batch_norm=batch_norm, rng=rng) for before, after in sizes
         )
         self.attention = nnx.List(
-            ResidualAttention(after, rngs=rngs) if residual_attention else None for _, after in sizes
+            ResidualAttention(after, rng=rng) if residual_attention else None for _, after in sizes
         )
-        self.dense = Dense(sizes[-1][1] if sizes else 16, n_classes, rngs=rngs)
+        self.dense = Dense(sizes[-1][1] if sizes else 16, n_classes, rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, H, W, C)."""

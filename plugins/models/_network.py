@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
@@ -38,13 +39,13 @@ class NetworkModel(Training, Model):
     paper_input: ClassVar[Shape]
 
     @abstractmethod
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> Network:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> Network:
         """Build the network for samples of a shape that ``check`` let through.
 
         Args:
             shape: Of one sample (T, ...).
             n_classes: Units of the last layer.
-            rngs: Source of the initial weights.
+            rng: Source of the initial weights.
         """
 
     @abstractmethod
@@ -69,7 +70,7 @@ class NetworkModel(Training, Model):
         self.check(shape)
         with recording() as rows:
             jax.eval_shape(
-                lambda x: self.network(shape, n_classes, nnx.Rngs(0))(x, None),
+                lambda x: self.network(shape, n_classes, np.random.default_rng(0))(x, None),
                 jax.ShapeDtypeStruct((1, *shape), jnp.float32),
             )
         return rows

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
+from numpy.random import Generator
 
-from plugins.models._layers import record
+from plugins.models._layers import glorot, record
 
 # Steps that the compiler lays out one after the other: fewer turns of the loop, more to compile.
 _UNROLLED = 8
@@ -19,13 +21,13 @@ class LSTM(nnx.Module):
     Args:
         inputs: Input features.
         units: Size of the state.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, inputs: int, units: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, units: int, *, rng: Generator) -> None:
         self.units = units
-        self.kernel = nnx.Param(jax.nn.initializers.glorot_uniform()(rngs.params(), (inputs, 4 * units)))
-        self.recurrent = nnx.Param(jax.nn.initializers.orthogonal()(rngs.params(), (units, 4 * units)))
+        self.kernel = nnx.Param(glorot(rng, (inputs, 4 * units)))
+        self.recurrent = nnx.Param(_orthogonal(rng, units, 4 * units))
         # Keras starts with an open forget gate.
         self.bias = nnx.Param(jnp.zeros(4 * units).at[units : 2 * units].set(1))
 
@@ -53,13 +55,13 @@ class SimpleRNN(nnx.Module):
     Args:
         inputs: Input features.
         units: Size of the state.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, inputs: int, units: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, units: int, *, rng: Generator) -> None:
         self.units = units
-        self.kernel = nnx.Param(jax.nn.initializers.glorot_uniform()(rngs.params(), (inputs, units)))
-        self.recurrent = nnx.Param(jax.nn.initializers.orthogonal()(rngs.params(), (units, units)))
+        self.kernel = nnx.Param(glorot(rng, (inputs, units)))
+        self.recurrent = nnx.Param(_orthogonal(rng, units, units))
         self.bias = nnx.Param(jnp.zeros(units))
 
     def __call__(self, x: Array) -> Array:
@@ -72,3 +74,9 @@ class SimpleRNN(nnx.Module):
         pushed = jnp.swapaxes(x @ self.kernel[...] + self.bias[...], 0, 1)
         last, _ = jax.lax.scan(step, jnp.zeros((len(x), self.units)), pushed, unroll=_UNROLLED)
         return record(f"SimpleRNN {self.units}", last, self)
+
+
+def _orthogonal(rng: Generator, rows: int, columns: int) -> Array:
+    """Draw rows that are orthogonal to each other, uniformly: Keras's recurrent kernel."""
+    q, r = np.linalg.qr(rng.normal(size=(columns, rows)))
+    return jnp.asarray((q * np.sign(np.diag(r))).T, jnp.float32)

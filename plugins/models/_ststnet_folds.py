@@ -91,10 +91,10 @@ def _train_group(
     weights = np.stack([_training.class_weights(y[mask], n_classes, model.class_weight) for mask in masks])
     data = Data(patches, jnp.asarray(y, jnp.int32), jnp.asarray(masks, jnp.float32), jnp.asarray(weights))
     made = _training.program(model, (1, 28, 28, 3), n_classes)
-    first = made.start(jax.random.fold_in(key, _training.INIT))
+    first = made.start(_training.generator(key, _training.INIT))
     state = stacked(model, first, len(masks))
     order, dropout_key = _training.generator(key, _training.ORDER), jax.random.fold_in(key, _training.DROPOUT)
-    advance, number, curves = compiled_step(model), 0, []
+    advance, number, curves = compiled_step(_training.compiled_part(model)), 0, []
     for epoch in range(1, model.epochs + 1):
         parts, drawn = [], order.permutation(len(y))
         for start in range(0, len(y), model.batch_size):  # the last batch is as small as it is: n is that of all folds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -52,26 +52,38 @@ class Program:
     """A network's compiled functions.
 
     Args:
-        start: Seed key -> state before the first step.
+        start: Source of the initial weights -> state before the first step.
         step: State, rows, dropout key, number of the step -> state, summed loss, number of right answers.
         score: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
     """
 
-    start: Callable[[Array], State]
+    start: Callable[[np.random.Generator], State]
     step: Callable[[State, Rows, Array, int], tuple[State, Array, Array]]
     score: Callable[[Values, Values, NDArray[Any]], Array]
 
 
-@functools.lru_cache(maxsize=64)
 def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
-    """Build the functions of a network once per process; JAX compiles each at its first call, once per shape."""
+    """Return the functions of a network, built once per process; each is compiled once per shape, at its first call."""
+    return _program(compiled_part(model), shape, n_classes)
+
+
+def compiled_part(model: NetworkModel) -> NetworkModel:
+    """Return the model without the options that no compiled function sees, so that sweeps of them compile once."""
+    return replace(
+        model, epochs=1, batch_size=1, class_weight=None, early_stopping=None, validation_share=0.5, keep="last"
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
     keep_compilations()
     optimiser = model.transformation()
-    graph = nnx.graphdef(nnx.eval_shape(lambda: model.network(shape, n_classes, nnx.Rngs(0))))
+    graph = nnx.graphdef(model.network(shape, n_classes, np.random.default_rng(0)))
+    remember = jax.jit(optimiser.init)
 
-    def start(key: Array) -> State:
-        _, params, stats = nnx.split(model.network(shape, n_classes, nnx.Rngs(key)), nnx.Param, ...)
-        return State(params, stats, optimiser.init(params))
+    def start(rng: np.random.Generator) -> State:
+        _, params, stats = nnx.split(model.network(shape, n_classes, rng), nnx.Param, ...)
+        return State(params, stats, remember(params))
 
     def step(state: State, rows: Rows, key: Array, number: int) -> tuple[State, Array, Array]:
         batch = Batch(jnp.asarray(rows.real), jax.random.fold_in(key, number))
@@ -98,7 +110,7 @@ def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Prog
         scale = 1 / 255 if model.pixels == "unit" and x.dtype == np.uint8 else 1
         return jnp.asarray(x, jnp.float32) * scale
 
-    return Program(jax.jit(start), jax.jit(step), jax.jit(score))
+    return Program(start, jax.jit(step), jax.jit(score))
 
 
 @functools.cache
@@ -107,7 +119,7 @@ def keep_compilations() -> None:
 
     By default JAX keeps only what took a second to compile; a benchmark of small networks would keep nothing.
     """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.read("jax_compilation_cache_dir") is not None:
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
         return
     folder = default_root() / "jax"
     try:
@@ -169,7 +181,7 @@ def train(
         learn, watch = validation_part(groups, model.validation_share, generator(key, SPLIT))
     weights = class_weights(y[learn], n_classes, model.class_weight)
     order, dropout_key = generator(key, ORDER), jax.random.fold_in(key, DROPOUT)
-    state = made.start(jax.random.fold_in(key, INIT))
+    state = made.start(generator(key, INIT))
     history: History = []
     best, best_state, number = np.inf, state, 0
     for epoch in range(1, model.epochs + 1):

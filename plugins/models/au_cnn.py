@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge
-from flax import nnx
+from numpy.random import Generator
 
 from plugins.models._micronet import Activation, MicroNet
 from plugins.models._network import NetworkModel, Shape, need_single
@@ -42,7 +42,7 @@ class AUCNN(NetworkModel):
         """Refuse what is not one colour image of 128x128."""
         need_single("au_cnn", shape, (128, 128, 3), "add resize to 128x128, and leave out grayscale")
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> MicroNet:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroNet:
         """Build the network."""
         return MicroNet(
             shape[-1],
@@ -50,5 +50,5 @@ class AUCNN(NetworkModel):
             layers=self.convolutions,
             batch_norm=self.batch_norm,
             activation=self.activation,
-            rngs=rngs,
+            rng=rng,
         )

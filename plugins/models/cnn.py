@@ -9,6 +9,7 @@ import jax
 from annotated_types import Ge, MinLen
 from flax import nnx
 from jax import Array
+from numpy.random import Generator
 
 from benchmark.errors import DataError
 from plugins.models._layers import Batch, Conv, Dense, max_pool, record
@@ -46,21 +47,21 @@ class CNN(NetworkModel):
                 "at single frames: choose one, or let each frame be a sample; add resize to small ones"
             )
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> PlainCNN:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> PlainCNN:
         """Build the network."""
-        return PlainCNN(shape, n_classes, self.filters, self.hidden, rngs)
+        return PlainCNN(shape, n_classes, self.filters, self.hidden, rng)
 
 
 class PlainCNN(Network):
     """Convolutions and poolings in turn, then two dense layers."""
 
-    def __init__(self, shape: Shape, n_classes: int, filters: tuple[int, ...], hidden: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, shape: Shape, n_classes: int, filters: tuple[int, ...], hidden: int, rng: Generator) -> None:
         _, height, width, channels = shape
         sizes = zip((channels, *filters), filters, strict=False)
-        self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rngs=rngs) for before, after in sizes)
+        self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)
         flat = (height >> len(filters)) * (width >> len(filters)) * filters[-1]
-        self.dense1 = Dense(flat, hidden, rngs=rngs)
-        self.dense2 = Dense(hidden, n_classes, rngs=rngs)
+        self.dense1 = Dense(flat, hidden, rng=rng)
+        self.dense2 = Dense(hidden, n_classes, rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, H, W, C)."""

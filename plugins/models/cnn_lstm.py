@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import jax
 from annotated_types import Ge
-from flax import nnx
 from jax import Array
+from numpy.random import Generator
 
 from benchmark.errors import DataError
 from plugins.models._layers import Batch, Conv, Dense, max_pool, record
@@ -16,7 +16,7 @@ from plugins.models._network import Network, NetworkModel, Shape, shown
 from plugins.models._recurrent import LSTM, SimpleRNN
 
 #: The least side that is left a pixel by two convolutions without padding and three halvings.
-_LEAST = 22
+_LEAST = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +57,25 @@ class CNNLSTM(NetworkModel):
                 f"cnn_lstm with time: rows needs (n, T=1, H, W, C) single images, got {shown(shape)}; set time: frames"
             )
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> ConvolutionsAndTime:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> ConvolutionsAndTime:
         """Build the network."""
         rows = self.time == "rows" or (self.time == "auto" and shape[0] == 1)
-        return ConvolutionsAndTime(shape, n_classes, self.filters, rows=rows, rngs=rngs)
+        return ConvolutionsAndTime(shape, n_classes, self.filters, rows=rows, rng=rng)
 
 
 class ConvolutionsAndTime(Network):
     """Two convolutions and three poolings on each frame, then two recurrent and two dense layers."""
 
-    def __init__(self, shape: Shape, n_classes: int, filters: int, *, rows: bool, rngs: nnx.Rngs) -> None:
+    def __init__(self, shape: Shape, n_classes: int, filters: int, *, rows: bool, rng: Generator) -> None:
         self.rows = rows
         _, height, width, channels = shape
         height, width = (((side - 2) // 2 - 2) // 4 for side in (height, width))
-        self.conv1 = Conv(channels, 32, 3, rngs=rngs)
-        self.conv2 = Conv(32, filters, 3, rngs=rngs)
-        self.lstm = LSTM(width * filters * (1 if rows else height), 50, rngs=rngs)
-        self.rnn = SimpleRNN(50, 30, rngs=rngs)
-        self.dense1 = Dense(30, 128, rngs=rngs)
-        self.dense2 = Dense(128, n_classes, rngs=rngs)
+        self.conv1 = Conv(channels, 32, 3, rng=rng)
+        self.conv2 = Conv(32, filters, 3, rng=rng)
+        self.lstm = LSTM(width * filters * (1 if rows else height), 50, rng=rng)
+        self.rnn = SimpleRNN(50, 30, rng=rng)
+        self.dense1 = Dense(30, 128, rng=rng)
+        self.dense2 = Dense(128, n_classes, rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T, H, W, C)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
-from flax import nnx
+from numpy.random import Generator
 
 from plugins.models._micronet import MicroNet
 from plugins.models._network import NetworkModel, Shape, need_single
@@ -49,12 +49,12 @@ class HybridMicroNet(NetworkModel):
         """Refuse what is not the features of one image."""
         need_single("hybrid_micronet", shape, (7, 7, 512), "add vgg16 to the steps, after resize to 224x224")
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> MicroNet:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroNet:
         """Build the head."""
         return MicroNet(
             shape[-1],
             n_classes,
             padding_value=self.padding_value,
             residual_attention=self.residual_attention,
-            rngs=rngs,
+            rng=rng,
         )

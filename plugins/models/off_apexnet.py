@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from annotated_types import Ge, Gt
 from flax import nnx
 from jax import Array
+from numpy.random import Generator
 
 from benchmark.errors import DataError
 from plugins.models._layers import Batch, Conv, Dense, max_pool, record
@@ -50,18 +51,18 @@ class OffApexNet(NetworkModel):
                 "optical_flow, and resize to 28x28"
             )
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> TwoStreams:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> TwoStreams:
         """Build the network."""
         del shape
-        return TwoStreams(n_classes, rngs)
+        return TwoStreams(n_classes, rng)
 
 
 class Stream(nnx.Module):
     """Conv 5x5 6, ReLU, pool 2x2, conv 5x5 16, ReLU, pool 2x2 on one component."""
 
-    def __init__(self, rngs: nnx.Rngs) -> None:
-        self.conv1 = Conv(1, 6, 5, padding="SAME", rngs=rngs)
-        self.conv2 = Conv(6, 16, 5, padding="SAME", rngs=rngs)
+    def __init__(self, rng: Generator) -> None:
+        self.conv1 = Conv(1, 6, 5, padding="SAME", rng=rng)
+        self.conv2 = Conv(6, 16, 5, padding="SAME", rng=rng)
 
     def __call__(self, x: Array) -> Array:
         """Map (n, 28, 28, 1) to (n, 784)."""
@@ -73,11 +74,11 @@ class Stream(nnx.Module):
 class TwoStreams(Network):
     """The streams, joined, and three dense layers."""
 
-    def __init__(self, n_classes: int, rngs: nnx.Rngs) -> None:
-        self.u, self.v = Stream(rngs), Stream(rngs)
-        self.dense1 = Dense(2 * 7 * 7 * 16, 1024, rngs=rngs)
-        self.dense2 = Dense(1024, 1024, rngs=rngs)
-        self.dense3 = Dense(1024, n_classes, rngs=rngs)
+    def __init__(self, n_classes: int, rng: Generator) -> None:
+        self.u, self.v = Stream(rng), Stream(rng)
+        self.dense1 = Dense(2 * 7 * 7 * 16, 1024, rng=rng)
+        self.dense2 = Dense(1024, 1024, rng=rng)
+        self.dense3 = Dense(1024, n_classes, rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, C), of which the first two channels are u and v."""

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import jax
 import numpy as np
 from annotated_types import Ge, Gt, Lt
-from flax import nnx
 from jax import Array
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from benchmark.interfaces import FoldsModel, Predictor
@@ -57,10 +57,10 @@ class STSTNet(NetworkModel, FoldsModel):
         """Refuse what is not one flow image of 28x28x3."""
         need_single("ststnet", shape, (28, 28, 3), "add optical_flow with strain, and resize to 28x28")
 
-    def network(self, shape: Shape, n_classes: int, rngs: nnx.Rngs) -> ThreeStreams:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> ThreeStreams:
         """Build the network."""
         del shape
-        return ThreeStreams(n_classes, self.dropout, backwards=self.channels == "reversed", rngs=rngs)
+        return ThreeStreams(n_classes, self.dropout, backwards=self.channels == "reversed", rng=rng)
 
     def fit_folds(
         self,
@@ -87,14 +87,14 @@ class ThreeStreams(Network):
         n_classes: Units of the last layer.
         rate: Dropout.
         backwards: Whether channels are read from the last to the first.
-        rngs: Source of the initial weights.
+        rng: Source of the initial weights.
     """
 
-    def __init__(self, n_classes: int, rate: float, *, backwards: bool, rngs: nnx.Rngs) -> None:
+    def __init__(self, n_classes: int, rate: float, *, backwards: bool, rng: Generator) -> None:
         self.rate, self.backwards = rate, backwards
-        self.conv = Conv(3, 16, 3, padding=2, convention="torch", rngs=rngs)
+        self.conv = Conv(3, 16, 3, padding=2, convention="torch", rng=rng)
         self.norm = BatchNorm(16, convention="torch")
-        self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rngs=rngs)
+        self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
