@@ -29,6 +29,8 @@ Params = dict[str, Array]
 
 #: Folds of one product on a CPU: more overflow its caches, fewer leave its vector units idle. A GPU takes all.
 AT_ONCE = 4
+#: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
+ROUNDED = 64
 
 
 class Together(NamedTuple):
@@ -73,19 +75,31 @@ def train(
     image = _training.as_input(x, model)[:, 0]
     scale = 1 / 255 if model.pixels == "unit" and image.dtype == np.uint8 else 1
     image = np.asarray(image, np.float32) * np.float32(scale)
-    patches = jnp.asarray(patches_of(image[..., ::-1] if model.channels == "reversed" else image))
+    spare = -len(y) % ROUNDED  # rows that no batch names
+    patches = patches_of(image[..., ::-1] if model.channels == "reversed" else image)
+    patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
+    y, train_masks = np.pad(y, (0, spare)), np.pad(train_masks, ((0, 0), (0, spare)))
     together = len(train_masks) if jax.default_backend() != "cpu" else AT_ONCE
     groups = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // together))
     widest = max(map(len, groups))
     found: list[_training.NetworkPredictor] = []
     for group in groups:
         padded = np.resize(group, widest)  # a fold twice, so that all groups share one compilation
-        found += _train_group(model, patches, y, train_masks[padded], n_classes=n_classes, seed=seed)[: len(group)]
+        found += _train_group(model, patches, y, train_masks[padded], used=len(used), n_classes=n_classes, seed=seed)[
+            : len(group)
+        ]
     return found
 
 
 def _train_group(
-    model: STSTNet, patches: Array, y: NDArray[np.intp], masks: NDArray[np.bool_], *, n_classes: int, seed: int
+    model: STSTNet,
+    patches: Array,
+    y: NDArray[np.intp],
+    masks: NDArray[np.bool_],
+    *,
+    used: int,
+    n_classes: int,
+    seed: int,
 ) -> list[_training.NetworkPredictor]:
     key = jax.random.key(seed)
     weights = np.stack([_training.class_weights(y[mask], n_classes, model.class_weight) for mask in masks])
@@ -96,10 +110,10 @@ def _train_group(
     order, dropout_key = _training.generator(key, _training.ORDER), jax.random.fold_in(key, _training.DROPOUT)
     advance, number, curves = compiled_step(_training.compiled_part(model)), 0, []
     for epoch in range(1, model.epochs + 1):
-        parts, drawn = [], order.permutation(len(y))
-        for start in range(0, len(y), model.batch_size):  # the last batch is as small as it is: n is that of all folds
+        parts, drawn = [], order.permutation(used)
+        for start in range(0, used, model.batch_size):
             chosen = drawn[start : start + model.batch_size]
-            state, sums = advance(state, data, *_whole_pieces(chosen), dropout_key, number)
+            state, sums = advance(state, data, *_rounded(chosen, model.batch_size), dropout_key, number)
             parts.append(sums)
             number += 1
         loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
@@ -190,10 +204,11 @@ def _repeated(tree: Params, folds: int) -> Params:
     return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], folds, axis=0), tree)
 
 
-def _whole_pieces(chosen: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Lengthen a batch to whole pieces: rows, and 0 for those that are padding."""
-    piece = rows_at_once(len(chosen))
-    length = -(-len(chosen) // piece) * piece
+def _rounded(chosen: NDArray[np.intp], batch_size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Lengthen a batch to a rounded number of samples: rows, and 0 for those that are padding."""
+    piece = rows_at_once(batch_size)
+    unit = -(-ROUNDED // piece) * piece
+    length = min(-(-len(chosen) // unit) * unit, -(-batch_size // piece) * piece)
     return np.resize(chosen, length).astype(np.int32), (np.arange(length) < len(chosen)).astype(np.float32)
 
 

@@ -25,8 +25,8 @@ from plugins.models.off_apexnet import OffApexNet
 from plugins.models.ststnet import STSTNet
 
 PAPERS = [HybridMicroNet(), AUCNN(), CNN(), CNNLSTM(), OffApexNet(), STSTNet()]
-#: Recipes that learn 32 samples by heart in seconds. Small steps, and many: Keras's running statistics forget a hundredth
-#: per step, so they lag behind weights that hurry.
+#: Recipes that learn 32 samples by heart in seconds. Small steps, and many: Keras's running statistics forget a
+#: hundredth per step, so they lag behind weights that hurry.
 SMALL: dict[str, tuple[NetworkModel, tuple[int, ...]]] = {
     "hybrid_micronet": (HybridMicroNet(batch_size=8, epochs=80), (1, 7, 7, 512)),
     "au_cnn": (AUCNN(batch_size=8, epochs=60, learning_rate=5e-4), (1, 128, 128, 3)),
@@ -145,7 +145,7 @@ def test_au_cnn_without_batch_norm_has_none() -> None:
         (AUCNN(), (16, 128, 128, 3), r"got \(n, T=16, 128, 128, 3\); it looks at single frames: choose one"),
         (HybridMicroNet(), (1, 224, 224, 3), r"hybrid_micronet needs \(n, T=1, 7, 7, 512\), .*; add vgg16"),
         (HybridMicroNet(), (1, 512), r"got \(n, T=1, 512\)"),
-        (CNN(), (1, 4, 40, 3), r"cnn needs \(n, T=1, H, W, C\) images of at least 8x8 pixels, got \(n, T=1, 4, 40, 3\)"),
+        (CNN(), (1, 4, 40, 3), r"cnn needs \(n, T=1, H, W, C\) .* at least 8x8 pixels, got \(n, T=1, 4, 40, 3\)"),
         (CNN(), (2, 40, 40, 3), "it looks at single frames"),
         (CNNLSTM(), (16, 177), r"cnn_lstm needs \(n, T, H, W, C\) .* 14x14 .* got \(n, T=16, 177\); add grayscale"),
         (CNNLSTM(time="rows"), (16, 48, 48, 1), "set time: frames"),

@@ -37,10 +37,9 @@ def masks_of(n: int, folds: int) -> NDArray[np.bool_]:
 
 
 def one_by_one(model: STSTNet, x: Any, y: Any, masks: Any, seed: int = 0) -> list[NetworkPredictor]:  # noqa: ANN401
+    """Remove each fold's held-out samples and train the network layer by layer, in the engine of all networks."""
     groups = np.array(["s"] * len(y))
-    found = [model.fit(x[m], y[m], n_classes=3, groups=groups[m], seed=seed) for m in masks]
-    assert all(isinstance(predictor, NetworkPredictor) for predictor in found)
-    return found  # pyright: ignore[reportReturnType]
+    return [_training.train(model, x[m], y[m], n_classes=3, groups=groups[m], seed=seed) for m in masks]
 
 
 def together(model: STSTNet, x: Any, y: Any, masks: Any, seed: int = 0) -> list[NetworkPredictor]:  # noqa: ANN401
@@ -155,6 +154,26 @@ def test_a_fold_with_nothing_in_a_batch_makes_no_step() -> None:
     moved = np.abs(np.asarray(predictor.params["dense"]["kernel"][...] - start.params["dense"]["kernel"][...])).max()
     steps = {1: 1, 2: 2}  # Adam moves at most one learning rate a step
     assert 0 < moved <= max(steps) * 2 * 1.01e-3
+
+
+def test_fit_is_a_fold_that_holds_nothing_out() -> None:
+    x, y = images(20)
+    groups = np.array(["a", "b"] * 10)
+    model = STSTNet(batch_size=8, epochs=2)
+    fitted = model.fit(x, y, n_classes=3, groups=groups, seed=1)
+    np.testing.assert_array_equal(fitted(x), together(model, x, y, np.ones((1, 20), bool), seed=1)[0](x))
+    early = replace(model, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
+    assert isinstance(early, NetworkPredictor)
+    assert "val_loss" in early.history[0]
+
+
+def test_data_sets_of_similar_size_share_compilations() -> None:
+    model = STSTNet(batch_size=64, epochs=1, learning_rate=0.0321)
+    step = _ststnet_folds.compiled_step(_training.compiled_part(model))
+    for n in (120, 101, 70):
+        x, y = images(n)
+        model.fit(x, y, n_classes=3, groups=np.array(["s"] * n), seed=0)
+    assert step._cache_size() == 1
 
 
 @pytest.mark.parametrize(
