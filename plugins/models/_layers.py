@@ -6,7 +6,7 @@ the ``Batch``, which is None in evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -111,6 +111,7 @@ class Conv(nnx.Module):
         stride: In both directions.
         padding: Zeros on each side, or ``"SAME"``.
         convention: Whose initial weights.
+        product: Whether to compute it as one matrix product on a CPU: the only fast way inside ``each``.
         normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
             gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
         rng: Source of the initial weights.
@@ -126,9 +127,10 @@ class Conv(nnx.Module):
         padding: int | Literal["SAME"] = 0,
         convention: Convention = "keras",
         normalised: bool = False,
+        product: bool = False,
         rng: Generator,
     ) -> None:
-        self.stride, self.normalised = stride, normalised
+        self.stride, self.normalised, self.product = stride, normalised, product
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
         self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
         kernel, bias = _kernel_and_bias(rng, (size, size, inputs, filters), convention)
@@ -137,14 +139,41 @@ class Conv(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Convolve (n, H, W, C)."""
         bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
-        y = jax.lax.conv_general_dilated(
-            x,
-            self.kernel[...],
-            (self.stride, self.stride),
-            self.padding,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        kernel, strides = self.kernel[...], (self.stride, self.stride)
+        if self.product and _on_cpu():
+            y = _as_product(x, kernel, self.stride, same=self.padding == "SAME")
+        else:
+            y = jax.lax.conv_general_dilated(
+                x, kernel, strides, self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
         return record(self.name, y + bias, self)
+
+
+def each(look: Callable[[Array], Array], x: Array) -> Array:
+    """Apply layers without batch statistics to (n, H, W, C), on a CPU image by image.
+
+    The feature maps of one image stay in the processor's cache, and backwards they are computed once more: that costs
+    less than to write and to read those of a batch. Convolutions must be products: in a loop XLA has no other fast one.
+    """
+    if not _on_cpu():
+        return look(x)
+    return jax.lax.map(jax.checkpoint(lambda image: look(image[None])[0]), x)
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def _as_product(x: Array, kernel: Array, stride: int, *, same: bool) -> Array:
+    """Convolve by one product of what each filter sees with the filters."""
+    size = len(kernel)
+    if same:
+        before = (size - 1) // 2
+        around = (before, size - 1 - before)
+        x = jnp.pad(x, [(0, 0), around, around, (0, 0)])
+    rows, columns = x.shape[1] - size + 1, x.shape[2] - size + 1
+    seen = [x[:, i : i + rows : stride, j : j + columns : stride] for i in range(size) for j in range(size)]
+    return jnp.concatenate(seen, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 class Dense(nnx.Module):
@@ -189,11 +218,11 @@ class BatchNorm(nnx.Module):
         return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
 
     def _learn(self, x: Array, real: Array) -> tuple[Array, Array]:
-        axes = tuple(range(x.ndim - 1))
-        weight = real.reshape(-1, *[1] * (x.ndim - 1))
+        inside = tuple(range(1, x.ndim - 1))
         count = jnp.sum(real) * np.prod(x.shape[1:-1])
-        mean = jnp.sum(x * weight, axes) / count
-        var = jnp.sum((x - mean) ** 2 * weight, axes) / count
+        # Sums per sample first: then the weights meet (n, C) numbers, and not every pixel.
+        mean = real @ jnp.sum(x, inside) / count
+        var = real @ jnp.sum((x - mean) ** 2, inside) / count
         entering = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
         keep = MOMENTUM[self.convention]
         self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)

@@ -11,7 +11,7 @@ from jax import Array
 from numpy.random import Generator
 
 from benchmark.errors import DataError
-from plugins.models._layers import Batch, Conv, Dense, max_pool, record
+from plugins.models._layers import Batch, Conv, Dense, each, max_pool, record
 from plugins.models._network import Network, NetworkModel, Shape, shown
 from plugins.models._recurrent import LSTM, SimpleRNN
 
@@ -70,8 +70,8 @@ class ConvolutionsAndTime(Network):
         self.rows = rows
         _, height, width, channels = shape
         height, width = (((side - 2) // 2 - 2) // 4 for side in (height, width))
-        self.conv1 = Conv(channels, 32, 3, rng=rng)
-        self.conv2 = Conv(32, filters, 3, rng=rng)
+        self.conv1 = Conv(channels, 32, 3, product=True, rng=rng)
+        self.conv2 = Conv(32, filters, 3, product=True, rng=rng)
         self.lstm = LSTM(width * filters * (1 if rows else height), 50, rng=rng)
         self.rnn = SimpleRNN(50, 30, rng=rng)
         self.dense1 = Dense(30, 128, rng=rng)
@@ -82,10 +82,13 @@ class ConvolutionsAndTime(Network):
         del batch
         n, frames = x.shape[:2]
         x = x.reshape(n * frames, *x.shape[2:])
-        x = max_pool(jax.nn.relu(self.conv1(x)), 2, 2)
-        x = max_pool(jax.nn.relu(self.conv2(x)), 2, 2)
-        x = max_pool(x, 2, 2)
+        x = each(self._look, x)
         steps = x.shape[1] if self.rows else frames
         x = record("Reshape", x.reshape(n, steps, -1))
         x = self.rnn(self.lstm(x))
         return self.dense2(jax.nn.relu(self.dense1(x)))
+
+    def _look(self, x: Array) -> Array:
+        x = max_pool(jax.nn.relu(self.conv1(x)), 2, 2)
+        x = max_pool(jax.nn.relu(self.conv2(x)), 2, 2)
+        return max_pool(x, 2, 2)

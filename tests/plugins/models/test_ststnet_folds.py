@@ -22,6 +22,10 @@ from plugins.models.ststnet import STSTNet
 STILL = STSTNet(dropout=0.0, batch_size=64, epochs=12, learning_rate=1e-3)
 
 
+#: Small batches and dropout.
+NOISY = STSTNet(batch_size=8, epochs=3, learning_rate=1e-3)
+
+
 def images(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     """Flow images of three classes; half of each is flat, so that windows have several equal maxima."""
     rng = np.random.default_rng(seed)
@@ -75,12 +79,11 @@ def test_folds_together_are_folds_one_by_one(options: dict[str, Any]) -> None:
 
 def test_a_held_out_sample_leaves_no_trace() -> None:
     """Small batches, dropout on: whatever a held-out sample is replaced by, its folds stay the same to the last bit."""
-    model = STSTNet(batch_size=8, epochs=3, learning_rate=1e-3)
     x, y = images(20)
     masks = masks_of(20, 4)
     other, other_y = x.copy(), y.copy()
     other[~masks[1]], other_y[~masks[1]] = 255 - other[~masks[1]], 2 - y[~masks[1]]
-    first, changed = together(model, x, y, masks), together(model, other, other_y, masks)
+    first, changed = together(NOISY, x, y, masks), together(NOISY, other, other_y, masks)
     for a, b in zip(weights(first[1]), weights(changed[1]), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(weights(first[0])[0], weights(changed[0])[0])
@@ -134,9 +137,8 @@ def test_patches_hold_every_position_once() -> None:
 
 
 def test_the_same_seed_gives_the_same_folds_and_another_one_others() -> None:
-    model = STSTNet(batch_size=8, epochs=2)
     x, y = images(20)
-    first, again, other = (together(model, x, y, masks_of(20, 3), seed=seed)[2](x) for seed in (1, 1, 2))
+    first, again, other = (together(NOISY, x, y, masks_of(20, 4), seed=seed)[2](x) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -159,10 +161,9 @@ def test_a_fold_with_nothing_in_a_batch_makes_no_step() -> None:
 def test_fit_is_a_fold_that_holds_nothing_out() -> None:
     x, y = images(20)
     groups = np.array(["a", "b"] * 10)
-    model = STSTNet(batch_size=8, epochs=2)
-    fitted = model.fit(x, y, n_classes=3, groups=groups, seed=1)
-    np.testing.assert_array_equal(fitted(x), together(model, x, y, np.ones((1, 20), bool), seed=1)[0](x))
-    early = replace(model, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
+    fitted = NOISY.fit(x, y, n_classes=3, groups=groups, seed=1)
+    np.testing.assert_array_equal(fitted(x), together(NOISY, x, y, np.ones((1, 20), bool), seed=1)[0](x))
+    early = replace(NOISY, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
     assert isinstance(early, NetworkPredictor)
     assert "val_loss" in early.history[0]
 
