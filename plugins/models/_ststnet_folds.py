@@ -117,7 +117,7 @@ def _train_group(
             parts.append(sums)
             number += 1
         loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
-        _training.refuse_nan(float(loss[np.isnan(loss).argmax()]), epoch, model.learning_rate)
+        _training.refuse_nan(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
         curves.append((loss, right))
     return [
         _training.NetworkPredictor(

@@ -81,7 +81,7 @@ def eager() -> float:
 
 
 def alone() -> float:
-    """Time our network on one fold, by ``fit``; its second step of an epoch is padded to 256 samples."""
+    """Time our network on one fold, by ``fit``; which is one fold of ``fit_folds`` that holds nothing out."""
     from plugins.models.ststnet import STSTNet
 
     x, y = data()
