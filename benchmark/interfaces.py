@@ -300,6 +300,29 @@ class Model(Plugin, ABC):
         """
 
 
+class FoldsModel(Model, ABC):
+    """A model that may also train many folds at once: one compiled program instead of one training after the other."""
+
+    @abstractmethod
+    def fit_folds(
+        self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
+        n_classes: int, groups: NDArray[np.str_], seed: int,
+    ) -> Sequence[Predictor]:  # fmt: skip
+        """Train each fold on its own training side and return its predictor, in the order of the masks.
+
+        A sample outside a fold's mask leaves no trace in that fold's predictor: in no gradient, in no statistic. Folds
+        may share the order of samples and other noise, so a predictor need not be the one that ``fit`` returns.
+
+        Args:
+            x: All samples (n, T, ...), of every fold, in the order of their ids.
+            y: Class indices (n,); that of a held-out sample must not be used.
+            train_masks: Which samples train in which fold (folds, n), at least one in each.
+            n_classes: As in ``fit``.
+            groups: As in ``fit``.
+            seed: As in ``fit``; what is drawn from it alone, such as initial weights, is the same as there.
+        """
+
+
 class Protocol(Plugin, ABC):
     """Which samples train and which test."""
 

@@ -37,8 +37,14 @@ def bench_models() -> dict[str, str]:
     """Return the built-in models."""
     return {
         "ann": "plugins.models.ann:ANN",
+        "au_cnn": "plugins.models.au_cnn:AUCNN",
+        "cnn": "plugins.models.cnn:CNN",
+        "cnn_lstm": "plugins.models.cnn_lstm:CNNLSTM",
         "decision_tree": "plugins.models.decision_tree:DecisionTree",
+        "hybrid_micronet": "plugins.models.hybrid_micronet:HybridMicroNet",
         "majority": "plugins.models.majority:Majority",
+        "off_apexnet": "plugins.models.off_apexnet:OffApexNet",
+        "ststnet": "plugins.models.ststnet:STSTNet",
         "svm": "plugins.models.svm:SVM",
     }
 

@@ -1,0 +1,73 @@
+"""How a network is trained: typed options, which are fields of every network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import optax
+from annotated_types import Ge, Gt, Lt
+
+Optimiser = Literal["sgd", "adam", "adamw", "rmsprop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Options of the training engine.
+
+    Args:
+        optimiser: adam and rmsprop use their libraries' usual decay rates (.9 and .999; .9).
+        learning_rate: Step size, the same in every epoch.
+        momentum: Of sgd and rmsprop.
+        nesterov: Whether sgd looks ahead along the momentum.
+        weight_decay: L2 penalty, added to the gradient of every weight before momentum, as PyTorch does; adamw applies
+            it beside the gradient.
+        epochs: Passes over the training side; at most so many with early stopping.
+        batch_size: Samples per step; the last batch of an epoch may be smaller.
+        class_weight: balanced weighs a class by the inverse of its frequency in training; the weighted losses are
+            averaged over samples, as Keras does.
+        early_stopping: Epochs without a lower validation loss after which training ends; null trains all epochs and
+            cuts no validation part.
+        validation_share: Share of the training side that early stopping watches, cut by whole subjects.
+        keep: Weights of the last epoch, or of the one with the best validation loss; best needs early_stopping.
+        pixels: unit divides whole-number pixels by 255 and leaves fractions as they are; raw feeds what comes.
+    """
+
+    optimiser: Optimiser = "adam"
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    epochs: Annotated[int, Ge(1)] = 50
+    batch_size: Annotated[int, Ge(1)] = 32
+    class_weight: Literal["balanced"] | None = None
+    early_stopping: Annotated[int, Ge(1)] | None = None
+    validation_share: Annotated[float, Gt(0), Lt(1)] = 0.2
+    keep: Literal["last", "best"] = "last"
+    pixels: Literal["unit", "raw"] = "unit"
+
+    def __post_init__(self) -> None:
+        """Refuse options that would do nothing, so that no config states what did not happen.
+
+        Raises:
+            ValueError: Two options contradict each other.
+        """
+        if self.keep == "best" and self.early_stopping is None:
+            raise ValueError("keep: best needs early_stopping: without it there is no validation part")
+        if self.momentum and self.optimiser not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum is an option of sgd and rmsprop; {self.optimiser} has its own")
+        if self.nesterov and not (self.optimiser == "sgd" and self.momentum):
+            raise ValueError("nesterov needs optimiser: sgd and a momentum")
+
+    def transformation(self) -> optax.GradientTransformation:
+        """Return the optimiser."""
+        rate, momentum = self.learning_rate, self.momentum or None
+        if self.optimiser == "adamw":
+            return optax.adamw(rate, weight_decay=self.weight_decay)
+        if self.optimiser == "sgd":
+            step = optax.sgd(rate, momentum=momentum, nesterov=self.nesterov)
+        elif self.optimiser == "rmsprop":
+            step = optax.rmsprop(rate, decay=0.9, eps=1e-7, eps_in_sqrt=False, momentum=momentum)
+        else:
+            step = optax.adam(rate)
+        return optax.chain(optax.add_decayed_weights(self.weight_decay), step) if self.weight_decay else step

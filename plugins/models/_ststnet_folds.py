@@ -1,0 +1,216 @@
+"""STSTNet for all folds at once: one minibatch, one matrix product, a 0/1 weight per sample and fold.
+
+All folds see the same minibatch; a held-out sample has weight 0 in the loss and in the batch-norm statistics of its
+fold, which is the same, to the last gradient, as if it were not there. The filters of all folds stand side by side in
+one product with im2col patches, which are built once for the data set.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+from numpy.typing import NDArray
+
+from plugins.models import _training
+from plugins.models._folds_front import FILTERS, POSITIONS, TAPS, front, patches_of, rows_at_once
+from plugins.models._layers import MOMENTUM, Values
+
+if TYPE_CHECKING:
+    from plugins.models.ststnet import STSTNet
+
+Params = dict[str, Array]
+
+#: Folds of one product on a CPU: more overflow its caches, fewer leave its vector units idle. A GPU takes all.
+AT_ONCE = 4
+#: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
+ROUNDED = 64
+
+
+class Together(NamedTuple):
+    """The state of K folds: every array has the folds as its first axis."""
+
+    params: Params
+    stats: Params
+    optimiser: optax.OptState
+
+
+class Data(NamedTuple):
+    """What stays the same over all steps.
+
+    Args:
+        patches: The data set (n, positions, taps).
+        y: Class indices (n,).
+        real: 1 where a sample trains in a fold (K, n).
+        class_weight: (K, classes).
+    """
+
+    patches: Array
+    y: Array
+    real: Array
+    class_weight: Array
+
+
+def train(
+    model: STSTNet, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *, n_classes: int, seed: int
+) -> list[_training.NetworkPredictor]:
+    """Train every fold; see ``FoldsModel.fit_folds``.
+
+    Raises:
+        FloatingPointError: The loss of a fold is no number any more.
+        ValueError: A fold has no training side, or early stopping is asked for.
+    """
+    if model.early_stopping is not None:
+        raise ValueError("folds trained together stop together: set early_stopping: null, or train them one by one")
+    if not train_masks.any(axis=1).all():
+        raise ValueError(f"fold {int(np.argmin(train_masks.any(axis=1)))} has no training sample")
+    used = np.flatnonzero(train_masks.any(axis=0))  # a sample that never trains would only cost time
+    x, y, train_masks = x[used], y[used], train_masks[:, used]
+    image = _training.as_input(x, model)[:, 0]
+    scale = 1 / 255 if model.pixels == "unit" and image.dtype == np.uint8 else 1
+    image = np.asarray(image, np.float32) * np.float32(scale)
+    spare = -len(y) % ROUNDED  # rows that no batch names
+    patches = patches_of(image[..., ::-1] if model.channels == "reversed" else image)
+    patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
+    y, train_masks = np.pad(y, (0, spare)), np.pad(train_masks, ((0, 0), (0, spare)))
+    together = len(train_masks) if jax.default_backend() != "cpu" else AT_ONCE
+    groups = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // together))
+    widest = max(map(len, groups))
+    found: list[_training.NetworkPredictor] = []
+    for group in groups:
+        padded = np.resize(group, widest)  # a fold twice, so that all groups share one compilation
+        found += _train_group(model, patches, y, train_masks[padded], used=len(used), n_classes=n_classes, seed=seed)[
+            : len(group)
+        ]
+    return found
+
+
+def _train_group(
+    model: STSTNet,
+    patches: Array,
+    y: NDArray[np.intp],
+    masks: NDArray[np.bool_],
+    *,
+    used: int,
+    n_classes: int,
+    seed: int,
+) -> list[_training.NetworkPredictor]:
+    key = jax.random.key(seed)
+    weights = np.stack([_training.class_weights(y[mask], n_classes, model.class_weight) for mask in masks])
+    data = Data(patches, jnp.asarray(y, jnp.int32), jnp.asarray(masks, jnp.float32), jnp.asarray(weights))
+    made = _training.program(model, (1, 28, 28, 3), n_classes)
+    first = made.start(_training.generator(key, _training.INIT))
+    state = stacked(model, first, len(masks))
+    order, dropout_key = _training.generator(key, _training.ORDER), jax.random.fold_in(key, _training.DROPOUT)
+    advance, number, curves = compiled_step(_training.compiled_part(model)), 0, []
+    for epoch in range(1, model.epochs + 1):
+        parts, drawn = [], order.permutation(used)
+        for start in range(0, used, model.batch_size):
+            chosen = drawn[start : start + model.batch_size]
+            state, sums = advance(state, data, *_rounded(chosen, model.batch_size), dropout_key, number)
+            parts.append(sums)
+            number += 1
+        loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
+        _training.refuse_nan(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
+        curves.append((loss, right))
+    return [
+        _training.NetworkPredictor(
+            model,
+            n_classes,
+            (1, 28, 28, 3),
+            *unstacked(first, state, fold),
+            trained=weights[fold] > 0,
+            history=[
+                {"epoch": epoch, "loss": float(loss[fold]), "accuracy": float(right[fold])}
+                for epoch, (loss, right) in enumerate(curves, 1)
+            ],
+        )
+        for fold in range(len(masks))
+    ]
+
+
+@functools.lru_cache(maxsize=16)
+def compiled_step(model: STSTNet) -> Any:  # noqa: ANN401 - a jitted function has no better type
+    """Return the compiled step.
+
+    It takes the state, the data, the chosen rows, 0 for those that are padding, the dropout key and the number of the
+    step, and returns the new state, and summed loss and number of right answers (2, K).
+    """
+    optimiser = model.transformation()
+
+    def advance(  # noqa: PLR0917 - called once, above
+        state: Together, data: Data, chosen: Array, padding: Array, key: Array, number: int
+    ) -> tuple[Together, Array]:
+        y, real = data.y[chosen], data.real[:, chosen].T * padding[:, None]
+        weight = jnp.take(data.class_weight, y, axis=1).T * real
+        present = real.sum(0)
+
+        def losses_of(params: Params) -> tuple[Array, tuple[Array, Params]]:
+            pooled, mean, var = front(data.patches, chosen, params["conv"], params["scale"], params["shift"], real)
+            if model.dropout:  # the folds share the noise, which would cost as much as everything else
+                shape = (*pooled.shape[:3], 1, FILTERS)
+                kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - model.dropout, shape)
+                pooled = jnp.where(kept, pooled / (1 - model.dropout), 0)
+            kernel = params["dense"].reshape(real.shape[1], -1, FILTERS, data.class_weight.shape[1])
+            logits = jnp.einsum("bpkc,kpcn->bkn", pooled.mean(1), kernel) + params["bias"]
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.broadcast_to(y[:, None], real.shape))
+            totals = jnp.sum(losses * weight, 0)
+            right = jnp.sum((logits.argmax(2) == y[:, None]) * real, 0)
+            means = totals / jnp.maximum(present, 1)
+            return means.sum(), (jnp.stack([totals, right]), {"mean": mean, "var": var})
+
+        gradient, (sums, found) = jax.grad(losses_of, has_aux=True)(state.params)
+        updates, memory = jax.vmap(optimiser.update)(gradient, state.optimiser, state.params)
+        params = optax.apply_updates(state.params, updates)
+        count = present[:, None] * POSITIONS
+        found["var"] = found["var"] * count / jnp.maximum(count - 1, 1)  # PyTorch's running variance is unbiased
+        keep = MOMENTUM["torch"]
+        stats = {name: keep * state.stats[name] + (1 - keep) * found[name] for name in found}
+        fresh = Together(params, stats, memory)  # pyright: ignore[reportArgumentType] - the same pytree
+        # A fold that has nothing in this batch makes no step, as if the batch had not been.
+        return jax.tree.map(functools.partial(_chosen_by_fold, present > 0), fresh, state), sums
+
+    return jax.jit(advance)
+
+
+def stacked(model: STSTNet, first: _training.State, folds: int) -> Together:
+    """Give every fold the same initial state."""
+    params, stats = nnx.to_pure_dict(first.params), nnx.to_pure_dict(first.stats)
+    conv = jnp.concatenate([params["conv"]["kernel"].reshape(TAPS - 1, FILTERS), params["conv"]["bias"][None]])
+    flat = {"conv": conv, "scale": params["norm"]["scale"], "shift": params["norm"]["bias"]}
+    flat |= {"dense": params["dense"]["kernel"], "bias": params["dense"]["bias"]}
+    many = _repeated(flat, folds)
+    return Together(many, _repeated(stats["norm"], folds), jax.vmap(model.transformation().init)(many))
+
+
+def unstacked(first: _training.State, state: Together, fold: int) -> tuple[Values, Values]:
+    """Return the weights and statistics of one fold as the network keeps them."""
+    one: Params = {name: value[fold] for name, value in state.params.items()}
+    params, stats = jax.tree.map(lambda leaf: leaf, (first.params, first.stats))  # copies, to be filled
+    conv = {"kernel": one["conv"][:-1].reshape(3, 3, 3, FILTERS), "bias": one["conv"][-1]}
+    norm, dense = {"scale": one["scale"], "bias": one["shift"]}, {"kernel": one["dense"], "bias": one["bias"]}
+    nnx.replace_by_pure_dict(params, {"conv": conv, "norm": norm, "dense": dense})
+    nnx.replace_by_pure_dict(stats, {"norm": {name: value[fold] for name, value in state.stats.items()}})
+    return params, stats
+
+
+def _repeated(tree: Params, folds: int) -> Params:
+    return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], folds, axis=0), tree)
+
+
+def _rounded(chosen: NDArray[np.intp], batch_size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Lengthen a batch to a rounded number of samples: rows, and 0 for those that are padding."""
+    piece = rows_at_once(batch_size)
+    unit = -(-ROUNDED // piece) * piece
+    length = min(-(-len(chosen) // unit) * unit, -(-batch_size // piece) * piece)
+    return np.resize(chosen, length).astype(np.int32), (np.arange(length) < len(chosen)).astype(np.float32)
+
+
+def _chosen_by_fold(taken: Array, new: Array, old: Array) -> Array:
+    return jnp.where(taken.reshape(-1, *[1] * (new.ndim - 1)), new, old)

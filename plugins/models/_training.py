@@ -1,0 +1,269 @@
+"""The training engine of all networks: padded batches, one compilation per network, one loop."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+from numpy.typing import NDArray
+
+from benchmark.cache import default_root
+from benchmark.errors import DataError
+from plugins.models._layers import Batch, Values
+from plugins.models._split import validation_part
+
+if TYPE_CHECKING:
+    from plugins.models._network import NetworkModel
+
+#: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
+INIT, ORDER, DROPOUT, SPLIT = range(4)
+
+History = list[dict[str, float]]
+
+
+class State(NamedTuple):
+    """What training changes: weights, running statistics, and what the optimiser remembers."""
+
+    params: Values
+    stats: Values
+    optimiser: optax.OptState
+
+
+class Rows(NamedTuple):
+    """A batch of fixed size: ``real`` is 0 where a row is padding, ``weight`` is the class weight, 0 there too."""
+
+    x: NDArray[Any]
+    y: NDArray[np.int32]
+    real: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network's compiled functions.
+
+    Args:
+        start: Source of the initial weights -> state before the first step.
+        step: State, rows, dropout key, number of the step -> state, summed loss, number of right answers.
+        score: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
+    """
+
+    start: Callable[[np.random.Generator], State]
+    step: Callable[[State, Rows, Array, int], tuple[State, Array, Array]]
+    score: Callable[[Values, Values, NDArray[Any]], Array]
+
+
+def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
+    """Return the functions of a network, built once per process; each is compiled once per shape, at its first call."""
+    return _program(compiled_part(model), shape, n_classes)
+
+
+def compiled_part(model: NetworkModel) -> NetworkModel:
+    """Return the model without the options that no compiled function sees, so that sweeps of them compile once."""
+    return replace(
+        model, epochs=1, batch_size=1, class_weight=None, early_stopping=None, validation_share=0.5, keep="last"
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
+    keep_compilations()
+    optimiser = model.transformation()
+    graph = nnx.graphdef(model.network(shape, n_classes, np.random.default_rng(0)))
+    remember = jax.jit(optimiser.init)
+
+    def start(rng: np.random.Generator) -> State:
+        _, params, stats = nnx.split(model.network(shape, n_classes, rng), nnx.Param, ...)
+        return State(params, stats, remember(params))
+
+    def step(state: State, rows: Rows, key: Array, number: int) -> tuple[State, Array, Array]:
+        batch = Batch(jnp.asarray(rows.real), jax.random.fold_in(key, number))
+
+        def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
+            network = nnx.merge(graph, params, state.stats, copy=True)  # else the statistics belong outside
+            logits = network(floats(rows.x), batch)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, rows.y)
+            total = jnp.sum(losses * rows.weight)
+            right = jnp.sum((logits.argmax(1) == rows.y) * rows.real)
+            _, _, stats = nnx.split(network, nnx.Param, ...)
+            return total / jnp.sum(rows.real), (total, right, stats)
+
+        gradient, (total, right, stats) = jax.grad(mean_loss, has_aux=True)(state.params)
+        updates, memory = optimiser.update(gradient, state.optimiser, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return State(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
+
+    def score(params: Values, stats: Values, x: NDArray[Any]) -> Array:
+        return jax.nn.log_softmax(nnx.merge(graph, params, stats)(floats(x), None))
+
+    def floats(x: NDArray[Any]) -> Array:
+        """Make numbers of bytes here and not before: bytes are a quarter of what must be copied."""
+        scale = 1 / 255 if model.pixels == "unit" and x.dtype == np.uint8 else 1
+        return jnp.asarray(x, jnp.float32) * scale
+
+    return Program(start, jax.jit(step), jax.jit(score))
+
+
+@functools.cache
+def keep_compilations() -> None:
+    """Keep compiled programs on disk for the next process, unless the user told JAX where to keep them.
+
+    By default JAX keeps only what took a second to compile; a benchmark of small networks would keep nothing.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    folder = default_root() / "jax"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # the next process compiles again
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPredictor:
+    """A trained network.
+
+    Args:
+        model: The recipe.
+        n_classes: Number of classes of the run.
+        shape: Of one sample (T, ...).
+        params: Weights.
+        stats: Running statistics.
+        trained: Which classes trained (n_classes,).
+        history: Per epoch: epoch, loss, accuracy, and val_loss and val_accuracy where there is a validation part.
+    """
+
+    model: NetworkModel
+    n_classes: int
+    shape: tuple[int, ...]
+    params: Values
+    stats: Values
+    trained: NDArray[np.bool_]
+    history: History
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return softmax scores (n, n_classes) for x (n, T, ...); 0 for a class that never trained.
+
+        Raises:
+            DataError: x has another shape than the training side had.
+        """
+        if x.shape[1:] != self.shape:
+            raise DataError(f"trained on samples {self.shape}, asked about samples {x.shape[1:]}")
+        return np.exp(log_scores(self.model, self.n_classes, self.params, self.stats, x)) * self.trained
+
+
+def train(
+    model: NetworkModel,
+    x: NDArray[Any],
+    y: NDArray[np.intp],
+    *,
+    n_classes: int,
+    groups: NDArray[np.str_],
+    seed: int,
+) -> NetworkPredictor:
+    """Train a network from scratch; see ``NetworkModel.fit``."""
+    made = program(model, x.shape[1:], n_classes)
+    key = jax.random.key(seed)
+    learn, watch = np.arange(len(y)), np.arange(0)
+    if model.early_stopping is not None:
+        learn, watch = validation_part(groups, model.validation_share, generator(key, SPLIT))
+    weights = class_weights(y[learn], n_classes, model.class_weight)
+    order, dropout_key = generator(key, ORDER), jax.random.fold_in(key, DROPOUT)
+    state = made.start(generator(key, INIT))
+    history: History = []
+    best, best_state, number = np.inf, state, 0
+    for epoch in range(1, model.epochs + 1):
+        parts = []
+        for rows in batches(model, x, y, order.permutation(learn), weights):
+            state, *sums = made.step(state, rows, dropout_key, number)
+            parts.append(sums)  # still on the device: waiting for a number here would stop the next batch's copy
+            number += 1
+        loss, right = np.asarray(parts, np.float64).sum(0)
+        found = {"epoch": epoch, "loss": float(loss) / len(learn), "accuracy": float(right) / len(learn)}
+        history.append(found)
+        refuse_nan(found["loss"], epoch, model.learning_rate)
+        if not len(watch):
+            continue
+        logs = log_scores(model, n_classes, state.params, state.stats, x[watch])
+        found["val_loss"] = float(-logs[np.arange(len(watch)), y[watch]].mean())
+        found["val_accuracy"] = float((logs.argmax(1) == y[watch]).mean())
+        if found["val_loss"] < best:
+            best, best_state = found["val_loss"], state
+        lowest = min(range(epoch), key=lambda i: history[i]["val_loss"])
+        if epoch - 1 - lowest >= (model.early_stopping or epoch):
+            break
+    kept = best_state if model.keep == "best" else state
+    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, weights > 0, history)
+
+
+def generator(key: Array, axis: int) -> np.random.Generator:
+    """Return numpy's randomness for one axis: JAX would compile a permutation anew for every number of samples."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, axis))))
+
+
+def refuse_nan(loss: float, epoch: int, learning_rate: float) -> None:
+    """Stop a training that has lost its way.
+
+    Raises:
+        FloatingPointError: The loss is no number any more.
+    """
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss} in epoch {epoch}: set a learning_rate below {learning_rate:g}, and look for values "
+            "in the input that are no numbers or far from 1"
+        )
+
+
+def class_weights(y: NDArray[np.intp], n_classes: int, kind: str | None) -> NDArray[np.float32]:
+    """Return a weight per class (n_classes,), 0 for a class that is absent; balanced weights average 1 over samples."""
+    counts = np.bincount(y, minlength=n_classes)
+    present = counts > 0
+    if kind is None:
+        return present.astype(np.float32)
+    return np.where(present, len(y) / (present.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
+
+
+def batches(
+    model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], order: NDArray[np.intp], weights: NDArray[np.float32]
+) -> Iterator[Rows]:
+    """Yield rows of one epoch; the last batch is padded, so that all folds of a run share one compilation."""
+    size = model.batch_size
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        real = (np.arange(size) < len(chosen)).astype(np.float32)
+        padded = np.resize(chosen, size)  # samples once more: padding must be numbers that a network can bear
+        yield Rows(as_input(x[padded], model), y[padded].astype(np.int32), real, weights[y[padded]] * real)
+
+
+def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
+    """Return bytes as they are, whatever else as float32; other whole numbers are pixels as well."""
+    if x.dtype == np.uint8:
+        return x
+    if x.dtype.kind in "iu" and model.pixels == "unit":
+        return (x / 255).astype(np.float32)
+    return x.astype(np.float32)
+
+
+def log_scores(
+    model: NetworkModel, n_classes: int, params: Values, stats: Values, x: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return log-probabilities (n, n_classes), computed in padded batches."""
+    score = program(model, x.shape[1:], n_classes).score
+    found = np.zeros((len(x), n_classes))
+    for start in range(0, len(x), model.batch_size):
+        part = x[start : start + model.batch_size]
+        padded = np.resize(np.arange(len(part)), model.batch_size)
+        found[start : start + len(part)] = score(params, stats, as_input(part[padded], model))[: len(part)]
+    return found
