@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -13,9 +14,9 @@ from benchmark.cache import Cache
 from benchmark.config import RunConfig
 from benchmark.data import Arrays, LabelledSamples, Progress, load_arrays, read_samples
 from benchmark.errors import ProtocolError
-from benchmark.executors import Executor, Failure, Outcome, Task, Workload
+from benchmark.executors import Executor, Failure, Outcome, Task, Unit, Workload
 from benchmark.fingerprint import digest, digest_code, environment
-from benchmark.interfaces import Fold
+from benchmark.interfaces import Fold, FoldsModel, Model
 from benchmark.leaks import NEAR, UNKNOWN_SUBJECTS, Leak, Pixels, check_folds, find_leaks
 from benchmark.store import RunFolder
 
@@ -160,10 +161,16 @@ def _tasks(config: RunConfig, data: LabelledSamples, arrays: Arrays, folds: Sequ
     tasks = []
     for model in config.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
+        step = _together(model.instance, arrays)
+        # Folds that are trained together share noise: which ones they are is part of what each of them is.
+        beside = [
+            [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
+            for index in range(len(folds))
+        ]
         tasks += [
-            Task(model.name, seed, fold.name, digest([recipe, seed, sides[fold.name]]))
+            Task(model.name, seed, fold.name, digest([recipe, seed, sides[fold.name], *company]))
             for seed in config.seeds
-            for fold in folds
+            for fold, company in zip(folds, beside, strict=True)
         ]
     return tuple(tasks)
 
@@ -194,7 +201,10 @@ def run(
     failures: list[Failure] = []
     ids = plan.test_ids()
     if waiting:
-        for outcome in executor.run(waiting, plan.workload()):
+        wanted = set(waiting)
+        for outcome in executor.run(_units(plan, wanted), plan.workload()):
+            if outcome.task not in wanted:  # done before, and done again with the others of its unit
+                continue
             if isinstance(outcome, Failure):
                 folder.write_failure(outcome)
                 failures.append(outcome)
@@ -202,6 +212,22 @@ def run(
                 folder.write_result(outcome, ids[outcome.task.fold])
             notify(outcome)
     return failures
+
+
+def _units(plan: Plan, wanted: Set[Task]) -> list[Unit]:
+    """Cut the tasks into units, always at the same places: what is done together must not hang on what is missing."""
+    size = {model.name: _together(model.instance, plan.arrays) for model in plan.config.models}
+    units: list[Unit] = []
+    for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
+        row = list(tasks)
+        step = size[row[0].model]
+        units += [tuple(row[start : start + step]) for start in range(0, len(row), step)]
+    return [unit for unit in units if not wanted.isdisjoint(unit)]
+
+
+def _together(model: Model, arrays: Arrays) -> int:
+    """Return how many folds of a model are trained at once; with augmented copies they are trained one by one."""
+    return model.folds_at_once() if isinstance(model, FoldsModel) and arrays.copies is None else 1
 
 
 def missing(plan: Plan, folder: RunFolder) -> tuple[Task, ...]:

@@ -10,7 +10,7 @@ import time
 import traceback
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Model
+from benchmark.interfaces import FoldsModel, Model, Predictor
 from benchmark.threads import one_in_children
 
 
@@ -74,6 +74,8 @@ class Failure:
 
 
 Outcome = Success | Failure
+#: Tasks that are done together: one, or the folds that a ``FoldsModel`` trains at once.
+Unit = tuple[Task, ...]
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,37 @@ class Workload:
                 scores=self._checked(scores, len(test)),
                 fit_s=fitted - start,
                 predict_s=done - fitted,
-                warnings=tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)),
+                warnings=_texts(caught),
             )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
-            text = " ".join(str(error).split())
-            return Failure(task, f"{type(error).__name__}: {text}", traceback.format_exc())
+            return _failure(task, error)
+
+    def run_unit(self, unit: Unit) -> list[Outcome]:
+        """Run the tasks of a unit: of one model, with one seed."""
+        model = self.models[unit[0].model]
+        if len(unit) == 1 or not isinstance(model, FoldsModel):
+            return [self.run(task) for task in unit]
+        masks = np.zeros((len(unit), len(self.y)), dtype=bool)
+        for mask, task in zip(masks, unit, strict=True):
+            mask[self.folds[task.fold][0]] = True
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                start = time.perf_counter()
+                predictors = model.fit_folds(
+                    self.x, self.y, masks, n_classes=self.n_classes, groups=self.groups, seed=unit[0].seed
+                )
+                fit_s = (time.perf_counter() - start) / len(unit)
+            texts = _texts(caught)
+            return [self._predict(task, made, fit_s, texts) for task, made in zip(unit, predictors, strict=True)]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            return [_failure(task, error) for task in unit]
+
+    def _predict(self, task: Task, predictor: Predictor, fit_s: float, texts: tuple[str, ...]) -> Success:
+        test = self.folds[task.fold][1]
+        start = time.perf_counter()
+        scores = self._checked(predictor(self.x[test]), len(test))
+        return Success(task, scores, fit_s=fit_s, predict_s=time.perf_counter() - start, warnings=texts)
 
     def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
         if self.copies is None:
@@ -140,21 +168,30 @@ class Workload:
         return array
 
 
+def _failure(task: Task, error: BaseException) -> Failure:
+    text = " ".join(str(error).split())
+    return Failure(task, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
+
+
+def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{found.category.__name__}: {found.message}" for found in caught))
+
+
 class Executor(ABC):
-    """Runs tasks and hands back outcomes as they come, in any order."""
+    """Runs units of tasks and hands back outcomes as they come, in any order."""
 
     @abstractmethod
-    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
         """Run every task once."""
 
 
 class Serial(Executor):
     """This process, one task after the other."""
 
-    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
         """Run every task once, in order."""
-        for task in tasks:
-            yield workload.run(task)
+        for unit in units:
+            yield from workload.run_unit(unit)
 
 
 class Processes(Executor):
@@ -163,7 +200,7 @@ class Processes(Executor):
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def run(self, tasks: Sequence[Task], workload: Workload) -> Iterator[Outcome]:
+    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
         """Run every task once; when a process dies, its tasks and all that follow fail by name."""
         with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
             heavy = {"x": workload.x, "copies": workload.copies}
@@ -173,39 +210,39 @@ class Processes(Executor):
             light = replace(workload, x=np.empty(0), copies=None)
             with one_in_children():
                 pool = concurrent.futures.ProcessPoolExecutor(
-                    min(self.jobs, len(tasks)) or 1,
+                    min(self.jobs, len(units)) or 1,
                     # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
                     mp_context=multiprocessing.get_context("spawn"),
                     initializer=_start_worker,
                     initargs=(Path(folder), light),
                 )
                 try:
-                    yield from self._outcomes(pool, tasks)
+                    yield from self._outcomes(pool, units)
                 finally:
                     pool.shutdown(wait=True, cancel_futures=True)
 
-    def _outcomes(self, pool: concurrent.futures.Executor, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        waiting = iter(tasks)
-        running: dict[concurrent.futures.Future[Outcome], Task] = {}
+    def _outcomes(self, pool: concurrent.futures.Executor, units: Sequence[Unit]) -> Iterator[Outcome]:
+        waiting = iter(units)
+        running: dict[concurrent.futures.Future[list[Outcome]], Unit] = {}
 
         def submit(count: int) -> list[Failure]:
             failed = []
-            for task in islice(waiting, count):
+            for unit in islice(waiting, count):
                 try:
-                    running[pool.submit(_run_in_worker, task)] = task
+                    running[pool.submit(_run_in_worker, unit)] = unit
                 except BrokenProcessPool as error:
-                    failed.append(Failure(task, f"not started: {error}"))
+                    failed += [Failure(task, f"not started: {error}") for task in unit]
             return failed
 
         yield from submit(4 * self.jobs)  # some ahead, so that no process waits; not all, for memory's sake
         while running:
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
-                task = running.pop(future)
+                unit = running.pop(future)
                 try:
-                    yield future.result()
+                    yield from future.result()
                 except BrokenProcessPool:
-                    yield Failure(task, "a worker process died (out of memory?)")
+                    yield from (Failure(task, "a worker process died (out of memory?)") for task in unit)
                 yield from submit(1)
 
 
@@ -219,9 +256,9 @@ def _start_worker(folder: Path, light: Workload) -> None:
     _workload = replace(light, **heavy)
 
 
-def _run_in_worker(task: Task) -> Outcome:
+def _run_in_worker(unit: Unit) -> list[Outcome]:
     assert _workload is not None  # noqa: S101 - the initializer ran
-    return _workload.run(task)
+    return _workload.run_unit(unit)
 
 
 def executor_for(jobs: int) -> Executor:

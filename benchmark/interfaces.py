@@ -304,6 +304,10 @@ class FoldsModel(Model, ABC):
     """A model that may also train many folds at once: one compiled program instead of one training after the other."""
 
     @abstractmethod
+    def folds_at_once(self) -> int:
+        """Return how many folds to train together on this machine; 1 trains them one by one, with ``fit``."""
+
+    @abstractmethod
     def fit_folds(
         self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
         n_classes: int, groups: NDArray[np.str_], seed: int,

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 
 #: A library's own threads change the order of additions, and so the last digits, with the number of cores. One thread a
 #: task gives the same numbers under any --jobs, and --jobs is what uses the cores.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",  # JAX on a processor
+}
 
 
 def use_one() -> None:

@@ -23,6 +23,7 @@ ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.sta
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
     "ann": {"max_iter": 400},
+    **{name: {"epochs": 1} for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "off_apexnet", "ststnet")},
     "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
     "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
 }

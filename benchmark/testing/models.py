@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Model, Predictor
+from benchmark.interfaces import FoldsModel, Model, Predictor
 from benchmark.testing.checks import check, same
 
 N_CLASSES = 4
@@ -112,4 +112,25 @@ def single_class(model: Model) -> Iterator[str]:
         yield "another class than the only one is predicted"
 
 
-CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class)
+@check("where it trains folds together, leaves no trace of what a fold holds out")
+def folds_together(model: Model) -> Iterator[str]:
+    """Train two folds at once, then again with other pixels and labels where the first one holds out."""
+    if not isinstance(model, FoldsModel) or model.folds_at_once() == 1:
+        return
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    masks = np.ones((2, len(ALL)), dtype=bool)
+    masks[0, : len(ALL) // 3] = masks[1, -(len(ALL) // 3) :] = False
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    held_out = np.flatnonzero(~masks[0])
+    other_x, other_y = x.copy(), ALL.copy()
+    other_x[held_out] = examples(model, ALL, seed=2)[held_out]
+    other_y[held_out] = (other_y[held_out] + 1) % N_CLASSES
+    one, other = (
+        np.asarray(model.fit_folds(a, b, masks, n_classes=N_CLASSES, groups=groups, seed=0)[0](test))
+        for a, b in ((x, ALL), (other_x, other_y))
+    )
+    if not same(one, other):
+        yield f"scores differ by up to {np.abs(one - other).max():.3g} when held-out samples change"
+
+
+CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together)

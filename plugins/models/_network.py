@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,9 +35,6 @@ class Network(nnx.Module):
 class NetworkModel(Training, Model):
     """A network and its recipe. The same seed gives the same predictor on the same machine."""
 
-    #: Shape (T, ...) of the sample that the paper's table starts from.
-    paper_input: ClassVar[Shape]
-
     @abstractmethod
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> Network:
         """Build the network for samples of a shape that ``check`` let through.
@@ -66,7 +63,7 @@ class NetworkModel(Training, Model):
         Raises:
             DataError: The network is not made for this shape.
         """
-        shape = self.paper_input if shape is None else shape
+        shape = self.example_shape if shape is None else shape
         self.check(shape)
         with recording() as rows:
             jax.eval_shape(

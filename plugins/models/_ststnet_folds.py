@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 
 Params = dict[str, Array]
 
-#: Folds of one product on a CPU: more overflow its caches, fewer leave its vector units idle. A GPU takes all.
+#: Folds of one product on a CPU: more overflow its caches, fewer leave its vector units idle.
 AT_ONCE = 4
+#: More than any protocol of the field has subjects; small networks are bound by kernel launches there.
+ON_GPU = 1_000
 #: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
 ROUNDED = 64
+
+
+def at_once() -> int:
+    """Return how many folds to train together here."""
+    return AT_ONCE if jax.default_backend() == "cpu" else ON_GPU
 
 
 class Together(NamedTuple):
@@ -79,8 +86,7 @@ def train(
     patches = patches_of(image[..., ::-1] if model.channels == "reversed" else image)
     patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
     y, train_masks = np.pad(y, (0, spare)), np.pad(train_masks, ((0, 0), (0, spare)))
-    together = len(train_masks) if jax.default_backend() != "cpu" else AT_ONCE
-    groups = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // together))
+    groups = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // at_once()))
     widest = max(map(len, groups))
     found: list[_training.NetworkPredictor] = []
     for group in groups:

@@ -30,7 +30,7 @@ class AUCNN(NetworkModel):
     """
 
     source = "AU-CNN paper (2024), section 3.3 and table 3; options from tables 5, 7 and 8"
-    paper_input = (1, 128, 128, 3)
+    example_shape = (1, 128, 128, 3)
 
     convolutions: Literal[1, 3, 5] = 5
     batch_norm: bool = True

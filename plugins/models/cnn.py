@@ -31,7 +31,7 @@ class CNN(NetworkModel):
     """
 
     source = "baseline of the AU-CNN paper (2024), table 4, where architecture and recipe are unstated"
-    paper_input = (1, 128, 128, 3)
+    example_shape = (1, 128, 128, 3)
 
     filters: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64)
     hidden: Annotated[int, Ge(1)] = 64

@@ -37,7 +37,7 @@ class CNNLSTM(NetworkModel):
     """
 
     source = "CNN-LSTM paper (2024), sections 2.6 and 2.7; the time axis and the second convolution are unstated"
-    paper_input = (1, 48, 48, 1)
+    example_shape = (1, 48, 48, 1)
 
     time: Literal["auto", "frames", "rows"] = "auto"
     filters: Annotated[int, Ge(1)] = 64

@@ -34,7 +34,7 @@ class HybridMicroNet(NetworkModel):
     """
 
     source = "HybridMicroNet paper (2023), section 3.4 and table 2; values counted as Keras counts them"
-    paper_input = (1, 7, 7, 512)
+    example_shape = (1, 7, 7, 512)
 
     padding_value: Annotated[float, Ge(0), Le(1)] = 0.0
     residual_attention: bool = False

@@ -37,7 +37,7 @@ class OffApexNet(NetworkModel):
         "Gan et al., OFF-ApexNet on micro-expression recognition system, "
         "Signal Processing: Image Communication 74, 2019"
     )
-    paper_input = (1, 28, 28, 2)
+    example_shape = (1, 28, 28, 2)
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4
     epochs: Annotated[int, Ge(1)] = 100

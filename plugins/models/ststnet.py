@@ -44,7 +44,7 @@ class STSTNet(NetworkModel, FoldsModel):
         "Liong et al., Shallow triple stream three-dimensional CNN (STSTNet) for micro-expression recognition, "
         "FG 2019, and the authors' PyTorch script"
     )
-    paper_input = (1, 28, 28, 3)
+    example_shape = (1, 28, 28, 3)
 
     channels: Literal["as_given", "reversed"] = "as_given"
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.5
@@ -70,6 +70,12 @@ class STSTNet(NetworkModel, FoldsModel):
             return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
         everything = np.ones((1, len(y)), dtype=bool)
         return self.fit_folds(x, y, everything, n_classes=n_classes, groups=groups, seed=seed)[0]
+
+    def folds_at_once(self) -> int:
+        """Return what pays on this machine; early stopping is per fold, so it is not for training together."""
+        from plugins.models import _ststnet_folds
+
+        return 1 if self.early_stopping is not None else _ststnet_folds.at_once()
 
     def fit_folds(
         self,

@@ -4,14 +4,14 @@ import os
 import signal
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmark.executors import Failure, Processes, Serial, Success, Task, Workload, executor_for
-from benchmark.interfaces import Model, Predictor
+from benchmark.interfaces import FoldsModel, Model, Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ def workload(how: str = "fine", copies: Any = None) -> Workload:  # noqa: ANN401
 
 
 TASKS = [Task("spy", 7, "1", "x"), Task("spy", 8, "2", "y")]
+UNITS = [(task,) for task in TASKS]
 
 
 def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
@@ -71,25 +72,25 @@ def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
 
 
 def test_a_model_sees_the_training_side_alone() -> None:
-    found = scores(list(Serial().run(TASKS, workload())))
+    found = scores(list(Serial().run(UNITS, workload())))
     assert found["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
     assert found["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
 
 
 def test_copies_join_the_training_side_alone() -> None:
     copies = np.full((6, 2, 1, 2), 100.0)
-    found = scores(list(Serial().run(TASKS, workload(copies=copies))))
+    found = scores(list(Serial().run(UNITS, workload(copies=copies))))
     assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
 
 
 def test_processes_give_what_one_process_gives() -> None:
     for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
-        assert scores(list(Processes(2).run(TASKS, load))) == scores(list(Serial().run(TASKS, load)))
+        assert scores(list(Processes(2).run(UNITS, load))) == scores(list(Serial().run(UNITS, load)))
 
 
 def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
     load = workload("mutate")
-    list(Serial().run(TASKS, load))
+    list(Serial().run(UNITS, load))
     assert load.x.sum() == sum(range(12))
     assert load.y.tolist() == [0, 1, 0, 1, 0, 1]
 
@@ -105,7 +106,7 @@ def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
     ],
 )
 def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -> None:
-    outcomes = list(Serial().run([TASKS[0], Task("fine", 0, "1", "z")], workload(how)))
+    outcomes = list(Serial().run([UNITS[0], (Task("fine", 0, "1", "z"),)], workload(how)))
     assert isinstance(outcomes[0], Failure)
     assert outcomes[0].error == error
     assert "Traceback" in outcomes[0].trace
@@ -113,13 +114,13 @@ def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -
 
 
 def test_warnings_are_kept_each_once() -> None:
-    (outcome,) = Serial().run(TASKS[:1], workload("warn"))
+    (outcome,) = Serial().run(UNITS[:1], workload("warn"))
     assert isinstance(outcome, Success)
     assert outcome.warnings == ("UserWarning: not converged",)
 
 
 def test_a_process_that_dies_fails_its_tasks_by_name() -> None:
-    outcomes = list(Processes(1).run(TASKS, workload("die")))
+    outcomes = list(Processes(1).run(UNITS, workload("die")))
     assert {o.task.fold for o in outcomes} == {"1", "2"}
     assert all(isinstance(o, Failure) for o in outcomes)
     assert any("died" in o.error for o in outcomes if isinstance(o, Failure))
@@ -129,3 +130,47 @@ def test_which_executor() -> None:
     assert isinstance(executor_for(1), Serial)
     assert isinstance(executor_for(3), Processes)
     assert str(TASKS[0]) == "spy, seed 7, fold 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(FoldsModel):
+    """Say how many trained, and whether alone.
+
+    Args:
+        broken: Whether training together fails.
+    """
+
+    broken: bool = False
+
+    def folds_at_once(self) -> int:
+        return 2
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        return lambda test: np.tile([len(x), 1.0, seed, 0, 0], (len(test), 1))
+
+    def fit_folds(
+        self, x: Any, y: Any, train_masks: Any, *, n_classes: int, groups: Any, seed: int  # noqa: ANN401
+    ) -> list[Predictor]:  # fmt: skip
+        if self.broken:
+            raise RuntimeError("both")
+        counts = [(x[mask].sum(), len(train_masks)) for mask in train_masks]
+        return [lambda test, found=found: np.tile([*found, seed, 0, 0], (len(test), 1)) for found in counts]
+
+
+TOGETHER = [(Task("pair", 7, "1", "x"), Task("pair", 7, "2", "y"))]
+
+
+def test_folds_of_a_unit_are_trained_together() -> None:
+    load = replace(workload(), models={"pair": Pair()})
+    expected = {"1": [[sum(range(4, 12)), 2, 7, 0, 0]] * 2, "2": [[sum(range(8)), 2, 7, 0, 0]] * 2}
+    assert scores(list(Serial().run(TOGETHER, load))) == expected
+    assert scores(list(Processes(2).run(TOGETHER, load))) == expected
+    alone = scores(list(Serial().run([(task,) for task in TOGETHER[0]], load)))
+    assert alone == {"1": [[4, 1, 7, 0, 0]] * 2, "2": [[4, 1, 7, 0, 0]] * 2}
+
+
+def test_a_unit_fails_as_a_whole_each_fold_by_name() -> None:
+    outcomes = list(Serial().run(TOGETHER, replace(workload(), models={"pair": Pair(broken=True)})))
+    assert [(o.task.fold, o.error) for o in outcomes if isinstance(o, Failure)] == [
+        ("1", "RuntimeError: both"), ("2", "RuntimeError: both"),
+    ]  # fmt: skip

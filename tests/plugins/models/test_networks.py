@@ -80,7 +80,7 @@ def total(model: NetworkModel, n_classes: int) -> int:
 )
 def test_as_many_values_as_published(model: NetworkModel, n_classes: int, values: int) -> None:
     assert total(model, n_classes) == values
-    network = nnx.eval_shape(lambda: model.network(model.paper_input, n_classes, np.random.default_rng(0)))
+    network = nnx.eval_shape(lambda: model.network(model.example_shape, n_classes, np.random.default_rng(0)))
     assert count_values(network) == values, "a layer is missing from the table, or stands in it twice"
 
 

@@ -53,7 +53,7 @@ class Toy(Network):
 @dataclass(frozen=True, kw_only=True)
 class ToyModel(NetworkModel):
     source = "no paper"
-    paper_input = (1, 4)
+    example_shape = (1, 4)
     dropout: float = 0.0
 
     def check(self, shape: tuple[int, ...]) -> None:
