@@ -1,26 +1,23 @@
-"""All that the author of a plugin reads: three records and four interfaces.
+"""All that the author of a plugin reads: a few records and the four interfaces.
 
 A plugin is a class that implements one interface. Its parameters are the typed fields of its frozen dataclass:
 they are the schema of its block in a config, its page in ``bench info`` and part of a task's fingerprint.
 
     @dataclass(frozen=True, kw_only=True)
     class NearestMean(Model):
-        '''Assign a sample to the class whose mean is nearest.
-
-Args:
-            metric: Distance between a sample and a mean.
-        '''
+        '''Assign a sample to the class whose mean is nearest.'''
 
         metric: Literal["euclidean", "cosine"] = "euclidean"
 
         def fit(self, x, y, *, n_classes, groups, seed): ...
+
+The docstring of the class explains each parameter in a section ``Args:``, as those below do.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 from typing import Protocol as StructuralType
@@ -29,124 +26,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
+from benchmark.records import Clip, Erratum, Finding, Fold, Sample
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """What is known about one sample before any pixel is read.
-
-    Args:
-        sample_id: Unique, namespaced: ``casme2/sub01/EP02_01f``, or ``casme2/sub01/EP02_01f#46`` for one frame.
-        clip_id: The clip that the sample is (part of): ``casme2/sub01/EP02_01f``.
-        subject: Namespaced subject, ``casme2/sub01``; None where the data names no subjects.
-        dataset: The dataset, or the member of a composite, that the sample belongs to: ``casme2``.
-        emotion: The dataset's own word; None for an unlabelled sample.
-        label: Class index under the run's label map; set by the engine, never by a dataset.
-        onset: Published number of the first frame of the expression, inclusive.
-        apex: Published number of the frame of greatest intensity; may be missing.
-        offset: Published number of the last frame of the expression, inclusive.
-        apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
-        aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
-        fps: Frames per second of the recording, in Hz.
-    """
-
-    sample_id: str
-    clip_id: str
-    subject: str | None
-    dataset: str
-    emotion: str | None
-    label: int | None = None
-    onset: int | None = None
-    apex: int | None = None
-    offset: int | None = None
-    apex_source: str | None = None
-    aus: frozenset[str] = frozenset()
-    fps: float | None = None
-
-    @property
-    def group(self) -> str:
-        """The unit that must not stand on both sides of a split: the subject, or the clip where none is known."""
-        return self.subject if self.subject is not None else self.clip_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Clip:
-    """What a dataset loads and a preprocessor turns into another: pixels or features, and no label.
-
-    Args:
-        frames: Array whose first axis is time: ``(T, H, W, C)`` for images, RGB where C is 3, and ``(T, D)``
-            for features. A still image or a flow field has T = 1.
-        fps: Frames per second of ``frames``, in Hz.
-        onset_index: Position of the onset in ``frames``.
-        apex_index: Position of the apex in ``frames``.
-        offset_index: Position of the offset in ``frames``.
-        notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
-            equal texts over its samples and reports them.
-    """
-
-    frames: NDArray[Any]
-    fps: float | None = None
-    onset_index: int | None = None
-    apex_index: int | None = None
-    offset_index: int | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erratum:
-    """A correction of a published annotation.
-
-    Args:
-        sample_id: The sample it is for.
-        field: What is corrected: a field of ``Sample``.
-        published: The value in the annotation file.
-        corrected: The value to use.
-        reason: What is wrong with the published one.
-        source: Where the correction comes from.
-    """
-
-    sample_id: str
-    field: str
-    published: str
-    corrected: str
-    reason: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something irregular about a copy of the data.
-
-    Args:
-        what: The kind of irregularity, the same words each time: "clip folder missing".
-        where: Sample id, file or folder.
-        detail: What exactly.
-        dropped: Whether the sample cannot be used, so that ``samples`` leaves it out.
-    """
-
-    what: str
-    where: str
-    detail: str = ""
-    dropped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """One train-test split, by sample id.
-
-    Args:
-        name: Unique within the run; under LOSO the held-out subject.
-        train: Sample ids that a model is fitted on.
-        test: Sample ids that it is then asked about, once.
-        repeat: Which draw of the same split this is part of, from 0. A sample is tested at most once in each; scores
-            are pooled within a repeat and averaged over repeats. A fold of a repeated split has a name that starts
-            with ``repeat N``, N from 1, by which a reader of the predictions tells the repeats apart.
-    """
-
-    name: str
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-    repeat: int = 0
+__all__ = [
+    "Augmentation",
+    "Clip",
+    "Dataset",
+    "Erratum",
+    "Finding",
+    "Fold",
+    "FoldsModel",
+    "Model",
+    "Plugin",
+    "Predictor",
+    "Preprocessor",
+    "Protocol",
+    "Sample",
+]
 
 
 class Plugin:
