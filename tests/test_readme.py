@@ -38,6 +38,20 @@ def test_the_table_in_the_readme_is_the_leaderboards(scores: dict[str, Any]) -> 
     assert shown == leaderboard.main_table(scores).markdown()
 
 
+def test_the_figures_in_the_text_are_those_of_the_data(scores: dict[str, Any]) -> None:
+    from plugins.datasets.megc2019_flow import _published
+
+    text = " ".join((ROOT / "README.md").read_text().split())
+    (majority,) = [row for row in scores["rows"] if row["model"] == "majority"]
+    assert f"A constant answer gets {100 * majority['accuracy']:.0f} % accuracy" in text
+    clips = _published()
+    subjects = [subject for subject, _ in clips]
+    alone = sum(subjects.count(subject) == 1 for subject in set(subjects))
+    assert f"the {sum(clips.values())} clips of the MEGC2019 composite" in text
+    assert f"as {alone} of the {len(set(subjects))} do" in text
+    assert f"the {len(set(subjects))} folds" in text
+
+
 def test_the_page_holds_the_tables_of_its_scores(scores: dict[str, Any]) -> None:
     page = BOARD.with_suffix(".md").read_text()
     tables = [leaderboard.main_table, leaderboard.member_table, leaderboard.class_table]
