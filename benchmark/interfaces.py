@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import Clip, Erratum, Finding, Fold, Sample
+from benchmark.records import Clip, Erratum, Finding, Fold, LayerRow, Sample
 
 __all__ = [
     "Augmentation",
@@ -36,6 +36,7 @@ __all__ = [
     "Finding",
     "Fold",
     "FoldsModel",
+    "LayerRow",
     "Model",
     "Plugin",
     "Predictor",
@@ -194,6 +195,11 @@ class Model(Plugin, ABC):
             groups: Subject of each sample (n,), or its clip where the data names no subjects.
             seed: Source of all randomness: the same seed gives the same predictor.
         """
+
+    def layers(self, n_classes: int) -> Sequence[LayerRow]:
+        """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""
+        del n_classes
+        return ()
 
 
 class FoldsModel(Model, ABC):

@@ -124,3 +124,18 @@ class Fold:
     train: tuple[str, ...]
     test: tuple[str, ...]
     repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One row of a network's table.
+
+    Args:
+        name: Kind and size, as the paper's table would print it.
+        shape: Output shape of one sample.
+        values: Weights and running statistics.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: int

@@ -13,15 +13,16 @@ from tabulate import tabulate
 
 from benchmark import cli
 from benchmark.cli.common import open_catalogue
-from benchmark.errors import PluginError, unknown
-from benchmark.interfaces import Dataset, Plugin
+from benchmark.errors import ConfigError, PluginError, unknown
+from benchmark.interfaces import Dataset, Model, Plugin
 from benchmark.manager import Entry
-from benchmark.parameters import Parameter, parameters, summary
+from benchmark.parameters import Parameter, build, parameters, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("name", metavar="NAME", help="a plugin's name, as 'bench list' shows it")
+    parser.add_argument("--classes", type=int, metavar="N", help="show a network's layers for this many classes")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,8 +31,27 @@ def run(options: argparse.Namespace) -> int:
     found = [entry for entry in catalogue.entries if entry.name == options.name]
     if not found:
         raise PluginError(unknown("plugin", options.name, {entry.name for entry in catalogue.entries}))
-    print("\n\n".join(_page(entry) for entry in found))
+    pages = [_page(entry) for entry in found]
+    if options.classes is not None:
+        pages += [_layers(entry, options.classes) for entry in found if entry.kind == "model"]
+    print("\n\n".join(pages))
     return cli.OK
+
+
+def _layers(entry: Entry, n_classes: int) -> str:
+    """Return the table of a network with its default parameters: name, output shape, values, and their sum."""
+    if n_classes < 2:
+        raise ConfigError(f"--classes: expected at least 2, got {n_classes}")
+    model, _ = build(entry.load(), {})
+    rows = model.layers(n_classes) if isinstance(model, Model) else ()
+    if not rows:
+        return f"{entry.name} has no layers to show"
+    cells = [[row.name, " x ".join(map(str, row.shape)), f"{row.values:,}"] for row in rows]
+    total = ["total", "", f"{sum(row.values for row in rows):,}"]
+    headers = [f"layer, {n_classes} classes", "output of a sample", "values"]
+    return tabulate(
+        [*cells, total], headers=headers, tablefmt="simple", disable_numparse=True, colalign=("left", "left", "right")
+    )
 
 
 def _page(entry: Entry) -> str:

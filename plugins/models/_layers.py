@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -18,6 +17,8 @@ import numpy as np
 from flax import nnx
 from jax import Array
 from numpy.random import Generator
+
+from benchmark.interfaces import LayerRow
 
 Convention = Literal["keras", "torch"]
 #: Weights or running statistics of a network, as NNX keeps them.
@@ -38,21 +39,6 @@ class Batch(NamedTuple):
 
     real: Array
     key: Array
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One row of a network's table.
-
-    Args:
-        name: Kind and size, as the paper's table would print it.
-        shape: Output shape of one sample.
-        values: Weights and running statistics.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    values: int
 
 
 _rows: ContextVar[list[LayerRow] | None] = ContextVar("rows", default=None)

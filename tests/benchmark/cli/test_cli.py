@@ -208,6 +208,14 @@ def test_info(bench: Callable[..., Ran]) -> None:
     assert "no parameters" in bench("info", "loso").out
 
 
+def test_info_shows_the_layers_of_a_network(bench: Callable[..., Ran]) -> None:
+    lines = bench("info", "hybrid_micronet", "--classes", 5).out.splitlines()
+    assert lines[-1].split() == ["total", "421,237"]
+    assert bench("info", "hybrid_micronet", "--classes", 7).out.splitlines()[-1].split() == ["total", "421,303"]
+    assert "svm has no layers to show" in bench("info", "svm", "--classes", 5).out
+    assert bench("info", "hybrid_micronet", "--classes", 1).code == 2
+
+
 def test_cache(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path))
     Cache(tmp_path).put("ab12", Entry(Clip(frames=np.zeros((1, 1000))), ("x",)))
