@@ -80,7 +80,10 @@ Unit = tuple[Task, ...]
 
 @dataclass(frozen=True)
 class Workload:
-    """What a task needs, and no more: neither labels nor groups of a test side ever reach a model.
+    """What a task needs, and no more: neither labels nor groups of a test side ever reach ``Model.fit``.
+
+    Folds that are trained together hold out each other's training samples, so ``FoldsModel.fit_folds`` is given those
+    and the masks that it promises to keep; what trains in none of its folds never reaches it either.
 
     Args:
         x: Samples (n, T, ...).
@@ -130,24 +133,26 @@ class Workload:
         masks = np.zeros((len(unit), len(self.y)), dtype=bool)
         for mask, task in zip(masks, unit, strict=True):
             mask[self.folds[task.fold][0]] = True
+        used = np.flatnonzero(masks.any(axis=0))
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 start = time.perf_counter()
                 predictors = model.fit_folds(
-                    self.x, self.y, masks, n_classes=self.n_classes, groups=self.groups, seed=unit[0].seed
-                )
+                    self.x[used], self.y[used], masks[:, used],
+                    n_classes=self.n_classes, groups=self.groups[used], seed=unit[0].seed,
+                )  # fmt: skip
                 fit_s = (time.perf_counter() - start) / len(unit)
-            texts = _texts(caught)
-            return [self._predict(task, made, fit_s, texts) for task, made in zip(unit, predictors, strict=True)]
+                found = [self._predict(task, made, fit_s) for task, made in zip(unit, predictors, strict=True)]
+            return [replace(success, warnings=_texts(caught)) for success in found]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             return [_failure(task, error) for task in unit]
 
-    def _predict(self, task: Task, predictor: Predictor, fit_s: float, texts: tuple[str, ...]) -> Success:
+    def _predict(self, task: Task, predictor: Predictor, fit_s: float) -> Success:
         test = self.folds[task.fold][1]
         start = time.perf_counter()
         scores = self._checked(predictor(self.x[test]), len(test))
-        return Success(task, scores, fit_s=fit_s, predict_s=time.perf_counter() - start, warnings=texts)
+        return Success(task, scores, fit_s=fit_s, predict_s=time.perf_counter() - start)
 
     def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
         if self.copies is None:

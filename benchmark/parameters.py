@@ -195,11 +195,6 @@ def json_schema(cls: type[Any]) -> dict[str, Any]:
     return {"properties": properties, "required": [p.name for p in parameters(cls) if p.required]}
 
 
-def _nested_schema(cls: type[Any]) -> dict[str, Any]:
-    # Not pydantic's, which refers to definitions that an outer schema would have to repeat.
-    return {"type": "object", "additionalProperties": False, **json_schema(cls)}
-
-
 def _group(cls: type[Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, **json_schema(cls)}
 

@@ -89,11 +89,6 @@ class NetworkModel(Training, Model):
         return _training.train(self, x, y, n_classes=n_classes, groups=groups, seed=seed)
 
 
-def layer_table(model: NetworkModel, input_shape: Shape, n_classes: int) -> list[LayerRow]:
-    """Return the table of a network for samples of a shape (T, ...): name, output shape, values."""
-    return model.layers(n_classes, input_shape)
-
-
 def need_single(name: str, shape: Shape, wanted: tuple[int, int, int], hint: str) -> None:
     """Refuse what is no single image (T = 1) of one size.
 

@@ -174,3 +174,20 @@ def test_a_unit_fails_as_a_whole_each_fold_by_name() -> None:
     assert [(o.task.fold, o.error) for o in outcomes if isinstance(o, Failure)] == [
         ("1", "RuntimeError: both"), ("2", "RuntimeError: both"),
     ]  # fmt: skip
+
+
+def test_what_trains_in_none_of_the_folds_never_reaches_the_model() -> None:
+    """Sample 5 is tested in both folds: were it handed over, its label could be used."""
+    seen: list[tuple[list[float], list[int], list[str]]] = []
+
+    class Watching(Pair):
+        def fit_folds(self, x: Any, y: Any, train_masks: Any, **rest: Any) -> list[Predictor]:  # noqa: ANN401
+            seen.append((x[:, 0, 0].tolist(), y.tolist(), rest["groups"].tolist()))
+            x[:] = 0  # and what it is given is its own
+            return super().fit_folds(x, y, train_masks, **rest)
+
+    folds = {"1": (np.array([0, 1, 2]), np.array([5])), "2": (np.array([2, 3, 4]), np.array([5]))}
+    load = replace(workload(), models={"pair": Watching()}, folds=folds)
+    assert all(isinstance(outcome, Success) for outcome in Serial().run(TOGETHER, load))
+    assert seen == [([0, 2, 4, 6, 8], [0, 1, 0, 1, 0], ["a", "a", "b", "b", "c"])]
+    assert load.x.sum() == sum(range(12))

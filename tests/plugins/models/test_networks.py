@@ -15,7 +15,7 @@ from benchmark.errors import DataError
 from benchmark.interfaces import FoldsModel
 from benchmark.manager import Catalogue
 from plugins.models._layers import count_values
-from plugins.models._network import NetworkModel, layer_table
+from plugins.models._network import NetworkModel
 from plugins.models._training import NetworkPredictor
 from plugins.models.au_cnn import AUCNN
 from plugins.models.cnn import CNN
@@ -119,7 +119,7 @@ def test_the_table_of_ststnet() -> None:
 
 def test_cnn_lstm_reads_rows_of_images_and_frames_of_clips() -> None:
     def sequence(model: CNNLSTM, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return next(row.shape for row in layer_table(model, shape, 6) if row.name == "Reshape")
+        return next(row.shape for row in model.layers(6, shape) if row.name == "Reshape")
 
     assert sequence(CNNLSTM(), (1, 48, 48, 1)) == (5, 5 * 64)
     assert sequence(CNNLSTM(), (16, 48, 48, 1)) == (16, 5 * 5 * 64)
