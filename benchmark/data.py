@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmark import frames
 from benchmark.cache import Cache
 from benchmark.composite import Composite
-from benchmark.config import RunConfig
+from benchmark.config import Part
 from benchmark.errors import DataError, SampleRejected, listed
 from benchmark.fingerprint import digest, digest_array
 from benchmark.interfaces import Sample
@@ -80,11 +80,17 @@ class LabelledSamples:
         counts = Counter(sample.label for sample in self.samples)
         return {name: counts[index] for index, name in enumerate(self.classes)}
 
+    def rejected(self) -> dict[str, str]:
+        """Return the clips that are not used: clip's sample id -> reason."""
+        return {sample_id: reason for reason, ids in self.left_out.items() for sample_id in ids}
+
     def without(self, rejected: Mapping[str, str]) -> LabelledSamples:
         """Leave out clips that turned out unusable: clip's sample id -> reason."""
         left_out = {reason: list(ids) for reason, ids in self.left_out.items()}
+        gone = self.rejected()
         for sample_id, reason in rejected.items():
-            left_out.setdefault(reason, []).append(sample_id)
+            if sample_id not in gone:
+                left_out.setdefault(reason, []).append(sample_id)
         return dataclasses.replace(
             self,
             sources=tuple(source for source in self.sources if source.clip.sample_id not in rejected),
@@ -110,21 +116,33 @@ class Arrays:
     pixels: Pixels
     notes: Mapping[str, int]
 
+    def select(self, positions: Sequence[int]) -> Arrays:
+        """Return the arrays of some samples, in this order."""
+        if len(positions) == len(self.digests) and list(positions) == list(range(len(positions))):
+            return self
+        return dataclasses.replace(
+            self,
+            x=self.x[list(positions)],
+            copies=None if self.copies is None else self.copies[list(positions)],
+            digests=tuple(self.digests[index] for index in positions),
+            pixels=self.pixels.select(positions),
+        )
 
-def read_samples(config: RunConfig) -> LabelledSamples:
+
+def read_samples(part: Part) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
         DataError: There is no sample, none with a class, or two with one id.
     """
-    where = f"dataset {config.dataset.plugin!r}"
-    found = config.dataset.instance.samples()
+    where = f"dataset {part.dataset.plugin!r}"
+    found = part.dataset.instance.samples()
     if not found:
         raise DataError(f"{where} has no samples")
     twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    label_map = _label_map(config)
+    label_map = _label_map(part)
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
@@ -134,30 +152,31 @@ def read_samples(config: RunConfig) -> LabelledSamples:
             continue
         try:
             label = classes.index(label_map[sample.emotion])
-            sources.append(_source(config, dataclasses.replace(sample, label=label)))
+            sources.append(_source(part, dataclasses.replace(sample, label=label)))
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    dropped = {found.where: found.what for found in config.dataset.instance.findings() if found.dropped}
+    dropped = {found.where: found.what for found in part.dataset.instance.findings() if found.dropped}
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without({**dropped, **rejected})
     _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
     return data
 
 
-def _label_map(config: RunConfig) -> Mapping[str, str]:
-    dataset = config.dataset.instance
+def _label_map(part: Part) -> Mapping[str, str]:
+    dataset = part.dataset.instance
     own = dataset.label_map()
-    chosen = config.protocol.instance.label_map(own)
+    chosen = part.protocol.instance.label_map(own)
     if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
         dataset.refuse_contradictions()
     return chosen
 
 
-def _source(config: RunConfig, sample: Sample) -> Source:
-    if config.frames is None:
+def _source(part: Part, sample: Sample) -> Source:
+    chosen = part.input.frames
+    if chosen is None:
         return Source(sample, None, (sample,))
-    pick = config.frames.pick(config.dataset.instance, sample)
-    return Source(sample, pick, config.frames.split(sample, pick))
+    pick = chosen.pick(part.dataset.instance, sample)
+    return Source(sample, pick, chosen.split(sample, pick))
 
 
 def _refuse_nothing(data: LabelledSamples, where: str) -> None:
@@ -167,7 +186,7 @@ def _refuse_nothing(data: LabelledSamples, where: str) -> None:
 
 
 def load_arrays(
-    config: RunConfig, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+    part: Part, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
 ) -> tuple[LabelledSamples, Arrays]:
     """Load every clip, put it through the steps, once, and stack the results.
 
@@ -177,7 +196,7 @@ def load_arrays(
     Raises:
         DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
     """
-    pipeline = Pipeline(config, cache)
+    pipeline = Pipeline(part, cache)
     by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
     made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
@@ -195,7 +214,7 @@ def load_arrays(
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
-    _refuse_nothing(data, f"dataset {config.dataset.plugin!r}")
+    _refuse_nothing(data, f"dataset {part.dataset.plugin!r}")
     _refuse_mixed(data.samples, [versions[0] for versions in made])
     arrays = Arrays(
         x=np.stack([versions[0] for versions in made]),
@@ -207,13 +226,13 @@ def load_arrays(
     return data, arrays
 
 
-def read_pixels(config: RunConfig, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
+def read_pixels(part: Part, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
     """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
 
     Raises:
         DataError: A sample cannot be read.
     """
-    pipeline = Pipeline(config)
+    pipeline = Pipeline(part)
     pixels: list[Pixels] = []
     for count, source in enumerate(data.sources, start=1):
         traits = pipeline.traits(pipeline.raw(source.clip, source.pick))

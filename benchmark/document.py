@@ -116,26 +116,42 @@ def override(document: Document, assignment: str, environment: Mapping[str, str]
     origin = f"--set {assignment}"
     if not equals or not key.strip():
         raise ConfigError(f"{origin}: expected KEY=VALUE, such as --set seeds=[0,1,2]")
-    path = _parse_path(key.strip(), origin)
+    path = parse_path(key.strip(), origin)
     value = parse(text, origin, os.environ if environment is None else environment).data
-    data, path = _replaced(document.data, path, (), value, origin)
+    data, path = replaced(document.data, path, (), value, origin)
     lines = {other: line for other, line in document.lines.items() if other[: len(path)] != path}
     return Document(data, document.name, {**lines, path: origin})
 
 
-def _parse_path(key: str, origin: str) -> ValuePath:
+def parse_path(key: str, origin: str) -> ValuePath:
+    """Split ``models[1].C`` into its parts.
+
+    Raises:
+        ConfigError: It is no such path; the text begins with ``origin``.
+    """
     if not re.fullmatch(r"[^.\[\]]+(?:\[\d+\]|\.[^.\[\]]+)*", key):
         raise ConfigError(f"{origin}: {key!r} is no path; write it like models[1].C")
     return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
 
 
-def _replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: str) -> tuple[Any, ValuePath]:  # noqa: ANN401
-    """Return ``node`` with the value at ``path`` replaced, and that path with names turned into positions."""
+def replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: str) -> tuple[Any, ValuePath]:  # noqa: ANN401
+    """Return ``node`` with the value at ``path`` replaced, and that path with names turned into positions.
+
+    Args:
+        node: Plain values.
+        path: Which value; lists are entered by position or by the name of a plugin.
+        done: The path to ``node``.
+        value: The new value.
+        origin: What asks for it, for the error text.
+
+    Raises:
+        ConfigError: The path leads nowhere.
+    """
     if not path:
         return value, done
     head, rest = path[0], path[1:]
     if isinstance(node, list):
-        names = [_name_of(item) for item in node]
+        names = [name_of(item) for item in node]
         if isinstance(head, str) and names.count(head) == 1:
             head = names.index(head)
         if not isinstance(head, int) or head >= len(node):
@@ -143,7 +159,7 @@ def _replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: s
             raise ConfigError(
                 f"{origin}: no element {head!r} in {path_text(done) or 'the config'}; choose from: {choices}"
             )
-        inside, full = _replaced(node[head], rest, (*done, head), value, origin)
+        inside, full = replaced(node[head], rest, (*done, head), value, origin)
         return [*node[:head], inside, *node[head + 1 :]], full
     if isinstance(node, str) and done:  # a plugin by its name alone gets its first parameter
         node = {"plugin": node}
@@ -151,11 +167,12 @@ def _replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: s
         has = "keys, no positions" if isinstance(node, dict) else "no keys"
         raise ConfigError(f"{origin}: {path_text(done) or 'the config'} has {has}")
     # A block that the file leaves out has defaults: one of them may be changed. What nobody knows is refused later.
-    inside, full = _replaced(node.get(head, {}), rest, (*done, head), value, origin)
+    inside, full = replaced(node.get(head, {}), rest, (*done, head), value, origin)
     return {**node, head: inside}, full
 
 
-def _name_of(item: object) -> str | None:
+def name_of(item: object) -> str | None:
+    """Return the name of a plugin's block, None where the value is no such block."""
     if isinstance(item, dict):
         item = item.get("name", item.get("plugin"))
     return item if isinstance(item, str) else None

@@ -186,17 +186,22 @@ class Executor(ABC):
     """Runs units of tasks and hands back outcomes as they come, in any order."""
 
     @abstractmethod
-    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
-        """Run every task once."""
+    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
+        """Run every task once.
+
+        Args:
+            units: What to run.
+            workloads: What the tasks of each model need; models may share one.
+        """
 
 
 class Serial(Executor):
     """This process, one task after the other."""
 
-    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
+    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
         """Run every task once, in order."""
         for unit in units:
-            yield from workload.run_unit(unit)
+            yield from workloads[unit[0].model].run_unit(unit)
 
 
 class Processes(Executor):
@@ -205,14 +210,20 @@ class Processes(Executor):
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def run(self, units: Sequence[Unit], workload: Workload) -> Iterator[Outcome]:
+    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
         """Run every task once; when a process dies, its tasks and all that follow fail by name."""
+        distinct = list({id(found): found for found in workloads.values()}.values())
+        where = {model: next(i for i, one in enumerate(distinct) if one is found) for model, found in workloads.items()}
         with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
-            heavy = {"x": workload.x, "copies": workload.copies}
-            for name, array in heavy.items():
-                if array is not None:
-                    np.save(Path(folder) / f"{name}.npy", array, allow_pickle=False)
-            light = replace(workload, x=np.empty(0), copies=None)
+            for index, found in enumerate(distinct):
+                inside = Path(folder) / str(index)
+                inside.mkdir()
+                for name, array in (("x", found.x), ("copies", found.copies)):
+                    if array is not None:
+                        np.save(inside / f"{name}.npy", array, allow_pickle=False)
+            light = {
+                model: (index, replace(distinct[index], x=np.empty(0), copies=None)) for model, index in where.items()
+            }
             with one_in_children():
                 pool = concurrent.futures.ProcessPoolExecutor(
                     min(self.jobs, len(units)) or 1,
@@ -251,19 +262,22 @@ class Processes(Executor):
                 yield from submit(1)
 
 
-_workload: Workload | None = None  # of this worker process, set once when it starts
+_workloads: Mapping[str, Workload] = {}  # of this worker process, set once when it starts
 
 
-def _start_worker(folder: Path, light: Workload) -> None:
-    global _workload  # noqa: PLW0603 - a process pool gives a worker no other place
+def _start_worker(folder: Path, light: Mapping[str, tuple[int, Workload]]) -> None:
+    global _workloads  # noqa: PLW0603 - a process pool gives a worker no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    heavy = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("*.npy")}
-    _workload = replace(light, **heavy)
+
+    def whole(index: int, workload: Workload) -> Workload:
+        files = (folder / str(index)).glob("*.npy")
+        return replace(workload, **{path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files})
+
+    _workloads = {model: whole(*found) for model, found in light.items()}
 
 
 def _run_in_worker(unit: Unit) -> list[Outcome]:
-    assert _workload is not None  # noqa: S101 - the initializer ran
-    return _workload.run_unit(unit)
+    return _workloads[unit[0].model].run_unit(unit)
 
 
 def executor_for(jobs: int) -> Executor:

@@ -42,15 +42,21 @@ def competes(row: Row) -> bool:
 
 
 def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
-    """Order rows by UF1, highest first, equal ones sharing a rank; rows that may not compete follow without one."""
+    """Order rows by UF1, highest first, equal ones sharing a rank; rows that may not compete follow without one.
+
+    Rows with other samples or another protocol have ranks of their own.
+    """
     fit = [row for row in rows if competes(row)]
-    fit.sort(key=lambda row: (-row["uf1"], -row["uar"], row["model"]))
-    places = [(1 + sum(other["uf1"] > row["uf1"] for other in fit), row) for row in fit]
+    groups = {row.get("group"): [other for other in fit if other.get("group") == row.get("group")] for row in fit}
+    places: list[tuple[int | None, Row]] = []
+    for inside in groups.values():
+        inside.sort(key=lambda row: (-row["uf1"], -row["uar"], row["model"]))
+        places += [(1 + sum(other["uf1"] > row["uf1"] for other in inside), row) for row in inside]
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
 
 
 #: Columns that are often the same in every row: a terminal is narrow, and says them once below the table.
-_SIZES = ("samples", "subjects", "folds", "repeats", "seeds", "flags")
+_SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags")
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
@@ -62,6 +68,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
     said = {name: table.rows[0][table.headers.index(name)] for name in same}
     flags = said.pop("flags", _DASH)
+    said.pop("protocol", None)
     said = {name: value for name, value in said.items() if value != _DASH}
     lines = [narrow.text()]
     if said:
@@ -81,6 +88,8 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     several = _several(scores)
     headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
     repeated = any(row.get("repeats", 0) > 1 for row in scores["rows"])
+    protocols = {row.get("protocol") for row in scores["rows"]}
+    headers += ["protocol"] if len(protocols) > 1 else []
     headers += ["samples", "subjects", "folds", *(["repeats"] if repeated else []), "seeds", "flags"]
     rows = []
     for place, row in ranked(scores["rows"]):
@@ -90,6 +99,7 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         cells = [_rank(place, row), row["model"]]
         cells += [_with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
         cells += [_percent(row["spread"]["uf1"])] if several else []
+        cells += [row["protocol"]] if len(protocols) > 1 else []
         cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH)]
         cells += [str(row["repeats"])] if repeated else []
         cells.append(str(len(row["seeds"])))
@@ -122,7 +132,8 @@ def clip_table(scores: Mapping[str, Any]) -> Table:
 def class_table(scores: Mapping[str, Any]) -> Table:
     """Recall / precision of every model on each class."""
     names = scores["classes"]
-    headers = ["model", *(f"{name} ({scores['support'][name]})" for name in names)]
+    support = scores["support"] or {}
+    headers = ["model", *(f"{name} ({support[name]})" if name in support else name for name in names)]
     rows = []
     for _, row in ranked(scores["rows"]):
         found = [row["per_class"].get(name) for name in names]
@@ -164,24 +175,18 @@ def fold_table(scores: Mapping[str, Any]) -> Table:
 def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """Write the page of one run."""
     intervals = scores["intervals"]
-    support = ", ".join(f"{_escape(name)} {count}" for name, count in scores["support"].items())
-    n_samples = sum(scores["support"].values())
-    steps = ", ".join(scores["preprocess"]) or "none"
-    members = ", ".join(map(_escape, scores["members"]))
     parts = [
         f"# {_escape(scores['config'])}",
         *_banners(scores),
-        f"Dataset **{_escape(scores['dataset'])}** ({n_samples} samples of {members}; "
-        f"classes: {support}), preprocessing: {_escape(steps)}, protocol **{_escape(scores['protocol'])}**"
-        f"{_folds(scores)}.",
-        *([_left_out(scores)] if scores["left_out"] or scores["notes"] else []),
+        *_setting(scores),
         main_table(scores).markdown(),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds and repeats of the split" if _several(scores) else "")
         + f". In brackets: {intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s "
         f"({intervals['replicates']} replicates). UF1 is macro F1, UAR macro recall. "
         "A rank is a range where the interval of a difference includes zero: overlapping intervals of two scores "
-        "prove nothing, the comparisons below do.",
+        "prove nothing, the comparisons below do."
+        + (" Rows with other samples or another protocol are ranked apart." if len(scores["parts"]) > 1 else ""),
     ]
     if scores.get("comparisons"):
         parts += ["## Comparisons", comparison_table(scores).markdown(), _comparison_note(scores)]
@@ -212,9 +217,10 @@ def _banners(scores: Mapping[str, Any]) -> list[str]:
         banners.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
     if UNKNOWN_SUBJECTS in scores["flags"]:
         banners.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
-    leaks = [flag for flag in scores["flags"] if flag.startswith("leak:")]
+    leaks = sorted({flag for part in scores["parts"] for flag in part["flags"] if flag.startswith("leak:")})
     if leaks:
-        banners.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). No row is ranked.")
+        which = "No row is" if any(flag.startswith("leak:") for flag in scores["flags"]) else "Those rows are not"
+        banners.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
     return banners
 
 
@@ -235,11 +241,31 @@ def _comparison_note(scores: Mapping[str, Any]) -> str:
     )
 
 
-def _folds(scores: Mapping[str, Any]) -> str:
+def _setting(scores: Mapping[str, Any]) -> list[str]:
+    """Say what the rows were made on: once where all were made alike, else for each group of rows."""
+    parts, members = scores["parts"], ", ".join(map(_escape, scores["members"]))
+    lines = []
+    for part in parts:
+        whose = f"- {', '.join(f'**{_escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
+        support = ", ".join(f"{_escape(name)} {count}" for name, count in part["support"].items())
+        of_what = "" if len(parts) > 1 else f" of {members}"
+        steps = ", ".join(part["preprocess"]) or "none"
+        unit = "frames" if part["unit"] == "frame" else "samples"
+        lines.append(
+            f"{whose}{sum(part['support'].values())} {unit}{of_what} ({support}), preprocessing: {_escape(steps)}, "
+            f"protocol **{_escape(part['protocol'])}**{_folds(part)}."
+        )
+        lines += _left_out(part)
+    if len(parts) == 1:
+        return [f"Dataset **{_escape(scores['dataset'])}**: {lines[0]}", *(["\n".join(lines[1:])] if lines[1:] else [])]
+    return [f"Dataset **{_escape(scores['dataset'])}** ({members}).", "\n".join(dict.fromkeys(lines))]
+
+
+def _folds(part: Mapping[str, Any]) -> str:
     """Name a few folds, and say so where not every sample is tested."""
-    names, samples = scores.get("folds", []), sum(scores["support"].values())
+    names, samples = part["folds"], sum(part["support"].values())
     parts = [", ".join(map(_escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
-    parts += [f"{scores['tested']} samples tested"] if scores.get("tested", samples) < samples else []
+    parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
     return f" ({'; '.join(parts)})" if parts else ""
 
 
@@ -264,7 +290,8 @@ def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         f"- command: `{manifest['command']}`",
         f"- commit: {manifest['git_commit'] or 'unknown'}",
         f"- config fingerprint: `{manifest['config_fingerprint']}`",
-        f"- dataset fingerprint (sample ids and labels): `{scores['dataset_fingerprint']}`",
+        "- dataset fingerprint (sample ids and labels): "
+        + ", ".join(dict.fromkeys(f"`{part['dataset_fingerprint']}`" for part in scores["parts"])),
         f"- versions: {versions}",
         f"- device: {manifest['device']}; {manifest['machine']['platform']}",
         f"- started {manifest['started']}, ended {manifest['ended'] or 'not yet'}",
@@ -272,10 +299,9 @@ def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _left_out(scores: Mapping[str, Any]) -> str:
-    lines = [f"- left out, {_escape(reason)}: {count} clips" for reason, count in scores["left_out"].items()]
-    lines += [f"- note, {count} clips: {_escape(text)}" for text, count in scores["notes"].items()]
-    return "\n".join(lines)
+def _left_out(part: Mapping[str, Any]) -> list[str]:
+    lines = [f"- left out, {_escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
+    return [*lines, *(f"- note, {count} clips: {_escape(text)}" for text, count in part["notes"].items())]
 
 
 def _with_interval(row: Row, name: str) -> str:

@@ -30,6 +30,10 @@ class Pixels:
     digests: tuple[str, ...]
     hashes: tuple[tuple[str, ...], ...]
 
+    def select(self, positions: Sequence[int]) -> Pixels:
+        """Return those of some samples, in this order."""
+        return Pixels(tuple(self.digests[i] for i in positions), tuple(self.hashes[i] for i in positions))
+
 
 @dataclass(frozen=True)
 class Leak:

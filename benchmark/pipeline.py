@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark import frames
 from benchmark.cache import Cache, Entry
-from benchmark.config import Component, RunConfig
+from benchmark.config import Component, Part
 from benchmark.errors import DataError
 from benchmark.fingerprint import digest, digest_array, digest_code, digest_files, environment
 from benchmark.interfaces import Augmentation, Clip, Preprocessor, Sample
@@ -21,19 +21,18 @@ T = TypeVar("T")
 class Pipeline:
     """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
 
-    def __init__(self, config: RunConfig, cache: Cache | None = None) -> None:
-        self.dataset = config.dataset.instance
+    def __init__(self, part: Part, cache: Cache | None = None) -> None:
+        self.dataset = part.dataset.instance
+        steps, chosen = part.input.preprocess, part.input.frames
         # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
-        self.cache = cache if config.preprocess else None
-        cut = next((i for i, s in enumerate(config.preprocess) if isinstance(s.instance, Augmentation)), None)
-        self.before: Sequence[Component[Preprocessor]] = config.preprocess[:cut]
-        self.augmentation = config.preprocess[cut] if cut is not None else None
-        self.after: Sequence[Component[Preprocessor]] = config.preprocess[cut + 1 :] if cut is not None else ()
-        self.by_frame = config.frames is not None and config.frames.unit == "frame"
-        parts = (*config.members, *config.preprocess)
-        self.recipe = digest(
-            [[[part.identity(), digest_code(type(part.instance))] for part in parts], environment(), self.by_frame]
-        )
+        self.cache = cache if steps else None
+        cut = next((i for i, s in enumerate(steps) if isinstance(s.instance, Augmentation)), None)
+        self.before: Sequence[Component[Preprocessor]] = steps[:cut]
+        self.augmentation = steps[cut] if cut is not None else None
+        self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
+        self.by_frame = chosen is not None and chosen.unit == "frame"
+        made_by = [[one.identity(), digest_code(type(one.instance))] for one in (*part.members, *steps)]
+        self.recipe = digest([made_by, environment(), self.by_frame])
 
     @property
     def copies(self) -> int:

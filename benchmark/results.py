@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from benchmark.config import dataset_title
-from benchmark.engine import Plan, model_flags
 from benchmark.interfaces import Sample
 from benchmark.leaderboard import competes
 from benchmark.metrics import LEVEL, REPLICATES, SCORES
+from benchmark.planning import PartPlan, Plan
 from benchmark.scoring import Pool, Prediction, compare_rows, figures
 from benchmark.statistics import PERMUTATIONS
 from benchmark.store import RunFolder, StoredResult
@@ -41,9 +41,9 @@ class Results:
 
     def predictions(self) -> str:
         """Return the text of ``predictions.csv``: by model in the order of the config, seed, sample id and repeat."""
-        classes = self.plan.data.classes
-        samples = {sample.sample_id: sample for sample in self.plan.data.samples}
-        order = {model.name: index for index, model in enumerate(self.plan.config.models)}
+        classes = self.plan.classes
+        samples = {sample.sample_id: sample for part in self.plan.parts for sample in part.data.samples}
+        order = {row: index for index, row in enumerate(self.plan.by_row)}
         rows = [
             (order[result.task.model], result.task.seed, sample_id, result.task, values)
             for result in self.done
@@ -65,58 +65,60 @@ class Results:
 
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
-        plan, data = self.plan, self.plan.data
-        models = [model.name for model in plan.config.models]
-        pools = {model: self._pools(model) for model in models}
-        rows = [self._row(model, pools[model]) for model in models]
-        competing = {row["model"]: pools[row["model"]] for row in rows if competes(row)}
-        comparisons, ranked = compare_rows(competing, len(data.classes))
+        plan = self.plan
+        pools = {row: self._pools(row) for row in plan.by_row}
+        rows = [self._row(row, pools[row]) for row in plan.by_row]
+        ranks: dict[str, list[int]] = {}
+        comparisons: list[dict[str, Any]] = []
+        groups = _comparable({row["model"]: pools[row["model"]] for row in rows if competes(row)}, plan)
+        for names in groups:
+            found, ranked = compare_rows({name: pools[name] for name in names}, len(plan.classes))
+            comparisons += found
+            ranks |= ranked
+        group = {name: index for index, names in enumerate(groups) for name in names}
+        supports = [part.data.support() for part in plan.parts]
         return {
             "schema": SCHEMA,
             "complete": self.complete,
             "tasks": {"done": len(self.done), "total": len(plan.tasks)},
             "config": plan.config.name,
             "dataset": dataset_title(plan.config),
-            "dataset_fingerprint": data.fingerprint,
-            "protocol": plan.config.protocol.plugin,
-            "folds": [fold.name for fold in plan.folds],
-            "tested": len({name for fold in plan.folds for name in fold.test}),
-            "preprocess": [step.plugin for step in plan.config.preprocess],
-            "classes": list(data.classes),
-            "support": data.support(),
-            "members": data.members,
-            "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
-            "notes": dict(plan.arrays.notes),
-            "flags": list(plan.flags),
-            "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(data.samples)},
+            "classes": list(plan.classes),
+            "support": supports[0] if all(found == supports[0] for found in supports) else None,
+            "members": sorted({member for part in plan.parts for member in part.data.members}),
+            "flags": [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)],
+            "parts": [_part(part) for part in plan.parts],
+            "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(plan.parts[0].data.samples)},
             "permutations": PERMUTATIONS,
-            "rows": [{**row, "rank": ranked.get(row["model"])} for row in rows],
+            "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
             "comparisons": comparisons,
         }
 
     def _row(self, model: str, pools: Sequence[Pool]) -> dict[str, Any]:
-        plan = self.plan
-        component = next(found for found in plan.config.models if found.name == model)
+        part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
-        total = sum(task.model == model for task in plan.tasks)
+        total = sum(task.model == model for task in part.tasks)
         seconds = sum(result.predict_s for result in done)
         return {
             "model": model,
+            "protocol": part.part.protocol.name,
+            "part": self.plan.parts.index(part),
             "plugin": component.plugin,
             "distribution": component.distribution,
             "tasks": {"done": len(done), "total": total},
-            **figures(pools, plan.data.classes),
+            **figures(pools, part.data.classes),
             "per_clip": self._per_clip(model),
             "folds": len({result.task.fold for result in done}),
             "fit_s": sum(result.fit_s for result in done) / len(pools) if pools else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if pools else None,
             "warnings": _counted(text for result in done for text in result.warnings),
-            "flags": [*model_flags(plan)[model], *(["incomplete"] if len(done) < total else [])],
+            "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
         }
 
     def _pools(self, model: str) -> list[Pool]:
         """Join a model's predictions by sample id, for each seed and repeat that has any."""
-        repeats = {fold.name: fold.repeat for fold in self.plan.folds}
+        part = self.plan.by_row[model][0]
+        repeats = {fold.name: fold.repeat for fold in part.folds}
         predicted: dict[tuple[int, int], dict[str, tuple[str, int]]] = {}
         for result in self.done:
             if result.task.model == model:
@@ -128,20 +130,21 @@ class Results:
                 repeat=repeat,
                 predictions=tuple(
                     Prediction(s.sample_id, s.group, s.dataset, found[0], _label(s), found[1])
-                    for s in self.plan.data.samples
+                    for s in part.data.samples
                     if (found := predicted[seed, repeat].get(s.sample_id)) is not None
                 ),
             )
-            for seed in self.plan.config.seeds
+            for seed in part.part.seeds
             for repeat in sorted({repeat for other, repeat in predicted if other == seed})
         ]
 
     def _per_clip(self, model: str) -> dict[str, Any] | None:
         """Score clips where samples are their frames: a clip's scores are the mean of its frames' scores."""
-        samples = {sample.sample_id: sample for sample in self.plan.data.samples}
+        part = self.plan.by_row[model][0]
+        samples = {sample.sample_id: sample for sample in part.data.samples}
         if all(sample.sample_id == sample.clip_id for sample in samples.values()):
             return None
-        repeats = {fold.name: fold.repeat for fold in self.plan.folds}
+        repeats = {fold.name: fold.repeat for fold in part.folds}
         frames: dict[tuple[int, int], dict[str, list[Sequence[float]]]] = {}
         for result in self.done:
             if result.task.model == model:
@@ -163,8 +166,35 @@ class Results:
             )
             for (seed, repeat), clips in sorted(frames.items())
         ]  # fmt: skip
-        found = figures(pools, self.plan.data.classes)
+        found = figures(pools, part.data.classes)
         return {**{name: found[name] for name in (*SCORES, "ci", "confusion")}, "n_clips": found["n_samples"]}
+
+
+def _comparable(pools: Mapping[str, Sequence[Pool]], plan: Plan) -> list[list[str]]:
+    """Bring together the rows that were asked about the same samples under the same protocol."""
+    groups: dict[object, list[str]] = {}
+    for row, inside in pools.items():
+        asked = frozenset((pool.seed, pool.repeat, p.sample_id, p.fold) for pool in inside for p in pool.predictions)
+        groups.setdefault((plan.by_row[row][0].part.protocol.name, asked), []).append(row)
+    return list(groups.values())
+
+
+def _part(part: PartPlan) -> dict[str, Any]:
+    """Return what is true of a part: the rows that share samples, input and protocol."""
+    data, seen = part.data, part.part.input
+    return {
+        "rows": [model.name for model in part.part.models],
+        "protocol": part.part.protocol.name,
+        "unit": seen.frames.unit if seen.frames else "clip",
+        "preprocess": [step.plugin for step in seen.preprocess],
+        "dataset_fingerprint": data.fingerprint,
+        "support": data.support(),
+        "folds": [fold.name for fold in part.folds],
+        "tested": len({name for fold in part.folds for name in fold.test}),
+        "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
+        "notes": dict(part.arrays.notes),
+        "flags": list(part.flags),
+    }
 
 
 def collect(plan: Plan, folder: RunFolder) -> Results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.config import MODEL_NAME
+from benchmark.config import NAME
 from benchmark.errors import PluginError
 from benchmark.frames import FrameSelection
 from benchmark.interfaces import Plugin
@@ -12,6 +12,16 @@ from benchmark.manager import KINDS, Catalogue
 from benchmark.parameters import json_schema, summary
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "filled in from the environment"}
+
+#: What a model sees: for all models, or for one.
+_INPUT: dict[str, Any] = {
+    "frames": {"anyOf": [{"$ref": "#/$defs/frames"}, {"type": "null"}]},
+    "preprocess": {
+        "type": "array",
+        "items": {"$ref": "#/$defs/preprocessor"},
+        "description": "steps that every sample goes through, in order",
+    },
+}
 
 
 def config_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -27,6 +37,12 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
     for kind, definition in definitions.items():
         if not definition["anyOf"]:  # an empty anyOf is no schema; without a plugin of this kind, nothing is valid
             definitions[kind] = {"not": {}}
+    frames = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": summary(FrameSelection),
+        **_properties(json_schema(FrameSelection)),
+    }
     seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,18 +58,14 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
                 ],
                 "description": "where samples come from: one data set, or a list that makes a composite",
             },
-            "frames": {
-                "type": "object",
-                "additionalProperties": False,
-                "description": summary(FrameSelection),
-                **_properties(json_schema(FrameSelection)),
+            **_INPUT,
+            "protocol": {
+                "anyOf": [
+                    {"$ref": "#/$defs/protocol"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/protocol"}},
+                ],
+                "description": "which samples train and which test: one protocol, or several, side by side",
             },
-            "preprocess": {
-                "type": "array",
-                "items": {"$ref": "#/$defs/preprocessor"},
-                "description": "steps that every sample goes through, in order",
-            },
-            "protocol": {"$ref": "#/$defs/protocol", "description": "which samples train and which test"},
             "models": {
                 "type": "array",
                 "minItems": 1,
@@ -72,8 +84,14 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
                 ],
                 "description": "every model is trained once per seed",
             },
+            "sweep": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "array", "minItems": 1},
+                "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
+            },
         },
-        "$defs": definitions,
+        "$defs": {**definitions, "frames": frames},
     }
 
 
@@ -81,8 +99,9 @@ def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any
     """Return the schema of a plugin's name alone, where that suffices, and of its mapping."""
     schema = _properties(json_schema(cls))
     properties: dict[str, Any] = {"plugin": {"const": name}}
-    if kind == "model":
-        properties["name"] = {"type": "string", "pattern": f"^(?:{MODEL_NAME.pattern})$"}
+    if kind in ("model", "protocol"):
+        properties["name"] = {"type": "string", "pattern": f"^(?:{NAME.pattern})$"}
+    properties |= _INPUT if kind == "model" else {}
     properties |= schema["properties"]
     mapping = {
         "type": "object",

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from benchmark import document
-from benchmark.config import RunConfig, from_document
+from benchmark.config import RunConfig
+from benchmark.config_reader import from_document
 from benchmark.interfaces import Clip, Dataset, Fold, Protocol, Sample
 from benchmark.manager import Catalogue, Entry
 

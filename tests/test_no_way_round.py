@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from benchmark import engine, leaderboard
+from benchmark import engine, leaderboard, planning
 from benchmark.errors import ProtocolError
 from benchmark.executors import Serial
 from benchmark.interfaces import Clip, Model, Predictor, Preprocessor, Sample
@@ -98,7 +98,7 @@ def catalogue(toys: Catalogue) -> Catalogue:
 def test_an_unflagged_run_keeps_people_apart(catalogue: Catalogue, dataset: type[Toy], protocol: str) -> None:
     text = f"dataset: {dataset.__name__.lower()}\nprotocol: {protocol}\nmodels: [majority]"
     try:
-        plan = engine.plan(config_of(text, catalogue))
+        (plan,) = planning.plan(config_of(text, catalogue)).parts
     except ProtocolError:
         return  # refused
     if plan.flags:
@@ -114,7 +114,8 @@ def test_an_unflagged_run_keeps_people_apart(catalogue: Catalogue, dataset: type
 
 
 def flags(catalogue: Catalogue, dataset: str, protocol: str) -> tuple[str, ...]:
-    return engine.plan(config_of(f"dataset: {dataset}\nprotocol: {protocol}\nmodels: [majority]", catalogue)).flags
+    config = config_of(f"dataset: {dataset}\nprotocol: {protocol}\nmodels: [majority]", catalogue)
+    return planning.plan(config).parts[0].flags
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_frames_of_a_clip_on_both_sides(toys: Catalogue) -> None:
 
     catalogue = with_plugins(toys, entry("dataset", Ramps))
     text = "dataset: ramps\nframes: {{unit: frame, count: 8}}\nprotocol: {}\nmodels: [majority]"
-    plan = engine.plan(config_of(text.format("{plugin: holdout, group: none}"), catalogue))
+    (plan,) = planning.plan(config_of(text.format("{plugin: holdout, group: none}"), catalogue)).parts
     assert plan.flags == ("leak:clip", "leak:duplicate", "leak:subject")  # the two clips show the same ramp
     assert (len(plan.folds[0].train), len(plan.folds[0].test)) == (12, 4)
 
@@ -197,10 +198,10 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     Nosy.seen.clear()
     NosyStep.seen.clear()
     nosy = with_plugins(catalogue, entry("model", Nosy), entry("preprocessor", NosyStep))
-    plan = engine.plan(config_of("dataset: toy\npreprocess: [nosystep]\nprotocol: loso\nmodels: [nosy]", nosy))
+    plan = planning.plan(config_of("dataset: toy\npreprocess: [nosystep]\nprotocol: loso\nmodels: [nosy]", nosy))
     engine.run(plan, RunFolder(tmp_path), Serial())
     assert len(Nosy.seen) == 3
-    for fold, found in zip(plan.folds, Nosy.seen, strict=True):
+    for fold, found in zip(plan.parts[0].folds, Nosy.seen, strict=True):
         assert len(found["x"]) == len(found["y"]) == len(found["groups"]) == len(fold.train) == 8
         assert fold.name not in set(found["groups"])
         (asked,) = found["asked"]  # the test side's features, and nothing else
@@ -212,8 +213,8 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
 
 
 def test_a_flag_names_its_first_example(catalogue: Catalogue) -> None:
-    plan = engine.plan(config_of("dataset: pictures\nprotocol: loso\nmodels: [majority]", catalogue))
-    assert [str(leak) for leak in plan.leaks] == [
+    plan = planning.plan(config_of("dataset: pictures\nprotocol: loso\nmodels: [majority]", catalogue))
+    assert [str(leak) for leak in plan.parts[0].leaks] == [
         "fold 'toy/p0': nearly the same frame on both sides: toy/p1/c0 trains, toy/p0/c0 tests"
     ]
 
@@ -229,7 +230,7 @@ def test_check_and_run_name_what_is_on_both_sides(tmp_path: Path, bench: Callabl
 
 
 def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path: Path) -> None:
-    plan = engine.plan(
+    plan = planning.plan(
         config_of("dataset: nameless\nprotocol: {plugin: kfold, group: clip}\nmodels: [majority]", catalogue)
     )
     scores = collect(plan, RunFolder(tmp_path)).scores()
@@ -238,7 +239,7 @@ def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path
 
 def test_repeats_are_pooled_one_by_one(catalogue: Catalogue, tmp_path: Path) -> None:
     text = "dataset: {plugin: toy, subjects: 6}\nprotocol: {plugin: kfold, k: 2, repeats: 3}\nmodels: [svm, majority]"
-    plan = engine.plan(config_of(text, catalogue))
+    plan = planning.plan(config_of(text, catalogue))
     engine.run(plan, RunFolder(tmp_path), Serial())
     scores = collect(plan, RunFolder(tmp_path)).scores()
     svm, majority = scores["rows"]

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from benchmark import cli, engine
+from benchmark import cli, planning
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
-from benchmark.data import read_pixels, read_samples
+from benchmark.config import Part, RunConfig
+from benchmark.data import LabelledSamples, read_pixels
 from benchmark.errors import listed
 from benchmark.interfaces import Finding
+from benchmark.leaks import Pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +26,30 @@ def run(options: argparse.Namespace) -> int:
     config = open_config(options)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
-    data = read_samples(config)
+    data = planning.read(config)
     _print_findings(config.dataset.instance.findings())
-    engine.split(config, data)
-    with progress("read", len(data.sources)) as tick:
-        pixels = read_pixels(config, data, tick)
-    found = engine.split(config, data, pixels)
+    for part, samples in zip(config.parts, data, strict=True):
+        planning.split(part, samples)
+    pixels: dict[int, tuple[LabelledSamples, Pixels]] = {}
+    for part, samples in zip(config.parts, data, strict=True):
+        key = id(part.input)
+        if key not in pixels:
+            with progress("read", len(samples.sources)) as tick:
+                pixels[key] = samples, read_pixels(part, samples, tick)
+    said: list[str] = []
+    for part, samples in zip(config.parts, data, strict=True):
+        said.append("\n".join(_of_part(config, part, samples, *pixels[id(part.input)])))
+    print("\n\n".join(said))
+    say(f"{options.config}: all is well")
+    return cli.OK
 
+
+def _of_part(
+    config: RunConfig, part: Part, data: LabelledSamples, hashed: LabelledSamples, pixels: Pixels
+) -> list[str]:
+    """Return what there is to say about samples and folds."""
+    position = {sample.sample_id: index for index, sample in enumerate(hashed.samples)}
+    found = planning.split(part, data, pixels.select([position[sample.sample_id] for sample in data.samples]))
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]
@@ -38,19 +57,13 @@ def run(options: argparse.Namespace) -> int:
         rows.append([member, len({sample.group for sample in samples}), len(samples), *counts])
     if len(rows) > 1:
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])
-    print(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
-    print(*left_out_lines(data), sep="\n", end="\n" * bool(data.left_out))
-    print(f"{len(data.samples)} samples remain")
-    tasks = len(found.folds) * len(config.models) * len(config.seeds)
-    print(
-        f"{config.protocol.plugin}: {len(found.folds)} folds, nothing on both sides of one; {tasks} tasks"
-        if not found.flags
-        else f"{config.protocol.plugin}: {len(found.folds)} folds, flagged {' '.join(found.flags)}; {tasks} tasks"
-    )
-    for leak in found.leaks:
-        print(leak)
-    say(f"{options.config}: all is well")
-    return cli.OK
+    lines = [", ".join(model.name for model in part.models) + ":"] if len(config.parts) > 1 else []
+    lines.append(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
+    lines += [*left_out_lines(data), f"{len(data.samples)} samples remain"]
+    tasks = len(found.folds) * len(part.models) * len(part.seeds)
+    verdict = f"flagged {' '.join(found.flags)}" if found.flags else "nothing on both sides of one"
+    lines.append(f"{part.protocol.name}: {len(found.folds)} folds, {verdict}; {tasks} tasks")
+    return [*lines, *map(str, found.leaks)]
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:

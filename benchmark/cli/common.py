@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from benchmark.config import RunConfig, load
+from benchmark.config import RunConfig
+from benchmark.config_reader import load
 from benchmark.data import LabelledSamples
 from benchmark.errors import listed
 from benchmark.manager import Catalogue, load_catalogue

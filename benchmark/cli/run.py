@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, engine, leaderboard, provenance
+from benchmark import cli, engine, leaderboard, planning, provenance
 from benchmark.cache import Cache, default_root
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from benchmark.config import RunConfig, dataset_title
-from benchmark.data import LabelledSamples, read_samples
-from benchmark.engine import Plan
+from benchmark.data import LabelledSamples
+from benchmark.errors import listed
 from benchmark.executors import Failure, Outcome, executor_for
 from benchmark.files import write_json, write_text
+from benchmark.planning import Plan
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
 
@@ -42,11 +44,11 @@ def run(options: argparse.Namespace) -> int:
     folder.check(config.identity(), replace=replace)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
-    data = read_samples(config)
+    data = planning.read(config)
     _say_data(config, data)
     cache = Cache(default_root())
-    with progress("load", len(data.sources)) as tick:
-        plan = engine.plan(config, cache, tick, data)
+    with progress("load", planning.clips_to_load(config, data)) as tick:
+        plan = planning.plan(config, cache, tick, data)
     if cache.trouble:
         say(f"warning: {cache.trouble}")
     waiting = plan.tasks if replace else engine.missing(plan, folder)
@@ -99,9 +101,15 @@ class _Run:
             "config": config.resolved(),
             "config_fingerprint": config.fingerprint,
             "identity": config.identity(),
-            "dataset_fingerprint": self.plan.data.fingerprint,
-            "left_out": {reason: list(ids) for reason, ids in self.plan.data.left_out.items()},
-            "notes": dict(self.plan.arrays.notes),
+            "parts": [
+                {
+                    "rows": [model.name for model in part.part.models],
+                    "dataset_fingerprint": part.data.fingerprint,
+                    "left_out": {reason: list(ids) for reason, ids in part.data.left_out.items()},
+                    "notes": dict(part.arrays.notes),
+                }
+                for part in self.plan.parts
+            ],
             "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_errata()],
             "plugins": {c.plugin: c.distribution for c in config.components()},
             "versions": provenance.all_versions([c.distribution for c in config.components()]),
@@ -148,29 +156,42 @@ class _Run:
         return cli.FAILED if failures or done < total else cli.OK
 
 
-def _say_data(config: RunConfig, data: LabelledSamples) -> None:
-    support = ", ".join(f"{name} {count}" for name, count in data.support().items())
-    clips = f" of {len(data.sources)} clips" if len(data.samples) > len(data.sources) else ""
-    say(f"{dataset_title(config)}: {len(data.samples)} samples{clips}, {len(data.subjects)} subjects; {support}")
+def _say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
+    lines = []
+    for found in data:
+        support = ", ".join(f"{name} {count}" for name, count in found.support().items())
+        clips = f" of {len(found.sources)} clips" if len(found.samples) > len(found.sources) else ""
+        lines.append(f"{len(found.samples)} samples{clips}, {len(found.subjects)} subjects; {support}")
+    for line in dict.fromkeys(lines):
+        say(f"{dataset_title(config)}: {line}")
     for member in config.members:
         if errata := member.instance.applied_errata():
             say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
 
 
 def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
-    seeds = len(plan.config.seeds)
-    say(
-        f"{plan.config.protocol.plugin}: {len(plan.folds)} folds x {len(plan.config.models)} models x {seeds} "
-        f"seed{'s' * (seeds > 1)} = {len(plan.tasks)} tasks, {waiting} to do; run folder {folder.path}"
-    )
-    for text, count in plan.arrays.notes.items():
-        say(f"note, {count} clips: {text}")
-    for line in left_out_lines(plan.data):
+    lines = []
+    for part in plan.parts:
+        models, seeds = len(part.part.models), len(part.part.seeds)
+        lines.append(
+            f"{part.part.protocol.name}: {len(part.folds)} folds x {models} model{'s' * (models > 1)} x {seeds} "
+            f"seed{'s' * (seeds > 1)} = {len(part.tasks)} tasks"
+        )
+    if len(lines) > 1:
+        lines.append(f"together {len(plan.tasks)} tasks")
+    say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
+    said: list[str] = []
+    for part in plan.parts:
+        said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
+        said += left_out_lines(part.data)
+    common = [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)]
+    said += [f"flag on every row: {flag}" for flag in common]
+    for part in plan.parts:
+        rows = listed([model.name for model in part.part.models])
+        said += [f"flag on {rows}: {flag}" for flag in part.flags if flag not in common]
+        said += map(str, part.leaks)
+    for line in dict.fromkeys(said):
         say(line)
-    for flag in plan.flags:
-        say(f"flag on every row: {flag}")
-    for leak in plan.leaks:
-        say(str(leak))
 
 
 def _positive(text: str) -> int:

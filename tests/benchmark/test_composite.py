@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark import data, engine
+from benchmark import data, planning
 from benchmark.composite import Composite
 from benchmark.config import RunConfig, dataset_title
 from benchmark.errors import ConfigError, DataError
@@ -73,7 +73,7 @@ def config(catalogue: Catalogue, dataset: str = "[toy, other]", protocol: str = 
 
 def test_everything_downstream_sees_one_data_set(catalogue: Catalogue) -> None:
     cfg = config(catalogue)
-    plan = engine.plan(cfg)
+    (plan,) = planning.plan(cfg).parts
     assert dataset_title(cfg) == "toy + other"
     assert plan.data.members == ["other", "toy"]
     assert plan.data.classes == ("negative", "positive", "surprise")
@@ -109,7 +109,7 @@ class Ramp2(Ramp):
 def test_a_composite_of_frames_reads_frames(catalogue: Catalogue) -> None:
     ramps = with_plugins(catalogue, entry("dataset", Ramp), entry("dataset", Ramp2))
     text = "dataset: [ramp, ramp2]\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [majority]"
-    cfg = config_of(text, ramps)
+    cfg = config_of(text, ramps).parts[0]
     found, arrays = data.load_arrays(cfg, data.read_samples(cfg))
     assert [s.sample_id for s in found.samples][2:4] == ["second/toy/p1/c1#30", "toy/p1/c1#10"]
     assert arrays.x.ravel().tolist() == [23, 43, 63, 20, 40, 60]
@@ -118,19 +118,19 @@ def test_a_composite_of_frames_reads_frames(catalogue: Catalogue) -> None:
 def test_an_emotion_has_one_class(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[toy, {plugin: other, sad: surprise}]")
     with pytest.raises(DataError) as caught:
-        data.read_samples(cfg)
+        data.read_samples(cfg.parts[0])
     assert "about the emotion 'sad': its class is 'negative' in toy; 'surprise' in other" in str(caught.value)
     settled = config(
         catalogue,
         "[toy, {plugin: other, sad: surprise}]",
         "{plugin: cross_dataset, classes: {sad: blue, glad: rosy}}",
     )
-    assert data.read_samples(settled).support() == {"blue": 6, "rosy": 12}
+    assert data.read_samples(settled.parts[0]).support() == {"blue": 6, "rosy": 12}
 
 
 def test_a_sample_may_not_count_twice(catalogue: Catalogue) -> None:
     with pytest.raises(DataError, match="sample toy/p0/c0 is in dataset 'toy' and in 'toy': it may not count twice"):
-        data.read_samples(config(catalogue, "[toy, {plugin: toy, clips: 2}]"))
+        data.read_samples(config(catalogue, "[toy, {plugin: toy, clips: 2}]").parts[0])
     twice = type("Twice", (Toy,), {"samples": lambda self: [sample("toy/p1/c1")] * 2})
     with pytest.raises(DataError, match="dataset 'twice' gives a sample id more than once: toy/p1/c1"):
         Composite((("twice", twice()), ("toy", Toy()))).samples()

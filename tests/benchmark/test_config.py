@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from benchmark import config
+from benchmark import config_reader
 from benchmark.errors import ConfigError
 from benchmark.manager import Catalogue
 from tests.helpers import ROOT, config_of
@@ -77,9 +78,12 @@ def test_the_fingerprint_ignores_where_the_data_lies_and_nothing_else(builtin: C
         (("name: svm-rbf", "name: svm-linear"), "two models are called 'svm-linear'"),
         (("name: svm-rbf", "name: SVM-Linear"), "two models are called 'SVM-Linear'"),
         (("name: svm-rbf", "name: ../up"), "models[2].name: expected letters"),
-        (("protocol: loso", "protocol: [loso]"), "protocol: expected the name of a protocol"),
+        (("protocol: loso", "protocol: []"), "protocol: expected at least one protocol"),
+        (("protocol: loso", "protocol: [loso, loso]"), "protocol: two protocols are called 'loso'"),
+        (("seeds: [0, 3]", "preprocess: [{plugin: face, name: x}]"), "only models and protocols have a name"),
+        (("C: 0.001", "frames: {unit: clips}"), 'models[1].frames.unit: expected "clip" | "frame", got "clips"'),
+        (("C: 0.001", "preprocess: [fase]"), "models[1].preprocess[0]: unknown preprocessor 'fase'"),
         (("protocol: loso", "protocol:"), "protocol: expected the name of a protocol, got nothing"),
-        (("protocol: loso", "protocol: {plugin: loso, name: x}"), "only models have a name"),
         (("protocol: loso", "protocol: svm"), "'svm' is a model"),
         (("seeds: [0, 3]", "seeds: [0, -1]"), "seeds[1]: expected a whole number from 0"),
         (("seeds: [0, 3]", "seeds: [0, 0]"), "seed 0 stands here twice"),
@@ -99,7 +103,10 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", "expected a mapping with the keys dataset, frames, preprocess, protocol, models, seeds; got a list"),
+        (
+            "- a",
+            "expected a mapping with the keys dataset, frames, preprocess, protocol, models, seeds, sweep; got a list",
+        ),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),
@@ -121,7 +128,7 @@ def test_all_mistakes_are_told_at_once(builtin: Catalogue) -> None:
 
 def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
-    found = config.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
+    found = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
     assert found.name == "mine"
     assert found.resolved()["models"][2]["gamma"] == "auto"
     assert found.seeds == (9,)
@@ -130,7 +137,7 @@ def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("**/*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configs_load(path: Path, builtin: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGC2019_FLOW_ROOT", "/data")
-    assert config.load(path, builtin).models
+    assert config_reader.load(path, builtin).models
     assert "Command:" in path.read_text()
 
 
@@ -143,3 +150,39 @@ def test_a_component_keeps_its_paths_out_of_its_identity(builtin: Catalogue) -> 
 def test_replace_keeps_a_frozen_config_usable(builtin: Catalogue) -> None:
     found = config_of(GOOD, builtin)
     assert replace(found, seeds=(1,)).fingerprint != found.fingerprint
+
+
+def test_a_model_may_have_an_input_of_its_own(builtin: Catalogue) -> None:
+    found = config_of(
+        "dataset: synthetic\nframes: {unit: clip, count: 4}\npreprocess: [grayscale]\nprotocol: [loso, holdout]\n"
+        "models:\n  - svm\n  - {plugin: svm, name: small, preprocess: [{plugin: resize, size: 8}]}\n"
+        "  - {plugin: ann, frames: null}\n  - {plugin: ann, name: ann2, frames: {unit: clip, count: 4}}",
+        builtin,
+    )
+    assert found.rows == tuple(
+        f"{model} under {protocol}" for model in ("svm", "small", "ann", "ann2") for protocol in ("loso", "holdout")
+    )
+    seen = [
+        (
+            part.protocol.name,
+            [model.name for model in part.models],
+            part.input.frames.count if part.input.frames else None,
+            [step.plugin for step in part.input.preprocess],
+        )
+        for part in found.parts
+    ]
+    assert seen == [
+        (protocol, [f"{model} under {protocol}" for model in models], count, steps)
+        for protocol in ("loso", "holdout")
+        for models, count, steps in (
+            (("svm", "ann2"), 4, ["grayscale"]),  # the same input, spelled out: one part
+            (("small",), 4, ["resize"]),
+            (("ann",), None, ["grayscale"]),
+        )
+    ]
+    assert found.parts[0].input is found.parts[3].input  # loaded once
+    again = config_of(yaml.safe_dump(found.resolved()), builtin)
+    assert again.fingerprint == found.fingerprint
+    assert again.resolved() == found.resolved()
+    other = config_of(yaml.safe_dump(found.resolved()).replace("size: 8", "size: 9"), builtin)
+    assert other.fingerprint != found.fingerprint

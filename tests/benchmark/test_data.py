@@ -10,7 +10,7 @@ import pytest
 
 from benchmark import data
 from benchmark.cache import Cache
-from benchmark.config import RunConfig
+from benchmark.config import Part
 from benchmark.errors import ConfigError, DataError, SampleRejected
 from benchmark.interfaces import Augmentation, Clip, Dataset, Finding, Preprocessor, Sample
 from benchmark.manager import Catalogue
@@ -93,8 +93,8 @@ def catalogue(toys: Catalogue) -> Catalogue:
     return with_plugins(toys, *(entry("preprocessor", c) for c in (Doubled, Picky, Noisy)), entry("dataset", Filed))
 
 
-def config(catalogue: Catalogue, steps: str = "[]", dataset: str = "toy") -> RunConfig:
-    return config_of(f"dataset: {dataset}\npreprocess: {steps}\nprotocol: loso\nmodels: [majority]", catalogue)
+def config(catalogue: Catalogue, steps: str = "[]", dataset: str = "toy") -> Part:
+    return config_of(f"dataset: {dataset}\npreprocess: {steps}\nprotocol: loso\nmodels: [majority]", catalogue).parts[0]
 
 
 def test_samples_are_labelled_under_the_map_and_sorted(catalogue: Catalogue) -> None:
@@ -241,7 +241,7 @@ ONE, TWO = sample("toy/p1/c1"), sample("toy/p1/c2")
 def test_data_that_cannot_be_used(toys: Catalogue, cls: type[Dataset], message: str) -> None:
     cfg = config_of(
         "dataset: bad\nprotocol: loso\nmodels: [majority]", with_plugins(toys, entry("dataset", cls, "bad"))
-    )
+    ).parts[0]
     with pytest.raises(DataError, match=message):
         data.load_arrays(cfg, data.read_samples(cfg))
 
@@ -251,11 +251,11 @@ def test_frames_become_samples_that_keep_clip_and_subject(toys: Catalogue) -> No
 
     catalogue = with_plugins(toys, entry("dataset", Ramp))
     text = "dataset: ramp\nframes: {{unit: frame, count: {}}}\nprotocol: loso\nmodels: [majority]"
-    cfg = config_of(text.format(11), catalogue)
+    cfg = config_of(text.format(11), catalogue).parts[0]
     found, arrays = data.load_arrays(cfg, data.read_samples(cfg))
     assert [s.sample_id for s in found.samples][:2] == ["toy/p1/c1#10", "toy/p1/c1#12"]
     assert arrays.x.shape == (11, 1, 1, 1, 1)
     assert arrays.x.ravel().tolist() == list(range(20, 61, 4))
     assert len(set(arrays.pixels.digests)) == 11
-    cfg = config_of(text.format(11).replace("frame,", "clip,"), catalogue)
+    cfg = config_of(text.format(11).replace("frame,", "clip,"), catalogue).parts[0]
     assert data.load_arrays(cfg, data.read_samples(cfg))[1].x.shape == (1, 11, 1, 1, 1)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from benchmark import engine, leaderboard
+from benchmark import engine, leaderboard, planning
 from benchmark.config import RunConfig
 from benchmark.errors import ProtocolError
 from benchmark.executors import Serial
@@ -62,7 +62,7 @@ def config(
 
 
 def run(cfg: RunConfig, folder: Path, **options: Any) -> tuple[Results, list[Any]]:  # noqa: ANN401
-    plan = engine.plan(cfg)
+    plan = planning.plan(cfg)
     failures = engine.run(plan, RunFolder(folder), Serial(), **options)
     return collect(plan, RunFolder(folder)), failures
 
@@ -180,13 +180,13 @@ def test_recompute_never_collects_and_says_what_is_not_there(catalogue: Catalogu
     ids=["parameter", "seed", "data"],
 )  # fmt: skip
 def test_whatever_changes_the_result_changes_the_fingerprint(catalogue: Catalogue, change: dict[str, str]) -> None:
-    before = {task.fingerprint for task in engine.plan(config(catalogue)).tasks}
-    now = {task.fingerprint for task in engine.plan(config(catalogue, **change)).tasks}
+    before = {task.fingerprint for task in planning.plan(config(catalogue)).tasks}
+    now = {task.fingerprint for task in planning.plan(config(catalogue, **change)).tasks}
     assert before.isdisjoint(now)
 
 
 def test_one_changed_pixel_changes_every_fingerprint(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {task.fingerprint for task in engine.plan(config(catalogue)).tasks}
+    before = {task.fingerprint for task in planning.plan(config(catalogue)).tasks}
     original = Toy.load
 
     def load(self: Toy, sample: Sample) -> Clip:
@@ -194,12 +194,12 @@ def test_one_changed_pixel_changes_every_fingerprint(catalogue: Catalogue, monke
         return clip if sample.sample_id != "toy/p0/c0" else replace(clip, frames=clip.frames + np.float32(1e-3))
 
     monkeypatch.setattr(Toy, "load", load)
-    assert before.isdisjoint({task.fingerprint for task in engine.plan(config(catalogue)).tasks})
+    assert before.isdisjoint({task.fingerprint for task in planning.plan(config(catalogue)).tasks})
 
 
 def test_the_name_of_a_model_and_the_order_on_disk_change_nothing(catalogue: Catalogue) -> None:
     def prints(models: str, dataset: str = "toy") -> list[str]:
-        return [task.fingerprint for task in engine.plan(config(catalogue, models, dataset=dataset)).tasks]
+        return [task.fingerprint for task in planning.plan(config(catalogue, models, dataset=dataset)).tasks]
 
     assert (
         prints("[oracle]")
@@ -269,7 +269,7 @@ class NoSubjects(Toy):
 def test_what_loso_refuses(catalogue: Catalogue, dataset: str, message: str) -> None:
     catalogue = with_plugins(catalogue, *(entry("dataset", cls) for cls in (Twins, OneKind, NoSubjects)))
     with pytest.raises(ProtocolError) as caught:
-        engine.plan(config(catalogue, dataset=dataset))
+        planning.plan(config(catalogue, dataset=dataset))
     assert message in str(caught.value)
 
 

@@ -53,10 +53,10 @@ models:
 
 def peer() -> None:
     """Run the same three trained models, fold after fold."""
-    from benchmark.config import from_document
+    from benchmark.config_reader import from_document
 
     config = from_document(parse(CONFIG, "speed", {}), load_catalogue(), name="speed")
-    data, arrays = load_arrays(config, read_samples(config))
+    data, arrays = load_arrays(config.parts[0], read_samples(config.parts[0]))
     x = arrays.x.reshape(len(arrays.x), -1)
     y = np.array([sample.label for sample in data.samples])
     groups = [sample.group for sample in data.samples]

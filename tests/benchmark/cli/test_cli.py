@@ -74,7 +74,7 @@ def test_the_manifest_says_where_it_comes_from(
     assert manifest["machine"]["cpus"] == os.cpu_count()
     assert manifest["device"]
     assert manifest["started"] <= manifest["ended"] <= provenance.now()
-    assert len(manifest["config_fingerprint"]) == len(manifest["dataset_fingerprint"]) == 32
+    assert len(manifest["config_fingerprint"]) == len(manifest["parts"][0]["dataset_fingerprint"]) == 32
 
 
 def test_a_rerun_changes_no_byte(quick: Path, bench: Callable[..., Ran]) -> None:

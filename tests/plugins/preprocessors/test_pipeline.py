@@ -50,7 +50,7 @@ def config(toys: Catalogue, steps: str) -> RunConfig:
 
 
 def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSamples, data.Arrays]:
-    return data.load_arrays(config, data.read_samples(config), cache)
+    return data.load_arrays(config.parts[0], data.read_samples(config.parts[0]), cache)
 
 
 def test_a_clip_without_a_face_is_left_out_and_counted_and_two_faces_are_noted(toys: Catalogue) -> None:
