@@ -29,6 +29,7 @@ def bench_preprocessors() -> dict[str, str]:
         "normalise": "plugins.preprocessors.normalise:Normalise",
         "optical_flow": "plugins.preprocessors.optical_flow:OpticalFlow",
         "resize": "plugins.preprocessors.resize:Resize",
+        "rgb": "plugins.preprocessors.rgb:Rgb",
     }
 
 

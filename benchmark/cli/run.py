@@ -172,11 +172,9 @@ def _say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
 def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     lines = []
     for part in plan.parts:
-        models, seeds = len(part.part.models), len(part.part.seeds)
-        lines.append(
-            f"{part.part.protocol.name}: {len(part.folds)} folds x {models} model{'s' * (models > 1)} x {seeds} "
-            f"seed{'s' * (seeds > 1)} = {len(part.tasks)} tasks"
-        )
+        counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
+        sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
+        lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
     if len(lines) > 1:
         lines.append(f"together {len(plan.tasks)} tasks")
     say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
@@ -184,12 +182,13 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     for part in plan.parts:
         said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
         said += left_out_lines(part.data)
-    common = [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)]
-    said += [f"flag on every row: {flag}" for flag in common]
-    for part in plan.parts:
-        rows = listed([model.name for model in part.part.models])
-        said += [f"flag on {rows}: {flag}" for flag in part.flags if flag not in common]
-        said += map(str, part.leaks)
+    flags = {part.flags for part in plan.parts}
+    for found in sorted(flags - {()}):
+        rows = [model.name for part in plan.parts if part.flags == found for model in part.part.models]
+        whose = "every row" if len(flags) == 1 else listed(rows, limit=4)
+        said.append(f"flagged {' '.join(found)}: {whose}")
+    leaks = {(part.part.protocol.name, leak.kind): leak for part in reversed(plan.parts) for leak in part.leaks}
+    said += map(str, reversed(leaks.values()))
     for line in dict.fromkeys(said):
         say(line)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from plugins.preprocessors.clahe import Clahe
 from plugins.preprocessors.grayscale import Grayscale
 from plugins.preprocessors.normalise import Normalise
 from plugins.preprocessors.resize import Resize
+from plugins.preprocessors.rgb import Rgb
 from tests.pictures import face_frame, locked, noise_clip, texture
 
 FRAME_STEPS = [
@@ -76,6 +79,14 @@ def test_grayscale_weighs_red_green_and_blue() -> None:
     assert done.frames.shape == (1, 1, 5, 1)
     assert done.frames.dtype == np.uint8
     assert done.frames.ravel().tolist() == [76, 150, 29, 255, 18]
+
+
+def test_rgb_repeats_gray_as_opencv_reads_it(tmp_path: Path) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (4, 5, 1), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "gray.png"), gray)
+    done = Rgb()(locked(gray[None]))
+    np.testing.assert_array_equal(done.frames[0], cv2.imread(str(tmp_path / "gray.png")))
+    assert Rgb()(done) is done
 
 
 def test_grayscale_leaves_gray_frames_alone() -> None:

@@ -1,0 +1,61 @@
+"""``configs/papers``: one config per published table, whose header states what the paper claims."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark import config_reader
+from benchmark.manager import Catalogue
+from tests.helpers import ROOT
+
+CONFIGS = sorted((ROOT / "configs" / "papers").glob("*.yaml"))
+CLAIMS = {claim["id"]: claim for claim in yaml.safe_load((ROOT / "leaderboards" / "claims.yaml").read_text())["claims"]}
+
+
+def header(path: Path) -> str:
+    lines = (line.removeprefix("#").strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    return " ".join(lines)
+
+
+def claimed(path: Path) -> dict[str, dict[str, str]]:
+    found = re.findall(r"(paper\d\S*): ((?:\w+ [\d.]+(?:, )?)+)", header(path))
+    return {name: dict(part.split(" ") for part in figures.strip().rstrip(",").split(", ")) for name, figures in found}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_header_states_the_published_figures(path: Path) -> None:
+    assert f"configs/papers/{path.name}" in header(path)
+    assert all(f"{word}:" in header(path) for word in ("Source", "Data", "Command", "Claimed"))
+    assert claimed(path)
+    for name, figures in claimed(path).items():
+        printed = {
+            key: value["printed"] if isinstance(value, dict) else value
+            for key, value in CLAIMS[name]["figures"].items()
+        }
+        assert figures == printed, name
+
+
+def test_every_published_table_has_its_config() -> None:
+    tables = {path.stem.removesuffix("_casme2").removesuffix("_samm") for path in CONFIGS}
+    assert tables == {
+        "hybridmicronet_2023_table3",
+        *(f"au_cnn_2024_table{number}" for number in range(3, 9)),
+        "cnn_lstm_2024_table1",
+        *(f"hybridmicronet_2026_table{number}" for number in (1, 2, 3)),
+    }
+    stated = {name for path in CONFIGS for name in claimed(path)}
+    ablations = {name for name in CLAIMS if re.match(r"paper2-table|paper5-table", name)}
+    assert ablations <= stated
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_papers_split_stands_beside_loso(path: Path, builtin: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_FOLDER_ROOT", "/data")
+    config = config_reader.load(path, builtin)
+    found = {protocol.plugin: protocol.instance.subject_independent for protocol in config.protocols}
+    # The image folder names no subjects: there is no LOSO on it.
+    assert found == {"holdout": False, **({"loso": True} if path.stem != "cnn_lstm_2024_table1" else {})}
