@@ -74,6 +74,7 @@ class Part:
         protocol: Which samples train and which test.
         models: What is evaluated, under the names of the rows.
         seeds: As in ``RunConfig``.
+        profile: As in ``RunConfig``.
     """
 
     dataset: Component[Dataset]
@@ -82,6 +83,7 @@ class Part:
     protocol: Component[Protocol]
     models: tuple[Component[Model], ...]
     seeds: tuple[int, ...]
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class RunConfig:
         models: What is evaluated, under each protocol; names are unique.
         inputs: Model's name -> what it sees instead of ``input``.
         seeds: Every model is trained once per seed.
+        profile: Name of the profile in force, None where the config has none.
     """
 
     name: str
@@ -107,6 +110,7 @@ class RunConfig:
     models: tuple[Component[Model], ...]
     inputs: Mapping[str, Input]
     seeds: tuple[int, ...]
+    profile: str | None = None
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -119,7 +123,7 @@ class RunConfig:
             groups.setdefault((protocol.name, seen), []).append(row)
         protocols = {protocol.name: protocol for protocol in self.protocols}
         return tuple(
-            Part(self.dataset, self.members, inputs[seen], protocols[name], tuple(rows), self.seeds)
+            Part(self.dataset, self.members, inputs[seen], protocols[name], tuple(rows), self.seeds, self.profile)
             for (name, seen), rows in groups.items()
         )
 
@@ -143,6 +147,7 @@ class RunConfig:
             else [protocol.resolved() for protocol in self.protocols],
             "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
+            **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }
 
     def identity(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmark import document as yaml_document
-from benchmark import sweep
+from benchmark import profile, sweep
 from benchmark.composite import Composite
 from benchmark.config import NAME, Component, Input, RunConfig
 from benchmark.document import Document, ValuePath
@@ -28,6 +28,8 @@ BLOCKS: Mapping[str, bool] = {
     "models": True,
     "seeds": False,
     "sweep": False,
+    "profile": False,
+    "profiles": False,
 }
 #: What a model's block may have besides the model's parameters: an input of its own.
 INPUT = frozenset({"frames", "preprocess"})
@@ -54,6 +56,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     if not isinstance(document.data, dict):
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
+    document, chosen = profile.apply(document)
     document = sweep.expand(document)
     data = document.data
     reader = _ConfigReader(document, catalogue)
@@ -76,7 +79,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     if reader.faults or not members or not protocols:
         raise ConfigError("\n".join(reader.faults))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen)
 
 
 class _ConfigReader:

@@ -227,7 +227,7 @@ def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arr
         arrays=arrays,
         folds=found.folds,
         tasks=_tasks(part, data, arrays, found.folds),
-        flags=tuple(dict.fromkeys([*flags, *found.flags])),
+        flags=tuple(dict.fromkeys([*flags, *([f"profile:{part.profile}"] if part.profile else []), *found.flags])),
         leaks=found.leaks,
     )
 

@@ -90,6 +90,12 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
                 "additionalProperties": {"type": "array", "minItems": 1},
                 "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
             },
+            "profiles": {
+                "type": "object",
+                "additionalProperties": {"type": "object"},
+                "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
+            },
+            "profile": {"type": "string", "description": "the profile in force"},
         },
         "$defs": {**definitions, "frames": frames},
     }

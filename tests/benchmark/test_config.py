@@ -105,7 +105,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
     [
         (
             "- a",
-            "expected a mapping with the keys dataset, frames, preprocess, protocol, models, seeds, sweep; got a list",
+            "expected a mapping models, seeds, sweep, profile, profiles; got a list",
         ),
         ("", "got nothing"),
         ("hello", "got a str"),
@@ -137,6 +137,7 @@ def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("**/*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configs_load(path: Path, builtin: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGC2019_FLOW_ROOT", "/data")
+    monkeypatch.setenv("IMAGE_FOLDER_ROOT", "/data")
     assert config_reader.load(path, builtin).models
     assert "Command:" in path.read_text()
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark import config_reader, planning
+from benchmark.errors import ConfigError
+from benchmark.manager import Catalogue
+from tests.helpers import config_of
+
+TEXT = """\
+dataset: synthetic
+protocol: loso
+models:
+  - svm
+  - ann
+profile: quick
+profiles:
+  quick: {models.svm.C: 7, "models[1].hidden_layer_sizes": [3], dataset.subjects: 4}
+  paper: {}
+"""
+
+
+def test_the_profile_in_force_changes_the_config(builtin: Catalogue) -> None:
+    found = config_of(TEXT, builtin)
+    assert found.resolved()["models"][0]["C"] == 7
+    assert found.resolved()["models"][1]["hidden_layer_sizes"] == [3]
+    assert found.resolved()["dataset"]["subjects"] == 4
+    assert found.profile == "quick"
+    assert "profile:quick" in planning.plan(found).parts[0].flags
+    again = config_of(yaml.safe_dump(found.resolved()), builtin)
+    assert (again.resolved(), again.fingerprint) == (found.resolved(), found.fingerprint)
+
+
+def test_another_is_one_set_away(builtin: Catalogue, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(TEXT)
+    found = config_reader.load(path, builtin, ["profile=paper"])
+    plain = config_of(TEXT.partition("profile:")[0], builtin)
+    assert found.identity() == plain.identity()
+    assert planning.plan(plain).parts[0].flags == ("synthetic",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("profile: quick", "profile: quik"), "profile: unknown profile 'quik' (did you mean 'quick'?)"),
+        (("profile: quick\n", ""), "profiles: unknown profile 'None'"),
+        (("profile: quick", "profile: [1]"), "unknown profile '[1]'"),
+        ((TEXT.partition("profiles:")[2], " 3\n"), "profiles: expected a mapping such as"),
+        (("models.svm.C", "models.svn.C"), "test.yaml, line 8: profile quick: no element 'svn' in models"),
+        (("C: 7", "C: -7"), "models[0].C: expected number (> 0), got -7\n  in test.yaml, line 8"),
+    ],
+)
+def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message: str) -> None:
+    assert change[0] in TEXT
+    with pytest.raises(ConfigError) as caught:
+        config_of(TEXT.replace(*change), builtin)
+    assert message in str(caught.value)
