@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -30,10 +31,13 @@ class Pipeline:
         self.augmentation = config.preprocess[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = config.preprocess[cut + 1 :] if cut is not None else ()
         self.by_frame = config.frames is not None and config.frames.unit == "frame"
-        parts = (*config.members, *config.preprocess)
-        self.recipe = digest(
-            [[[part.identity(), digest_code(type(part.instance))] for part in parts], environment(), self.by_frame]
-        )
+        self.parts = (*config.members, *config.preprocess)
+
+    @functools.cached_property
+    def recipe(self) -> str:
+        """Digest of what makes an entry of the cache out of a file; only asked for where there is a cache."""
+        parts = [[part.identity(), digest_code(type(part.instance))] for part in self.parts]
+        return digest([parts, environment(), self.by_frame])
 
     @property
     def copies(self) -> int:

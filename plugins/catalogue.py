@@ -29,6 +29,7 @@ def bench_preprocessors() -> dict[str, str]:
         "normalise": "plugins.preprocessors.normalise:Normalise",
         "optical_flow": "plugins.preprocessors.optical_flow:OpticalFlow",
         "resize": "plugins.preprocessors.resize:Resize",
+        "vgg16": "plugins.preprocessors.vgg16:VGG16",
     }
 
 
