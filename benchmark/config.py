@@ -35,7 +35,9 @@ class Component(Generic[P]):
 
     def identity(self) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
-        return {"plugin": self.plugin, **values(self.instance, paths=False)}
+        provenance = dict(self.instance.provenance())
+        beside = {"provenance": provenance} if provenance else {}
+        return {"plugin": self.plugin, **values(self.instance, paths=False), **beside}
 
 
 @dataclass(frozen=True)

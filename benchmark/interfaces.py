@@ -58,6 +58,16 @@ class Plugin:
         """Return words that must stand beside every score made with this plugin, such as ``synthetic``."""
         return ()
 
+    def provenance(self) -> Mapping[str, str]:
+        """Return what decides results and is no parameter, such as the SHA-256 of a file of weights; no path.
+
+        It is part of a run's identity, which the manifest holds, and of the keys of the cache.
+
+        Raises:
+            DataError: What is needed is not there.
+        """
+        return {}
+
 
 class Dataset(Plugin, ABC):
     """Data as it lies on disk. ``samples`` reads metadata alone; ``load`` reads one sample's pixels."""

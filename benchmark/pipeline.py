@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -31,8 +32,13 @@ class Pipeline:
         self.augmentation = steps[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
-        made_by = [[one.identity(), digest_code(type(one.instance))] for one in (*part.members, *steps)]
-        self.recipe = digest([made_by, environment(), self.by_frame])
+        self.parts = (*part.members, *steps)
+
+    @functools.cached_property
+    def recipe(self) -> str:
+        """Digest of what makes an entry of the cache out of a file; only asked for where there is a cache."""
+        parts = [[part.identity(), digest_code(type(part.instance))] for part in self.parts]
+        return digest([parts, environment(), self.by_frame])
 
     @property
     def copies(self) -> int:

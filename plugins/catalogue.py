@@ -30,6 +30,7 @@ def bench_preprocessors() -> dict[str, str]:
         "optical_flow": "plugins.preprocessors.optical_flow:OpticalFlow",
         "resize": "plugins.preprocessors.resize:Resize",
         "rgb": "plugins.preprocessors.rgb:Rgb",
+        "vgg16": "plugins.preprocessors.vgg16:VGG16",
     }
 
 

@@ -22,6 +22,7 @@ ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.sta
 #: What a plugin needs to be built at all, or to be quick.
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
+    "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
     **{name: {"epochs": 1} for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "off_apexnet", "ststnet")},
     "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,8 +15,8 @@ from flax import nnx
 from jax import Array
 from numpy.typing import NDArray
 
-from benchmark.cache import default_root
 from benchmark.errors import DataError
+from plugins._compilations import keep_compilations
 from plugins.models._layers import Batch, Values
 from plugins.models._split import validation_part
 
@@ -111,24 +110,6 @@ def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Pro
         return jnp.asarray(x, jnp.float32) * scale
 
     return Program(start, jax.jit(step), jax.jit(score))
-
-
-@functools.cache
-def keep_compilations() -> None:
-    """Keep compiled programs on disk for the next process, unless the user told JAX where to keep them.
-
-    By default JAX keeps only what took a second to compile; a benchmark of small networks would keep nothing.
-    """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
-        return
-    folder = default_root() / "jax"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # the next process compiles again
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @dataclass(frozen=True, eq=False)

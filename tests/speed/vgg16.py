@@ -1,0 +1,111 @@
+"""How fast VGG-16's features are: ``python -m tests.speed.vgg16``, from the repository's root; needs PyTorch.
+
+Prints milliseconds a frame of 224x224 and the ratio to PyTorch in eager mode, given 8 frames at once as a script would
+give them. Processor time, one thread, one process per contender, both alive and asked in turn, the median of the
+rounds. Compilation, which is kept for the next process, and the transformation of the kernels are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+
+FRAMES = 8
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+
+
+def frames() -> np.ndarray:
+    """Return random frames (8, 224, 224, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (FRAMES, 224, 224, 3), dtype=np.uint8)
+
+
+def eager() -> Callable[[], object]:
+    """Return PyTorch's computation, in the shapes and weights of torchvision's."""
+    torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
+    from plugins.preprocessors._vgg16_weights import BLOCKS
+
+    torch.set_num_threads(1)
+    layers, inputs = [], 3
+    for sizes in BLOCKS:
+        for filters in sizes:
+            layers += [torch.nn.Conv2d(inputs, filters, 3, padding=1), torch.nn.ReLU(inplace=True)]
+            inputs = filters
+        layers.append(torch.nn.MaxPool2d(2))
+    network = torch.nn.Sequential(*layers).eval()
+    x = torch.tensor(frames()).permute(0, 3, 1, 2).float().div(255).sub(0.45).div(0.225).contiguous()
+
+    def compute() -> None:
+        with torch.inference_mode():
+            network(x)
+
+    return compute
+
+
+def ours() -> Callable[[], object]:
+    """Return the step on a clip."""
+    from benchmark.interfaces import Clip
+    from plugins.preprocessors.vgg16 import VGG16
+
+    step, clip = VGG16(weights="auto"), Clip(frames=frames())
+    return lambda: step(clip)
+
+
+def serve(contender: str) -> None:
+    """Compute once for every line that comes in, and answer with milliseconds a frame."""
+    compute = {"eager": eager, "ours": ours}[contender]()
+    compute()
+    compute()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.process_time()
+        compute()
+        print((time.process_time() - start) * 1e3 / FRAMES, flush=True)
+
+
+def started(contender: str) -> tuple[IO[str], IO[str]]:
+    """Start one contender in a process of its own, which ends when its input does."""
+    command = [sys.executable, "-m", "tests.speed.vgg16", "--only", contender]
+    process = subprocess.Popen(
+        command, env={**os.environ, **ONE_THREAD}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    if process.stdin is None or process.stdout is None or process.stdout.readline().strip() != "ready":
+        sys.exit(f"{contender} did not start")
+    return process.stdin, process.stdout
+
+
+def main() -> None:
+    """Print the table, or serve the parent process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", choices=["eager", "ours"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        serve(options.only)
+        return
+    contenders = {name: started(name) for name in ("eager", "ours")}
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(options.rounds):
+        for name, (ask, answer) in contenders.items():
+            ask.write("\n")
+            ask.flush()
+            found[name].append(float(answer.readline()))
+    base = statistics.median(found["eager"])
+    for name, title in {"eager": "PyTorch eager", "ours": "vgg16"}.items():
+        value = statistics.median(found[name])
+        print(
+            f"{title:<16} {value:7.1f} ms a frame (from {min(found[name]):.1f} to {max(found[name]):.1f})   "
+            f"{base / value:5.2f} times PyTorch"
+        )
+
+
+if __name__ == "__main__":
+    main()
