@@ -25,7 +25,7 @@ class VGG16(Preprocessor):
 
     Frames of 224x224 give 7x7x512, frames of 256x256 give 8x8x512; a side that 32 does not divide loses its rest. The
     step itself turns pixels into what its weights were trained on: give it frames as they are. ImageNet's weights are
-    no part of this project. On a processor it does less than half the work of a plain convolution (Winograd's
+    no part of this project. On a processor a frame takes less than half the products of plain convolutions (Winograd's
     algorithm); features differ from those of other programs by rounding alone.
 
     Args:
@@ -39,7 +39,7 @@ class VGG16(Preprocessor):
         "Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, ICLR 2015, "
         "configuration D; as in HybridMicroNet (2023), figure 1"
     )
-    licence = "of the weights: their publisher's; ImageNet's pictures are for research"
+    licence = "of the weights: as their publisher states; none are part of this project"
     example_shape = (2, 32, 64, 3)
 
     weights: Path | Literal["auto", "hub"]

@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from benchmark.data import read_pixels, read_samples
 from benchmark.errors import DataError
 from benchmark.manager import Catalogue
 from benchmark.pipeline import Pipeline
@@ -278,6 +279,12 @@ def test_the_content_of_the_file_decides_and_not_its_place(toys: Catalogue, tmp_
     assert second[2]["provenance"]["sha256"] == hashlib.sha256(b"another").hexdigest()
     random = parts("auto")
     assert len({first[0], second[0], random[0]}) == len({first[1], second[1], random[1]}) == 3
+
+
+def test_what_needs_no_features_fetches_nothing(toys: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "fetched", lambda: pytest.fail("fetched"))
+    (part,) = config_of(CONFIG.replace("WEIGHTS", "hub"), toys).parts
+    assert read_pixels(part, read_samples(part)).digests  # as bench check does
 
 
 def test_a_missing_file_ends_a_run_before_it_begins(bench: Callable[..., Ran], flow_pack: Path, tmp_path: Path) -> None:
