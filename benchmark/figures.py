@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 _DPI = 150
+_LETTERS = 9  # of a title that fit into an inch
 
 
 def refuse_without_matplotlib() -> None:
@@ -70,7 +72,7 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
         for row in scores["rows"]:
             if row["confusion"]:
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
-            if figure := learning_figure(row["model"], results):
+            if figure := learning_figure(row, scores, results):
                 written += _save(figure, folder / f"learning-{row['model']}")
     return written
 
@@ -87,36 +89,37 @@ def confusion_figure(row: Mapping[str, Any], scores: Mapping[str, Any]) -> Figur
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     for (i, j), share in np.ndenumerate(shares):
-        text = f"{share:.0f} %\n{counts[i, j]}" if totals[i, 0] else "-"
+        text = f"{share:.0f} %\n{counts[i, j]}" if counts[i, j] else "0"
         axes.text(j, i, text, ha="center", va="center", color="white" if share > 55 else "black")
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, [f"{name}\n(n = {total})" for name, total in zip(classes, totals[:, 0], strict=True)])
-    axes.set(xlabel="predicted class", ylabel="true class (n samples)")
+    axes.set(xlabel="predicted class", ylabel="true class (n predictions)")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     runs = len(row["per_seed"])
-    over = f", {runs} runs added up" if runs > 1 else ""
-    figure.suptitle(f"{row['model']} on {scores['dataset']}, {scores['protocol']}{over}{_flagged(row)}", wrap=True)
+    figure.suptitle(_title(figure, row, scores, f"{runs} runs (seeds, repeats) added up" if runs > 1 else ""))
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class (%)")
     return figure
 
 
-def learning_figure(model: str, results: Sequence[StoredResult]) -> Figure | None:
-    """Return a model's learning curves: the mean over seeds and folds, and one standard deviation to either side.
+def learning_figure(
+    row: Mapping[str, Any], scores: Mapping[str, Any], results: Sequence[StoredResult]
+) -> Figure | None:
+    """Return a row's learning curves: the mean over seeds and folds, and one standard deviation to either side.
 
     Trainings that stopped early leave the mean; it ends where fewer than half of them go on.
     """
     from matplotlib.figure import Figure
 
     drawn = {
-        value: [(side, curves) for side in _SIDES if (curves := curves_of(results, model, side[0] + value))]
+        value: [(side, curves) for side in _SIDES if (curves := curves_of(results, row["model"], side[0] + value))]
         for value in _VALUES
     }
     drawn = {value: sides for value, sides in drawn.items() if sides}
     if not drawn:
         return None
-    figure = Figure(figsize=(1 + 5 * len(drawn), 4.4))
+    figure = Figure(figsize=(1.5 + 4.8 * len(drawn), 5))
     panels = figure.subplots(1, len(drawn), squeeze=False)[0]
     for axes, (value, sides) in zip(panels, drawn.items(), strict=True):
         label, unit = _VALUES[value]
@@ -127,10 +130,14 @@ def learning_figure(model: str, results: Sequence[StoredResult]) -> Figure | Non
         axes.grid(alpha=0.3)
         if value == "accuracy":
             axes.set_ylim(0, 100)
-        if len(sides) > 1:
-            axes.legend(frameon=False)
-    count = max(len(curves) for sides in drawn.values() for _, curves in sides)
-    figure.suptitle(f"{model}: mean and standard deviation over {count} trainings")
+        elif axes.dataLim.y0 >= 0:
+            axes.set_ylim(bottom=0)
+    panels[0].legend(frameon=False)
+    lengths = [len(curve) for curve in next(iter(drawn.values()))[0][1]]
+    how = f"mean and standard deviation over {len(lengths)} trainings" if len(lengths) > 1 else "one training"
+    if min(lengths) < max(lengths):
+        how += ", fewer where some have stopped"
+    figure.suptitle(_title(figure, row, scores, how))
     return figure
 
 
@@ -156,8 +163,10 @@ def mean_and_spread(
     return np.array(epochs, np.float64), np.array(means), np.array(spread)
 
 
-def _flagged(row: Mapping[str, Any]) -> str:
-    return f"\n{', '.join(row['flags'])}" if row["flags"] else ""
+def _title(figure: Figure, row: Mapping[str, Any], scores: Mapping[str, Any], how: str) -> str:
+    flags = f" (flags: {', '.join(row['flags'])})" if row["flags"] else ""
+    lines = [f"{row['model']} on {scores['dataset']}, {scores['protocol']}{flags}", how]
+    return "\n".join(textwrap.fill(line, int(_LETTERS * figure.get_figwidth())) for line in lines if line)
 
 
 def _save(figure: Figure, base: Path) -> list[Path]:

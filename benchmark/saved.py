@@ -210,7 +210,8 @@ def load(folder: Path, catalogue: Catalogue) -> SavedModel:
     except Exception as error:  # noqa: BLE001 - a stranger's code reads a file that anybody may have made
         text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
         raise SavedModelError(f"{folder}: cannot be loaded: {text}; train and save it again") from None
-    return SavedModel(folder, about, predictor, tuple(_changes(about, model)))
+    installed = catalogue.get("model", about["plugin"]).distribution
+    return SavedModel(folder, about, predictor, tuple(_changes(about, model, installed)))
 
 
 def _model(folder: Path, about: Mapping[str, Any], catalogue: Catalogue) -> Model:
@@ -255,7 +256,9 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
         raise ValueError(f"the predictor gives {found.dtype} {found.shape}, expected numbers {expected}")
 
 
-def _changes(about: Mapping[str, Any], model: Model) -> Iterator[str]:
+def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:
+    if installed != about["distribution"]:
+        yield f"plugin {about['plugin']!r}: saved by {about['distribution']}, now {installed}"
     before, now = about["versions"], environment()
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
