@@ -165,7 +165,7 @@ def mean_and_spread(
 
 def _title(figure: Figure, row: Mapping[str, Any], scores: Mapping[str, Any], how: str) -> str:
     flags = f" (flags: {', '.join(row['flags'])})" if row["flags"] else ""
-    lines = [f"{row['model']} on {scores['dataset']}, {scores['protocol']}{flags}", how]
+    lines = [f"{row['model']} on {scores['dataset']}, {row['protocol']}{flags}", how]
     return "\n".join(textwrap.fill(line, int(_LETTERS * figure.get_figwidth())) for line in lines if line)
 
 

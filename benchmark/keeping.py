@@ -107,8 +107,7 @@ def refuse_unsavable(config: RunConfig) -> None:
         raise SavedModelError(
             "--save-models: "
             + "; ".join(f"model {m.name!r} (plugin {m.plugin!r} of {m.distribution}) cannot be saved" for m in lacking)
-            + ": its class has no 'save' and 'load'\n  leave --save-models out, or run without it: "
-            f"--set 'models=[{', '.join(m.name for m in config.models if m not in lacking)}]'"
+            + ": its class has no 'save' and 'load'; leave --save-models out, or such models"
         )
 
 

@@ -12,8 +12,14 @@ from benchmark.executors import Task
 from benchmark.figures import confusion_figure, draw, learning_figure, mean_and_spread, refuse_without_matplotlib
 from benchmark.store import StoredResult
 
-ROW = {"model": "net <1>", "confusion": [[3, 1], [0, 0]], "flags": ["synthetic"], "per_seed": [{}, {}]}
-SCORES: dict[str, Any] = {"rows": [ROW], "classes": ["negative", "positive"], "dataset": "toy", "protocol": "loso"}
+ROW = {
+    "model": "net <1>",
+    "confusion": [[3, 1], [0, 0]],
+    "flags": ["synthetic"],
+    "per_seed": [{}, {}],
+    "protocol": "loso",
+}
+SCORES: dict[str, Any] = {"rows": [ROW], "classes": ["negative", "positive"], "dataset": "toy"}
 
 
 def result(fold: str, losses: list[float], **fields: float) -> StoredResult:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from benchmark import engine, keeping, saved
+from benchmark import engine, keeping, planning, saved
 from benchmark.executors import Outcome, Serial, Success
-from benchmark.interfaces import FoldsModel, Predictor
+from benchmark.interfaces import Clip, FoldsModel, Predictor, Preprocessor
 from benchmark.manager import Catalogue, load_catalogue
 from benchmark.results import collect
 from benchmark.store import RunFolder, folder_name
@@ -61,11 +61,13 @@ def catalogue(toys: Catalogue) -> Catalogue:
     return with_plugins(toys, entry("model", Counted))
 
 
-def plan_of(catalogue: Catalogue, text: str = CONFIG) -> engine.Plan:
-    return engine.plan(config_of(text, catalogue))
+def plan_of(catalogue: Catalogue, text: str = CONFIG) -> planning.Plan:
+    return planning.plan(config_of(text, catalogue))
 
 
-def run(plan: engine.Plan, path: Path, scope: keeping.Scope | None = "task", *, always: bool = False) -> list[Outcome]:
+def run(
+    plan: planning.Plan, path: Path, scope: keeping.Scope | None = "task", *, always: bool = False
+) -> list[Outcome]:
     """Run as the command does; return every outcome."""
     folder, outcomes = RunFolder(path), []
     waiting = plan.tasks if always else engine.missing(plan, folder)
@@ -82,14 +84,15 @@ def run(plan: engine.Plan, path: Path, scope: keeping.Scope | None = "task", *, 
 def test_each_task_keeps_what_predicted(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = plan_of(catalogue)
     outcomes = run(plan, tmp_path)
-    ids = plan.test_ids()
-    position = {s.sample_id: i for i, s in enumerate(plan.data.samples)}
+    (part,) = plan.parts
+    ids = part.test_ids()
+    position = {s.sample_id: i for i, s in enumerate(part.data.samples)}
     assert len(outcomes) == 6
     for outcome in outcomes:
         assert isinstance(outcome, Success)
         folder = tmp_path / "models" / "counted" / str(outcome.task.seed) / folder_name(outcome.task.fold)
         loaded = saved.load(folder, catalogue)
-        test = plan.arrays.x[[position[name] for name in ids[outcome.task.fold]]]
+        test = part.arrays.x[[position[name] for name in ids[outcome.task.fold]]]
         np.testing.assert_array_equal(loaded(test), outcome.scores)
         trained_on = loaded.about["trained_on"]
         assert (trained_on["what"], trained_on["fold"], trained_on["samples"]) == ("fold", outcome.task.fold, 8)
@@ -142,12 +145,46 @@ def test_one_model_on_everything(catalogue: Catalogue, tmp_path: Path) -> None:
     loaded = saved.load(tmp_path / "models" / "counted" / "all" / "1", catalogue)
     assert loaded.about["trained_on"]["what"] == "all"
     assert loaded.about["trained_on"]["samples"] == 12
-    y = np.array([sample.label for sample in plan.data.samples])
-    expected = Mean().fit(plan.arrays.x, y, n_classes=2, groups=y, seed=1)
-    np.testing.assert_array_equal(loaded(plan.arrays.x), expected(plan.arrays.x))
+    (part,) = plan.parts
+    y = np.array([sample.label for sample in part.data.samples])
+    expected = Mean().fit(part.arrays.x, y, n_classes=2, groups=y, seed=1)
+    np.testing.assert_array_equal(loaded(part.arrays.x), expected(part.arrays.x))
     assert run(plan, tmp_path, "all") == []
     (tmp_path / "models" / "counted" / "all" / "0" / "model.json").unlink()
     assert [outcome.task.seed for outcome in run(plan, tmp_path, "all")] == [0]
+
+
+@pytest.mark.parametrize("scope", ["task", "all"])
+def test_rows_of_several_protocols_and_inputs(catalogue: Catalogue, tmp_path: Path, scope: keeping.Scope) -> None:
+    text = """
+dataset: toy
+protocol: [loso, {plugin: kfold, k: 2, name: halves}]
+models: [counted, {plugin: counted, name: short, preprocess: [shorten]}]
+"""
+    plan = plan_of(with_plugins(catalogue, entry("preprocessor", Shorten)), text)
+    assert len(plan.parts) == 4
+    run(plan, tmp_path, scope)
+    found = {
+        path.parent.relative_to(tmp_path / "models").parts[0]: saved.load(path.parent, catalogue)
+        for path in sorted((tmp_path / "models").glob("*/*/*/model.json"))
+    }
+    assert found.keys() == set(plan.by_row)
+    for row, loaded in found.items():
+        short = row.startswith("short")
+        assert loaded.about["sample"]["shape"] == [1, 2 if short else 3]
+        assert loaded.about["input"] == {"frames": None, "preprocess": [{"plugin": "shorten"}] if short else []}
+        assert loaded.about["protocol"]["plugin"] == ("kfold" if row.endswith("halves") else "loso")
+        fold = loaded.about["trained_on"]["fold"]
+        tested = 0 if scope == "all" else len(plan.by_row[row][0].test_ids()[fold])
+        assert loaded.about["trained_on"]["samples"] == 12 - tested
+    assert run(plan, tmp_path, scope) == []
+
+
+class Shorten(Preprocessor):
+    """Leave out the last feature."""
+
+    def __call__(self, clip: Clip) -> Clip:
+        return replace(clip, frames=clip.frames[:, :2])
 
 
 def test_the_honest_score_is_written_once_the_row_is_complete(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -280,5 +317,4 @@ def test_what_can_be_known_is_said_before_anything_runs(
         "error: --save-models: model 'majority' (plugin 'majority' of mexbench 0.1.0) cannot be saved: its class"
         in (ran.err)
     )
-    assert "--set 'models=[svm, ann]'" in ran.err
     assert not (quick.parent / "runs").exists()
