@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from benchmark.executors import Executor, Failure, Outcome, Task, Unit
-from benchmark.planning import Plan, together
+from benchmark.executors import Executor, Failure, Outcome, Task, Unit, Workload
+from benchmark.planning import PartPlan, Plan, together
 from benchmark.store import RunFolder
+
+if TYPE_CHECKING:
+    from benchmark.keeping import Keeper
 
 Recompute = Literal["missing", "always", "never"]
 
@@ -20,6 +23,7 @@ def run(
     *,
     recompute: Recompute = "missing",
     notify: Callable[[Outcome], None] = lambda _: None,
+    keeper: Keeper | None = None,
 ) -> list[Failure]:
     """Run what is missing and store each outcome as it comes.
 
@@ -29,6 +33,7 @@ def run(
         executor: Where tasks run.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
+        keeper: Keeps each task's predictor, and so says itself what is to be done.
 
     Returns:
         The tasks that failed in this call.
@@ -36,12 +41,14 @@ def run(
     if recompute == "never":
         return []
     waiting = plan.tasks if recompute == "always" else missing(plan, folder)
+    if keeper is not None:
+        waiting = keeper.waiting
     failures: list[Failure] = []
     if waiting:
         wanted = set(waiting)
         units = _units(plan, wanted)
         used = {unit[0].model: plan.by_row[unit[0].model][0] for unit in units}
-        parts = {id(part): (part.workload(), part.test_ids()) for part in used.values()}
+        parts = {id(part): (_workload(part, keeper), part.test_ids()) for part in used.values()}
         workloads = {row: parts[id(part)][0] for row, part in used.items()}
         for outcome in executor.run(units, workloads):
             if outcome.task not in wanted:  # done before, and done again with the others of its unit
@@ -54,6 +61,10 @@ def run(
                 folder.write_result(outcome, ids[outcome.task.fold])
             notify(outcome)
     return failures
+
+
+def _workload(part: PartPlan, keeper: Keeper | None) -> Workload:
+    return part.workload() if keeper is None else keeper.given(part.workload())
 
 
 def _units(plan: Plan, wanted: Set[Task]) -> list[Unit]:

@@ -34,6 +34,10 @@ class RunFolderError(BenchError):
     """A run folder cannot be written, or holds another run."""
 
 
+class SavedModelError(BenchError):
+    """A model cannot be saved, or a saved one cannot be used."""
+
+
 class ClaimError(BenchError):
     """A published figure, or the file that holds such figures, cannot be used."""
 

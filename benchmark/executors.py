@@ -15,13 +15,17 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.histories import History, history_of
 from benchmark.interfaces import FoldsModel, Model, Predictor
 from benchmark.threads import one_in_children
+
+if TYPE_CHECKING:
+    from benchmark.keeping import Keeper
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Success:
         fit_s: Seconds of training.
         predict_s: Seconds of prediction.
         warnings: Texts of the warnings that the model gave, each once.
+        history: The predictor's learning curves; nothing where it has none.
+        unsaved: Why the predictor, which was to be kept, is not.
     """
 
     task: Task
@@ -62,6 +68,8 @@ class Success:
     fit_s: float
     predict_s: float
     warnings: tuple[str, ...] = ()
+    history: History = ()
+    unsaved: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ class Workload:
         folds: Name -> positions of the training side and of the test side.
         models: By name.
         n_classes: Number of classes.
+        keeper: Where predictors go; None keeps none.
     """
 
     x: NDArray[Any]
@@ -102,26 +111,19 @@ class Workload:
     folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
     models: Mapping[str, Model]
     n_classes: int
+    keeper: Keeper | None = None
 
     def run(self, task: Task) -> Outcome:
         """Fit on the training side, predict the test side. An error becomes a ``Failure``."""
-        train, test = self.folds[task.fold]
+        train, _ = self.folds[task.fold]
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 start = time.perf_counter()
                 x, y, groups = self._training_side(train)
                 predictor = self.models[task.model].fit(x, y, n_classes=self.n_classes, groups=groups, seed=task.seed)
-                fitted = time.perf_counter()
-                scores = predictor(self.x[test])
-                done = time.perf_counter()
-            return Success(
-                task=task,
-                scores=self._checked(scores, len(test)),
-                fit_s=fitted - start,
-                predict_s=done - fitted,
-                warnings=_texts(caught),
-            )
+                found = self._predict(task, predictor, time.perf_counter() - start)
+            return replace(found, warnings=_texts(caught))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
             return _failure(task, error)
 
@@ -151,8 +153,11 @@ class Workload:
     def _predict(self, task: Task, predictor: Predictor, fit_s: float) -> Success:
         test = self.folds[task.fold][1]
         start = time.perf_counter()
-        scores = self._checked(predictor(self.x[test]), len(test))
-        return Success(task, scores, fit_s=fit_s, predict_s=time.perf_counter() - start)
+        scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
+        predict_s = time.perf_counter() - start
+        checked = self._checked(scores, len(test))
+        unsaved = self.keeper.keep(task, self.models[task.model], predictor) if self.keeper else None
+        return Success(task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved)
 
     def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
         if self.copies is None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @contextmanager
@@ -30,6 +34,28 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
+        raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Make a private empty folder beside ``path``; it takes the place of ``path`` when the block ends well.
+
+    A crash leaves the old folder, the new one or none, never a mixture: a folder cannot be replaced in one step.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=path.parent))
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
@@ -56,6 +82,50 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         OSError: It cannot be read.
     """
     return json.loads(path.read_bytes())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays of numbers as a whole safetensors file, which no reading of it can run as code.
+
+    Raises:
+        ValueError: An array holds no numbers, or a number that is NaN or infinite.
+    """
+    import numpy as np
+    from safetensors.numpy import save
+
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    _refuse_odd_numbers(whole)
+    content = save(whole)
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what ``write_arrays`` wrote.
+
+    Raises:
+        ValueError: It is no safetensors file, or a number is NaN or infinite.
+        OSError: It cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(path.read_bytes())
+    except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
+        raise ValueError(f"{path.name} is no safetensors file that can be read here: {error}") from None
+    _refuse_odd_numbers(arrays)
+    return arrays
+
+
+def _refuse_odd_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+    import numpy as np
+
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"array {name!r} is {array.dtype}, expected numbers")
+        if not np.isfinite(array).all():
+            raise ValueError(f"array {name!r} holds numbers that are NaN or infinite")
 
 
 def _umask() -> int:

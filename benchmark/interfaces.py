@@ -175,7 +175,12 @@ class Augmentation(Preprocessor):
 
 
 class Predictor(StructuralType):
-    """What ``Model.fit`` returns: a fitted model, which cannot learn any more."""
+    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
+
+    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
+    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
+    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+    """
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
         """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
@@ -205,6 +210,29 @@ class Model(Plugin, ABC):
             groups: Subject of each sample (n,), or its clip where the data names no subjects.
             seed: Source of all randomness: the same seed gives the same predictor.
         """
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write a predictor that ``fit`` returned as files into an empty folder, for ``bench run --save-models``.
+
+        Optional, together with ``load``: a run that asks for saved models is refused where a model lacks the two.
+        ``benchmark.files`` has ``write_arrays`` for arrays and ``write_json`` for the rest. No pickle, which runs
+        whatever a file says; no folder inside the folder, and no file called ``model.json``, which is the engine's.
+
+        Raises:
+            ValueError: This predictor cannot be saved, with the reason. The run names it and goes on.
+        """
+        raise NotImplementedError
+
+    def load(self, folder: Path) -> Predictor:
+        """Return the predictor that ``save`` wrote: it gives the same scores to the last bit, and trusts no file.
+
+        The engine has seen that no file has changed and that this object has the parameters that the predictor was
+        trained with.
+
+        Raises:
+            ValueError: What the files say cannot be: weights of another shape, numbers that are not finite.
+        """
+        raise NotImplementedError
 
     def layers(self, n_classes: int) -> Sequence[LayerRow]:
         """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""

@@ -5,6 +5,9 @@
     scores.json        the rows of the leaderboard
     leaderboard.md     the same for people
     tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt
+    histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
+    models/            trained models, with --save-models
+    figures/           learning curves and confusion matrices, with --figures
 
 Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
 does what is missing and trusts nothing else.
@@ -24,6 +27,7 @@ from benchmark.errors import RunFolderError, listed
 from benchmark.executors import Failure, Success, Task
 from benchmark.files import read_json, write_json, write_text
 from benchmark.fingerprint import digest
+from benchmark.histories import History
 
 _LONGEST_NAME = 120
 
@@ -37,6 +41,7 @@ class StoredResult:
     fit_s: float
     predict_s: float
     warnings: tuple[str, ...]
+    history: History = ()
 
 
 class RunFolder:
@@ -119,6 +124,7 @@ class RunFolder:
                 fit_s=stored["fit_s"],
                 predict_s=stored["predict_s"],
                 warnings=tuple(stored["warnings"]),
+                history=tuple(stored.get("history", ())),
             )
         except FileNotFoundError:
             return None
@@ -140,6 +146,7 @@ class RunFolder:
             "fit_s": outcome.fit_s,
             "predict_s": outcome.predict_s,
             "warnings": list(outcome.warnings),
+            **({"history": list(outcome.history)} if outcome.history else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
         self._path(outcome.task, "error.txt").unlink(missing_ok=True)
@@ -153,14 +160,22 @@ class RunFolder:
         return self._path(task, "error.txt")
 
     def _path(self, task: Task, ending: str) -> Path:
-        name = urllib.parse.quote(task.fold, safe=" ")
-        if len(name) > _LONGEST_NAME:
-            name = f"{name[:_LONGEST_NAME]}-{digest(task.fold)}"
-        return self.path / "tasks" / task.model / str(task.seed) / f"{name}.{ending}"
+        return self.path / "tasks" / task.model / str(task.seed) / f"{_file_name(task.fold)}.{ending}"
 
     def _visible(self) -> Iterator[Path]:
         if self.path.is_dir():
             yield from (path for path in self.path.iterdir() if not path.name.startswith("."))
+
+
+def folder_name(fold: str) -> str:
+    """Return the name of a fold's folder: one that neither hides nor climbs out."""
+    name = _file_name(fold)
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def _file_name(fold: str) -> str:
+    name = urllib.parse.quote(fold, safe=" ")
+    return f"{name[:_LONGEST_NAME]}-{digest(fold)}" if len(name) > _LONGEST_NAME else name
 
 
 def _changes(before: object, now: object, path: str = "") -> Iterator[str]:

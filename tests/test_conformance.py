@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -157,6 +158,44 @@ class Unsendable(Good):
         raise TypeError("not me")
 
 
+class Savable(Good):
+    """x"""
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Any:  # noqa: ANN401
+        return Means(super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed), np.bincount(y) / len(y))
+
+    def save(self, predictor: Any, folder: Path) -> None:  # noqa: ANN401
+        np.save(folder / "means.npy", predictor.frequencies, allow_pickle=False)
+
+    def load(self, folder: Path) -> Any:  # noqa: ANN401
+        frequencies = np.resize(np.load(folder / "means.npy", allow_pickle=False), 4)
+        return lambda x: np.tile(frequencies, (len(x), 1))
+
+
+@dataclass(frozen=True)
+class Means:
+    predict: Any
+    frequencies: Any
+
+    def __call__(self, x: Any) -> Any:  # noqa: ANN401
+        return self.predict(x)
+
+
+class Pickling(Savable):
+    """x"""
+
+    def save(self, predictor: Any, folder: Path) -> None:  # noqa: ANN401
+        super().save(predictor, folder)
+        (folder / "means").write_bytes(pickle.dumps(predictor.frequencies))
+
+
+class WritesNothing(Savable):
+    """x"""
+
+    def save(self, predictor: Any, folder: Path) -> None:  # noqa: ANN401
+        pass
+
+
 def faults_of(plugin: Plugin) -> dict[str, tuple[str, ...]]:
     return {result.check: result.faults for result in conformance(plugin) if result.faults}
 
@@ -176,6 +215,9 @@ def test_a_good_model_is_kept_good() -> None:
         (Vandal, "gives finite scores", "read-only"),
         (Fragile, "a class that never trained", "AssertionError: all classes or none"),
         (Fragile, "a single class in training", "AssertionError: all classes or none"),
+        (Savable, "scores the same after saving", "trained on classes [0, 1, 2, 3], scores differ after loading"),
+        (Pickling, "with no pickle among the files", "means is or holds a pickle"),
+        (WritesNothing, "scores the same after saving", "no file was written"),
         (Unsendable, "sent to another process", "TypeError: not me"),
     ],
 )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, engine, leaderboard, planning, provenance
+from benchmark import cli, engine, keeping, leaderboard, planning, provenance
 from benchmark.cache import Cache, default_root
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples
-from benchmark.errors import listed
-from benchmark.executors import Failure, Outcome, executor_for
+from benchmark.errors import SavedModelError, listed
+from benchmark.executors import Failure, Outcome, Success, executor_for
+from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
+from benchmark.histories import histories_csv
+from benchmark.keeping import Keeper
 from benchmark.planning import Plan
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
@@ -33,12 +37,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "never: collect what is there and say what is not",
     )
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
+    parser.add_argument(
+        "--save-models",
+        choices=("task", "all"),
+        help="keep trained models under models/ of the run folder: that of each task, or one per model and seed that "
+        "is trained on all samples; results without one are trained again",
+    )
+    parser.add_argument(
+        "--figures", action="store_true", help="draw learning curves and confusion matrices (needs matplotlib)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would run, then stop; writes nothing")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.figures:
+        refuse_without_matplotlib()
     config = open_config(options)
+    if options.save_models:
+        if options.recompute == "never":
+            raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
+        keeping.refuse_unsavable(config)
     folder = RunFolder(options.out or Path("runs") / config.name)
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
@@ -53,46 +72,70 @@ def run(options: argparse.Namespace) -> int:
         say(f"warning: {cache.trouble}")
     waiting = plan.tasks if replace else engine.missing(plan, folder)
     _say_plan(plan, len(waiting), folder)
+    keeper = None
+    if options.save_models:
+        keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
+        _say_keeper(keeper, len(waiting))
     if options.dry_run:
         return cli.OK
-    return _Run(options, plan, folder, len(waiting)).run()
+    return _Run(options, plan, folder, len(waiting), keeper).run()
 
 
 class _Run:
     """One run: the manifest first, then the tasks, then the reports, whatever happened in between."""
 
-    def __init__(self, options: argparse.Namespace, plan: Plan, folder: RunFolder, waiting: int) -> None:
+    def __init__(
+        self, options: argparse.Namespace, plan: Plan, folder: RunFolder, waiting: int, keeper: Keeper | None
+    ) -> None:
         self.options, self.plan, self.folder, self.waiting = options, plan, folder, waiting
+        self.keeper = keeper if keeper and keeper.scope == "task" else None
+        self.refits = keeper if keeper and keeper.scope == "all" else None
+        if self.keeper:
+            self.waiting = len(self.keeper.waiting)
+        self.unsaved: list[str] = []
         # A rerun adds to a run: it began when its first task did, and it ended when the last one did.
         before = {} if options.recompute == "always" else folder.read_manifest()
         self.started = before.get("started") or provenance.now()
-        self.ended = before.get("ended") if waiting == 0 else None
+        self.ended = before.get("ended") if self.waiting == 0 else None
 
     def run(self) -> int:
         self.write_manifest(self.ended)
         failures: list[Failure] = []
         interrupted = False
+        executor = executor_for(self.options.jobs)
         try:
-            with progress("run", self.waiting) as tick:
-                done = 0
-
-                def notify(outcome: Outcome) -> None:
-                    nonlocal done
-                    done += 1
-                    tick(done, str(outcome.task))
-
+            with self.told("run", self.waiting) as notify:
                 failures = engine.run(
                     self.plan,
                     self.folder,
-                    executor_for(self.options.jobs),
+                    executor,
                     recompute=self.options.recompute,
                     notify=notify,
+                    keeper=self.keeper,
                 )
+            if self.refits:
+                with self.told("train on all samples", len(self.refits.waiting)) as notify:
+                    failures += keeping.train_on_everything(self.plan, executor, self.refits, notify)
         except KeyboardInterrupt:
             interrupted = True
         results = collect(self.plan, self.folder)
         self.report(results)
         return self.close(results, failures, interrupted=interrupted)
+
+    @contextmanager
+    def told(self, what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
+        """Show progress, and gather what could not be saved."""
+        done = 0
+        with progress(what, total) as tick:
+
+            def notify(outcome: Outcome) -> None:
+                nonlocal done
+                done += 1
+                tick(done, str(outcome.task))
+                if isinstance(outcome, Success) and outcome.unsaved:
+                    self.unsaved.append(f"{outcome.task}: {outcome.unsaved}")
+
+            yield notify
 
     def write_manifest(self, ended: str | None) -> dict[str, Any]:
         config = self.plan.config
@@ -130,6 +173,16 @@ class _Run:
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
         write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest))
+        self.written = ["leaderboard.md", "scores.json", "predictions.csv", "manifest.json"]
+        if curves := histories_csv(results.done):
+            write_text(path / "histories.csv", curves)
+            self.written.append("histories.csv")
+        if self.options.figures:
+            self.written += [f"{len(draw(scores, results.done, path / 'figures'))} files in figures"]
+        if self.keeper or self.refits:
+            self.written.append("models")
+        if stale := keeping.score_saved(self.plan, self.folder, scores):
+            say(f"warning: {keeping.stale_text(stale)}")
         print(leaderboard.terminal_text(scores))
         if len(scores["members"]) > 1:
             print()
@@ -146,14 +199,18 @@ class _Run:
         for path in self.folder.damaged:
             say(f"warning: {path}: was damaged; set aside as {path.with_suffix('.damaged').name}")
         for failure in failures:
-            say(f"failed: {failure.task}: {failure.error}\n  traceback in {self.folder.error_path(failure.task)}")
-        say(f"written to {self.folder.path}: leaderboard.md, scores.json, predictions.csv, manifest.json")
+            whose = self.refits if self.refits and failure.task in self.refits.wanted else self.folder
+            path = whose.error_path(failure.task)
+            say(f"failed: {failure.task}: {failure.error}\n  traceback in {path}")
+        for text in self.unsaved:
+            say(f"warning: model not saved: {text}")
+        say(f"written to {self.folder.path}: {', '.join(self.written)}")
         if interrupted:
             say(f"stopped: {done} of {total} tasks are done and kept; the same command goes on from here")
             return cli.INTERRUPTED
         if done < total:
             say(f"incomplete: {total - done} of {total} tasks have no result; the same command tries them again")
-        return cli.FAILED if failures or done < total else cli.OK
+        return cli.FAILED if failures or self.unsaved or done < total else cli.OK
 
 
 def _say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
@@ -191,6 +248,14 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     said += map(str, reversed(leaks.values()))
     for line in dict.fromkeys(said):
         say(line)
+
+
+def _say_keeper(keeper: Keeper, waiting: int) -> None:
+    count = len(keeper.waiting)
+    if keeper.scope == "all":
+        say(f"models on all samples: {len(keeper.tasks)}, {count} to train; they go to {keeper.root}")
+    elif count > waiting:
+        say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")
 
 
 def _positive(text: str) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.interfaces import FoldsModel, Model, Predictor
+from benchmark.saved import can_save, files_faults
 from benchmark.testing.checks import check, same
 
 N_CLASSES = 4
@@ -133,4 +136,22 @@ def folds_together(model: Model) -> Iterator[str]:
         yield f"scores differ by up to {np.abs(one - other).max():.3g} when held-out samples change"
 
 
-CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together)
+@check("where it can be saved, scores the same after saving and loading, with no pickle among the files")
+def saving(model: Model) -> Iterator[str]:
+    """Save three predictors, one of them trained on a single class, load each and ask both."""
+    if not can_save(model):
+        return
+    test = examples(model, ALL, seed=1)
+    for labels in (ALL, _labels(0, 2), _labels(1)):
+        predictor = _fit(model, examples(model, labels), labels)
+        with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
+            folder = Path(name)
+            model.save(predictor, folder)
+            yield from files_faults(folder)
+            loaded = model.load(folder)
+            before, after = np.asarray(predictor(test)), np.asarray(loaded(test))
+        if not same(before, after):
+            yield f"trained on classes {sorted(set(labels.tolist()))}, scores differ after loading"
+
+
+CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving)

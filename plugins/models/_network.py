@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import DataError
 from benchmark.interfaces import Model, Predictor
-from plugins.models import _training
+from plugins.models import _saved, _training
 from plugins.models._layers import Batch, LayerRow, recording
 from plugins.models._options import Training
 
@@ -87,6 +88,24 @@ class NetworkModel(Training, Model):
         """
         self.check(x.shape[1:])
         return _training.train(self, x, y, n_classes=n_classes, groups=groups, seed=seed)
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write weights as safetensors and the rest as JSON.
+
+        Raises:
+            ValueError: A weight is NaN or infinite.
+        """
+        if not isinstance(predictor, _training.NetworkPredictor):
+            raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
+        _saved.save(predictor, folder)
+
+    def load(self, folder: Path) -> _training.NetworkPredictor:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: The weights are not those of this network, or are not finite.
+        """
+        return _saved.load(self, folder)
 
 
 def need_single(name: str, shape: Shape, wanted: tuple[int, int, int], hint: str) -> None:

@@ -1,63 +1,122 @@
-"""What the scikit-learn models share: scaling inside ``fit``, and scores for every class of the run."""
+"""What the scikit-learn models share: scaling inside ``fit``, scores for every class, saving through skops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import zipfile
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Predictor
+from benchmark.files import read_json, write_json
+from benchmark.interfaces import Model, Predictor
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
 Scaler = Literal["standard", "minmax", "none"]
-#: From a fitted pipeline and its input to scores for the classes that it was trained on.
-Score = Callable[[Any, NDArray[Any]], NDArray[np.float64]]
+
+#: What skops does not know by itself and we do: the nodes of a decision tree, which are arrays.
+TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
+#: What a classifier keeps of its training and needs for no prediction.
+_TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_")
+_PIPELINE, _REST = "pipeline.skops", "predictor.json"
 
 
-def fit_scaled(
-    classifier: BaseEstimator,
-    x: NDArray[Any],
-    y: NDArray[np.intp],
-    *,
-    n_classes: int,
-    scaler: Scaler,
-    score: Score,
-) -> Predictor:
-    """Fit a scaler and a classifier on flattened samples.
+class SklearnModel(Model):
+    """A scikit-learn classifier behind a scaler, on flattened samples."""
 
-    A class that is absent from ``y`` scores below every other one.
+    def fit_scaled(
+        self, classifier: BaseEstimator, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, scaler: Scaler
+    ) -> SklearnPredictor:
+        """Fit a scaler and a classifier on flattened samples.
+
+        A class that is absent from ``y`` scores below every other one.
+
+        Args:
+            classifier: An unfitted scikit-learn classifier.
+            x: Training samples (n, ...), flattened to (n, features).
+            y: Class indices (n,).
+            n_classes: Number of classes of the run.
+            scaler: standard for mean 0 and variance 1 per feature, minmax for the range 0 to 1, none for raw values.
+
+        Returns:
+            A predictor with scores (n, n_classes).
+        """
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+        trained = np.unique(y)
+        if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
+            return SklearnPredictor(self, None, trained, n_classes)
+        steps = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}[scaler]
+        pipeline: Pipeline = make_pipeline(*steps, classifier)
+        pipeline.fit(_flat(x), y)
+        losses = getattr(classifier, "loss_curve_", ())
+        history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
+        return SklearnPredictor(self, pipeline, trained, n_classes, history)
+
+    @abstractmethod
+    def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
+        """Return scores (n, trained classes) of a fitted pipeline for x (n, features)."""
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write the fitted pipeline through skops, and beside it what is ours.
+
+        Raises:
+            ValueError: A fitted value is not finite.
+        """
+        if not isinstance(predictor, SklearnPredictor):
+            raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
+        import skops.io
+
+        found = {"n_classes": predictor.n_classes, "trained": predictor.trained.tolist(), "history": predictor.history}
+        write_json(folder / _REST, found)
+        if predictor.pipeline is not None:
+            skops.io.dump(_without_training(predictor.pipeline), folder / _PIPELINE)
+            _refuse_odd_numbers(folder / _PIPELINE)
+
+    def load(self, folder: Path) -> SklearnPredictor:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: The file holds a type that is not known to be harmless, or values that are not finite.
+        """
+        found = read_json(folder / _REST)
+        trained = np.array(found["trained"], dtype=np.intp)
+        pipeline = _read_pipeline(folder / _PIPELINE) if len(trained) > 1 else None
+        if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
+            raise ValueError(f"{_PIPELINE} has the classes {pipeline.classes_}, {_REST} has {trained}")
+        return SklearnPredictor(self, pipeline, trained, found["n_classes"], tuple(found["history"]))
+
+
+@dataclass(frozen=True, eq=False)
+class SklearnPredictor:
+    """A fitted pipeline.
 
     Args:
-        classifier: An unfitted scikit-learn classifier.
-        x: Training samples (n, ...), flattened to (n, features).
-        y: Class indices (n,).
+        model: The recipe, which knows how to score.
+        pipeline: Scaler and classifier; None where only one class trained.
+        trained: The classes that trained, rising.
         n_classes: Number of classes of the run.
-        scaler: standard for mean 0 and variance 1 per feature, minmax for the range 0 to 1, none for raw values.
-        score: Returns scores (n, trained classes) of the fitted pipeline.
-
-    Returns:
-        A predictor with scores (n, n_classes).
+        history: Loss per epoch, L2 penalty included, of classifiers that keep it.
     """
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-    trained = np.unique(y)
-    if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
-        return lambda x: _spread(np.ones((len(x), 1)), trained, n_classes)
-    steps = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}[scaler]
-    pipeline: Pipeline = make_pipeline(*steps, classifier)
-    pipeline.fit(_flat(x), y)
-    return lambda x: _spread(score(pipeline, _flat(x)), trained, n_classes)
+    model: SklearnModel
+    pipeline: Pipeline | None
+    trained: NDArray[np.intp]
+    n_classes: int
+    history: tuple[dict[str, float], ...] = ()
 
-
-def probabilities(pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - any classifier with it
-    """Score by ``predict_proba``."""
-    return pipeline.predict_proba(x)
+    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return scores (n, n_classes) for x (n, ...)."""
+        found = np.ones((len(x), 1)) if self.pipeline is None else self.model.scores(self.pipeline, _flat(x))
+        return _spread(found, self.trained, self.n_classes)
 
 
 def _flat(x: NDArray[Any]) -> NDArray[Any]:
@@ -70,3 +129,46 @@ def _spread(scores: NDArray[np.float64], trained: NDArray[np.intp], n_classes: i
     full = np.repeat(lowest, n_classes, axis=1)
     full[:, trained] = scores
     return full
+
+
+def _without_training(pipeline: Pipeline) -> Pipeline:
+    from sklearn.pipeline import Pipeline
+
+    name, classifier = pipeline.steps[-1]
+    lean = copy.copy(classifier)
+    for attribute in _TRAINING_ONLY:
+        vars(lean).pop(attribute, None)
+    return Pipeline([*pipeline.steps[:-1], (name, lean)])
+
+
+def _read_pipeline(path: Path) -> Pipeline:
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
+    _refuse_odd_numbers(path)
+    untrusted = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
+    if untrusted:
+        raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(untrusted))}")
+    pipeline = skops.io.load(path, trusted=sorted(TRUSTED))
+    if not isinstance(pipeline, Pipeline):
+        raise ValueError(f"{path.name} holds a {type(pipeline).__name__}, expected a Pipeline")  # noqa: TRY004
+    return pipeline
+
+
+def _refuse_odd_numbers(path: Path) -> None:
+    """Look at every array of a skops file, before anything is made of it.
+
+    Raises:
+        ValueError: It is no skops file, or a value is NaN or infinite.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".npy"):
+                    with archive.open(name) as stream:
+                        array = np.lib.format.read_array(stream, allow_pickle=False)
+                    fields = [array[field] for field in array.dtype.names] if array.dtype.names else [array]
+                    if not all(np.isfinite(part).all() for part in fields if part.dtype.kind == "f"):
+                        raise ValueError(f"{path.name} holds numbers that are NaN or infinite")
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} is no skops file: {error}") from None

@@ -9,12 +9,12 @@ import numpy as np
 from annotated_types import Ge, Gt, MinLen
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Model, Predictor
-from plugins.models._sklearn import Scaler, fit_scaled, probabilities
+from benchmark.interfaces import Predictor
+from plugins.models._sklearn import Scaler, SklearnModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class ANN(Model):
+class ANN(SklearnModel):
     """Fully connected network on scaled, flattened samples (scikit-learn's MLPClassifier).
 
     scikit-learn's early stopping is not offered: it cuts its validation part at random, across subjects.
@@ -66,4 +66,8 @@ class ANN(Model):
             n_iter_no_change=self.n_iter_no_change,
             random_state=seed,
         )
-        return fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler, score=probabilities)
+        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
+
+    def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
+        """Score by ``predict_proba``."""
+        return pipeline.predict_proba(x)

@@ -9,12 +9,12 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Model, Predictor
-from plugins.models._sklearn import fit_scaled, probabilities
+from benchmark.interfaces import Predictor
+from plugins.models._sklearn import SklearnModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionTree(Model):
+class DecisionTree(SklearnModel):
     """Decision tree on flattened samples (scikit-learn's CART); scaling would change nothing.
 
     Args:
@@ -54,4 +54,8 @@ class DecisionTree(Model):
             ccp_alpha=self.ccp_alpha,
             random_state=seed,
         )
-        return fit_scaled(classifier, x, y, n_classes=n_classes, scaler="none", score=probabilities)
+        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler="none")
+
+    def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
+        """Score by ``predict_proba``."""
+        return pipeline.predict_proba(x)

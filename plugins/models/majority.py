@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.files import read_arrays, write_arrays
 from benchmark.interfaces import Model, Predictor
+
+_FILE = "frequencies.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """Give every sample the same scores (n_classes,)."""
+
+    frequencies: NDArray[np.float64]
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return scores (n, n_classes)."""
+        return np.tile(self.frequencies, (len(x), 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +37,16 @@ class Majority(Model):
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
+    ) -> Constant:
         """Count classes."""
         del x, groups, seed
-        frequencies = np.bincount(y, minlength=n_classes) / len(y)
-        return lambda x: np.tile(frequencies, (len(x), 1))
+        return Constant(np.bincount(y, minlength=n_classes) / len(y))
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write the frequencies."""
+        assert isinstance(predictor, Constant)  # noqa: S101 - fit returns no other
+        write_arrays(folder / _FILE, {"frequencies": predictor.frequencies})
+
+    def load(self, folder: Path) -> Constant:
+        """Read the frequencies."""
+        return Constant(read_arrays(folder / _FILE)["frequencies"])

@@ -9,12 +9,12 @@ import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Model, Predictor
-from plugins.models._sklearn import Scaler, fit_scaled
+from benchmark.interfaces import Predictor
+from plugins.models._sklearn import Scaler, SklearnModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class SVM(Model):
+class SVM(SklearnModel):
     """Support vector machine on scaled, flattened samples (scikit-learn's SVC, one against one).
 
     Args:
@@ -55,20 +55,19 @@ class SVM(Model):
             class_weight=self.class_weight,
             tol=self.tol,
         )
-        return fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler, score=_votes)
+        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
 
+    def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
+        """Score by the decision function, so that the highest score is always the class that SVC predicts.
 
-def _votes(pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted pipeline
-    """Score by the decision function, so that the highest score is always the class that SVC predicts.
-
-    The decision function counts the votes of one class against another and adds confidence as a fraction. SVC itself
-    gives a tied vote to the first class, whatever the confidence: there, the two scores change places.
-    """
-    scores = pipeline.decision_function(x)
-    if scores.ndim == 1:  # two classes: positive means the second
-        return np.stack([-scores, scores], axis=1)
-    rows = np.arange(len(scores))
-    predicted = np.searchsorted(pipeline.classes_, pipeline.predict(x))
-    highest = scores.argmax(axis=1)
-    scores[rows, predicted], scores[rows, highest] = scores[rows, highest], scores[rows, predicted].copy()
-    return scores
+        The decision function counts the votes of one class against another and adds confidence as a fraction. SVC
+        itself gives a tied vote to the first class, whatever the confidence: there, the two scores change places.
+        """
+        scores = pipeline.decision_function(x)
+        if scores.ndim == 1:  # two classes: positive means the second
+            return np.stack([-scores, scores], axis=1)
+        rows = np.arange(len(scores))
+        predicted = np.searchsorted(pipeline.classes_, pipeline.predict(x))
+        highest = scores.argmax(axis=1)
+        scores[rows, predicted], scores[rows, highest] = scores[rows, highest], scores[rows, predicted].copy()
+        return scores

@@ -34,6 +34,21 @@ def test_round_trip_by_sample_id(tmp_path: Path) -> None:
     assert (found.fit_s, found.predict_s, found.warnings) == (1.5, 0.5, ("W: x",))
 
 
+def test_learning_curves_lie_under_the_checksum_and_may_be_absent(tmp_path: Path) -> None:
+    folder, path = stored(tmp_path)
+    assert "history" not in json.loads(path.read_text())  # as in folders of earlier versions
+    found = folder.read_result(TASK)
+    assert found is not None
+    assert found.history == ()
+    history = ({"epoch": 1, "loss": 0.1 + 0.2}, {"epoch": 2, "loss": 0.25})
+    folder.write_result(replace(DONE, history=history), ["s2", "s1"])
+    found = folder.read_result(TASK)
+    assert found is not None
+    assert found.history == history
+    path.write_text(path.read_text().replace("0.25", "0.26"))
+    assert folder.read_result(TASK) is None
+
+
 def test_what_is_of_another_task_is_not_used(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     assert folder.read_result(replace(TASK, fingerprint="other data")) is None
