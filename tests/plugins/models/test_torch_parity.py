@@ -90,11 +90,11 @@ class MicroNetTwin(nn.Module):
 
 
 class CNNTwin(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, features: int = 2 * 3 * 64) -> None:
         super().__init__()
         sizes = [(3, 16), (16, 32), (32, 64)]
         self.convolutions = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1) for a, b in sizes])
-        self.dense1, self.dense2 = nn.Linear(2 * 3 * 64, 64), nn.Linear(64, CLASSES)
+        self.dense1, self.dense2 = nn.Linear(features, 64), nn.Linear(64, CLASSES)
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401
         x = channels_first(x)

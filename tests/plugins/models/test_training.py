@@ -130,6 +130,35 @@ def test_max_pool_is_reduce_window(size: int, stride: int, padding: int) -> None
     np.testing.assert_array_equal(max_pool(x, size, stride, padding=padding), expected)
 
 
+@pytest.mark.parametrize(
+    ("side", "size", "stride", "padding"),
+    [
+        ((8, 6), 2, 2, 0),
+        ((9, 7), 2, 2, 0),
+        ((12, 9), 3, 2, 0),
+        ((13, 10), 3, 3, 1),
+        ((7, 8), 2, 3, 0),
+        ((9, 9), 5, 2, 1),
+    ],
+)
+def test_max_pool_has_the_gradient_of_a_maximum(side: tuple[int, int], size: int, stride: int, padding: int) -> None:
+    """Window by window; whole numbers, so that many windows have several maxima, which share equally."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (2, *side, 3)).astype(np.float32)
+
+    def plain(x: Array) -> Array:
+        x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
+        rows, columns = (range(0, length - size + 1, stride) for length in x.shape[1:3])
+        found = [x[:, i : i + size, j : j + size].max((1, 2)) for i in rows for j in columns]
+        return jnp.stack(found, 1).reshape(len(x), len(rows), len(columns), -1)
+
+    expected, back = jax.vjp(plain, x)
+    found, ours = jax.vjp(lambda x: max_pool(x, size, stride, padding=padding), x)
+    np.testing.assert_array_equal(found, expected)
+    pull = jnp.asarray(rng.normal(size=found.shape), jnp.float32)
+    np.testing.assert_allclose(ours(pull)[0], back(pull)[0], atol=1e-6)
+
+
 def test_dropout_keeps_the_mean_and_is_off_in_evaluation() -> None:
     x = jnp.ones((200, 200))
     dropped = dropout(x, 0.25, Batch(jnp.ones(200), jax.random.key(0)))
