@@ -284,5 +284,6 @@ def log_scores(
     for start in range(0, len(x), model.batch_size):
         part = x[start : start + model.batch_size]
         padded = np.resize(np.arange(len(part)), model.batch_size)
-        found[start : start + len(part)] = score(params, stats, as_input(part[padded], model))[: len(part)]
+        scores = np.asarray(score(params, stats, as_input(part[padded], model)))  # JAX would compile each length's cut
+        found[start : start + len(part)] = scores[: len(part)]
     return found
