@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,7 +63,8 @@ class Pipeline:
         else:
             raw = self.raw(sample, pick)
             source = digest_array(raw.frames)
-        parts = [self.recipe, source, None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]]
+        picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
+        parts = [self.recipe, source, picked, sorted(sample.aus)]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
         kept = [self.cache.get(key) for key in keys]
@@ -100,7 +102,7 @@ class Pipeline:
 
 def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip) -> Clip:
     for step in steps:
-        before = clip
+        before = replace(clip, aus=sample.aus or None)  # whatever the step before left of them
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

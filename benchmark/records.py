@@ -57,6 +57,7 @@ class Clip:
         onset_index: Position of the onset in ``frames``.
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
+        aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -66,6 +67,7 @@ class Clip:
     onset_index: int | None = None
     apex_index: int | None = None
     offset_index: int | None = None
+    aus: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
 
 

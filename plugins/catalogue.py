@@ -20,6 +20,7 @@ def bench_datasets() -> dict[str, str]:
 def bench_preprocessors() -> dict[str, str]:
     """Return the built-in preprocessors."""
     return {
+        "action_units": "plugins.preprocessors.action_units:ActionUnits",
         "augment": "plugins.preprocessors.augment:Augment",
         "clahe": "plugins.preprocessors.clahe:Clahe",
         "face": "plugins.preprocessors.face:Face",

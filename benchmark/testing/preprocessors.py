@@ -12,13 +12,20 @@ from benchmark.testing.checks import check, same
 
 
 def example(step: Preprocessor, seed: int = 0) -> Clip:
-    """Draw a clip of smooth noise, read-only, whose apex is in the middle."""
+    """Draw a clip of smooth noise, read-only, whose apex is in the middle, with two action units."""
     rng = np.random.default_rng(seed)
     length, height, width, channels = step.example_shape
     coarse = rng.integers(0, 256, size=(length, -(-height // 8), -(-width // 8), channels))
     frames = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width].astype(step.example_dtype)
     frames.flags.writeable = False
-    return Clip(frames=frames, fps=200.0, onset_index=0, apex_index=length // 2, offset_index=length - 1)
+    return Clip(
+        frames=frames,
+        fps=200.0,
+        onset_index=0,
+        apex_index=length // 2,
+        offset_index=length - 1,
+        aus=frozenset({"AU4", "AU12"}),
+    )
 
 
 def _result(step: Preprocessor, clip: Clip) -> Clip | str:

@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from plugins.models._layers import Batch, BatchNorm, Conv, Dense, each, global_average_pool, max_pool, record
+from plugins.models._layers import Batch, BatchNorm, Conv, Dense, global_average_pool, max_pool, record
 from plugins.models._network import Network
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu"]
@@ -74,6 +74,7 @@ class MicroNet(Network):
     Args:
         inputs: Channels of the input.
         n_classes: Units of the last layer.
+        joined: How many of the last channels are no image: their values at the first pixel join the averages.
         padding_value: What the three pixels around the input hold.
         residual_attention: Whether attention follows each RLayers.
         layers: Convolutions on the main path: 5, or 3 without the last RLayers, or 1 without both.
@@ -87,6 +88,7 @@ class MicroNet(Network):
         inputs: int,
         n_classes: int,
         *,
+        joined: int = 0,
         padding_value: float = 0.0,
         residual_attention: bool = False,
         layers: Literal[1, 3, 5] = 5,
@@ -94,10 +96,11 @@ class MicroNet(Network):
         activation: Activation = "relu",
         rng: Generator,
     ) -> None:
-        self.padding_value = padding_value
         self.activation: Activation = activation
-        # Hundreds of channels on a handful of pixels: as products it takes a fourth of the time.
-        self.conv = Conv(inputs, 16, 7, stride=2, normalised=batch_norm, product=inputs >= 64, rng=rng)
+        self.joined = joined
+        self.conv = Conv(
+            inputs - joined, 16, 7, stride=2, padding=3, padding_value=padding_value, normalised=batch_norm, rng=rng
+        )
         self.norm = BatchNorm(16) if batch_norm else None
         sizes = {1: (), 3: ((16, 16),), 5: ((16, 16), (16, 32))}[layers]
         self.blocks = nnx.List(
@@ -106,19 +109,23 @@ class MicroNet(Network):
         self.attention = nnx.List(
             ResidualAttention(after, rng=rng) if residual_attention else None for _, after in sizes
         )
-        self.dense = Dense(sizes[-1][1] if sizes else 16, n_classes, rng=rng)
+        self.dense = Dense((sizes[-1][1] if sizes else 16) + joined, n_classes, rng=rng)
 
     def __call__(self, x: Array, batch: Batch | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, H, W, C)."""
-        around = [(0, 0), (3, 3), (3, 3), (0, 0)]
-        x = record("Padding 3", jnp.pad(x[:, 0], around, constant_values=self.padding_value))
-        x = each(self.conv, x) if self.conv.product else self.conv(x)
+        x, vector = jnp.split(x[:, 0], [x.shape[-1] - self.joined], axis=-1)
+        # For the table alone: the convolution pads by itself.
+        record("Padding 3", jnp.pad(x, [(0, 0), (3, 3), (3, 3), (0, 0)]))
+        x = self.conv(x)
         x = _ACTIVATIONS[self.activation](_normalised(self.norm, x, batch))
         x = max_pool(x, 3, 2)
         for block, attention in zip(self.blocks, self.attention, strict=True):
             x = block(x, batch)
             x = x if attention is None else attention(x)
-        return self.dense(global_average_pool(x))
+        x = global_average_pool(x)
+        if self.joined:
+            x = record("Concatenate", jnp.concatenate([x, vector[:, 0, 0]], axis=1))
+        return self.dense(x)
 
 
 def _normalised(norm: BatchNorm | None, x: Array, batch: Batch | None) -> Array:

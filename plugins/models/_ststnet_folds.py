@@ -3,11 +3,18 @@
 All folds see the same minibatch; a held-out sample has weight 0 in the loss and in the batch-norm statistics of its
 fold, which is the same, to the last gradient, as if it were not there. The filters of all folds stand side by side in
 one product with im2col patches, which are built once for the data set.
+
+A fold is what ``fit`` makes of its training side, rounding aside, where whole groups are held out: order and noise are
+drawn for each sample by its group and its place among the group's samples, which stay when other groups go; and each
+fold's batches are cut from its own samples, so that a minibatch joins the folds' batches of one number.
 """
 
 from __future__ import annotations
 
 import functools
+import zlib
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -33,6 +40,8 @@ AT_ONCE = 4
 ON_GPU = 1_000
 #: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
 ROUNDED = 64
+#: Likewise where a minibatch is larger than the batch size, since folds leave out different samples.
+BEYOND = 32
 
 
 def at_once() -> int:
@@ -54,18 +63,25 @@ class Data(NamedTuple):
     Args:
         patches: The data set (n, positions, taps).
         y: Class indices (n,).
-        real: 1 where a sample trains in a fold (K, n).
+        mark: Source of each sample's dropout noise (n,).
         class_weight: (K, classes).
     """
 
     patches: Array
     y: Array
-    real: Array
+    mark: Array
     class_weight: Array
 
 
 def train(
-    model: STSTNet, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *, n_classes: int, seed: int
+    model: STSTNet,
+    x: NDArray[Any],
+    y: NDArray[np.intp],
+    train_masks: NDArray[np.bool_],
+    *,
+    n_classes: int,
+    groups: NDArray[np.str_],
+    seed: int,
 ) -> list[_training.NetworkPredictor]:
     """Train every fold; see ``FoldsModel.fit_folds``.
 
@@ -77,51 +93,55 @@ def train(
         raise ValueError("folds trained together stop together: set early_stopping: null, or train them one by one")
     if not train_masks.any(axis=1).all():
         raise ValueError(f"fold {int(np.argmin(train_masks.any(axis=1)))} has no training sample")
+    marks = _marks(groups)
     used = np.flatnonzero(train_masks.any(axis=0))  # a sample that never trains would only cost time
-    x, y, train_masks = x[used], y[used], train_masks[:, used]
+    x, y, marks, train_masks = x[used], y[used], marks[used], train_masks[:, used]
     image = _training.as_input(x, model)[:, 0]
     scale = 1 / 255 if model.pixels == "unit" and image.dtype == np.uint8 else 1
     image = np.asarray(image, np.float32) * np.float32(scale)
     spare = -len(y) % ROUNDED  # rows that no batch names
     patches = patches_of(image[..., ::-1] if model.channels == "reversed" else image)
     patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
-    y, train_masks = np.pad(y, (0, spare)), np.pad(train_masks, ((0, 0), (0, spare)))
-    groups = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // at_once()))
-    widest = max(map(len, groups))
+    teams = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // at_once()))
+    widest = max(map(len, teams))
     found: list[_training.NetworkPredictor] = []
-    for group in groups:
-        padded = np.resize(group, widest)  # a fold twice, so that all groups share one compilation
-        found += _train_group(model, patches, y, train_masks[padded], used=len(used), n_classes=n_classes, seed=seed)[
-            : len(group)
-        ]
+    for team in teams:
+        padded = np.resize(team, widest)  # a fold twice, so that all teams share one compilation
+        made = _train_team(model, patches, y, marks, train_masks[padded], n_classes=n_classes, seed=seed)
+        found += made[: len(team)]
     return found
 
 
-def _train_group(
+def _train_team(
     model: STSTNet,
     patches: Array,
     y: NDArray[np.intp],
+    marks: NDArray[np.uint32],
     masks: NDArray[np.bool_],
     *,
-    used: int,
     n_classes: int,
     seed: int,
 ) -> list[_training.NetworkPredictor]:
     key = jax.random.key(seed)
     weights = np.stack([_training.class_weights(y[mask], n_classes, model.class_weight) for mask in masks])
-    data = Data(patches, jnp.asarray(y, jnp.int32), jnp.asarray(masks, jnp.float32), jnp.asarray(weights))
+    by_patch = (0, len(patches) - len(y))
+    data = Data(
+        patches,
+        jnp.asarray(np.pad(y, by_patch), jnp.int32),
+        jnp.asarray(np.pad(marks, by_patch)),
+        jnp.asarray(weights),
+    )
     made = _training.program(model, (1, 28, 28, 3), n_classes)
     first = made.start(_training.generator(key, _training.INIT))
     state = stacked(model, first, len(masks))
     order, dropout_key = _training.generator(key, _training.ORDER), jax.random.fold_in(key, _training.DROPOUT)
-    advance, number, curves = compiled_step(_training.compiled_part(model)), 0, []
+    ranks = _ranks(marks, int(order.integers(2**32)), model.epochs)
+    advance, curves = compiled_step(_training.compiled_part(model)), []
     for epoch in range(1, model.epochs + 1):
-        parts, drawn = [], order.permutation(used)
-        for start in range(0, used, model.batch_size):
-            chosen = drawn[start : start + model.batch_size]
-            state, sums = advance(state, data, *_rounded(chosen, model.batch_size), dropout_key, number)
+        parts = []
+        for chosen, real in minibatches(np.argsort(ranks[epoch - 1], kind="stable"), masks, model.batch_size):
+            state, sums = advance(state, data, *_rounded(chosen, real, model.batch_size), dropout_key, epoch)
             parts.append(sums)
-            number += 1
         loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
         _training.refuse_nan(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
         curves.append((loss, right))
@@ -145,23 +165,24 @@ def _train_group(
 def compiled_step(model: STSTNet) -> Any:  # noqa: ANN401 - a jitted function has no better type
     """Return the compiled step.
 
-    It takes the state, the data, the chosen rows, 0 for those that are padding, the dropout key and the number of the
-    step, and returns the new state, and summed loss and number of right answers (2, K).
+    It takes the state, the data, the chosen rows (n,), 1 where a row trains in a fold and else 0 (n, K), the key of
+    dropout and the number of the epoch, and returns the new state, and summed loss and number of right answers (2, K).
     """
     optimiser = model.transformation()
 
     def advance(  # noqa: PLR0917 - called once, above
-        state: Together, data: Data, chosen: Array, padding: Array, key: Array, number: int
+        state: Together, data: Data, chosen: Array, real: Array, key: Array, epoch: int
     ) -> tuple[Together, Array]:
-        y, real = data.y[chosen], data.real[:, chosen].T * padding[:, None]
+        y = data.y[chosen]
         weight = jnp.take(data.class_weight, y, axis=1).T * real
         present = real.sum(0)
 
         def losses_of(params: Params) -> tuple[Array, tuple[Array, Params]]:
             pooled, mean, var = front(data.patches, chosen, params["conv"], params["scale"], params["shift"], real)
             if model.dropout:  # the folds share the noise, which would cost as much as everything else
-                shape = (*pooled.shape[:3], 1, FILTERS)
-                kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - model.dropout, shape)
+                keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, epoch), data.mark[chosen])
+                shape = (*pooled.shape[1:3], 1, FILTERS)
+                kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - model.dropout, shape))(keys)
                 pooled = jnp.where(kept, pooled / (1 - model.dropout), 0)
             kernel = params["dense"].reshape(real.shape[1], -1, FILTERS, data.class_weight.shape[1])
             logits = jnp.einsum("bpkc,kpcn->bkn", pooled.mean(1), kernel) + params["bias"]
@@ -210,12 +231,53 @@ def _repeated(tree: Params, folds: int) -> Params:
     return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], folds, axis=0), tree)
 
 
-def _rounded(chosen: NDArray[np.intp], batch_size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Lengthen a batch to a rounded number of samples: rows, and 0 for those that are padding."""
-    piece = rows_at_once(batch_size)
-    unit = -(-ROUNDED // piece) * piece
-    length = min(-(-len(chosen) // unit) * unit, -(-batch_size // piece) * piece)
-    return np.resize(chosen, length).astype(np.int32), (np.arange(length) < len(chosen)).astype(np.float32)
+def _marks(groups: NDArray[np.str_]) -> NDArray[np.uint32]:
+    """Return a number for each sample that stays the same when whole other groups go."""
+    places: Counter[str] = Counter()
+    found = np.empty(len(groups), np.uint32)
+    for index, group in enumerate(map(str, groups)):
+        found[index] = zlib.crc32(f"{group} {places[group]}".encode())
+        places[group] += 1
+    return found
+
+
+def _ranks(marks: NDArray[np.uint32], seed: int, epochs: int) -> NDArray[np.float32]:
+    """Draw by which numbers samples stand in line in each epoch (epochs, n), each sample's from its mark alone."""
+    drawn = [np.random.default_rng([seed, mark]).random(epochs, np.float32) for mark in marks]
+    return np.stack(drawn, axis=1)
+
+
+def minibatches(
+    order: NDArray[np.intp], masks: NDArray[np.bool_], batch_size: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Cut each fold's samples, as they stand in line, into its own batches; join those of one number.
+
+    Args:
+        order: All samples, as they stand in line (n,).
+        masks: Which samples train in which fold (K, n).
+        batch_size: Of a fold's batch; its last may be smaller, and it may have fewer than another fold.
+
+    Yields:
+        Samples of the minibatch (m,), and which of them are in which fold's batch (m, K).
+    """
+    present = masks[:, order]
+    number = np.where(present, (present.cumsum(axis=1) - 1) // batch_size, -1)
+    for turn in range(number.max() + 1):
+        real = np.equal(number.T, turn)
+        used = real.any(axis=1)
+        yield order[used], real[used]
+
+
+def _rounded(
+    chosen: NDArray[np.intp], real: NDArray[np.bool_], batch_size: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Lengthen a minibatch to a rounded number of samples, with some once more that train nowhere."""
+    count, piece = len(chosen), rows_at_once(batch_size)
+    most = -(-batch_size // piece) * piece
+    length = min(-(-count // ROUNDED) * ROUNDED, most) if count <= most else -(-count // BEYOND) * BEYOND
+    padded = np.zeros((length, real.shape[1]), np.float32)
+    padded[:count] = real
+    return np.resize(chosen, length).astype(np.int32), padded
 
 
 def _chosen_by_fold(taken: Array, new: Array, old: Array) -> Array:

@@ -8,14 +8,25 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.random import Generator
 
+from benchmark.errors import DataError
+from benchmark.interfaces import LayerRow
 from plugins.models._micronet import MicroNet
-from plugins.models._network import NetworkModel, Shape, need_single
+from plugins.models._network import NetworkModel, Shape, need_single, shown
 from plugins.models._options import Optimiser
+from plugins.preprocessors.action_units import UNITS
+
+#: Of VGG-16's last feature map.
+CHANNELS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class HybridMicroNet(NetworkModel):
     """Residual network on the 7x7x512 features of VGG-16: 421,237 values for 5 classes.
+
+    With action_units it is the enhanced model of the 2026 paper, "AU features joined to the deep features": a vector of
+    K units joins the 32 averages before the dense layer, which has K values more for each class. It travels as K planes
+    behind the features, (n, T=1, 7, 7, 512 + K), which the step ``action_units`` appends; what the paper does beyond
+    joining is unstated.
 
     Read where the paper contradicts itself: three pixels of padding, not two, which alone give the shapes of table 2;
     batch 64, which section 3.4 says first (32 stands elsewhere). The learning rate is unstated: .01 is Keras's own for
@@ -25,6 +36,7 @@ class HybridMicroNet(NetworkModel):
         padding_value: The text pads with zeros in one place and with ones in another.
         residual_attention: Whether a residual attention unit follows each RLayers. The text names such units and does
             not describe them, and table 2 has no room for their values.
+        action_units: Whether action units join the averages; needs the step of that name.
         optimiser: As in the paper.
         learning_rate: Unstated in the paper.
         momentum: As in the paper.
@@ -38,6 +50,7 @@ class HybridMicroNet(NetworkModel):
 
     padding_value: Annotated[float, Ge(0), Le(1)] = 0.0
     residual_attention: bool = False
+    action_units: bool = False
     optimiser: Optimiser = "sgd"
     learning_rate: Annotated[float, Gt(0)] = 0.01
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.5
@@ -46,14 +59,34 @@ class HybridMicroNet(NetworkModel):
     batch_size: Annotated[int, Ge(1)] = 64
 
     def check(self, shape: Shape) -> None:
-        """Refuse what is not the features of one image."""
+        """Refuse what is not the features of one image, with action units behind them where they are wanted."""
+        joined = shape[-1] - CHANNELS if len(shape) == 4 and shape[:3] == (1, 7, 7) else 0
+        if self.action_units and joined < 1:
+            raise DataError(
+                f"hybrid_micronet with action_units needs (n, T=1, 7, 7, 512 + units), got {shown(shape)}; let "
+                "action_units follow vgg16 in the steps"
+            )
+        if self.action_units:
+            return
+        if joined > 0:
+            raise DataError(
+                f"hybrid_micronet needs (n, T=1, 7, 7, 512), got {shown(shape)}; set action_units: true to read the "
+                f"{joined} planes behind the features, or leave the step action_units out"
+            )
         need_single("hybrid_micronet", shape, (7, 7, 512), "add vgg16 to the steps, after resize to 224x224")
+
+    def layers(self, n_classes: int, shape: Shape | None = None) -> list[LayerRow]:
+        """Return the network's table; without a shape for the paper's input, with the step's own units if any."""
+        if shape is None and self.action_units:
+            shape = (1, 7, 7, CHANNELS + len(UNITS))
+        return super().layers(n_classes, shape)
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroNet:
         """Build the head."""
         return MicroNet(
             shape[-1],
             n_classes,
+            joined=shape[-1] - CHANNELS,
             padding_value=self.padding_value,
             residual_attention=self.residual_attention,
             rng=rng,

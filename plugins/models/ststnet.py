@@ -90,9 +90,8 @@ class STSTNet(NetworkModel, FoldsModel):
         """Train all folds at once; see ``FoldsModel.fit_folds``. Early stopping is per fold, so it is not for this."""
         from plugins.models import _ststnet_folds
 
-        del groups
         self.check(x.shape[1:])
-        return _ststnet_folds.train(self, x, y, train_masks, n_classes=n_classes, seed=seed)
+        return _ststnet_folds.train(self, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
 
 
 class ThreeStreams(Network):

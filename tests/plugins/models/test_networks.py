@@ -70,6 +70,7 @@ def total(model: NetworkModel, n_classes: int) -> int:
     [
         (HybridMicroNet(), 5, 421_237),
         (HybridMicroNet(), 7, 421_303),
+        (HybridMicroNet(action_units=True), 5, 421_237 + 12 * 5),
         (AUCNN(), 5, 22_181),
         (AUCNN(), 7, 22_247),
         (OffApexNet(), 3, 2_664_475),  # "2.66M" elsewhere
@@ -80,7 +81,8 @@ def total(model: NetworkModel, n_classes: int) -> int:
 )
 def test_as_many_values_as_published(model: NetworkModel, n_classes: int, values: int) -> None:
     assert total(model, n_classes) == values
-    network = nnx.eval_shape(lambda: model.network(model.example_shape, n_classes, np.random.default_rng(0)))
+    shape = (1, 7, 7, 524) if model == HybridMicroNet(action_units=True) else model.example_shape
+    network = nnx.eval_shape(lambda: model.network(shape, n_classes, np.random.default_rng(0)))
     assert count_values(network) == values, "a layer is missing from the table, or stands in it twice"
 
 
@@ -104,6 +106,28 @@ def test_the_table_of_hybrid_micronet_has_the_shapes_of_table_2() -> None:
     assert [row.shape for row in rows[1:4]] == [(4, 4, 16), (4, 4, 16), (1, 1, 16)]
     assert [(row.shape, row.values) for row in rows[-2:]] == [((32,), 0), ((2,), 66)]
     assert rows[1].values == 7 * 7 * 512 * 16 + 16  # the table's 5,024 is possible for no number of channels
+
+
+def test_action_units_join_the_averages() -> None:
+    table = HybridMicroNet(action_units=True).layers(5, (1, 7, 7, 512 + 3))
+    assert table[0].shape == (13, 13, 512), "the planes are no image"
+    assert [(row.name, row.shape, row.values) for row in table[-3:]] == [
+        ("GlobalAveragePooling2D", (32,), 0), ("Concatenate", (35,), 0), ("Dense 5", (5,), 36 * 5),
+    ]  # fmt: skip
+
+
+def test_action_units_alone_can_be_learned_from() -> None:
+    """Equal features for all, and one unit for each class; the class goes with the unit."""
+    units = np.eye(3)[np.arange(24) % 3]
+
+    def clips(units: NDArray[Any]) -> NDArray[np.float32]:
+        planes = np.broadcast_to(units[:, None, None, None], (24, 1, 7, 7, 3))
+        return np.concatenate([np.ones((24, 1, 7, 7, 512)), planes], axis=-1).astype(np.float32)
+
+    model = HybridMicroNet(action_units=True, batch_size=8, epochs=30, learning_rate=0.1)
+    predictor = model.fit(clips(units), np.arange(24) % 3, n_classes=3, groups=groups_of(24), seed=0)
+    np.testing.assert_array_equal(predictor(clips(units)).argmax(axis=1), np.arange(24) % 3)
+    np.testing.assert_array_equal(predictor(clips(np.roll(units, 1, 1))).argmax(axis=1), (np.arange(24) + 1) % 3)
 
 
 def test_the_table_of_ststnet() -> None:
@@ -144,6 +168,9 @@ def test_au_cnn_without_batch_norm_has_none() -> None:
         (AUCNN(), (1, 64, 64, 3), r"au_cnn needs \(n, T=1, 128, 128, 3\), got \(n, T=1, 64, 64, 3\); add resize"),
         (AUCNN(), (16, 128, 128, 3), r"got \(n, T=16, 128, 128, 3\); it looks at single frames: choose one"),
         (HybridMicroNet(), (1, 224, 224, 3), r"hybrid_micronet needs \(n, T=1, 7, 7, 512\), .*; add vgg16"),
+        (HybridMicroNet(), (1, 7, 7, 524), r"set action_units: true to read the 12 planes .*, or leave the step"),
+        (HybridMicroNet(action_units=True), (1, 7, 7, 512), r"512 \+ units\), got .* 512\); let action_units"),
+        (HybridMicroNet(action_units=True), (1, 224, 224, 3), r"let action_units follow vgg16"),
         (HybridMicroNet(), (1, 512), r"got \(n, T=1, 512\)"),
         (CNN(), (1, 4, 40, 3), r"cnn needs \(n, T=1, H, W, C\) .* at least 8x8 pixels, got \(n, T=1, 4, 40, 3\)"),
         (CNN(), (2, 40, 40, 3), "it looks at single frames"),

@@ -46,8 +46,16 @@ def one_by_one(model: STSTNet, x: Any, y: Any, masks: Any, seed: int = 0) -> lis
     return [_training.train(model, x[m], y[m], n_classes=3, groups=groups[m], seed=seed) for m in masks]
 
 
-def together(model: STSTNet, x: Any, y: Any, masks: Any, seed: int = 0) -> list[NetworkPredictor]:  # noqa: ANN401
-    groups = np.array(["s"] * len(y))
+def together(
+    model: STSTNet,
+    x: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    masks: Any,  # noqa: ANN401
+    *,
+    seed: int = 0,
+    groups: NDArray[np.str_] | None = None,
+) -> list[NetworkPredictor]:
+    groups = np.array(["s"] * len(y)) if groups is None else groups
     return list(model.fit_folds(x, y, masks, n_classes=3, groups=groups, seed=seed))  # pyright: ignore[reportReturnType]
 
 
@@ -162,7 +170,8 @@ def test_fit_is_a_fold_that_holds_nothing_out() -> None:
     x, y = images(20)
     groups = np.array(["a", "b"] * 10)
     fitted = NOISY.fit(x, y, n_classes=3, groups=groups, seed=1)
-    np.testing.assert_array_equal(fitted(x), together(NOISY, x, y, np.ones((1, 20), bool), seed=1)[0](x))
+    alone = together(NOISY, x, y, np.ones((1, 20), bool), seed=1, groups=groups)[0]
+    np.testing.assert_array_equal(fitted(x), alone(x))
     early = replace(NOISY, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
     assert isinstance(early, NetworkPredictor)
     assert "val_loss" in early.history[0]
@@ -202,19 +211,57 @@ def test_a_sample_that_trains_nowhere_is_not_even_read() -> None:
     masks = np.ones((2, 9), bool)
     masks[:, 4] = False
     without = np.delete(np.arange(9), 4)
-    ours = together(STILL, x, y, masks)[0](x)
-    np.testing.assert_array_equal(ours, together(STILL, x[without], y[without], masks[:, without])[0](x))
+    groups = np.array(["a"] * 4 + ["b"] + ["c"] * 4)
+    ours = together(NOISY, x, y, masks, groups=groups)[0](x)
+    found = together(NOISY, x[without], y[without], masks[:, without], groups=groups[without])[0](x)
+    np.testing.assert_array_equal(ours, found)
 
 
-def test_a_real_fold(real_flow: Path) -> None:
-    """Two subjects of the flow pack held out in turn, all clips in one batch, dropout off."""
-    dataset = Megc2019Flow(root=real_flow)
-    chosen = sorted(dataset.samples(), key=lambda s: s.sample_id)[::4]
+def test_minibatches_are_each_folds_own() -> None:
+    """Ten samples in line, two folds that hold out 3 and 4, and 8; batches of four."""
+    order = np.array([5, 3, 0, 9, 1, 4, 2, 8, 7, 6])
+    masks = np.ones((2, 10), bool)
+    masks[0, [3, 4]] = masks[1, 8] = False
+    found = [
+        [[int(sample) for sample in chosen[column]] for column in real.T]
+        for chosen, real in _ststnet_folds.minibatches(order, masks, 4)
+    ]
+    assert found == [[[5, 0, 9, 1], [5, 3, 0, 9]], [[2, 8, 7, 6], [1, 4, 2, 7]], [[], [6]]]
+
+
+def flow_of(root: Path, step: int) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
+    """Read every so many-th clip of the flow pack: images, classes, subjects."""
+    dataset = Megc2019Flow(root=root)
+    chosen = sorted(dataset.samples(), key=lambda s: s.sample_id)[::step]
     x = np.stack([dataset.load(sample).frames for sample in chosen])
     y = np.array([list(dataset.label_map()).index(str(sample.emotion)) for sample in chosen])
-    subjects = np.array([sample.subject for sample in chosen])
+    return x, y, np.array([sample.subject for sample in chosen])
+
+
+def test_real_folds_in_one_batch_are_those_of_the_layers(real_flow: Path) -> None:
+    """Two subjects of the flow pack held out in turn, all clips in one batch, dropout off."""
+    x, y, subjects = flow_of(real_flow, 4)
     masks = subjects[None] != np.unique(subjects)[[3, 20]][:, None]
     model = STSTNet(dropout=0.0, batch_size=128, epochs=10)
     for ours, alone in zip(together(model, x, y, masks), one_by_one(model, x, y, masks), strict=True):
         np.testing.assert_allclose(ours(x), alone(x), atol=1e-3)
     assert _ststnet_folds.AT_ONCE >= 2
+
+
+def test_real_folds_together_are_those_that_fit_gives(real_flow: Path) -> None:
+    """The paper's recipe, with dropout and several batches; each fold's subject is truly removed for ``fit``.
+
+    Five subjects, so two teams of folds; the sixth fold holds out two subjects and has a batch less than the others.
+    """
+    x, y, subjects = flow_of(real_flow, 3)
+    masks = subjects[None] != np.unique(subjects)[[0, 3, 20, 30, 41]][:, None]
+    masks = np.concatenate([masks, ~np.isin(subjects, np.unique(subjects)[:12])[None]])
+    model = STSTNet(batch_size=32, epochs=6, learning_rate=1e-3)
+    assert len(np.unique(-(-masks.sum(1) // 32))) > 1
+    for mask, ours in zip(masks, together(model, x, y, masks, seed=5, groups=subjects), strict=True):
+        single = together(model, x, y, mask[None], seed=5, groups=subjects)[0]
+        np.testing.assert_allclose(ours(x), single(x), atol=1e-4)
+        fitted = model.fit(x[mask], y[mask], n_classes=3, groups=subjects[mask], seed=5)
+        np.testing.assert_array_equal(fitted(x), single(x))
+    one, other = (model.fit(x, y, n_classes=3, groups=subjects, seed=seed)(x) for seed in (5, 6))
+    assert np.abs(one - other).max() > 1e-2, "a comparison to 1e-4 says something"

@@ -73,28 +73,31 @@ class AttentionTwin(nn.Module):
 
 
 class MicroNetTwin(nn.Module):
-    def __init__(self, inputs: int, padding_value: float = 0.0, *, attention: bool = False) -> None:
+    def __init__(self, inputs: int, padding_value: float = 0.0, *, attention: bool = False, units: int = 0) -> None:
         super().__init__()
+        self.inputs = inputs
         self.pad = nn.ConstantPad2d(3, padding_value)
         self.conv, self.norm = before_norm(inputs, 16, 7, stride=2), KerasNorm(16)
         self.blocks = nn.ModuleList([RLayersTwin(16, 16), RLayersTwin(16, 32)])
         self.attention = nn.ModuleList([AttentionTwin(16), AttentionTwin(32)] if attention else [])
-        self.dense = nn.Linear(32, CLASSES)
+        self.dense = nn.Linear(32 + units, CLASSES)
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401
-        x = F.max_pool2d(torch.relu(self.norm(self.conv(self.pad(channels_first(x))))), 3, 2)
+        x = channels_first(x)
+        x, units = x[:, : self.inputs], x[:, self.inputs :, 0, 0]
+        x = F.max_pool2d(torch.relu(self.norm(self.conv(self.pad(x)))), 3, 2)
         for index, block in enumerate(self.blocks):
             x = block(x)
             x = self.attention[index](x) if self.attention else x
-        return self.dense(x.mean((2, 3)))
+        return self.dense(torch.cat([x.mean((2, 3)), units], 1))
 
 
 class CNNTwin(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, features: int = 2 * 3 * 64) -> None:
         super().__init__()
         sizes = [(3, 16), (16, 32), (32, 64)]
         self.convolutions = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1) for a, b in sizes])
-        self.dense1, self.dense2 = nn.Linear(2 * 3 * 64, 64), nn.Linear(64, CLASSES)
+        self.dense1, self.dense2 = nn.Linear(features, 64), nn.Linear(64, CLASSES)
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401
         x = channels_first(x)
@@ -215,6 +218,12 @@ CASES: dict[str, tuple[NetworkModel, tuple[int, ...], Callable[[], Any], Callabl
         (1, 7, 7, 512),
         lambda: MicroNetTwin(512, 1.0, attention=True),
         sgd(1e-4),
+    ),
+    "action units": (
+        HybridMicroNet(learning_rate=1e-3, action_units=True),
+        (1, 7, 7, 515),
+        lambda: MicroNetTwin(512, units=3),
+        sgd(1e-3),
     ),
     "au_cnn": (
         AUCNN(optimiser="sgd", learning_rate=1e-3, momentum=0.5, weight_decay=0.001),

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,35 @@ def test_max_pool_is_reduce_window(size: int, stride: int, padding: int) -> None
     around = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
     expected = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, size, size, 1), (1, stride, stride, 1), around)
     np.testing.assert_array_equal(max_pool(x, size, stride, padding=padding), expected)
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "stride", "padding"),
+    [
+        ((8, 6), 2, 2, 0),
+        ((9, 7), 2, 2, 0),
+        ((12, 9), 3, 2, 0),
+        ((13, 10), 3, 3, 1),
+        ((7, 8), 2, 3, 0),
+        ((9, 9), 5, 2, 1),
+    ],
+)
+def test_max_pool_has_the_gradient_of_a_maximum(side: tuple[int, int], size: int, stride: int, padding: int) -> None:
+    """Window by window; whole numbers, so that many windows have several maxima, which share equally."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (2, *side, 3)).astype(np.float32)
+
+    def plain(x: Array) -> Array:
+        x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
+        rows, columns = (range(0, length - size + 1, stride) for length in x.shape[1:3])
+        found = [x[:, i : i + size, j : j + size].max((1, 2)) for i in rows for j in columns]
+        return jnp.stack(found, 1).reshape(len(x), len(rows), len(columns), -1)
+
+    expected, back = jax.vjp(plain, x)
+    found, ours = jax.vjp(lambda x: max_pool(x, size, stride, padding=padding), x)
+    np.testing.assert_array_equal(found, expected)
+    pull = jnp.asarray(rng.normal(size=found.shape), jnp.float32)
+    np.testing.assert_allclose(ours(pull)[0], back(pull)[0], atol=1e-6)
 
 
 def test_dropout_keeps_the_mean_and_is_off_in_evaluation() -> None:
@@ -301,6 +331,58 @@ def test_folds_of_any_size_and_sweeps_of_the_recipe_compile_once() -> None:
     fit(replace(model, epochs=3, class_weight="balanced", early_stopping=5, keep="best"))
     assert step._cache_size() == 1
     assert made.score._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@contextmanager
+def counting() -> Iterator[list[str]]:
+    """Collect a text for every program that is compiled inside the block, or read compiled from the disk."""
+    found: list[str] = []
+
+    def note(event: str, duration_secs: float, **_: object) -> None:
+        del duration_secs
+        if event == "/jax/core/compile/backend_compile_duration":
+            found.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield found
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
+def test_a_loso_of_26_folds_compiles_as_much_as_one_fold(together: bool) -> None:
+    """26 subjects of 2 to 11 samples, so that no two folds need be of one size; every fold trains and predicts."""
+    rng = np.random.default_rng(0)
+    subjects = np.repeat([f"s{i:02}" for i in range(26)], 2 + np.arange(26) % 10)
+    y = rng.integers(0, 3, len(subjects))
+    masks = subjects[None] != np.unique(subjects)[:, None]
+    assert len(np.unique(masks.sum(1))) == 10
+    model: NetworkModel
+    if together:
+        model, x = STSTNet(batch_size=128, epochs=2), rng.integers(0, 256, (len(y), 1, 28, 28, 3), dtype=np.uint8)
+        teams = np.array_split(masks, 13)  # a smaller last team would be a second program
+    else:
+        model, x = ToyModel(batch_size=16, epochs=2), rng.normal(size=(len(y), 1, 4)).astype(np.float32)
+        teams = masks[:, None]
+
+    def run(team: NDArray[np.bool_]) -> None:
+        options: dict[str, Any] = {"n_classes": 3, "seed": 0}
+        if isinstance(model, STSTNet):
+            made = list(model.fit_folds(x, y, team, groups=subjects, **options))
+        else:
+            mask = team[0]
+            made = [model.fit(x[mask], y[mask], groups=subjects[mask], **options)]
+        for mask, predictor in zip(team, made, strict=True):
+            predictor(x[~mask])
+
+    with counting() as first:
+        run(teams[0])
+    assert first, "nothing was counted"
+    with counting() as others:
+        for team in teams[1:]:
+            run(team)
+    assert others == []
 
 
 def test_compilations_are_kept_for_the_next_process(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""How fast the networks train: ``python -m tests.speed.networks``, from the repository's root; needs PyTorch.
+
+Prints, for each network, milliseconds per training step of ours and of PyTorch in eager mode, and the ratio: above 1,
+ours is faster. The peer is the twin of the parity tests as a user would write it, with PyTorch's own batch norm and
+layout, on pixels that are floats already; ours gets bytes. One process each, one thread each on one core, processor
+time, taking turns; the median of all turns. Compilation is left out. ``--keep-memory`` gives PyTorch the setting of
+memory that our training engine makes for itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+#: Batch, shape of a sample, and how the peer is made from the module of the parity tests.
+NETWORKS: dict[str, tuple[int, tuple[int, ...], Callable[[Any], Any]]] = {
+    "au_cnn": (32, (1, 128, 128, 3), lambda twins: twins.MicroNetTwin(3)),
+    "cnn": (32, (1, 128, 128, 3), lambda twins: twins.CNNTwin(16 * 16 * 64)),
+    "cnn_lstm": (8, (16, 48, 48, 1), lambda twins: twins.CNNLSTMTwin(1, 1600, rows=False)),
+    "hybrid_micronet": (64, (1, 7, 7, 512), lambda twins: twins.MicroNetTwin(512)),
+    "off_apexnet": (128, (1, 28, 28, 2), lambda twins: twins.OffApexNetTwin()),
+}
+CLASSES = 4
+
+
+def data(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return one batch: bytes, or floats where they are features, and classes."""
+    batch, shape, _ = NETWORKS[name]
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (batch, *shape), dtype=np.uint8)
+    return x if shape[-1] < 512 else (x / 255).astype(np.float32), rng.integers(0, CLASSES, batch)
+
+
+def eager(name: str) -> Callable[[], object]:
+    """Return one step of PyTorch."""
+    torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
+    twins: Any = importlib.import_module("tests.plugins.models.test_torch_parity")
+    twins.KerasNorm, twins.before_norm = torch.nn.BatchNorm2d, torch.nn.Conv2d
+    torch.set_num_threads(1)
+    x, y = data(name)
+    pixels = torch.tensor(x).float().div_(255 if x.dtype == np.uint8 else 1)
+    pixels = pixels.movedim(-1, 2).contiguous().movedim(2, -1)  # channels first in memory, as the twin will ask for
+    classes, twin = torch.tensor(y), NETWORKS[name][2](twins)
+    sgd = name == "hybrid_micronet"
+    optimiser = (
+        torch.optim.SGD(twin.parameters(), 1e-4, momentum=0.5, weight_decay=0.001)
+        if sgd
+        else torch.optim.Adam(twin.parameters(), 1e-4)
+    )
+
+    def step() -> None:
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(twin(pixels), classes).backward()
+        optimiser.step()
+
+    return step
+
+
+def ours(name: str) -> Callable[[], object]:
+    """Return one step of the training engine."""
+    import jax
+
+    from plugins.models import _training
+
+    made: Any = importlib.import_module(f"plugins.models.{name}")
+    model_type = {"au_cnn": "AUCNN", "cnn": "CNN", "cnn_lstm": "CNNLSTM", "hybrid_micronet": "HybridMicroNet"}
+    x, y = data(name)
+    model = getattr(made, model_type.get(name, "OffApexNet"))(learning_rate=1e-4)
+    made = _training.program(model, x.shape[1:], CLASSES)
+    ones = np.ones(len(y), np.float32)
+    rows, key = _training.Rows(x, y.astype(np.int32), ones, ones), jax.random.key(0)
+    state = made.start(np.random.default_rng(0))
+
+    def step() -> None:
+        nonlocal state
+        state, *_ = jax.block_until_ready(made.step(state, rows, key, 0))
+
+    return step
+
+
+def serve(name: str, contender: str) -> None:
+    """Take one turn for every line that comes in: so many steps, and the milliseconds of each."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX starts a thread for each core, whatever it is told
+    step = {"eager": eager, "ours": ours}[contender](name)
+    for _ in range(3):
+        step()
+    for line in sys.stdin:
+        start = time.process_time()
+        for _ in range(int(line)):
+            step()
+        print((time.process_time() - start) / int(line) * 1e3, flush=True)
+
+
+def compare(name: str, rounds: int, steps: int, flags: list[str]) -> tuple[float, float]:
+    """Return milliseconds per step of PyTorch and of ours."""
+    command = [sys.executable, "-m", "tests.speed.networks", name, *flags, "--only"]
+    both = [
+        subprocess.Popen(
+            [*command, contender], env={**os.environ, **ONE_THREAD}, text=True, bufsize=1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for contender in ("eager", "ours")
+    ]  # fmt: skip
+    found: list[tuple[float, ...]] = []
+    for _ in range(rounds):
+        turn = []
+        for process in both:
+            assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - they are pipes
+            process.stdin.write(f"{steps}\n")
+            turn.append(float(process.stdout.readline()))
+        found.append(tuple(turn))
+    for process in both:
+        process.communicate()
+    theirs, mine = (statistics.median(column) for column in zip(*found, strict=True))
+    return theirs, mine
+
+
+def main() -> None:
+    """Print the table, or take turns for the parent process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}; all unless told")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--keep-memory", action="store_true")
+    parser.add_argument("--only", choices=["eager", "ours"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        if options.keep_memory:
+            from plugins.models._training import keep_memory
+
+            keep_memory()
+        serve(options.networks[0], options.only)
+        return
+    for name in options.networks or NETWORKS:
+        theirs, mine = compare(name, options.rounds, options.steps, ["--keep-memory"] * options.keep_memory)
+        print(f"{name:<16} {theirs:7.1f} ms PyTorch {mine:7.1f} ms ours {theirs / mine:6.2f} times PyTorch", flush=True)
+
+
+if __name__ == "__main__":
+    main()
