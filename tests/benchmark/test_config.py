@@ -103,10 +103,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "- a",
-            "expected a mapping models, seeds, sweep, profile, profiles; got a list",
-        ),
+        ("- a", "models, seeds, sweep, profile, profiles; got a list"),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),

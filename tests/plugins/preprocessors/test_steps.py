@@ -22,7 +22,7 @@ from tests.pictures import face_frame, locked
 
 STEPS = bench_preprocessors()
 #: Parameters without a default.
-NEEDED: Mapping[str, Mapping[str, object]] = {"resize": {"size": 32}}
+NEEDED: Mapping[str, Mapping[str, object]] = {"resize": {"size": 32}, "vgg16": {"weights": "auto"}}
 
 
 def step_class(name: str) -> type[Preprocessor]:
