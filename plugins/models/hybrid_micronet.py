@@ -30,7 +30,8 @@ class HybridMicroNet(NetworkModel):
 
     Read where the paper contradicts itself: three pixels of padding, not two, which alone give the shapes of table 2;
     batch 64, which section 3.4 says first (32 stands elsewhere). The learning rate is unstated: .01 is Keras's own for
-    sgd. Batch normalisation and initial weights are Keras's.
+    sgd. Batch normalisation and initial weights are Keras's. The 2026 paper has faces of 256x256, whose features are
+    8x8x512: any size from 7x7 on is taken, and none changes the number of values.
 
     Args:
         padding_value: The text pads with zeros in one place and with ones in another.
@@ -60,13 +61,14 @@ class HybridMicroNet(NetworkModel):
 
     def check(self, shape: Shape) -> None:
         """Refuse what is not the features of one image, with action units behind them where they are wanted."""
-        joined = shape[-1] - CHANNELS if len(shape) == 4 and shape[:3] == (1, 7, 7) else 0
+        image = len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7
+        joined = shape[-1] - CHANNELS if image else 0
         if self.action_units and joined < 1:
             raise DataError(
                 f"hybrid_micronet with action_units needs (n, T=1, 7, 7, 512 + units), got {shown(shape)}; let "
                 "action_units follow vgg16 in the steps"
             )
-        if self.action_units:
+        if self.action_units or (image and joined == 0):
             return
         if joined > 0:
             raise DataError(

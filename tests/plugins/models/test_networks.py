@@ -106,6 +106,8 @@ def test_the_table_of_hybrid_micronet_has_the_shapes_of_table_2() -> None:
     assert [row.shape for row in rows[1:4]] == [(4, 4, 16), (4, 4, 16), (1, 1, 16)]
     assert [(row.shape, row.values) for row in rows[-2:]] == [((32,), 0), ((2,), 66)]
     assert rows[1].values == 7 * 7 * 512 * 16 + 16  # the table's 5,024 is possible for no number of channels
+    larger = HybridMicroNet().layers(5, (1, 8, 8, 512))  # faces of 256x256, as in the 2026 paper
+    assert sum(row.values for row in larger) == 421_237
 
 
 def test_action_units_join_the_averages() -> None:
@@ -167,6 +169,8 @@ def test_au_cnn_without_batch_norm_has_none() -> None:
     [
         (AUCNN(), (1, 64, 64, 3), r"au_cnn needs \(n, T=1, 128, 128, 3\), got \(n, T=1, 64, 64, 3\); add resize"),
         (AUCNN(), (16, 128, 128, 3), r"got \(n, T=16, 128, 128, 3\); it looks at single frames: choose one"),
+        (HybridMicroNet(), (1, 6, 7, 512), r"hybrid_micronet needs \(n, T=1, 7, 7, 512\), got .*; add vgg16"),
+        (HybridMicroNet(), (2, 7, 7, 512), r"hybrid_micronet needs \(n, T=1, 7, 7, 512\), got .*; it looks at single"),
         (HybridMicroNet(), (1, 224, 224, 3), r"hybrid_micronet needs \(n, T=1, 7, 7, 512\), .*; add vgg16"),
         (HybridMicroNet(), (1, 7, 7, 524), r"set action_units: true to read the 12 planes .*, or leave the step"),
         (HybridMicroNet(action_units=True), (1, 7, 7, 512), r"512 \+ units\), got .* 512\); let action_units"),
