@@ -28,6 +28,7 @@ class Augment(Augmentation):
         rotation: Degrees up to which a copy is turned, either way.
         scale: Share by which a copy is enlarged or shrunk at most.
         flip: Mirror a copy left to right, with probability one half.
+        seed: Another seed draws other copies. They are made once, before any model's own seed comes in.
     """
 
     source = "HybridMicroNet (2023), augmentation: rescale, rotation, horizontal flip; amounts unstated there"
@@ -36,6 +37,7 @@ class Augment(Augmentation):
     rotation: Annotated[float, Ge(0), Le(180)] = 10.0
     scale: Annotated[float, Ge(0), Lt(1)] = 0.1
     flip: bool = True
+    seed: Annotated[int, Ge(0)] = 0
 
     def vary(self, clip: Clip, rng: np.random.Generator) -> Clip:
         """Draw a transformation and apply it to every frame."""
