@@ -132,8 +132,8 @@ class StoredRun:
                     "models": [_without_paths(model, identity["models"][model["name"]])],
                 }
                 shown |= _without_paths({"preprocess": resolved["preprocess"]}, identity)
-                own = {**identity, "protocol": same, "models": identity["models"][model["name"]]}
-                own.pop("seeds", None)
+                own = {key: value for key, value in identity.items() if key not in ("models", "seeds")}
+                own |= {"protocol": same, "model": identity["models"][model["name"]]}
                 yield name, RowConfig(model, same, shown, own)
 
 

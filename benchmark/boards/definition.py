@@ -32,6 +32,8 @@ from benchmark.predictions_file import repeat_of
 SCHEMA = 1
 #: The name of a board is a file's name and a part of references such as NAME/MODEL.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+#: A file beside the boards, which is none.
+_CLAIMS = "claims"
 _KEYS = ("schema", "title", "dataset", "fingerprint", "protocol", "classes", "headline", "epochs", "flags", "samples")
 _COLUMNS = ("fold", "sample_id", "clip_id", "subject", "dataset", "truth")
 
@@ -131,8 +133,9 @@ def samples_digest(questions: Sequence[Question]) -> str:
 
 
 def names(root: Path) -> list[str]:
-    """Return the boards that are defined in a folder, sorted."""
-    return sorted(path.stem for path in root.glob("*.yaml") if (root / "samples" / f"{path.stem}.csv").is_file())
+    """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one."""
+    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - {_CLAIMS}
+    return sorted(found | {path.name for path in root.glob("results/*") if path.is_dir()})
 
 
 def load(root: Path, name: str) -> Definition:
@@ -164,8 +167,8 @@ def save(root: Path, definition: Definition) -> list[Path]:
     Raises:
         BoardError: Its name cannot be used, or exists.
     """
-    if not NAME.fullmatch(definition.name):
-        raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits, and _ . - inside")
+    if not NAME.fullmatch(definition.name) or definition.name == _CLAIMS:
+        raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits and _ . - inside")
     paths = [root / f"{definition.name}.yaml", root / "samples" / f"{definition.name}.csv"]
     for path in paths:
         if path.exists():

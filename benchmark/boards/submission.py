@@ -226,8 +226,12 @@ def _fault(content: bytes, error: ValidationError) -> str:
     if schema != SCHEMA:
         return _other_schema(schema)
     where = path_text(tuple(first["loc"])) or "the file"
-    shown = "" if isinstance(first["input"], (dict, list)) else f", got {first['input']!r}"
     rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if first["type"].startswith("missing"):
+        return f"{where}: is missing{rest}"
+    if first["type"].startswith("unexpected"):
+        return f"{where}: is no key of a submission{rest}"
+    shown = "" if isinstance(first["input"], (dict, list)) else f", got {first['input']!r}"
     return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}{shown}{rest}"
 
 

@@ -77,7 +77,7 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         return [*parts, "every sample is predicted alike"]
     counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())
     shown = found.disagreements[:limit]
-    parts.append(f"{len(found.disagreements)} samples are predicted otherwise: {counted}")
+    parts.append(f"{len(found.disagreements)} predictions differ: {counted}")
     several = len(found.runs) > 1
     if shown:
         headers = ["sample", *(["seed", "repeat"] if several else []), "truth", "A", "B"]
