@@ -226,8 +226,7 @@ def _facts(run: StoredRun) -> dict[str, str]:
 
 
 def _made(run: StoredRun, row: str) -> dict[str, Any]:
-    seeds = list(dict.fromkeys(found.seed for found in run.predictions[row]))
-    return {**run.row_config(row).identity, "seeds": seeds, "data": run.part(row).get("dataset_fingerprint")}
+    return {**run.row_config(row).identity, "seeds": run.seeds(row), "data": run.part(row).get("dataset_fingerprint")}
 
 
 def _flat(value: object, path: str = "") -> dict[str, str]:

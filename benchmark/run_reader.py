@@ -89,6 +89,12 @@ class StoredRun:
         parts = self.manifest.get("parts", [self.manifest])
         return next((part for part in parts if row in part.get("rows", [row])), self.manifest)
 
+    def seeds(self, row: str) -> list[int]:
+        """Return the seeds that a row has predictions of, in the order of the config where the run says it."""
+        found = dict.fromkeys(p.seed for p in self.predictions[row])
+        said = [seed for seed in self.rows[row].get("seeds", ()) if seed in found]
+        return list(dict.fromkeys([*said, *found]))
+
     def pools(self, row: str) -> list[Pool]:
         """Return a row's predictions as they are scored: by seed and repeat, in the order of the samples."""
         label = {name: index for index, name in enumerate(self.classes)}
@@ -98,7 +104,7 @@ class StoredRun:
             found.setdefault((p.seed, repeat_of(p.fold)), []).append(
                 Prediction(p.sample_id, p.group, p.dataset, p.fold, label[p.truth], highest)
             )
-        seeds = list(dict.fromkeys(p.seed for p in self.predictions[row]))
+        seeds = self.seeds(row)
         return [Pool(*run, tuple(found[run])) for run in sorted(found, key=lambda run: (seeds.index(run[0]), run[1]))]
 
     def row_config(self, row: str) -> RowConfig:

@@ -114,7 +114,7 @@ def store(folder: Path, found: Sequence[Submission]) -> list[tuple[Path, str]]:
 
 def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogue) -> Submission:
     reported, manifest, made = run.rows[row], run.manifest, run.row_config(row)
-    answers = _answers(run.predictions[row], run.part(row)["dataset_fingerprint"])
+    answers = _answers(run, row)
     left_out = run.part(row).get("left_out", {})
     submission = Submission(
         schema=files.SCHEMA,
@@ -142,7 +142,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
             ended=manifest.get("ended") or manifest["started"],
         ),
         flags=tuple(reported["flags"]),
-        seeds=tuple(dict.fromkeys(p.seed for p in run.predictions[row])),
+        seeds=tuple(run.seeds(row)),
         costs=Costs(fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"]),
         figures={},
         predictions_digest=predictions_digest(answers),
@@ -155,9 +155,10 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
     return Submission(**{**vars(submission), "figures": figures})
 
 
-def _answers(predicted: Sequence[PredictedSample], fingerprint: str) -> tuple[Answer, ...]:
+def _answers(run: StoredRun, row: str) -> tuple[Answer, ...]:
+    fingerprint, seeds = run.part(row)["dataset_fingerprint"], run.seeds(row)
     found: dict[tuple[str, str], list[PredictedSample]] = {}
-    for p in sorted(predicted, key=lambda p: (p.fold, p.sample_id)):  # seeds keep their order
+    for p in sorted(run.predictions[row], key=lambda p: (p.fold, p.sample_id, seeds.index(p.seed))):
         found.setdefault((p.fold, p.sample_id), []).append(p)
     return tuple(
         Answer(

@@ -69,6 +69,8 @@ def _highest(scores: Sequence[float]) -> int:
 def _setting(board: Definition, submission: Submission) -> Iterator[str]:
     """Compare what the run says of itself with the board's definition."""
     origin = submission.origin
+    if not submission.model.name.strip():
+        yield "model: has no name"
     if submission.board != board.name:
         yield f"it is a submission to the board {submission.board!r}, not to {board.name!r}"
     if origin.fingerprint != board.fingerprint:
