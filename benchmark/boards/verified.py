@@ -146,6 +146,16 @@ class BoardReader:
             write_json(self._path(name), {**content, "code": code_digest()}, indent=None)
 
 
+def forget() -> int:
+    """Remove what is kept of every board; return of how many."""
+    removed = 0
+    for path in (default_root() / "boards").glob("*.json"):
+        with suppress(OSError):
+            path.unlink()
+            removed += 1
+    return removed
+
+
 @cache
 def code_digest() -> str:
     """Digest the source of this package, and the versions that compute: what decides how a submission is judged."""

@@ -73,6 +73,8 @@ def _setting(board: Definition, submission: Submission) -> Iterator[str]:
         yield "model: has no name"
     if submission.board != board.name:
         yield f"it is a submission to the board {submission.board!r}, not to {board.name!r}"
+    if origin.dataset != board.dataset:
+        yield f"data set {origin.dataset!r}, the board's is {board.dataset!r}"
     if origin.fingerprint != board.fingerprint:
         yield (
             f"data set fingerprint {origin.fingerprint} ({origin.dataset}), the board's is {board.fingerprint} "

@@ -17,6 +17,7 @@ from benchmark.boards.page import main_table, markdown
 from benchmark.boards.rows import BoardRows, board_rows, scores_of
 from benchmark.boards.submission import Submission
 from benchmark.boards.verified import BoardReader
+from benchmark.claims_page import measured
 from benchmark.errors import BoardError
 from tests.helpers import Ran
 
@@ -175,6 +176,22 @@ def test_claimed_beside_measured(root: Path, submission: Submission) -> None:
     assert f"uf1 {100 * uf1:.2f}" in lines[2][5]
     assert f"uf1 {100 * samm:.2f}" in lines[3][5]
     assert "Claimed beside" not in markdown(made(root))
+
+
+def test_what_is_known_of_boards_is_cleared_with_the_cache(root: Path, bench: Callable[..., Ran]) -> None:
+    made(root)
+    assert bench("cache", "clear").out.endswith(", and what was known of 1 leaderboards\n")
+    assert "leaderboards" not in bench("cache", "clear").out
+
+
+def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
+    claims = published.from_document(document.parse(CLAIMS, "claims.yaml", {}))
+    texts = [measured(claim, key, root) for claim, key in zip(claims.claims, ("loso", "split", "split"), strict=True)]
+    figures = (submission.figures, submission.figures["by_dataset"]["samm"])
+    assert texts[:2] == [
+        " / ".join(f"{name} {100 * found[name]:.2f}" for name in ("accuracy", "uf1", "uar")) for found in figures
+    ]
+    assert texts[2] == "-"
 
 
 def test_scores_for_others(root: Path, submission: Submission) -> None:

@@ -107,6 +107,10 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         change("origin", "fingerprint", to="0" * 32),
         ["data set fingerprint 00000000000000000000000000000000 (megc2019_flow), the board's is "],
     ),
+    "a stand-in for the data": (
+        change("origin", "dataset", to="casme2-synthetic"),
+        ["data set 'casme2-synthetic', the board's is 'megc2019_flow'"],
+    ),
     "another board's": (change("board", to="other"), ["it is a submission to the board 'other', not to 'toy'"]),
     "other classes": (
         change("origin", "classes", to=["sad", "positive", "surprise"]),
