@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from benchmark.boards.curves import Point
 from benchmark.errors import BoardError
 from benchmark.files import write_text
 from benchmark.fingerprint import digest
@@ -129,6 +130,7 @@ class Entry:
         flags: Words that stand beside its scores.
         seeds: That the model was trained with.
         costs: What it took.
+        curves: What its trainings told of themselves, by value such as ``loss``; see ``curves.read_curves``.
         figures: What ``scoring.figures`` gives for the predictions.
         predictions_digest: Of the predictions.
     """
@@ -142,6 +144,7 @@ class Entry:
     flags: tuple[str, ...]
     seeds: tuple[int, ...]
     costs: Costs
+    curves: dict[str, tuple[Point, ...]]
     figures: dict[str, Any]
     predictions_digest: str
 
@@ -178,11 +181,12 @@ def file_name(model: str) -> str:
 def text(submission: Submission) -> str:
     """Write the file's text."""
     entry = adapter(Entry).dump_python(submission.entry, mode="json")
+    curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
     head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     lines = ",\n".join(
         f"  {json.dumps(list(answer), ensure_ascii=False, allow_nan=False)}" for answer in submission.predictions
     )
-    return f'{head},\n "predictions": [\n{lines}\n ]\n}}\n'
+    return f'{head},\n "curves": {curves},\n "predictions": [\n{lines}\n ]\n}}\n'
 
 
 def write(path: Path, submission: Submission) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.boards import submission as files
+from benchmark.boards.curves import read_curves
 from benchmark.boards.definition import Definition, Question, samples_digest, truth_digest
 from benchmark.boards.submission import Answer, Costs, ModelCard, Origin, Submission, predictions_digest
 from benchmark.boards.verify import board_figures, differences, verify
@@ -144,6 +145,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
         flags=tuple(reported["flags"]),
         seeds=tuple(run.seeds(row)),
         costs=Costs(fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"]),
+        curves=dict(read_curves(run.path, row)),
         figures={},
         predictions_digest=predictions_digest(answers),
         predictions=answers,
