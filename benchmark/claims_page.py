@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.boards.rows import scores_of
 from benchmark.claims import Claim, Claims
 from benchmark.claims_verdict import Judged, averages_of_f1, below_chance
 from benchmark.errors import ClaimError
@@ -77,7 +78,7 @@ def _main(rows: Sequence[Judged], boards: Path) -> Table:
 
 
 def measured(claim: Claim, key: str, boards: Path) -> str:
-    """Return what a leaderboard says of the row that a claim names; a dash where there is no such run.
+    """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names; a dash where nothing does.
 
     Raises:
         ClaimError: The leaderboard cannot be read.
@@ -87,10 +88,13 @@ def measured(claim: Claim, key: str, boards: Path) -> str:
         return _DASH
     board, model, *member = reference.split("/")
     path = boards / f"{board}.json"
-    if not path.is_file():
-        return _DASH
     try:
-        found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+        if (boards / f"{board}.yaml").is_file():
+            found = scores_of(boards, board)
+        elif path.is_file():  # the scores.json of a run that is no leaderboard
+            found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+        else:
+            return _DASH
         row = found.get(model)
         scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
     except (ValueError, KeyError, TypeError) as error:

@@ -38,6 +38,10 @@ class SavedModelError(BenchError):
     """A model cannot be saved, or a saved one cannot be used."""
 
 
+class BoardError(BenchError):
+    """A leaderboard, or a submission to it, cannot be read or used."""
+
+
 class ClaimError(BenchError):
     """A published figure, or the file that holds such figures, cannot be used."""
 

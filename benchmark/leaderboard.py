@@ -12,7 +12,7 @@ from benchmark.leaks import UNKNOWN_SUBJECTS
 
 Row = Mapping[str, Any]
 
-_DASH = "-"
+DASH = "-"
 _FEW_FOLDS = 6
 #: A row with one of these stands below the honest ones, without a rank.
 _UNRANKED = ("leak:", "incomplete")
@@ -31,8 +31,8 @@ class Table:
 
     def markdown(self) -> str:
         """Format for a page; bars and markup in a cell are escaped."""
-        rows = [[_escape(cell) for cell in row] for row in self.rows]
-        headers = [_escape(header) for header in self.headers]
+        rows = [[escape(cell) for cell in row] for row in self.rows]
+        headers = [escape(header) for header in self.headers]
         return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
@@ -41,8 +41,8 @@ def competes(row: Row) -> bool:
     return row["uf1"] is not None and not any(flag.startswith(_UNRANKED) for flag in row["flags"])
 
 
-def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
-    """Order rows by UF1, highest first, equal ones sharing a rank; rows that may not compete follow without one.
+def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]:
+    """Order rows, the highest first, equal ones sharing a rank; those that may not compete follow without one.
 
     Rows with other samples or another protocol have ranks of their own.
     """
@@ -50,8 +50,8 @@ def ranked(rows: Sequence[Row]) -> list[tuple[int | None, Row]]:
     groups = {row.get("group"): [other for other in fit if other.get("group") == row.get("group")] for row in fit}
     places: list[tuple[int | None, Row]] = []
     for inside in groups.values():
-        inside.sort(key=lambda row: (-row["uf1"], -row["uar"], row["model"]))
-        places += [(1 + sum(other["uf1"] > row["uf1"] for other in inside), row) for row in inside]
+        inside.sort(key=lambda row: (-row[by], -row["uar"], row["model"]))
+        places += [(1 + sum(other[by] > row[by] for other in inside), row) for row in inside]
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
 
 
@@ -67,15 +67,15 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     kept = [index for index, name in enumerate(table.headers) if name not in same]
     narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
     said = {name: table.rows[0][table.headers.index(name)] for name in same}
-    flags = said.pop("flags", _DASH)
+    flags = said.pop("flags", DASH)
     said.pop("protocol", None)
-    said = {name: value for name, value in said.items() if value != _DASH}
+    said = {name: value for name, value in said.items() if value != DASH}
     lines = [narrow.text()]
     if said:
         lines.append(
             ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in said.items())
         )
-    if flags != _DASH:
+    if flags != DASH:
         lines.append(f"every row is flagged: {flags}")
     return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
 
@@ -92,18 +92,18 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     headers += ["protocol"] if len(protocols) > 1 else []
     headers += ["samples", "subjects", "folds", *(["repeats"] if repeated else []), "seeds", "flags"]
     rows = []
-    for place, row in ranked(scores["rows"]):
+    for place, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         folds = (
             f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
         )
         cells = [_rank(place, row), row["model"]]
-        cells += [_with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
-        cells += [_percent(row["spread"]["uf1"])] if several else []
+        cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
+        cells += [percent(row["spread"]["uf1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or _DASH)]
+        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or DASH)]
         cells += [str(row["repeats"])] if repeated else []
         cells.append(str(len(row["seeds"])))
-        rows.append([*cells, " ".join(row["flags"]) or _DASH])
+        rows.append([*cells, " ".join(row["flags"]) or DASH])
     return Table(headers, rows)
 
 
@@ -112,9 +112,9 @@ def member_table(scores: Mapping[str, Any]) -> Table:
     tested = {member for row in scores["rows"] for member in row["by_dataset"]}
     members = [member for member in scores["members"] if member in tested]
     rows = []
-    for _, row in ranked(scores["rows"]):
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         found = [row["by_dataset"].get(member) for member in members]
-        cells = [f"{_percent(m['uf1'])} / {_percent(m['uar'])}" if m else _DASH for m in found]
+        cells = [f"{percent(m['uf1'])} / {percent(m['uar'])}" if m else DASH for m in found]
         rows.append([row["model"], *cells])
     return Table(["model", *(f"{member} UF1 / UAR" for member in members)], rows)
 
@@ -122,9 +122,9 @@ def member_table(scores: Mapping[str, Any]) -> Table:
 def clip_table(scores: Mapping[str, Any]) -> Table:
     """UF1, UAR and accuracy of every model on clips, where samples are their frames."""
     rows = []
-    for _, row in ranked(scores["rows"]):
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         if (clips := row.get("per_clip")) is not None:
-            cells = [_with_interval(clips, name) for name in ("uf1", "uar", "accuracy")]
+            cells = [with_interval(clips, name) for name in ("uf1", "uar", "accuracy")]
             rows.append([row["model"], *cells, str(clips["n_clips"])])
     return Table(["model", "UF1", "UAR", "accuracy", "clips"], rows)
 
@@ -135,9 +135,9 @@ def class_table(scores: Mapping[str, Any]) -> Table:
     support = scores["support"] or {}
     headers = ["model", *(f"{name} ({support[name]})" if name in support else name for name in names)]
     rows = []
-    for _, row in ranked(scores["rows"]):
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         found = [row["per_class"].get(name) for name in names]
-        cells = [f"{_percent(c['recall'])} / {_percent(c['precision'])}" if c else _DASH for c in found]
+        cells = [f"{percent(c['recall'])} / {percent(c['precision'])}" if c else DASH for c in found]
         rows.append([row["model"], *cells])
     return Table(headers, rows)
 
@@ -155,8 +155,8 @@ def comparison_table(scores: Mapping[str, Any]) -> Table:
     rows = []
     for found in scores["comparisons"]:
         low, high = found["ci"]
-        difference = f"{_percent(found['difference'])} [{_percent(low)}, {_percent(high)}]"
-        rows.append([*found["models"], difference, _probability(found["p"]), _probability(found["p_holm"])])
+        difference = f"{percent(found['difference'])} [{percent(low)}, {percent(high)}]"
+        rows.append([*found["models"], difference, probability(found["p"]), probability(found["p_holm"])])
     return Table(headers, rows)
 
 
@@ -165,9 +165,9 @@ def fold_table(scores: Mapping[str, Any]) -> Table:
     names = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
     headers = ["model", *(f"{name}: pooled / by fold" for name in names.values()), "folds without UF1 and UAR"]
     rows = []
-    for _, row in ranked(scores["rows"]):
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         if (mean := row.get("per_fold")) is not None:
-            cells = [f"{_percent(row[name])} / {_percent(mean[name])}" for name in names]
+            cells = [f"{percent(row[name])} / {percent(mean[name])}" for name in names]
             rows.append([row["model"], *cells, f"{mean['undefined_folds']} of {mean['folds']}"])
     return Table(headers, rows)
 
@@ -176,7 +176,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """Write the page of one run."""
     intervals = scores["intervals"]
     parts = [
-        f"# {_escape(scores['config'])}",
+        f"# {escape(scores['config'])}",
         *_banners(scores),
         *_setting(scores),
         main_table(scores).markdown(),
@@ -191,17 +191,17 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     if scores.get("comparisons"):
         parts += ["## Comparisons", comparison_table(scores).markdown(), _comparison_note(scores)]
     if any(row.get("per_fold") for row in scores["rows"]):
-        parts += ["## Averaged over folds", fold_table(scores).markdown(), _FOLD_NOTE]
+        parts += ["## Averaged over folds", fold_table(scores).markdown(), FOLD_NOTE]
     if any(row.get("per_clip") for row in scores["rows"]):
         parts += ["## By clip: mean of the frames' scores", clip_table(scores).markdown()]
     if len(scores["members"]) > 1:
         parts += ["## By dataset", member_table(scores).markdown()]
     parts += ["## By class: recall / precision", class_table(scores).markdown()]
-    shown = [row for _, row in ranked(scores["rows"]) if row["confusion"] is not None]
+    shown = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1")) if row["confusion"] is not None]
     if shown:
         parts.append("## Confusion matrices")
     for row in shown:
-        parts += [f"**{_escape(row['model'])}**", confusion_table(scores, row).markdown()]
+        parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
     parts += ["## How this was made", _origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 
@@ -224,7 +224,7 @@ def _banners(scores: Mapping[str, Any]) -> list[str]:
     return banners
 
 
-_FOLD_NOTE = (
+FOLD_NOTE = (
     "UF1 and UAR have no meaning on a fold whose test side lacks a class, so their means are over the other folds "
     "alone: another, smaller set of samples than the pooled scores have. Compare with papers that average over folds, "
     "not with each other."
@@ -243,28 +243,28 @@ def _comparison_note(scores: Mapping[str, Any]) -> str:
 
 def _setting(scores: Mapping[str, Any]) -> list[str]:
     """Say what the rows were made on: once where all were made alike, else for each group of rows."""
-    parts, members = scores["parts"], ", ".join(map(_escape, scores["members"]))
+    parts, members = scores["parts"], ", ".join(map(escape, scores["members"]))
     lines = []
     for part in parts:
-        whose = f"- {', '.join(f'**{_escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
-        support = ", ".join(f"{_escape(name)} {count}" for name, count in part["support"].items())
+        whose = f"- {', '.join(f'**{escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
+        support = ", ".join(f"{escape(name)} {count}" for name, count in part["support"].items())
         of_what = "" if len(parts) > 1 else f" of {members}"
         steps = ", ".join(part["preprocess"]) or "none"
         unit = "frames" if part["unit"] == "frame" else "samples"
         lines.append(
-            f"{whose}{sum(part['support'].values())} {unit}{of_what} ({support}), preprocessing: {_escape(steps)}, "
-            f"protocol **{_escape(part['protocol'])}**{_folds(part)}."
+            f"{whose}{sum(part['support'].values())} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
+            f"protocol **{escape(part['protocol'])}**{_folds(part)}."
         )
         lines += _left_out(part)
     if len(parts) == 1:
-        return [f"Dataset **{_escape(scores['dataset'])}**: {lines[0]}", *(["\n".join(lines[1:])] if lines[1:] else [])]
-    return [f"Dataset **{_escape(scores['dataset'])}** ({members}).", "\n".join(dict.fromkeys(lines))]
+        return [f"Dataset **{escape(scores['dataset'])}**: {lines[0]}", *(["\n".join(lines[1:])] if lines[1:] else [])]
+    return [f"Dataset **{escape(scores['dataset'])}** ({members}).", "\n".join(dict.fromkeys(lines))]
 
 
 def _folds(part: Mapping[str, Any]) -> str:
     """Name a few folds, and say so where not every sample is tested."""
     names, samples = part["folds"], sum(part["support"].values())
-    parts = [", ".join(map(_escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
+    parts = [", ".join(map(escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
     parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
     return f" ({'; '.join(parts)})" if parts else ""
 
@@ -275,12 +275,13 @@ def _several(scores: Mapping[str, Any]) -> bool:
 
 def _rank(place: int | None, row: Row) -> str:
     if place is None:
-        return _DASH
+        return DASH
     low, high = row.get("rank") or (place, place)
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _probability(value: float) -> str:
+def probability(value: float) -> str:
+    """Write a p value."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -300,22 +301,24 @@ def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 
 def _left_out(part: Mapping[str, Any]) -> list[str]:
-    lines = [f"- left out, {_escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
-    return [*lines, *(f"- note, {count} clips: {_escape(text)}" for text, count in part["notes"].items())]
+    lines = [f"- left out, {escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
+    return [*lines, *(f"- note, {count} clips: {escape(text)}" for text, count in part["notes"].items())]
 
 
-def _with_interval(row: Row, name: str) -> str:
+def with_interval(row: Row, name: str) -> str:
+    """Write a score with its interval, a dash where there is none."""
     if row[name] is None:
-        return _DASH
+        return DASH
     low, high = row["ci"][name]
-    return f"{_percent(row[name])} [{_percent(low)}, {_percent(high)}]"
+    return f"{percent(row[name])} [{percent(low)}, {percent(high)}]"
 
 
-def _percent(value: float | None) -> str:
-    return _DASH if value is None else f"{100 * value:.2f}"
+def percent(value: float | None) -> str:
+    """Write a score x 100, a dash where there is none."""
+    return DASH if value is None else f"{100 * value:.2f}"
 
 
-def _escape(text: object) -> str:
+def escape(text: object) -> str:
     """Make a text harmless in markdown: it may come from a data set's folder names."""
     escaped = str(text)
     for mark in "\\`*<>|":

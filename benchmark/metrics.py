@@ -131,9 +131,9 @@ def subject_bootstrap(
 def bootstrap_weights(subjects: int, *, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.float64]:
     """Draw subjects with replacement: how often each is drawn (replicates, subjects)."""
     draws = np.random.default_rng(seed).integers(subjects, size=(replicates, subjects))
-    weights = np.zeros((replicates, subjects))
-    np.add.at(weights, (np.arange(replicates)[:, None], draws), 1)
-    return weights
+    cells = draws + subjects * np.arange(replicates)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=replicates * subjects)
+    return counts.reshape(replicates, subjects).astype(np.float64)
 
 
 def replicated(confusions: ArrayLike, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

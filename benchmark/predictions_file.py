@@ -79,8 +79,13 @@ class Line:
     @property
     def repeat(self) -> int:
         """Which draw of a repeated split the fold is part of, from 0."""
-        found = _REPEAT.match(self.fold)
-        return int(found[1]) - 1 if found else 0
+        return repeat_of(self.fold)
+
+
+def repeat_of(fold: str) -> int:
+    """Return which draw of a repeated split a fold is part of, from 0: its name says so."""
+    found = _REPEAT.match(fold)
+    return int(found[1]) - 1 if found else 0
 
 
 @dataclass(frozen=True)

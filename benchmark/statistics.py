@@ -6,14 +6,14 @@ person are alike, so five hundred clips of twenty people are twenty observations
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmark.metrics import LEVEL, REPLICATES, bootstrap_weights, interval, replicated, uf1
+from benchmark.metrics import LEVEL, REPLICATES, bootstrap_weights, interval, replicated, scores, uf1
 
 PERMUTATIONS = 2_000
 
@@ -45,8 +45,10 @@ class Comparison:
         return low > 0 or high < 0
 
 
-def permutation_test(first: ArrayLike, second: ArrayLike, *, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
-    """Test whether two models differ in UF1, by swapping their predictions subject by subject.
+def permutation_test(
+    first: ArrayLike, second: ArrayLike, *, permutations: int = PERMUTATIONS, seed: int = 0, metric: str = "uf1"
+) -> float:
+    """Test whether two models differ in a score, by swapping their predictions subject by subject.
 
     If neither is better, a subject's two sets of predictions could as well have come from each other. A permutation
     swaps each subject's with probability one half, in every run (seed, repeat) alike, and scores the pooled
@@ -57,6 +59,7 @@ def permutation_test(first: ArrayLike, second: ArrayLike, *, permutations: int =
         second: Counts (runs, subjects, K, K) of the other model on the same samples.
         permutations: How many are drawn. Where there are no more than that in all, each is tried once instead.
         seed: Of the draw.
+        metric: One of ``metrics.SCORES``.
 
     Returns:
         The two-sided p: the share of permutations with a difference at least as great, the observed one included;
@@ -76,10 +79,16 @@ def permutation_test(first: ArrayLike, second: ArrayLike, *, permutations: int =
         swapped = np.random.default_rng(seed).integers(2, size=(permutations, subjects))
     shift = (swapped.astype(np.float64) @ moved).reshape(runs, -1, n_classes, n_classes)
     ours, theirs = (counts.sum(axis=1)[:, None] for counts in (one, other))
-    drawn = (uf1(ours + shift) - uf1(theirs - shift)).mean(axis=0)
-    observed = (uf1(ours) - uf1(theirs)).mean()
+    scored = pooled_score(metric)
+    drawn = (scored(ours + shift) - scored(theirs - shift)).mean(axis=0)
+    observed = (scored(ours) - scored(theirs)).mean()
     as_great = int((np.abs(drawn) >= abs(observed) - 1e-12).sum())
     return as_great / len(drawn) if exact else (1 + as_great) / (1 + len(drawn))
+
+
+def pooled_score(metric: str) -> Callable[[ArrayLike], NDArray[np.float64]]:
+    """Return what scores confusion matrices (..., K, K) by one of ``metrics.SCORES``."""
+    return uf1 if metric == "uf1" else lambda confusion: scores(confusion)[metric]
 
 
 def holm(values: Sequence[float]) -> list[float]:

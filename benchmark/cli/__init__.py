@@ -18,6 +18,8 @@ COMMANDS = {
     "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
+    "compare": ("benchmark.cli.compare", "compare two runs: config, samples, a paired test"),
+    "leaderboard": ("benchmark.cli.leaderboard", "define, submit, verify and render leaderboards"),
     "claims": ("benchmark.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),

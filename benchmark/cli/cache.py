@@ -19,7 +19,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     cache = Cache(default_root())
     if options.action == "clear":
-        print(f"removed {cache.clear()} entries from {cache.root}")
+        from benchmark.boards.verified import forget
+
+        boards = forget()
+        also = f", and what was known of {boards} leaderboards" if boards else ""
+        print(f"removed {cache.clear()} entries from {cache.root}{also}")
         return cli.OK
     rows = [
         ["folder", str(cache.root)],

@@ -156,6 +156,7 @@ class _Run:
             "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_errata()],
             "plugins": {c.plugin: c.distribution for c in config.components()},
             "versions": provenance.all_versions([c.distribution for c in config.components()]),
+            "epoch": provenance.EPOCH,
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
             "device": provenance.device(),

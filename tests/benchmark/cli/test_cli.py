@@ -73,6 +73,7 @@ def test_the_manifest_says_where_it_comes_from(
     assert {"numpy", "scikit-learn", "python", "mexbench"} <= manifest["versions"].keys()
     assert manifest["machine"]["cpus"] == os.cpu_count()
     assert manifest["device"]
+    assert manifest["epoch"] == provenance.EPOCH
     assert manifest["started"] <= manifest["ended"] <= provenance.now()
     assert len(manifest["config_fingerprint"]) == len(manifest["parts"][0]["dataset_fingerprint"]) == 32
 
