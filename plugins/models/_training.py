@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
 INIT, ORDER, DROPOUT, SPLIT = range(4)
 
+#: So few samples are not worth a whole batch when they are scored, as the audit does after every epoch.
+FEW = 32
+
 History = list[dict[str, float]]
 
 # What malloc.h calls M_ARENA_MAX and so on.
@@ -298,9 +301,10 @@ def log_scores(
     """Return log-probabilities (n, n_classes), computed in padded batches."""
     score = program(model, x.shape[1:], n_classes).score
     found = np.zeros((len(x), n_classes))
-    for start in range(0, len(x), model.batch_size):
-        part = x[start : start + model.batch_size]
-        padded = np.resize(np.arange(len(part)), model.batch_size)
+    size = min(model.batch_size, FEW) if len(x) <= FEW else model.batch_size
+    for start in range(0, len(x), size):
+        part = x[start : start + size]
+        padded = np.resize(np.arange(len(part)), size)
         scores = np.asarray(score(params, stats, as_input(part[padded], model)))  # JAX would compile each length's cut
         found[start : start + len(part)] = scores[: len(part)]
     return found
