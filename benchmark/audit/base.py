@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.cache import Cache
-from benchmark.config import RunConfig, dataset_title
+from benchmark.config import Input, RunConfig, dataset_title
 from benchmark.data import Progress
-from benchmark.engine import Plan
-from benchmark.engine import plan as make_plan
 from benchmark.errors import BenchError, ProtocolError
 from benchmark.executors import Executor, Failure, Outcome, Task, Unit, Workload
 from benchmark.fingerprint import digest
 from benchmark.frames import FrameSelection
-from benchmark.interfaces import Fold, FoldsModel, Model, Sample
+from benchmark.interfaces import Fold, Model, Sample
+from benchmark.leaks import UNKNOWN_SUBJECTS
+from benchmark.planning import PartPlan, Plan, together
+from benchmark.planning import plan as make_plan
 from benchmark.store import RunFolder, StoredResult
 
 #: Predicted class indices (runs, n), -1 where a run does not test a sample.
@@ -135,6 +136,10 @@ class Case:
         return found
 
 
+#: Row -> the same row with frames for samples; or why there can be no such run.
+Frames = Mapping[str, Case] | str
+
+
 @dataclass(frozen=True)
 class Job:
     """Trainings of one model that are stored together.
@@ -169,7 +174,7 @@ class Job:
         units = [unit for unit in self._units() if not missing.isdisjoint(unit)]
         if not units:
             return
-        for outcome in executor.run(units, self.workload):
+        for outcome in executor.run(units, {units[0][0].model: self.workload}):
             if outcome.task in missing:
                 if isinstance(outcome, Failure):
                     folder.write_failure(outcome)
@@ -184,95 +189,97 @@ class Job:
             yield from (tuple(row[start : start + self.together]) for start in range(0, len(row), self.together))
 
 
-def cases(plan: Plan) -> list[Case]:
-    """Return the run's models as cases.
+def honest_parts(plan: Plan) -> list[PartPlan]:
+    """Return the parts of a run that leaks can be held against.
 
     Raises:
-        ProtocolError: The run is not honest itself, so that there is nothing to hold leaks against.
+        ProtocolError: There is none.
     """
-    config = plan.config
-    refuse_leaky(config)
-    if bad := [flag for flag in plan.flags if flag.startswith(("leak:", "unknown-subjects"))]:
+    found = [part for part in plan.parts if part.part.protocol.instance.subject_independent]
+    bad = sorted({flag for part in found for flag in part.flags if flag.startswith(("leak:", UNKNOWN_SUBJECTS))})
+    if bad:
         raise ProtocolError(
             f"the run is flagged {', '.join(bad)}: an audit holds leaks against an honest run; mend the data first"
-        )
-    workload = plan.workload()
-    found = []
-    for component in config.models:
-        model = component.instance
-        many = isinstance(model, FoldsModel) and workload.copies is None
-        found.append(
-            Case(
-                model=component.name,
-                instance=model,
-                samples=plan.data.samples,
-                classes=plan.data.classes,
-                folds=plan.folds,
-                seeds=config.seeds,
-                workload=workload,
-                tasks=tuple(task for task in plan.tasks if task.model == component.name),
-                together=model.folds_at_once() if isinstance(model, FoldsModel) and many else 1,
-            )
         )
     return found
 
 
-def frame_level(plan: Plan, cache: Cache, progress: Progress = lambda _: None) -> Plan | str | None:
-    """Plan the same run with frames for samples.
-
-    Returns:
-        None where the samples are frames already; a text where there can be no such run, and why.
-    """
-    config = plan.config
-    if config.frames is not None and config.frames.unit == "frame":
-        return None
-    if not config.dataset.instance.frame_numbers(plan.data.sources[0].clip):
-        return f"a clip of {config.dataset.plugin} is no sequence of frames"
-    try:
-        frames = FrameSelection(unit="frame", count=FRAMES)
-        return make_plan(dataclasses.replace(config, frames=frames), cache, progress)
-    except BenchError as error:
-        return f"single frames do not go through this config: {error}".partition("\n")[0]
-
-
 def refuse_leaky(config: RunConfig) -> None:
-    """Refuse a config whose protocol does not keep people apart.
+    """Refuse a config none of whose protocols keeps people apart.
 
     Raises:
         ProtocolError: With the protocols that do.
     """
-    if not config.protocol.instance.subject_independent:
+    if not any(protocol.instance.subject_independent for protocol in config.protocols):
+        names = ", ".join(repr(protocol.name) for protocol in config.protocols)
         raise ProtocolError(
-            f"protocol {config.protocol.plugin!r} does not keep people apart: an audit starts from an honest run and "
-            "adds one leak at a time; choose loso, or kfold or holdout with 'group: subject', as in --set protocol=loso"
+            f"protocol {names} does not keep people apart: an audit starts from an honest run and adds one leak at a "
+            "time; choose loso, or kfold or holdout with 'group: subject', as in --set protocol=loso"
         )
 
 
-def facts(plan: Plan) -> dict[str, Any]:
-    """Return what the plan of a run says about itself, for the info sheet."""
-    config, data = plan.config, plan.data
-    frames = config.frames
-    steps = [step.plugin for step in config.preprocess]
-    sources = [member.instance.source for member in config.members]
-    licences = [member.instance.licence for member in config.members]
+def cases(parts: Iterable[PartPlan], config: RunConfig) -> list[Case]:
+    """Return the rows of parts as cases, in the order of the config."""
+    found = {}
+    for part in parts:
+        workload = part.workload()
+        for component in part.part.models:
+            found[component.name] = Case(
+                model=component.name,
+                instance=component.instance,
+                samples=part.data.samples,
+                classes=part.data.classes,
+                folds=part.folds,
+                seeds=part.part.seeds,
+                workload=workload,
+                tasks=tuple(task for task in part.tasks if task.model == component.name),
+                together=together(component.instance, part.arrays),
+            )
+    return [found[row] for row in config.rows if row in found]
+
+
+def frame_level(part: PartPlan, config: RunConfig, cache: Cache, progress: Progress = lambda _: None) -> Frames:
+    """Plan the same rows with frames for samples.
+
+    Returns:
+        Row -> its case, nothing where the samples are frames already; or a text: why there can be no such run.
+    """
+    frames, dataset = part.part.input.frames, part.part.dataset
+    if frames is not None and frames.unit == "frame":
+        return {}
+    if not dataset.instance.frame_numbers(part.data.sources[0].clip):
+        return f"a clip of {dataset.plugin} is no sequence of frames"
+    chosen = Input(FrameSelection(unit="frame", count=FRAMES), part.part.input.preprocess)
+    same = {"protocols": (part.part.protocol,), "models": part.part.models, "inputs": {}}
+    try:
+        made = make_plan(dataclasses.replace(config, input=chosen, **same), cache, progress)
+    except BenchError as error:
+        return f"single frames do not go through this config: {error}".partition("\n")[0]
+    return {case.model: case for case in cases(made.parts, made.config)}
+
+
+def facts(part: PartPlan) -> dict[str, Any]:
+    """Return what the plan of some rows says about itself, for the info sheet."""
+    frames, steps = part.part.input.frames, [step.plugin for step in part.part.input.preprocess]
+    sources = [member.instance.source for member in part.part.members]
+    licences = [member.instance.licence for member in part.part.members]
     unit = "one frame" if frames and frames.unit == "frame" else "one clip"
     return {
-        "dataset": dataset_title(config),
-        "samples": len(data.samples),
-        "clips": len(data.sources),
-        "subjects": len(data.subjects),
+        "rows": {model.name: json.dumps(model.identity()) for model in part.part.models},
+        "dataset": dataset_title(part.part),
+        "samples": len(part.data.samples),
+        "clips": len(part.data.sources),
+        "subjects": len(part.data.subjects),
         "sources": [text for text in dict.fromkeys(sources) if text],
         "licences": [text for text in dict.fromkeys(licences) if text],
-        "models": {model.name: json.dumps(model.identity()) for model in config.models},
-        "protocol": json.dumps(config.protocol.identity()),
-        "sizes": [(len(fold.train), len(fold.test)) for fold in plan.folds],
+        "protocol": json.dumps(part.part.protocol.identity()),
+        "sizes": [(len(fold.train), len(fold.test)) for fold in part.folds],
         "steps": steps,
-        "copies": 0 if plan.arrays.copies is None else plan.arrays.copies.shape[1],
-        "flags": list(plan.flags),
-        "shape": plan.arrays.x.shape[1:],
-        "dtype": plan.arrays.x.dtype.name,
+        "copies": 0 if part.arrays.copies is None else part.arrays.copies.shape[1],
+        "flags": list(part.flags),
+        "shape": part.arrays.x.shape[1:],
+        "dtype": part.arrays.x.dtype.name,
         "input": f"{unit}, " + (f"after {', '.join(steps)}" if steps else "as the data set gives it"),
         "annotated": list(frames.at or ()) if frames else [],
-        "left_out": data.left_out,
-        "fingerprint": config.fingerprint,
+        "left_out": part.data.left_out,
     }

@@ -14,30 +14,37 @@ from benchmark.audit.taxonomy import SOURCE, TAXONOMY
 BLANK = "**[for the author to fill in]**"
 
 
-def markdown(report: Mapping[str, Any], facts: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
+def markdown(report: Mapping[str, Any], facts: Sequence[Mapping[str, Any]], scores: Mapping[str, Any]) -> str:
     """Write the sheet.
 
     Args:
         report: Of the audit.
-        facts: From ``base.facts``: what the plan of the run says.
+        facts: From ``base.facts``: what the plan of the run says, for each part of it.
         scores: ``scores.json`` of the honest run.
     """
     parts = [
         f"# Model info sheet: {report['config']}",
         f"After {SOURCE}. Everything but the marked blanks is derived from the run by the command below; a blank is "
         "what no program can know.",
-        *_section("The claim", _claim(facts, scores)),
-        *_section("L1: training and test data are separate throughout", _separation(facts)),
-        *_section("L2: every feature is legitimate", _features(facts)),
-        *_section("L3: the test set is drawn from the distribution of interest", _distribution(facts)),
+        *_section("The claim", _claim(facts[0], scores)),
+        *_section("L1: training and test data are separate throughout", *map(_separation, facts)),
+        *_section("L2: every feature is legitimate", *map(_features, facts)),
+        *_section("L3: the test set is drawn from the distribution of interest", _distribution(facts[0])),
         *_section("Results", _results(report, scores)),
-        f"Command: `{report['command']}`. Config fingerprint: `{facts['fingerprint']}`. Commit: {report['commit']}.",
+        f"Command: `{report['command']}`. Config fingerprint: `{report['config_fingerprint']}`. "
+        f"Commit: {report['commit']}.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(title: str, answers: Iterator[tuple[str, str]]) -> list[str]:
-    return [f"## {title}", *(f"**{question}**  \n{answer}" for question, answer in answers)]
+def _section(title: str, *parts: Iterator[tuple[str, str]]) -> list[str]:
+    """Write questions and answers; the answers of several parts of a run stand below one another, equal ones once."""
+    answers: dict[str, list[str]] = {}
+    for part in parts:
+        for question, answer in part:
+            found = answers.setdefault(question, [])
+            found += [answer] if answer not in found else []
+    return [f"## {title}", *(f"**{question}**  \n" + "  \n".join(found) for question, found in answers.items())]
 
 
 def _claim(facts: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -49,11 +56,11 @@ def _claim(facts: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tupl
         f"{support}. Members: {', '.join(scores['members'])}. Source: {'; '.join(facts['sources']) or BLANK}. "
         f"Licence or conditions: {'; '.join(facts['licences']) or BLANK}.",
     )
-    yield "Which models?", "\n" + "\n".join(f"- {name}: `{settings}`" for name, settings in facts["models"].items())
 
 
 def _separation(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     sizes = facts["sizes"]
+    yield "Which models?", "\n" + "\n".join(f"- {name}: `{settings}`" for name, settings in facts["rows"].items())
     yield (
         f"How is the data divided? (L1.1 {TAXONOMY['L1.1']})",
         f"`{facts['protocol']}`: {len(sizes)} folds, training sides of {min(a for a, _ in sizes)} to "
@@ -66,11 +73,13 @@ def _separation(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "In the run: none. Settings are those of the config, and a network ends at its last epoch or by early stopping "
         f"on subjects of the training side. Before the run, in earlier attempts on the same data: {BLANK}",
     )
-    steps = ", ".join(facts["steps"]) or "none"
+    steps = (
+        f"Steps: {', '.join(facts['steps'])}. None learns: each" if facts["steps"] else "No steps. Any step of a config"
+    )
     yield (
         f"Which pre-processing learns from data, and from which part? (L1.2 {TAXONOMY['L1.2']})",
-        f"Steps: {steps}. None learns: each sees one clip, no label and no other clip. Whatever is learned (scalers, "
-        f"validation parts, class weights) is learned inside `fit`. {_augmentation(facts)}",
+        f"{steps} sees one clip, no label and no other clip. Whatever is learned (scalers, validation parts, class "
+        f"weights) is learned inside `fit`. {_augmentation(facts)}",
     )
     yield (
         f"Which features were selected, and from which part? (L1.3 {TAXONOMY['L1.3']})",
@@ -93,7 +102,11 @@ def _augmentation(facts: Mapping[str, Any]) -> str:
 
 def _features(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     shape = ", ".join(map(str, facts["shape"]))
-    yield "What does the model see?", f"For each sample an array ({shape}) of {facts['dtype']}: {facts['input']}."
+    rows = ", ".join(facts["rows"])
+    yield (
+        "What does the model see?",
+        f"{rows}: for each sample an array ({shape}) of {facts['dtype']}: {facts['input']}.",
+    )
     yield (
         "Does it rest on an annotation that would not be there for new data?",
         f"Yes: the frames are chosen by the annotated {' and '.join(facts['annotated'])}."

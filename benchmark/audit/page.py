@@ -29,7 +29,7 @@ def table(report: Mapping[str, Any], model: str, *, short: bool = False) -> Tabl
             rows.append([row["leak"], kind, *[_DASH] * 4, row["status"]])
             continue
         rows.append([row["leak"], kind, *_cells(row), _null(row["null"]["uf1"])])
-    honest = report["null"]["uf1"]
+    honest = report["null"][model]["uf1"]
     return Table(HEADERS, [*rows, ["none", _DASH, *[_DASH] * 4, _null(honest)]])
 
 
@@ -128,7 +128,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     figure = Figure(figsize=(8, 1.3 + 0.34 * sum(sizes)), layout="constrained")
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
     for axes, (model, rows) in zip(panels, shown.items(), strict=True):
-        _panel(axes, model, rows, report["null"])
+        _panel(axes, model, rows, report["null"][model])
     panels[-1].set_xlabel("points added by the leak")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)

@@ -79,11 +79,13 @@ class Audit:
             for leak in self.leaks:
                 yield {**_about(leak), "model": case.model, **self._row(leak, case)}
 
-    def null(self) -> Summary:
+    def null(self, case: Case) -> Summary:
         """Score random predictors without any leak."""
-        case = self.cases[0]
         tested = np.unique(np.concatenate([test for _, test in case.sides().values()]))
-        return _summary(score_random(case, [tested], _rng("none")))
+        key = ("none", len(tested), len(case.samples))
+        if key not in self._nulls:
+            self._nulls[key] = _summary(score_random(case, [tested], _rng("none")))
+        return self._nulls[key]
 
     def _row(self, leak: Leak, case: Case) -> dict[str, Any]:
         honest = self.honest(case)
@@ -112,7 +114,7 @@ class Audit:
         key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
         if key not in self._nulls:
             found = leak.null(case, honest, _rng(leak.name))
-            self._nulls[key] = self.null() if found is None else _summary(found)
+            self._nulls[key] = self.null(case) if found is None else _summary(found)
         return self._nulls[key]
 
 

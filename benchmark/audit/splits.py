@@ -82,22 +82,23 @@ class FrameSplit(RandomSplit):
     """Frames of one clip stand on both sides.
 
     Args:
-        frames: Model -> the same run with frames for samples, where the run's own samples are clips; a text where
-            there is no such run, and why.
+        frames: Row -> the same row with frames for samples, where the run's own samples are clips, or why there is
+            no such row; rows whose samples are frames are not in it.
     """
 
     name: ClassVar[str] = "frame-split"
     what: ClassVar[str] = "frames split at random, so that frames of one clip train and test"
-    frames: Mapping[str, Case] | str = field(default_factory=dict)
+    frames: Mapping[str, Case | str] = field(default_factory=dict)
 
     def on(self, case: Case) -> Case:
         """Return the run whose samples are frames."""
-        return case if isinstance(self.frames, str) else self.frames.get(case.model, case)
+        found = self.frames.get(case.model, case)
+        return case if isinstance(found, str) else found
 
     def unfit(self, case: Case) -> str | None:
         """Refuse data that has no frames."""
-        del case
-        return self.frames if isinstance(self.frames, str) else None
+        found = self.frames.get(case.model)
+        return found if isinstance(found, str) else None
 
     def units(self, case: Case) -> list[str]:
         """Every frame is its own unit."""
@@ -105,19 +106,20 @@ class FrameSplit(RandomSplit):
 
     def jobs(self, case: Case) -> Sequence[Job]:
         """Train honestly on the frames too, where the run itself has clips."""
-        twin = [case.job(self._twin, recipe=recipe(self), together=case.together)] if self.frames else []
-        return [*super().jobs(case), *twin]
+        if case.model not in self.frames:
+            return super().jobs(case)
+        return [*super().jobs(case), case.job(self._twin, recipe=recipe(self), together=case.together)]
 
     def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
         """Compare with the honest predictions of the same frames."""
-        if self.frames:
+        if case.model in self.frames:
             honest = case.predicted(found[self._twin], case.repeats)
         return super().pair(case, honest, found)
 
     def note(self, case: Case) -> str:
         """Say where the frames come from."""
         each = len(case.samples) / len({sample.clip_id for sample in case.samples})
-        return f"{super().note(case)}; {each:.1f} frames of each clip" + " on both sides" * bool(self.frames)
+        return f"{super().note(case)}; {each:.1f} frames of each clip" + " on both sides" * (case.model in self.frames)
 
     @property
     def _twin(self) -> str:

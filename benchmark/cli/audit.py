@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from benchmark.audit.leak import Leak
     from benchmark.audit.runner import Audit
     from benchmark.config import RunConfig
-    from benchmark.engine import Plan
     from benchmark.executors import Outcome
+    from benchmark.planning import PartPlan
 
 FOLDER = "audit"
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     code = honest_run.run(_honest(options, folder))
     if code == cli.INTERRUPTED:
         return code
-    plan, audit = _audit(options, config, folder, chosen)
+    parts, audit = _audit(options, config, folder, chosen)
     jobs = audit.jobs()
     total = sum(len(job.tasks) for job in jobs)
     waiting = total - sum(len(job.done(audit.root)) for job in jobs)
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED
-    return _write(options, plan, audit, code)
+    return _write(options, config, parts, audit, code)
 
 
 def _chosen(text: str) -> list[type[Leak]]:
@@ -101,33 +102,36 @@ def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
 
 def _audit(
     options: argparse.Namespace, config: RunConfig, folder: Path, chosen: list[type[Leak]]
-) -> tuple[Plan, Audit]:
-    from benchmark import engine
-    from benchmark.audit.base import cases, frame_level
+) -> tuple[list[PartPlan], Audit]:
+    from benchmark import planning
+    from benchmark.audit.base import cases, frame_level, honest_parts
     from benchmark.audit.runner import Audit
     from benchmark.audit.splits import ClipSplit, FrameSplit
     from benchmark.cache import Cache, default_root
-    from benchmark.data import read_samples
     from benchmark.store import RunFolder
 
-    cache, data = Cache(default_root()), read_samples(config)
-    with progress("load", len(data.sources)) as tick:
-        plan = engine.plan(config, cache, tick, data)
-    found = cases(plan)
+    cache, data = Cache(default_root()), planning.read(config)
+    with progress("load", planning.clips_to_load(config, data)) as tick:
+        plan = planning.plan(config, cache, tick, data)
+    parts = honest_parts(plan)
+    for part in plan.parts:
+        if part not in parts:
+            say(f"not audited, leaky itself: the rows under {part.part.protocol.name}")
+    found = cases(parts, config)
     leaks: list[Leak] = []
     for leak in chosen:
         if leak is FrameSplit:
-            with progress("load frames", len(data.sources)) as tick:
-                frames = frame_level(plan, cache, tick)
-            known = (
-                frames if isinstance(frames, str) else {case.model: case for case in cases(frames)} if frames else {}
-            )
-            leaks.append(FrameSplit(repeats=options.repeats, frames=known))
+            frames = {}
+            for part in parts:
+                with progress("load frames", len(part.data.sources)) as tick:
+                    made = frame_level(part, config, cache, tick)
+                frames |= dict.fromkeys((m.name for m in part.part.models), made) if isinstance(made, str) else made
+            leaks.append(FrameSplit(repeats=options.repeats, frames=frames))
         elif leak is ClipSplit:
             leaks.append(ClipSplit(repeats=options.repeats))
         else:
             leaks.append(leak())
-    return plan, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
+    return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
 
 
 def _executor(jobs: int) -> Any:  # noqa: ANN401 - imported late
@@ -136,7 +140,7 @@ def _executor(jobs: int) -> Any:  # noqa: ANN401 - imported late
     return executor_for(jobs)
 
 
-def _write(options: argparse.Namespace, plan: Plan, audit: Audit, code: int) -> int:
+def _write(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
     """Write the reports, print the tables, say what is missing."""
     from benchmark import provenance
     from benchmark.audit import info_sheet, page
@@ -144,18 +148,19 @@ def _write(options: argparse.Namespace, plan: Plan, audit: Audit, code: int) -> 
     from benchmark.config import dataset_title
     from benchmark.files import read_json, write_json, write_text
 
-    config, root = plan.config, audit.root
+    root = audit.root
     report = {
         "schema": 1,
         "config": config.name,
         "dataset": dataset_title(config),
-        "protocol": config.protocol.plugin,
+        "protocol": ", ".join(dict.fromkeys(part.part.protocol.name for part in parts)),
         "seeds": list(config.seeds),
-        "flags": list(plan.flags),
+        "flags": list(dict.fromkeys(flag for part in parts for flag in part.flags)),
         "models": [case.model for case in audit.cases],
         "command": provenance.command_line(),
+        "config_fingerprint": config.fingerprint,
         "commit": provenance.git_commit() or "unknown",
-        "null": audit.null(),
+        "null": {case.model: audit.null(case) for case in audit.cases},
         "rows": list(audit.rows()),
     }
     write_json(root / "audit.json", report)
@@ -167,7 +172,7 @@ def _write(options: argparse.Namespace, plan: Plan, audit: Audit, code: int) -> 
         say(f"warning: {error}")
     if options.info_sheet:
         scores = read_json(audit.run.path / "scores.json")
-        write_text(root / "info_sheet.md", info_sheet.markdown(report, facts(plan), scores))
+        write_text(root / "info_sheet.md", info_sheet.markdown(report, [facts(part) for part in parts], scores))
         written.append("info_sheet.md")
     for model in report["models"]:
         print(f"\n{model}\n\n{page.table(report, model, short=True).text()}")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from benchmark import engine
-from benchmark.audit.base import cases, frame_level
+from benchmark import planning
+from benchmark.audit.base import frame_level
 from benchmark.audit.epochs import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, Run, stopped
 from benchmark.audit.fitted import FittedOnEverything, Oversampling, Pca, Scaler, Selection, extra
 from benchmark.audit.leak import Leak, Pair
@@ -113,11 +113,11 @@ def test_frames_of_one_clip_lift_a_random_split(tmp_path: Path, builtin: Catalog
     """Whether the run has frames or clips for samples: the split is of frames, and so is its honest twin."""
     count = 5 if unit == "frame" else 1
     chosen = config(builtin, FRAMES, SVM, more=f"frames: {{unit: {unit}, count: {count}}}")
-    plan = engine.plan(chosen)
-    frames = frame_level(plan, Cache(tmp_path / "cache"))
-    assert (frames is None) == (unit == "frame")
+    plan = planning.plan(chosen)
+    frames = frame_level(plan.parts[0], chosen, Cache(tmp_path / "cache"))
     assert not isinstance(frames, str)
-    leak = FrameSplit(repeats=2, frames={case.model: case for case in cases(frames)} if frames else {})
+    assert list(frames) == ([] if unit == "frame" else ["svm"])
+    leak = FrameSplit(repeats=2, frames=frames)
     found = row(audit(tmp_path / "run", chosen, leak))
     assert found["leaky"]["uf1"] == 1
     assert found["inflation"]["uf1"] > 0.3
@@ -125,11 +125,11 @@ def test_frames_of_one_clip_lift_a_random_split(tmp_path: Path, builtin: Catalog
 
 
 def test_where_frames_cannot_be_samples_the_row_says_why(tmp_path: Path, builtin: Catalogue) -> None:
-    plan = engine.plan(config(builtin, NOISE, SVM))
-    reason = frame_level(plan, Cache(tmp_path))
+    plan = planning.plan(config(builtin, NOISE, SVM))
+    reason = frame_level(plan.parts[0], plan.config, Cache(tmp_path))
     assert reason == "a clip of faces is no sequence of frames"
     assert isinstance(reason, str)
-    found = row(audit(tmp_path, plan.config, FrameSplit(frames=reason)))
+    found = row(audit(tmp_path, plan.config, FrameSplit(frames={"svm": reason})))
     assert (found["status"], found["why"]) == ("does not apply", reason)
 
 

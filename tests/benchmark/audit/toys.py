@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmark import engine
-from benchmark.audit.base import Case, cases
+from benchmark import engine, planning
+from benchmark.audit.base import Case, cases, honest_parts
 from benchmark.audit.leak import Leak
 from benchmark.audit.runner import Audit
 from benchmark.config import RunConfig
@@ -105,14 +105,14 @@ def config(builtin: Catalogue, dataset: str, model: str, *, more: str = "") -> R
 
 def audit(tmp_path: Any, config: RunConfig, *leaks: Leak) -> Audit:  # noqa: ANN401
     """Run honestly, then train what the leaks need."""
-    plan = engine.plan(config)
+    plan = planning.plan(config)
     folder = RunFolder(tmp_path)
     assert engine.run(plan, folder, Serial()) == []
-    made = Audit(cases(plan), leaks, folder, tmp_path / "audit")
+    made = Audit(cases(honest_parts(plan), config), leaks, folder, tmp_path / "audit")
     made.train(made.jobs(), Serial(), lambda job, outcome: None)
     assert made.failures == []
     return made
 
 
 def one_case(config: RunConfig) -> Case:
-    return cases(engine.plan(config))[0]
+    return cases(planning.plan(config).parts, config)[0]
