@@ -77,7 +77,11 @@ class Run:
 
 @dataclass(frozen=True)
 class EpochLeak(Leak):
-    """What the three share: one training of every fold, of which all epochs' answers are kept."""
+    """What the three share: one training of every fold, of which all epochs' answers are kept.
+
+    Every epoch is trained, on the whole training side: a recipe's own early stopping would cut a validation part and
+    end before the best epoch is found.
+    """
 
     number: ClassVar[str | None] = "L1.1"
 
@@ -112,7 +116,12 @@ class EpochLeak(Leak):
 
 @dataclass(frozen=True)
 class EpochPerSubject(EpochLeak):
-    """Each fold is judged by the epoch with the highest accuracy on its test side, the first of several."""
+    """Each fold is judged by the epoch with the highest accuracy on its test side, the first of several.
+
+    A published script of the field keeps a test subject's best accuracy in this way, over 800 epochs. For random
+    predictors on the MEGC2019 composite that gives a UF1 of .64 in 20 epochs and .83 in 800; ties broken by UF1 instead
+    give .65 in 20.
+    """
 
     name: ClassVar[str] = "epoch-per-subject"
     what: ClassVar[str] = "for each test fold, the epoch with the highest accuracy on that fold"
