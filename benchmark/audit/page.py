@@ -96,8 +96,9 @@ _LEGEND = (
 
 def _leaks(report: Mapping[str, Any]) -> str:
     seen: dict[str, str] = {}
+    notes = {row["leak"]: row["note"] for row in report["rows"] if row.get("note")}
     for row in report["rows"]:
-        note = f" ({row['note']})" if row.get("note") else ""
+        note = f" ({notes[row['leak']]})" if row["leak"] in notes else ""
         seen.setdefault(
             row["leak"], f"- **{row['leak']}**, {row['kind']}: {row['what']}{note}. Against: {row['against']}."
         )
