@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.audit.leak import SIMULATIONS
 from benchmark.audit.taxonomy import SOURCE
@@ -12,6 +12,10 @@ from benchmark.errors import PluginError
 from benchmark.files import replacing
 from benchmark.leaderboard import Table
 from benchmark.metrics import LEVEL, REPLICATES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 _DASH = "-"
@@ -113,7 +117,6 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """
     try:
         import matplotlib as mpl
-        from matplotlib.figure import Figure
     except ImportError:
         raise PluginError(
             "no bar chart: it needs matplotlib; install it with: pip install 'mexbench[figures]'"
@@ -125,6 +128,21 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     shown = {model: rows for model, rows in shown.items() if rows}
     if not shown:
         return []
+    paths = [folder / "inflation.png", folder / "inflation.svg"]
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
+        mpl.rcParams["svg.hashsalt"] = "mexbench"  # else ids are drawn anew each time
+        figure = _figure(report, shown)
+        for path in paths:
+            kind = path.suffix[1:]
+            with replacing(path) as stream:
+                figure.savefig(stream, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return paths
+
+
+def _figure(report: Mapping[str, Any], shown: Mapping[str, Sequence[Row]]) -> Figure:
+    from matplotlib.figure import Figure
+
     sizes = [len(rows) + 1.2 for rows in shown.values()]
     figure = Figure(figsize=(8, 1.3 + 0.34 * sum(sizes)), layout="constrained")
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
@@ -135,27 +153,19 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     title = f"{report['dataset']}, {report['protocol']}" + " (synthetic data)" * ("synthetic" in report["flags"])
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    paths = [folder / "inflation.png", folder / "inflation.svg"]
-    for path in paths:
-        kind = path.suffix[1:]
-        metadata = {"Date": None} if kind == "svg" else None
-        # A salt, and no date: the same picture is the same bytes.
-        with replacing(path) as stream, mpl.rc_context({"svg.hashsalt": "mexbench"}):
-            figure.savefig(stream, format=kind, dpi=150, metadata=metadata)
-    return paths
+    return figure
 
 
-def _panel(axes: Any, model: str, rows: Sequence[Row], null: Mapping[str, Sequence[float]]) -> None:  # noqa: ANN401
+def _panel(axes: Axes, model: str, rows: Sequence[Row], null: Mapping[str, Sequence[float]]) -> None:
     """Draw one model: a bar per leak with its interval, and what a random predictor gains by the same leak."""
     names = ["uf1" if "uf1" in row["touches"] else "uar" for row in rows]
     places = list(range(len(rows)))
     values = [100 * row["inflation"][name] for row, name in zip(rows, names, strict=True)]
     axes.barh(places, values, color="#4477aa", height=0.6, label="this model, 95 % interval over subjects")
-    for place, value, row, name in zip(places, values, rows, names, strict=True):
+    for place, row, name in zip(places, rows, names, strict=True):
         if row["ci"] is not None:
             low, high = (100 * end for end in row["ci"][name])
             axes.plot([low, high], [place, place], color="black", linewidth=1.2, solid_capstyle="butt")
-        del value
     gained = [100 * (row["null"][name][0] - null[name][0]) for row, name in zip(rows, names, strict=True)]
     axes.plot(gained, places, "D", color="#cc3311", markersize=5, label="a random predictor")
     axes.axvline(0, color="black", linewidth=0.8)
