@@ -290,5 +290,5 @@ def test_epochs_of_a_recipe_with_early_stopping_are_all_trained_on_everything() 
     groups, masks = np.array(["a", "b"] * 6), np.ones((1, 12), dtype=bool)
     found = list(stopping.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=0))
     assert len(found) == 4
-    plain = together(replace(STILL, epochs=4), x, y, masks)
+    plain = together(replace(STILL, epochs=4), x, y, masks, groups=groups)
     np.testing.assert_array_equal(found[-1][0](x), plain[0](x))
