@@ -32,8 +32,8 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
 }
 _TEXTS = ("id", "source", "where", "method", "dataset", "split")
 _REQUIRED = (*_TEXTS, "classes", "supports", "averaging", "unit", "figures")
-_OPTIONAL = ("why", "samples", "shape", "note", "measured")
-_REFERENCE = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)?")
+_OPTIONAL = ("why", "samples", "shape", "note", "measured", "unmeasured")
+_REFERENCE = re.compile(r"[\w.-]+/\w[\w .,=+-]*(/[\w.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Claim:
         figures: What is claimed.
         note: Anything else.
         measured: ``split`` and ``loso`` -> NAME/MODEL[/MEMBER].
+        unmeasured: As of its source, where this row lacks something else.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Claim:
     figures: tuple[PrintedFigure, ...]
     note: str | None
     measured: Mapping[str, str]
+    unmeasured: str | None
 
     @property
     def judged(self) -> bool:
@@ -118,15 +120,30 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A document that publishes figures.
+
+    Args:
+        title: Of the document.
+        note: Anything else.
+        unmeasured: What a measurement of its rows lacks, such as "needs the licensed data".
+    """
+
+    title: str
+    note: str | None
+    unmeasured: str | None
+
+
+@dataclass(frozen=True)
 class Claims:
     """The whole file.
 
     Args:
-        sources: Key -> (title, note).
+        sources: By key.
         claims: In the file's order.
     """
 
-    sources: Mapping[str, tuple[str, str | None]]
+    sources: Mapping[str, Source]
     claims: Sequence[Claim]
 
     def chosen(self, names: Sequence[str]) -> Sequence[Claim]:
@@ -172,12 +189,13 @@ class _Reader:
             raise self.fail((), "expected 'sources' to be a mapping and 'claims' a list")
         sources = {}
         for key, value in data["sources"].items():
-            entry = self.mapping(value, ("sources", key), ("title", "note"), ())
-            title = self.text(entry, ("sources", key), "title")
-            sources[key] = (title, entry["note"] and self.text(entry, ("sources", key), "note"))
+            path: ValuePath = ("sources", key)
+            entry = self.mapping(value, path, ("title", "note"), ("unmeasured",))
+            note, lacks = (entry.get(name) and self.text(entry, path, name) for name in ("note", "unmeasured"))
+            sources[key] = Source(self.text(entry, path, "title"), note, lacks)
         found: dict[str, Claim] = {}
         for index, value in enumerate(data["claims"]):
-            path: ValuePath = ("claims", index)
+            path = ("claims", index)
             claim = self.claim(value, path)
             if claim.source not in sources:
                 raise self.fail((*path, "source"), unknown("source", claim.source, sources))
@@ -207,6 +225,7 @@ class _Reader:
             **{key: self.text(row, path, key) for key in _TEXTS},
             why=row.get("why") and self.text(row, path, "why"),
             note=row.get("note") and self.text(row, path, "note"),
+            unmeasured=row.get("unmeasured") and self.text(row, path, "unmeasured"),
             classes=classes,
             supports=supports,
             samples=samples,

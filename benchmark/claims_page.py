@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.boards.rows import scores_of
-from benchmark.claims import Claim, Claims
+from benchmark.claims import Claim, Claims, Source
 from benchmark.claims_verdict import Judged, averages_of_f1, below_chance
 from benchmark.errors import ClaimError
 from benchmark.feasibility.margins import shown
 from benchmark.feasibility.readings import FOLDS
 from benchmark.leaderboard import Table
 
-_DASH = "-"
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
     "matrix is below. **Impossible** rests on an exact argument, on a bound that errs on the row's side, or on a "
@@ -41,21 +40,22 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
         "`bench claims` writes this page from `claims.yaml`; the figures stand as printed.",
         _LEGEND + FOLDS,
     ]
-    for key, (title, note) in claims.sources.items():
+    for key, source in claims.sources.items():
         rows = [j for j in judged if j.claim.source == key]
-        if rows or note:
-            parts.append(f"## {title}")
-        if note:
-            parts.append(f"{note[0].upper()}{note[1:]}.")
+        if rows or source.note:
+            parts.append(f"## {source.title}")
+        if source.note:
+            parts.append(f"{source.note[0].upper()}{source.note[1:]}.")
         if rows:
-            parts.append(_main(rows, boards).markdown())
+            parts.append(_main(rows, source, boards).markdown())
+            parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
             parts += _notes(rows)
-    parts += [*_measured_line(judged, boards), *_chance(judged), *_averages(judged), *_misnomers(judged)]
+    parts += [*_chance(judged), *_averages(judged), *_misnomers(judged)]
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
 
-def _main(rows: Sequence[Judged], boards: Path) -> Table:
-    headers = ["row", "method, data", "claimed", "test samples", "feasible?", "reason"]
+def _main(rows: Sequence[Judged], source: Source, boards: Path) -> Table:
+    headers = ["row", "method, data", "claimed", "test samples", "feasible?"]
     headers += ["document's split", "measured under it", "measured under LOSO"]
     cells = []
     for judged in rows:
@@ -68,51 +68,46 @@ def _main(rows: Sequence[Judged], boards: Path) -> Table:
                 claim.shown(),
                 tested,
                 judged.status,
-                "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)]),
                 claim.split,
-                measured(claim, "split", boards),
-                measured(claim, "loso", boards),
+                measured(claim, source, "split", boards),
+                measured(claim, source, "loso", boards),
             ]
         )
     return Table(headers, cells)
 
 
-def measured(claim: Claim, key: str, boards: Path) -> str:
-    """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names; a dash where nothing does.
+def _why(judged: Judged) -> str:
+    return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
+
+
+def measured(claim: Claim, source: Source, key: str, boards: Path) -> str:
+    """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
 
     Raises:
         ClaimError: The leaderboard cannot be read.
     """
     reference = claim.measured.get(key)
     if reference is None:
-        return _DASH
+        lacks = claim.unmeasured or source.unmeasured
+        return f"not measured: {lacks}" if lacks else "not measured"
     board, model, *member = reference.split("/")
     path = boards / f"{board}.json"
+    lacking = f"not measured yet: {board} has no row {'/'.join([model, *member])}"
     try:
         if (boards / f"{board}.yaml").is_file():
             found = scores_of(boards, board)
         elif path.is_file():  # the scores.json of a run that is no leaderboard
             found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
         else:
-            return _DASH
+            return lacking
         row = found.get(model)
         scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
     except (ValueError, KeyError, TypeError) as error:
         raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
     if not scores or scores.get("uf1") is None:
-        return _DASH
+        return lacking
     texts = [f"{name} {100 * scores[name]:.2f}" for name in ("accuracy", "uf1", "uar") if scores.get(name) is not None]
     return " / ".join([*texts, *(row or {}).get("flags", [])])
-
-
-def _measured_line(judged: Sequence[Judged], boards: Path) -> list[str]:
-    without = [j for j in judged if all(measured(j.claim, key, boards) == _DASH for key in ("split", "loso"))]
-    if not without:
-        return []
-    return [
-        f"No run of this benchmark exists yet for {len(without)} of the {len(judged)} rows: a dash stands where one "
-        "would be."
-    ]
 
 
 def _notes(rows: Sequence[Judged]) -> list[str]:
@@ -156,18 +151,16 @@ def _averages(judged: Sequence[Judged]) -> list[str]:
 
 
 def _misnomers(judged: Sequence[Judged]) -> list[str]:
-    rows = []
+    words = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
+    lines = []
     for j in judged:
         if j.misnomers:
             by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _STATUSES}
-            rows.append([j.claim.id, j.status, *("; ".join(by[s]) or _DASH for s in _STATUSES)])
-    if not rows:
+            told = "; ".join(f"{words[s]}: {', '.join(names)}" for s, names in by.items() if names)
+            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {told}")
+    if not lines:
         return []
-    headers = ["row", "as printed", "would be possible if", "would stay impossible if", "undecided if"]
-    return [
-        "## The usual misnomers, and mixtures of averages where none is stated",
-        Table(headers, rows).markdown(),
-    ]
+    return ["## The usual misnomers, and mixtures of averages where none is stated", "\n".join(lines)]
 
 
 def _witnesses(judged: Sequence[Judged]) -> list[str]:

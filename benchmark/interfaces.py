@@ -17,7 +17,7 @@ The docstring of the class explains each parameter in a section ``Args:``, as th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from typing import Protocol as StructuralType
@@ -32,6 +32,7 @@ __all__ = [
     "Augmentation",
     "Clip",
     "Dataset",
+    "EpochsModel",
     "Erratum",
     "Finding",
     "Fold",
@@ -264,6 +265,30 @@ class FoldsModel(Model, ABC):
             n_classes: As in ``fit``.
             groups: As in ``fit``.
             seed: As in ``fit``; what is drawn from it alone, such as initial weights, is the same as there.
+        """
+
+
+class EpochsModel(Model, ABC):
+    """A model that can also show the predictor that it has after each epoch; ``bench audit`` asks for them.
+
+    No ordinary run does: which epoch is best on a test side is known only to whoever looks at the test side.
+    """
+
+    #: How many epochs there are; a field of the plugin.
+    epochs: int
+
+    @abstractmethod
+    def fit_epochs(
+        self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
+        n_classes: int, groups: NDArray[np.str_], seed: int,
+    ) -> Iterator[Sequence[Predictor]]:  # fmt: skip
+        """Train each fold for all ``epochs``, none of which ends the training early, and yield after each.
+
+        Arguments and promises are those of ``FoldsModel.fit_folds``; without early stopping, the last predictors are
+        those of ``fit_folds``, or of ``fit`` where there is one fold. Scores are probabilities.
+
+        Yields:
+            A predictor for each fold, in the order of the masks; it stays what it is when the training goes on.
         """
 
 

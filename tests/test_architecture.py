@@ -42,6 +42,15 @@ def test_plugins_use_what_a_stranger_may_use(path: Path) -> None:
     assert {name for name in imports(path) if name.partition(".")[0] == "benchmark"} <= allowed
 
 
+@pytest.mark.parametrize("path", [*CORE, *PLUGINS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_but_its_command_reaches_the_audit(path: Path) -> None:
+    """The leaks live there: no ordinary run may come near one."""
+    name = path.relative_to(ROOT).as_posix()
+    reached = {found for found in imports(path) if found.startswith("benchmark.audit")}
+    assert not reached or name == "benchmark/cli/audit.py" or name.startswith("benchmark/audit/")
+    assert "benchmark.audit" not in path.read_text(encoding="utf-8") or reached
+
+
 def test_importing_the_core_loads_nothing_heavy() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

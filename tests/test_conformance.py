@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.interfaces import Augmentation, Clip, Fold, Model, Plugin, Preprocessor, Protocol, Sample
+from benchmark.interfaces import (
+    Augmentation,
+    Clip,
+    EpochsModel,
+    Fold,
+    Model,
+    Plugin,
+    Predictor,
+    Preprocessor,
+    Protocol,
+    Sample,
+)
 from benchmark.manager import load_catalogue
 from benchmark.parameters import build
 from benchmark.testing import assert_conforms, conformance
@@ -194,6 +205,44 @@ class WritesNothing(Savable):
 
     def save(self, predictor: Any, folder: Path) -> None:  # noqa: ANN401
         pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epochs(Good, EpochsModel):
+    """Class means in every epoch.
+
+    Args:
+        epochs: How many.
+        peeks: Whether the last one knows what is held out.
+        short: Whether the last one is left out.
+    """
+
+    epochs: int = 3
+    peeks: bool = False
+    short: bool = False
+
+    def fit_epochs(
+        self, x: Any, y: Any, train_masks: Any, *, n_classes: int, groups: Any, seed: int  # noqa: ANN401
+    ) -> Iterator[Sequence[Predictor]]:  # fmt: skip
+        for epoch in range(self.epochs - self.short):
+            masks = train_masks | (self.peeks and epoch == 2)
+            yield [self.softmax(self.fit(x[m], y[m], n_classes=n_classes, groups=groups, seed=seed)) for m in masks]
+
+    def softmax(self, predictor: Any) -> Predictor:  # noqa: ANN401
+        def predict(test: Any) -> Any:  # noqa: ANN401
+            found = predictor(test) / 1e5  # squares of pixels
+            scores = np.exp(found - found.max(axis=1, keepdims=True))
+            return scores / scores.sum(axis=1, keepdims=True)
+
+        return predict
+
+
+def test_a_model_that_shows_its_epochs_keeps_its_promises() -> None:
+    assert faults_of(Epochs()) == {}
+    (peeks,) = faults_of(Epochs(peeks=True)).values()
+    assert [text.partition(" by")[0] for text in peeks] == ["epoch 3: scores differ"]
+    (short,) = faults_of(Epochs(short=True)).values()
+    assert short == ("gave [1, 1] predictors, expected one fold's in each of 3 epochs",)
 
 
 def faults_of(plugin: Plugin) -> dict[str, tuple[str, ...]]:

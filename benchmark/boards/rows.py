@@ -169,7 +169,7 @@ def _claims(board: str, entry: Entry, claims: Claims) -> tuple[ClaimBeside, ...]
             name, model, *member = reference.split("/")
             if (name, model) == (board, entry.model.name):
                 scores = entry.figures["by_dataset"].get(member[0], {}) if member else entry.figures
-                found.append(ClaimBeside(claim, claims.sources[claim.source][0], "".join(member), scores))
+                found.append(ClaimBeside(claim, claims.sources[claim.source].title, "".join(member), scores))
     return tuple(found)
 
 

@@ -44,6 +44,17 @@ def open_config(options: argparse.Namespace) -> RunConfig:
     return load(options.config, open_catalogue(), options.overrides)
 
 
+def positive(text: str) -> int:
+    """Read a whole number from 1, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return number
+
+
 def say(text: str = "") -> None:
     """Tell the user something that is no result."""
     print(text, file=sys.stderr, flush=True)

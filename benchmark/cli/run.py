@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark import cli, engine, keeping, leaderboard, planning, provenance
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
+from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, positive, progress, say, say_boxed
 from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples
 from benchmark.errors import SavedModelError, listed
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="missing: run what has no valid result (default); always: run everything again; "
         "never: collect what is there and say what is not",
     )
-    parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
     parser.add_argument(
         "--save-models",
         choices=("task", "all"),
@@ -257,13 +257,3 @@ def _say_keeper(keeper: Keeper, waiting: int) -> None:
         say(f"models on all samples: {len(keeper.tasks)}, {count} to train; they go to {keeper.root}")
     elif count > waiting:
         say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
-    return number

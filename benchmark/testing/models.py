@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import FoldsModel, Model, Predictor
+from benchmark.interfaces import EpochsModel, FoldsModel, Model, Predictor
 from benchmark.saved import can_save, files_faults
 from benchmark.testing.checks import check, same
 
@@ -154,4 +154,32 @@ def saving(model: Model) -> Iterator[str]:
             yield f"trained on classes {sorted(set(labels.tolist()))}, scores differ after loading"
 
 
-CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving)
+@check("where it shows its epochs, gives probabilities for each, and leaves no trace of what a fold holds out")
+def epochs(model: Model) -> Iterator[str]:
+    """Train a fold epoch by epoch, then again with other pixels and labels where it holds out."""
+    if not isinstance(model, EpochsModel):
+        return
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    mask = np.arange(len(ALL))[None] >= len(ALL) // 3
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    other_x, other_y = np.where(mask.reshape(-1, *[1] * (x.ndim - 1)), x, examples(model, ALL, seed=2)), ALL.copy()
+    other_y[~mask[0]] = (other_y[~mask[0]] + 1) % N_CLASSES
+    one, other = (
+        [
+            [np.asarray(predictor(test)) for predictor in predictors]
+            for predictors in model.fit_epochs(a, b, mask, n_classes=N_CLASSES, groups=groups, seed=0)
+        ]
+        for a, b in ((x, ALL), (other_x, other_y))
+    )
+    if [len(found) for found in one] != [1] * model.epochs:
+        yield f"gave {[len(found) for found in one]} predictors, expected one fold's in each of {model.epochs} epochs"
+        return
+    for number, ((found,), (again,)) in enumerate(zip(one, other, strict=True), 1):
+        if found.shape != (len(ALL), N_CLASSES) or found.min() < 0 or found.sum(axis=1).max() > 1 + _TOLERANCE:
+            yield f"epoch {number}: scores {found.shape} are no probabilities"
+        if not same(found, again):
+            most = np.abs(found - again).max()
+            yield f"epoch {number}: scores differ by up to {most:.3g} when held-out samples change"
+
+
+CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving, epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.interfaces import Model, Predictor
+from benchmark.interfaces import EpochsModel, Predictor
 from plugins.models import _saved, _training
 from plugins.models._layers import Batch, LayerRow, recording
 from plugins.models._options import Training
@@ -33,7 +34,7 @@ class Network(nnx.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkModel(Training, Model):
+class NetworkModel(Training, EpochsModel):
     """A network and its recipe. The same seed gives the same predictor on the same machine."""
 
     @abstractmethod
@@ -106,6 +107,24 @@ class NetworkModel(Training, Model):
             ValueError: The weights are not those of this network, or are not finite.
         """
         return _saved.load(self, folder)
+
+    def fit_epochs(
+        self,
+        x: NDArray[Any],
+        y: NDArray[np.intp],
+        train_masks: NDArray[np.bool_],
+        *,
+        n_classes: int,
+        groups: NDArray[np.str_],
+        seed: int,
+    ) -> Iterator[Sequence[Predictor]]:
+        """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
+        del groups
+        self.check(x.shape[1:])
+        folds = [
+            _training.after_each_epoch(self, x[mask], y[mask], n_classes=n_classes, seed=seed) for mask in train_masks
+        ]
+        return zip(*folds, strict=True)
 
 
 def need_single(name: str, shape: Shape, wanted: tuple[int, int, int], hint: str) -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -73,6 +73,10 @@ class Data(NamedTuple):
     class_weight: Array
 
 
+#: Builds the predictors of a team of folds, as they were after one epoch.
+Built = Callable[[], list[_training.NetworkPredictor]]
+
+
 def train(
     model: STSTNet,
     x: NDArray[Any],
@@ -91,6 +95,37 @@ def train(
     """
     if model.early_stopping is not None:
         raise ValueError("folds trained together stop together: set early_stopping: null, or train them one by one")
+    teams = _teams(model, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
+    return [predictor for team in teams for predictor in deque(team, maxlen=1)[0]()]
+
+
+def after_each_epoch(
+    model: STSTNet,
+    x: NDArray[Any],
+    y: NDArray[np.intp],
+    train_masks: NDArray[np.bool_],
+    *,
+    n_classes: int,
+    groups: NDArray[np.str_],
+    seed: int,
+) -> Iterator[list[_training.NetworkPredictor]]:
+    """Train every fold and yield the predictors of all after each epoch; see ``EpochsModel.fit_epochs``."""
+    teams = _teams(model, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
+    for built in zip(*teams, strict=True):
+        yield [predictor for team in built for predictor in team()]
+
+
+def _teams(
+    model: STSTNet,
+    x: NDArray[Any],
+    y: NDArray[np.intp],
+    train_masks: NDArray[np.bool_],
+    *,
+    n_classes: int,
+    groups: NDArray[np.str_],
+    seed: int,
+) -> list[Iterator[Built]]:
+    """Divide the folds into teams that are trained together; each yields after each epoch."""
     if not train_masks.any(axis=1).all():
         raise ValueError(f"fold {int(np.argmin(train_masks.any(axis=1)))} has no training sample")
     marks = _marks(groups)
@@ -104,24 +139,32 @@ def train(
     patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
     teams = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // at_once()))
     widest = max(map(len, teams))
-    found: list[_training.NetworkPredictor] = []
-    for team in teams:
-        padded = np.resize(team, widest)  # a fold twice, so that all teams share one compilation
-        made = _train_team(model, patches, y, marks, train_masks[padded], n_classes=n_classes, seed=seed)
-        found += made[: len(team)]
-    return found
+    return [
+        _epochs_of_team(
+            model,
+            patches,
+            y,
+            marks,
+            train_masks[np.resize(team, widest)],  # a fold twice, so that all teams share one compilation
+            folds=len(team),
+            n_classes=n_classes,
+            seed=seed,
+        )
+        for team in teams
+    ]
 
 
-def _train_team(
+def _epochs_of_team(
     model: STSTNet,
     patches: Array,
     y: NDArray[np.intp],
     marks: NDArray[np.uint32],
     masks: NDArray[np.bool_],
     *,
+    folds: int,
     n_classes: int,
     seed: int,
-) -> list[_training.NetworkPredictor]:
+) -> Iterator[Built]:
     key = jax.random.key(seed)
     weights = np.stack([_training.class_weights(y[mask], n_classes, model.class_weight) for mask in masks])
     by_patch = (0, len(patches) - len(y))
@@ -137,6 +180,23 @@ def _train_team(
     order, dropout_key = _training.generator(key, _training.ORDER), jax.random.fold_in(key, _training.DROPOUT)
     ranks = _ranks(marks, int(order.integers(2**32)), model.epochs)
     advance, curves = compiled_step(_training.compiled_part(model)), []
+
+    def built(state: Together, epochs: int) -> list[_training.NetworkPredictor]:
+        return [
+            _training.NetworkPredictor(
+                model,
+                n_classes,
+                (1, 28, 28, 3),
+                *unstacked(first, state, fold),
+                trained=weights[fold] > 0,
+                history=[
+                    {"epoch": epoch, "loss": float(loss[fold]), "accuracy": float(right[fold])}
+                    for epoch, (loss, right) in enumerate(curves[:epochs], 1)
+                ],
+            )
+            for fold in range(folds)
+        ]
+
     for epoch in range(1, model.epochs + 1):
         parts = []
         for chosen, real in minibatches(np.argsort(ranks[epoch - 1], kind="stable"), masks, model.batch_size):
@@ -145,20 +205,7 @@ def _train_team(
         loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
         _training.refuse_nan(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
         curves.append((loss, right))
-    return [
-        _training.NetworkPredictor(
-            model,
-            n_classes,
-            (1, 28, 28, 3),
-            *unstacked(first, state, fold),
-            trained=weights[fold] > 0,
-            history=[
-                {"epoch": epoch, "loss": float(loss[fold]), "accuracy": float(right[fold])}
-                for epoch, (loss, right) in enumerate(curves, 1)
-            ],
-        )
-        for fold in range(len(masks))
-    ]
+        yield functools.partial(built, state, epoch)
 
 
 @functools.lru_cache(maxsize=16)

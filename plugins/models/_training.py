@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
 INIT, ORDER, DROPOUT, SPLIT = range(4)
 
+#: So few samples are not worth a whole batch when they are scored, as the audit does after every epoch.
+FEW = 32
+
 History = list[dict[str, float]]
 
 # What malloc.h calls M_ARENA_MAX and so on.
@@ -174,16 +177,53 @@ def train(
     seed: int,
 ) -> NetworkPredictor:
     """Train a network from scratch; see ``NetworkModel.fit``."""
-    made = program(model, x.shape[1:], n_classes)
-    key = jax.random.key(seed)
     learn, watch = np.arange(len(y)), np.arange(0)
     if model.early_stopping is not None:
-        learn, watch = validation_part(groups, model.validation_share, generator(key, SPLIT))
+        learn, watch = validation_part(groups, model.validation_share, generator(jax.random.key(seed), SPLIT))
     weights = class_weights(y[learn], n_classes, model.class_weight)
+    history: History = []
+    best, best_state, state = np.inf, None, None
+    for state, found in epochs(model, x, y, learn, weights, seed=seed):
+        history.append(found)
+        if not len(watch):
+            continue
+        logs = log_scores(model, n_classes, state.params, state.stats, x[watch])
+        found["val_loss"] = float(-logs[np.arange(len(watch)), y[watch]].mean())
+        found["val_accuracy"] = float((logs.argmax(1) == y[watch]).mean())
+        if found["val_loss"] < best:
+            best, best_state = found["val_loss"], state
+        lowest = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+        if len(history) - 1 - lowest >= (model.early_stopping or len(history)):
+            break
+    kept = best_state if model.keep == "best" else state
+    assert kept is not None  # noqa: S101 - there is an epoch at least
+    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, weights > 0, history)
+
+
+def epochs(
+    model: NetworkModel,
+    x: NDArray[Any],
+    y: NDArray[np.intp],
+    learn: NDArray[np.intp],
+    weights: NDArray[np.float32],
+    *,
+    seed: int,
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """Train on the samples ``learn`` and yield the state after each epoch, with its number, loss and accuracy.
+
+    Args:
+        model: The recipe.
+        x: Samples (n, T, ...).
+        y: Class indices (n,).
+        learn: Positions of those that train.
+        weights: Of each class (n_classes,).
+        seed: Source of all randomness.
+    """
+    made = program(model, x.shape[1:], len(weights))
+    key = jax.random.key(seed)
     order, dropout_key = generator(key, ORDER), jax.random.fold_in(key, DROPOUT)
     state = made.start(generator(key, INIT))
-    history: History = []
-    best, best_state, number = np.inf, state, 0
+    number = 0
     for epoch in range(1, model.epochs + 1):
         parts = []
         for rows in batches(model, x, y, order.permutation(learn), weights):
@@ -192,20 +232,19 @@ def train(
             number += 1
         loss, right = np.asarray(parts, np.float64).sum(0)
         found = {"epoch": epoch, "loss": float(loss) / len(learn), "accuracy": float(right) / len(learn)}
-        history.append(found)
         refuse_nan(found["loss"], epoch, model.learning_rate)
-        if not len(watch):
-            continue
-        logs = log_scores(model, n_classes, state.params, state.stats, x[watch])
-        found["val_loss"] = float(-logs[np.arange(len(watch)), y[watch]].mean())
-        found["val_accuracy"] = float((logs.argmax(1) == y[watch]).mean())
-        if found["val_loss"] < best:
-            best, best_state = found["val_loss"], state
-        lowest = min(range(epoch), key=lambda i: history[i]["val_loss"])
-        if epoch - 1 - lowest >= (model.early_stopping or epoch):
-            break
-    kept = best_state if model.keep == "best" else state
-    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, weights > 0, history)
+        yield state, found
+
+
+def after_each_epoch(
+    model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, seed: int
+) -> Iterator[NetworkPredictor]:
+    """Train one fold for all epochs and yield its predictor after each; see ``EpochsModel.fit_epochs``."""
+    weights = class_weights(y, n_classes, model.class_weight)
+    history: History = []
+    for state, found in epochs(model, x, y, np.arange(len(y)), weights, seed=seed):
+        history = [*history, found]
+        yield NetworkPredictor(model, n_classes, x.shape[1:], state.params, state.stats, weights > 0, history)
 
 
 def generator(key: Array, axis: int) -> np.random.Generator:
@@ -262,9 +301,10 @@ def log_scores(
     """Return log-probabilities (n, n_classes), computed in padded batches."""
     score = program(model, x.shape[1:], n_classes).score
     found = np.zeros((len(x), n_classes))
-    for start in range(0, len(x), model.batch_size):
-        part = x[start : start + model.batch_size]
-        padded = np.resize(np.arange(len(part)), model.batch_size)
+    size = min(model.batch_size, FEW) if len(x) <= FEW else model.batch_size
+    for start in range(0, len(x), size):
+        part = x[start : start + size]
+        padded = np.resize(np.arange(len(part)), size)
         scores = np.asarray(score(params, stats, as_input(part[padded], model)))  # JAX would compile each length's cut
         found[start : start + len(part)] = scores[: len(part)]
     return found

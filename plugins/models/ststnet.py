@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -92,6 +92,22 @@ class STSTNet(NetworkModel, FoldsModel):
 
         self.check(x.shape[1:])
         return _ststnet_folds.train(self, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
+
+    def fit_epochs(
+        self,
+        x: NDArray[Any],
+        y: NDArray[np.intp],
+        train_masks: NDArray[np.bool_],
+        *,
+        n_classes: int,
+        groups: NDArray[np.str_],
+        seed: int,
+    ) -> Iterator[Sequence[Predictor]]:
+        """Train all folds at once and yield after each epoch; see ``EpochsModel.fit_epochs``."""
+        from plugins.models import _ststnet_folds
+
+        self.check(x.shape[1:])
+        return _ststnet_folds.after_each_epoch(self, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
 
 
 class ThreeStreams(Network):

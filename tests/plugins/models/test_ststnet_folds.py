@@ -265,3 +265,30 @@ def test_real_folds_together_are_those_that_fit_gives(real_flow: Path) -> None:
         np.testing.assert_array_equal(fitted(x), single(x))
     one, other = (model.fit(x, y, n_classes=3, groups=subjects, seed=seed)(x) for seed in (5, 6))
     assert np.abs(one - other).max() > 1e-2, "a comparison to 1e-4 says something"
+
+
+@pytest.mark.parametrize("folds", [2, 5], ids=["one team", "two teams"])
+def test_the_last_of_the_epochs_is_what_training_together_gives(folds: int) -> None:
+    """And an earlier one is what a shorter training gives: nobody waits for the best epoch by accident."""
+    x, y = images(24)
+    masks = masks_of(24, folds)
+    groups = np.array(["s"] * 24)
+    each = list(NOISY.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=4))
+    assert [len(predictors) for predictors in each] == [folds] * 3
+    for count, predictors in enumerate(each, 1):
+        for found, expected in zip(
+            predictors, together(replace(NOISY, epochs=count), x, y, masks, seed=4), strict=True
+        ):
+            np.testing.assert_array_equal(found(x), expected(x))
+            assert isinstance(found, NetworkPredictor)
+            assert found.history == expected.history
+
+
+def test_epochs_of_a_recipe_with_early_stopping_are_all_trained_on_everything() -> None:
+    x, y = images(12)
+    stopping = replace(STILL, early_stopping=1, epochs=4)
+    groups, masks = np.array(["a", "b"] * 6), np.ones((1, 12), dtype=bool)
+    found = list(stopping.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=0))
+    assert len(found) == 4
+    plain = together(replace(STILL, epochs=4), x, y, masks, groups=groups)
+    np.testing.assert_array_equal(found[-1][0](x), plain[0](x))

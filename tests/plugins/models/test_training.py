@@ -410,3 +410,19 @@ def test_a_toy_has_the_state_that_these_tests_are_about() -> None:
     made = _training.program(ToyModel(), (1, 4), 3)
     state = made.start(np.random.default_rng(0))
     assert {name for name, _ in nnx.to_flat_state(state.stats)} == {("norm", "mean"), ("norm", "var")}
+
+
+def test_after_each_epoch_the_predictor_is_that_of_a_shorter_training() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(21, 1, 4)).astype(np.float32), np.arange(21) % 3
+    groups = np.array([f"s{index % 4}" for index in range(21)])
+    masks = np.stack([groups != "s0", groups != "s1"])
+    model = ToyModel(batch_size=8, dropout=0.3, epochs=3, early_stopping=1)  # which is not for this
+    each = list(model.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=5))
+    assert len(each) == 3
+    for count, predictors in enumerate(each, 1):
+        for mask, found in zip(masks, predictors, strict=True):
+            shorter = replace(model, epochs=count, early_stopping=None)
+            expected = shorter.fit(x[mask], y[mask], n_classes=3, groups=groups[mask], seed=5)
+            np.testing.assert_array_equal(found(x), expected(x))
+            assert [entry["epoch"] for entry in getattr(found, "history")] == list(range(1, count + 1))  # noqa: B009
