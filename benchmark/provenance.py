@@ -17,7 +17,7 @@ from benchmark.manager import HOME
 
 #: Raised by one whenever a change of this project changes the figures of runs that were made before it: a leaderboard
 #: says which epochs it accepts. A manifest without the number was written in epoch 1.
-EPOCH = 1
+EPOCH = 2
 
 
 def now() -> str:
