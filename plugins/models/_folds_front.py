@@ -151,3 +151,8 @@ def _side_by_side(conv: Array) -> Array:
 def _over_samples(sums: Array, real: Array) -> Array:
     """Add what each sample has (n, K * 16) where it trains: (K, 16)."""
     return jnp.einsum("nkc,nk->kc", sums.reshape(len(sums), -1, FILTERS), real)
+
+
+def chosen_by_fold(taken: Array, new: Array, old: Array) -> Array:
+    """Take a leaf (K, ...) of the new state for the folds of ``taken`` (K,), of the old one for the others."""
+    return jnp.where(taken.reshape(-1, *[1] * (new.ndim - 1)), new, old)

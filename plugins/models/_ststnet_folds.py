@@ -26,7 +26,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from plugins.models import _training
-from plugins.models._folds_front import FILTERS, POSITIONS, TAPS, front, patches_of, rows_at_once
+from plugins.models._folds_front import FILTERS, POSITIONS, TAPS, chosen_by_fold, front, patches_of, rows_at_once
 from plugins.models._layers import MOMENTUM, Values
 
 if TYPE_CHECKING:
@@ -248,7 +248,9 @@ def compiled_step(model: STSTNet) -> Any:  # noqa: ANN401 - a jitted function ha
         stats = {name: keep * state.stats[name] + (1 - keep) * found[name] for name in found}
         fresh = Together(params, stats, memory)  # pyright: ignore[reportArgumentType] - the same pytree
         # A fold that has nothing in this batch makes no step, as if the batch had not been.
-        return jax.tree.map(functools.partial(_chosen_by_fold, present > 0), fresh, state), sums
+        return jax.tree.map(
+            lambda new, old: jnp.where((present > 0).reshape(-1, *[1] * (new.ndim - 1)), new, old), fresh, state
+        ), sums
 
     return jax.jit(advance)
 
@@ -325,7 +327,3 @@ def _rounded(
     padded = np.zeros((length, real.shape[1]), np.float32)
     padded[:count] = real
     return np.resize(chosen, length).astype(np.int32), padded
-
-
-def _chosen_by_fold(taken: Array, new: Array, old: Array) -> Array:
-    return jnp.where(taken.reshape(-1, *[1] * (new.ndim - 1)), new, old)
