@@ -15,12 +15,13 @@ from benchmark.cli.common import add_config_arguments, left_out_lines, open_conf
 from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples
 from benchmark.errors import SavedModelError, listed
-from benchmark.executors import Failure, Outcome, Success, executor_for
+from benchmark.executors import Failure, Outcome, Success
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
 from benchmark.histories import histories_csv
 from benchmark.keeping import Keeper
 from benchmark.planning import Plan
+from benchmark.processes import executor_for
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
 

@@ -12,7 +12,8 @@ import pytest
 
 from benchmark import engine, leaderboard, planning
 from benchmark.errors import ProtocolError, SampleRejected
-from benchmark.executors import Executor, Processes, Serial
+from benchmark.executors import Executor, Serial
+from benchmark.processes import Processes
 from benchmark.interfaces import Clip, Preprocessor
 from benchmark.manager import Catalogue
 from benchmark.results import collect
