@@ -105,7 +105,7 @@ def _share(workloads: Mapping[str, Workload], scratch: Path | None) -> Iterator[
 def _run_in_pool(
     jobs: int, queue: deque[Numbered], shared: _Shared
 ) -> Generator[Outcome, None, tuple[bool, list[Numbered]]]:
-    """Run units until the queue is empty or a process dies; what had not begun then is in the queue again.
+    """Run units until the queue is empty or a process dies; then what had not begun is in the queue again.
 
     Returns:
         Whether a process died, and the units that had begun and given nothing.
@@ -144,12 +144,16 @@ def _run_in_pool(
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+    return died, _sort_out(lost, queue, shared)
+
+
+def _sort_out(lost: list[Numbered], queue: deque[Numbered], shared: _Shared) -> list[Numbered]:
+    """Return the lost units that had begun; put the others back where they were."""
     numbers = {path.read_text() for path in shared.begun.iterdir()}
     for path in shared.begun.iterdir():
         path.unlink()
-    begun = [found for found in sorted(lost) if str(found[0]) in numbers]
     queue.extendleft(found for found in sorted(lost, reverse=True) if str(found[0]) not in numbers)
-    return died, begun
+    return [found for found in sorted(lost) if str(found[0]) in numbers]
 
 
 @contextmanager

@@ -8,20 +8,23 @@
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
     figures/           learning curves and confusion matrices, with --figures
+    .lock, .holder     which process writes here: one at a time
 
 Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
-does what is missing and trusts nothing else.
+does what is missing and trusts nothing else. A task's file that is damaged is set aside as FOLD.damaged, and one that
+is of another task, or of other data, code, parameters or versions, as FOLD.foreign.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.errors import RunFolderError, listed
 from benchmark.executors import Failure, Success, Task
@@ -30,6 +33,8 @@ from benchmark.fingerprint import digest
 from benchmark.histories import History
 
 _LONGEST_NAME = 120
+#: What a run writes beside the manifest and the tasks.
+_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures"}
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,18 @@ class StoredResult:
 
 
 class RunFolder:
-    """A folder under ``runs/``."""
+    """A folder under ``runs/``.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where.
+        keep: Whether files that cannot be used stay where they are, because nothing takes their place.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
         self.path = path
-        #: Files that were damaged, and so were set aside and count as missing.
-        self.damaged: list[Path] = []
+        self.keep = keep
+        #: Files of tasks that cannot be used and count as missing -> "damaged" or "foreign".
+        self.unusable: dict[Path, Literal["damaged", "foreign"]] = {}
 
     @property
     def manifest(self) -> Path:
@@ -84,7 +95,9 @@ class RunFolder:
         if not os.access(existing, os.W_OK):
             raise RunFolderError(f"{existing}: cannot be written; choose another --out")
         if not self.manifest.exists():
-            strangers = [path.name for path in self._visible() if path.name != "tasks"]
+            found = {path.name for path in self._visible()}
+            # Reports beside tasks are those of a run that lost its manifest.
+            strangers = found - {"tasks"} - (_REPORTS if "tasks" in found else set())
             if strangers:
                 raise RunFolderError(
                     f"{self.path}: has files ({listed(sorted(strangers), limit=5)}) and is no run folder, "
@@ -109,7 +122,7 @@ class RunFolder:
             )
 
     def read_result(self, task: Task) -> StoredResult | None:
-        """Return a task's result, or None where there is none or it is not of this very task."""
+        """Return a task's result, or None where there is none or it is not of this very task: ``unusable`` says why."""
         path = self._path(task, "json")
         try:
             stored = read_json(path)
@@ -117,7 +130,8 @@ class RunFolder:
             if stored["checksum"] != digest(content):
                 raise ValueError("checksum differs")
             if stored["fingerprint"] != task.fingerprint:
-                return None  # of other data, code, parameters or versions
+                self._set_aside(path, "foreign")
+                return None
             return StoredResult(
                 task=task,
                 scores=dict(zip(stored["sample_ids"], stored["scores"], strict=True)),
@@ -129,10 +143,22 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError):
-            with suppress(OSError):
-                path.replace(path.with_suffix(".damaged"))
-            self.damaged.append(path)
+            self._set_aside(path, "damaged")
             return None
+
+    def _set_aside(self, path: Path, why: Literal["damaged", "foreign"]) -> None:
+        self.unusable[path] = why
+        if not self.keep:
+            with suppress(OSError):
+                path.replace(path.with_suffix(f".{why}"))
+
+    def remove_temporaries(self) -> None:
+        """Remove what a process that was killed had begun to write. Only for who holds the folder's lock."""
+        for path in list(self.path.rglob(".tmp-*")):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def write_result(self, outcome: Success, sample_ids: Sequence[str]) -> None:
         """Store a finished task."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from benchmark.cache import Cache, default_root
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, positive, progress, say, say_boxed
 from benchmark.config import RunConfig, dataset_title
 from benchmark.data import LabelledSamples
-from benchmark.errors import SavedModelError, listed
+from benchmark.errors import RunFolderError, SavedModelError, listed
 from benchmark.executors import Failure, Outcome, Success
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
 from benchmark.histories import histories_csv
 from benchmark.keeping import Keeper
+from benchmark.lock import only_one
 from benchmark.planning import Plan
 from benchmark.processes import executor_for
 from benchmark.results import Results, collect
@@ -52,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    try:
+        return _run(options)
+    except KeyboardInterrupt:  # while data are loaded, while another process is waited for, while reports are written
+        say("stopped: what is done is kept; the same command goes on from here")
+        return cli.INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
     if options.figures:
         refuse_without_matplotlib()
     config = open_config(options)
@@ -59,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
         if options.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
         keeping.refuse_unsavable(config)
-    folder = RunFolder(options.out or Path("runs") / config.name)
+    trains = options.recompute != "never" and not options.dry_run
+    folder = RunFolder(options.out or Path("runs") / config.name, keep=not trains)
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
     if notice := config.dataset.instance.notice():
@@ -71,15 +81,20 @@ def run(options: argparse.Namespace) -> int:
         plan = planning.plan(config, cache, tick, data)
     if cache.trouble:
         say(f"warning: {cache.trouble}")
-    waiting = plan.tasks if replace else engine.missing(plan, folder)
-    _say_plan(plan, len(waiting), folder)
-    keeper = None
-    if options.save_models:
-        keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
-        _say_keeper(keeper, len(waiting))
-    if options.dry_run:
-        return cli.OK
-    return _Run(options, plan, folder, len(waiting), keeper).run()
+    with only_one(folder.path, say) if trains else nullcontext():
+        if trains:
+            folder.check(config.identity(), replace=replace)  # again: who held the lock may have begun another run
+            folder.remove_temporaries()
+        waiting = plan.tasks if replace else engine.missing(plan, folder)
+        _say_plan(plan, len(waiting), folder)
+        _say_unusable(folder)
+        keeper = None
+        if options.save_models:
+            keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
+            _say_keeper(keeper, len(waiting))
+        if options.dry_run:
+            return cli.OK
+        return _Run(options, plan, folder, len(waiting), keeper).run()
 
 
 class _Run:
@@ -94,16 +109,33 @@ class _Run:
         if self.keeper:
             self.waiting = len(self.keeper.waiting)
         self.unsaved: list[str] = []
+        self.named = set(folder.unusable)
         # A rerun adds to a run: it began when its first task did, and it ended when the last one did.
         before = {} if options.recompute == "always" else folder.read_manifest()
-        self.started = before.get("started") or provenance.now()
+        started, now = before.get("started"), provenance.now()
+        self.started = started if isinstance(started, str) else now
+        if self.started > now:
+            say(f"warning: this run began at {self.started}, which is still to come: the clock was set back")
         self.ended = before.get("ended") if self.waiting == 0 else None
 
     def run(self) -> int:
+        try:
+            return self.run_and_report()
+        except BrokenPipeError:  # the reader of our output has gone
+            raise
+        except OSError as error:  # such as a full disk
+            where = f"{error.filename}: " if error.filename else ""
+            done = len(collect(self.plan, self.folder).done)
+            raise RunFolderError(
+                f"{where}{error.strerror or error}\n  {done} of {len(self.plan.tasks)} tasks are done and kept in "
+                f"{self.folder.path}; mend that, then the same command goes on from here"
+            ) from None
+
+    def run_and_report(self) -> int:
         self.write_manifest(self.ended)
         failures: list[Failure] = []
         interrupted = False
-        executor = executor_for(self.options.jobs)
+        executor = executor_for(self.options.jobs, self.folder.path)
         try:
             with self.told("run", self.waiting) as notify:
                 failures = engine.run(
@@ -198,8 +230,7 @@ class _Run:
     def close(self, results: Results, failures: list[Failure], *, interrupted: bool) -> int:
         """Say what is missing and how to go on; choose the exit code."""
         total, done = len(self.plan.tasks), len(results.done)
-        for path in self.folder.damaged:
-            say(f"warning: {path}: was damaged; set aside as {path.with_suffix('.damaged').name}")
+        _say_unusable(self.folder, self.named)
         for failure in failures:
             whose = self.refits if self.refits and failure.task in self.refits.wanted else self.folder
             path = whose.error_path(failure.task)
@@ -250,6 +281,19 @@ def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     said += map(str, reversed(leaks.values()))
     for line in dict.fromkeys(said):
         say(line)
+
+
+def _say_unusable(folder: RunFolder, named: Container[Path] = ()) -> None:
+    """Name the files of tasks that count as missing, but for those that were named before."""
+    kinds = {
+        "damaged": "are damaged",
+        "foreign": "are not of this run: they are of another task, or of other data, code, parameters or versions",
+    }
+    for kind, text in kinds.items():
+        paths = [path for path, why in folder.unusable.items() if why == kind and path not in named]
+        if paths:
+            where = "they stay where they are" if folder.keep else f"set aside as {paths[0].stem}.{kind} and so on"
+            say(f"warning: {len(paths)} files {text}; {where}: {listed(map(str, paths), limit=5)}")
 
 
 def _say_keeper(keeper: Keeper, waiting: int) -> None:
