@@ -68,6 +68,14 @@ class RunFolder:
         """The file that makes a folder a run folder."""
         return self.path / "manifest.json"
 
+    @property
+    def writable(self) -> bool:
+        """Whether files can be made in the folder, or the folder itself."""
+        return os.access(self._existing(), os.W_OK)
+
+    def _existing(self) -> Path:
+        return next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+
     def read_manifest(self) -> dict[str, Any]:
         """Return what the manifest says, or nothing where there is none or it is damaged."""
         try:
@@ -77,9 +85,9 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def check(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
-        """See that the folder can be written, and that the run in it is this one, perhaps with fewer models or seeds.
+        """See that the folder can be written, if it is to be, and that the run in it is this one.
 
-        Nothing is created: a run whose data turns out to be missing leaves no trace.
+        That run may have fewer models or seeds. Nothing is created: a run whose data turns out to be missing leaves no trace.
 
         Args:
             identity: ``RunConfig.identity()`` of the run that is to be written.
@@ -89,10 +97,10 @@ class RunFolder:
             RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
                 differences.
         """
-        existing = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        existing = self._existing()
         if not existing.is_dir():
             raise RunFolderError(f"{existing}: is a file, not a folder; choose another --out")
-        if not os.access(existing, os.W_OK):
+        if not self.keep and not self.writable:
             raise RunFolderError(f"{existing}: cannot be written; choose another --out")
         if not self.manifest.exists():
             found = {path.name for path in self._visible()}

@@ -109,6 +109,8 @@ class _Run:
         if self.keeper:
             self.waiting = len(self.keeper.waiting)
         self.unsaved: list[str] = []
+        self.written: list[str] = []
+        self.writes = options.recompute != "never" or folder.writable  # results may be looked at wherever they lie
         self.named = set(folder.unusable)
         # A rerun adds to a run: it began when its first task did, and it ended when the last one did.
         before = {} if options.recompute == "always" else folder.read_manifest()
@@ -197,12 +199,28 @@ class _Run:
             "started": self.started,
             "ended": ended,
         }
-        write_json(self.folder.manifest, manifest)
+        if self.writes:
+            write_json(self.folder.manifest, manifest)
         return manifest
 
     def report(self, results: Results) -> None:
         manifest = self.write_manifest(self.ended or provenance.now())
         scores = results.scores()
+        if self.writes:
+            self.write_reports(results, scores, manifest)
+        else:
+            say(f"warning: {self.folder.path} cannot be written: nothing is written")
+        print(leaderboard.terminal_text(scores))
+        if len(scores["members"]) > 1:
+            print()
+            print(leaderboard.member_table(scores).text())
+        if "synthetic" in scores["flags"]:
+            print("\nsynthetic data: these figures say nothing about real faces")
+        for row in scores["rows"]:
+            for text, count in row["warnings"].items():
+                say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
+
+    def write_reports(self, results: Results, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
@@ -217,15 +235,6 @@ class _Run:
             self.written.append("models")
         if stale := keeping.score_saved(self.plan, self.folder, scores):
             say(f"warning: {keeping.stale_text(stale)}")
-        print(leaderboard.terminal_text(scores))
-        if len(scores["members"]) > 1:
-            print()
-            print(leaderboard.member_table(scores).text())
-        if "synthetic" in scores["flags"]:
-            print("\nsynthetic data: these figures say nothing about real faces")
-        for row in scores["rows"]:
-            for text, count in row["warnings"].items():
-                say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
 
     def close(self, results: Results, failures: list[Failure], *, interrupted: bool) -> int:
         """Say what is missing and how to go on; choose the exit code."""
@@ -237,7 +246,8 @@ class _Run:
             say(f"failed: {failure.task}: {failure.error}\n  traceback in {path}")
         for text in self.unsaved:
             say(f"warning: model not saved: {text}")
-        say(f"written to {self.folder.path}: {', '.join(self.written)}")
+        if self.written:
+            say(f"written to {self.folder.path}: {', '.join(self.written)}")
         if interrupted:
             say(f"stopped: {done} of {total} tasks are done and kept; the same command goes on from here")
             return cli.INTERRUPTED
