@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.devices import used
 from benchmark.histories import History, history_of
 from benchmark.interfaces import FoldsModel, Model, Predictor
 
@@ -53,6 +54,7 @@ class Success:
         warnings: Texts of the warnings that the model gave, each once.
         history: The predictor's learning curves; nothing where it has none.
         unsaved: Why the predictor, which was to be kept, is not.
+        device: What it was computed on.
     """
 
     task: Task
@@ -62,6 +64,7 @@ class Success:
     warnings: tuple[str, ...] = ()
     history: History = ()
     unsaved: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,9 @@ class Workload:
         predict_s = time.perf_counter() - start
         checked = self._checked(scores, len(test))
         unsaved = self.keeper.keep(task, self.models[task.model], predictor) if self.keeper else None
-        return Success(task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved)
+        return Success(
+            task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
+        )  # fmt: skip
 
     def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
         if self.copies is None:

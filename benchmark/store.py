@@ -47,6 +47,7 @@ class StoredResult:
     predict_s: float
     warnings: tuple[str, ...]
     history: History = ()
+    device: str | None = None  # of results of earlier versions nobody knows
 
 
 class RunFolder:
@@ -87,7 +88,8 @@ class RunFolder:
     def check(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
         """See that the folder can be written, if it is to be, and that the run in it is this one.
 
-        That run may have fewer models or seeds. Nothing is created: a run whose data turns out to be missing leaves no trace.
+        That run may have fewer models or seeds. Nothing is created: a run whose data turns out to be missing leaves no
+        trace.
 
         Args:
             identity: ``RunConfig.identity()`` of the run that is to be written.
@@ -147,6 +149,7 @@ class RunFolder:
                 predict_s=stored["predict_s"],
                 warnings=tuple(stored["warnings"]),
                 history=tuple(stored.get("history", ())),
+                device=stored.get("device"),
             )
         except FileNotFoundError:
             return None
@@ -180,6 +183,7 @@ class RunFolder:
             "fit_s": outcome.fit_s,
             "predict_s": outcome.predict_s,
             "warnings": list(outcome.warnings),
+            "device": outcome.device,
             **({"history": list(outcome.history)} if outcome.history else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)

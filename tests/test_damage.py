@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from benchmark import files, provenance
+from benchmark.cache import Cache, Entry
 from benchmark.executors import Task
-from benchmark.interfaces import Clip, Sample
 from benchmark.store import RunFolder
 from tests import survival
-from tests.helpers import Ran, Toy
+from tests.helpers import Ran
 
 Bench = Callable[..., Ran]
 
@@ -111,22 +111,26 @@ def test_a_run_folder_that_cannot_be_written(bench: Bench, small_disk: Path) -> 
 
 
 def test_the_cache_goes_while_clips_are_loaded(
-    whole: bytes, bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Path
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Path, flow_pack: Path
 ) -> None:
+    (place / "c.yaml").write_text(
+        f"dataset: {{plugin: megc2019_flow, root: {flow_pack}, expect: any}}\npreprocess: [{{plugin: resize, size: 9}}]\n"
+        "protocol: loso\nmodels: [majority]"
+    )
     monkeypatch.setenv("MEXBENCH_CACHE", str(place / "cache"))
-    real, seen = Toy.load, []
+    assert bench("run", "c.yaml", "--out", "whole").code == 0
+    real, gone = Cache.get, []
 
-    def load(self: Toy, sample: Sample) -> Clip:
-        if sample.sample_id == "toy/p2/c0":
-            seen.append((place / "cache").exists())
-            shutil.rmtree(place / "cache", ignore_errors=True)
-        return real(self, sample)
+    def get(self: Cache, key: str) -> Entry | None:
+        gone.append(len(self.entries()))
+        if len(gone) == 4:
+            shutil.rmtree(place / "cache")
+        return real(self, key)
 
-    monkeypatch.setattr(Toy, "load", load)
-    ran = bench("run", "c.yaml", "--out", "run")
-    assert ran.code == 0
-    assert any(seen)
-    assert Path("run/predictions.csv").read_bytes() == whole
+    monkeypatch.setattr(Cache, "get", get)
+    assert bench("run", "c.yaml", "--out", "run").code == 0
+    assert gone == [12, 12, 12, 12, *range(1, 9)]
+    assert Path("run/predictions.csv").read_bytes() == Path("whole/predictions.csv").read_bytes()
 
 
 def test_a_clock_that_is_set_back(whole: bytes, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

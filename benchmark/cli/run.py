@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmark import cli, engine, keeping, leaderboard, planning, provenance
+from benchmark import cli, devices, engine, keeping, leaderboard, planning, provenance
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, positive, progress, say, say_boxed
-from benchmark.config import RunConfig, dataset_title
-from benchmark.data import LabelledSamples
-from benchmark.errors import RunFolderError, SavedModelError, listed
+from benchmark.cli.common import add_config_arguments, open_config, positive, progress, say, say_boxed
+from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
+from benchmark.errors import RunFolderError, SavedModelError
 from benchmark.executors import Failure, Outcome, Success
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
@@ -40,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
     parser.add_argument(
+        "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
+    )
+    parser.add_argument(
         "--save-models",
         choices=("task", "all"),
         help="keep trained models under models/ of the run folder: that of each task, or one per model and seed that "
@@ -63,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.figures:
         refuse_without_matplotlib()
+    devices.choose(options.device, options.jobs)
     config = open_config(options)
     if options.save_models:
         if options.recompute == "never":
@@ -75,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
-    _say_data(config, data)
+    say_data(config, data)
     cache = Cache(default_root())
     with progress("load", planning.clips_to_load(config, data)) as tick:
         plan = planning.plan(config, cache, tick, data)
@@ -86,12 +89,12 @@ def _run(options: argparse.Namespace) -> int:
             folder.check(config.identity(), replace=replace)  # again: who held the lock may have begun another run
             folder.remove_temporaries()
         waiting = plan.tasks if replace else engine.missing(plan, folder)
-        _say_plan(plan, len(waiting), folder)
-        _say_unusable(folder)
+        say_plan(plan, len(waiting), folder)
+        say_unusable(folder)
         keeper = None
         if options.save_models:
             keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
-            _say_keeper(keeper, len(waiting))
+            say_keeper(keeper, len(waiting))
         if options.dry_run:
             return cli.OK
         return _Run(options, plan, folder, len(waiting), keeper).run()
@@ -134,7 +137,7 @@ class _Run:
             ) from None
 
     def run_and_report(self) -> int:
-        self.write_manifest(self.ended)
+        self.write_manifest(self.ended, set())
         failures: list[Failure] = []
         interrupted = False
         executor = executor_for(self.options.jobs, self.folder.path)
@@ -172,7 +175,7 @@ class _Run:
 
             yield notify
 
-    def write_manifest(self, ended: str | None) -> dict[str, Any]:
+    def write_manifest(self, ended: str | None, used: Collection[str]) -> dict[str, Any]:
         config = self.plan.config
         manifest = {
             "schema": 1,
@@ -194,7 +197,7 @@ class _Run:
             "epoch": provenance.EPOCH,
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
-            "device": provenance.device(),
+            "device": ", ".join(sorted(used)) or devices.backend(),
             "command": provenance.command_line(),
             "started": self.started,
             "ended": ended,
@@ -204,7 +207,9 @@ class _Run:
         return manifest
 
     def report(self, results: Results) -> None:
-        manifest = self.write_manifest(self.ended or provenance.now())
+        manifest = self.write_manifest(
+            self.ended or provenance.now(), {found.device for found in results.done if found.device}
+        )
         scores = results.scores()
         if self.writes:
             self.write_reports(results, scores, manifest)
@@ -239,7 +244,7 @@ class _Run:
     def close(self, results: Results, failures: list[Failure], *, interrupted: bool) -> int:
         """Say what is missing and how to go on; choose the exit code."""
         total, done = len(self.plan.tasks), len(results.done)
-        _say_unusable(self.folder, self.named)
+        say_unusable(self.folder, self.named)
         for failure in failures:
             whose = self.refits if self.refits and failure.task in self.refits.wanted else self.folder
             path = whose.error_path(failure.task)
@@ -254,61 +259,3 @@ class _Run:
         if done < total:
             say(f"incomplete: {total - done} of {total} tasks have no result; the same command tries them again")
         return cli.FAILED if failures or self.unsaved or done < total else cli.OK
-
-
-def _say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
-    lines = []
-    for found in data:
-        support = ", ".join(f"{name} {count}" for name, count in found.support().items())
-        clips = f" of {len(found.sources)} clips" if len(found.samples) > len(found.sources) else ""
-        lines.append(f"{len(found.samples)} samples{clips}, {len(found.subjects)} subjects; {support}")
-    for line in dict.fromkeys(lines):
-        say(f"{dataset_title(config)}: {line}")
-    for member in config.members:
-        if errata := member.instance.applied_errata():
-            say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
-
-
-def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
-    lines = []
-    for part in plan.parts:
-        counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
-        sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
-        lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
-    if len(lines) > 1:
-        lines.append(f"together {len(plan.tasks)} tasks")
-    say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
-    said: list[str] = []
-    for part in plan.parts:
-        said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
-        said += left_out_lines(part.data)
-    flags = {part.flags for part in plan.parts}
-    for found in sorted(flags - {()}):
-        rows = [model.name for part in plan.parts if part.flags == found for model in part.part.models]
-        whose = "every row" if len(flags) == 1 else listed(rows, limit=4)
-        said.append(f"flagged {' '.join(found)}: {whose}")
-    leaks = {(part.part.protocol.name, leak.kind): leak for part in reversed(plan.parts) for leak in part.leaks}
-    said += map(str, reversed(leaks.values()))
-    for line in dict.fromkeys(said):
-        say(line)
-
-
-def _say_unusable(folder: RunFolder, named: Container[Path] = ()) -> None:
-    """Name the files of tasks that count as missing, but for those that were named before."""
-    kinds = {
-        "damaged": "are damaged",
-        "foreign": "are not of this run: they are of another task, or of other data, code, parameters or versions",
-    }
-    for kind, text in kinds.items():
-        paths = [path for path, why in folder.unusable.items() if why == kind and path not in named]
-        if paths:
-            where = "they stay where they are" if folder.keep else f"set aside as {paths[0].stem}.{kind} and so on"
-            say(f"warning: {len(paths)} files {text}; {where}: {listed(map(str, paths), limit=5)}")
-
-
-def _say_keeper(keeper: Keeper, waiting: int) -> None:
-    count = len(keeper.waiting)
-    if keeper.scope == "all":
-        say(f"models on all samples: {len(keeper.tasks)}, {count} to train; they go to {keeper.root}")
-    elif count > waiting:
-        say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")
