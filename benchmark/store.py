@@ -24,7 +24,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from benchmark.errors import RunFolderError, listed
 from benchmark.executors import Failure, Success, Task
@@ -142,15 +144,7 @@ class RunFolder:
             if stored["fingerprint"] != task.fingerprint:
                 self._set_aside(path, "foreign")
                 return None
-            return StoredResult(
-                task=task,
-                scores=dict(zip(stored["sample_ids"], stored["scores"], strict=True)),
-                fit_s=stored["fit_s"],
-                predict_s=stored["predict_s"],
-                warnings=tuple(stored["warnings"]),
-                history=tuple(stored.get("history", ())),
-                device=stored.get("device"),
-            )
+            return _checked(task, content)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -205,6 +199,38 @@ class RunFolder:
             yield from (path for path in self.path.iterdir() if not path.name.startswith("."))
 
 
+_Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+
+
+class _Content(BaseModel):
+    """What the file of a task holds, as far as it is read."""
+
+    model_config = ConfigDict(strict=True)
+
+    sample_ids: list[str]
+    scores: list[list[FiniteFloat]]
+    fit_s: FiniteFloat
+    predict_s: FiniteFloat
+    warnings: list[str]
+    device: str | None = None
+    history: list[dict[str, _Whole | FiniteFloat]] = []
+
+
+def _checked(task: Task, content: object) -> StoredResult:
+    found = _Content.model_validate(content)
+    if len({len(row) for row in found.scores}) > 1:
+        raise ValueError("rows of scores differ in length")
+    return StoredResult(
+        task=task,
+        scores=dict(zip(found.sample_ids, found.scores, strict=True)),
+        fit_s=found.fit_s,
+        predict_s=found.predict_s,
+        warnings=tuple(found.warnings),
+        history=tuple(found.history),
+        device=found.device,
+    )
+
+
 def folder_name(fold: str) -> str:
     """Return the name of a fold's folder: one that neither hides nor climbs out."""
     name = _file_name(fold)
@@ -229,6 +255,11 @@ def _changes(before: object, now: object, path: str = "") -> Iterator[str]:
             else:
                 yield from _changes(before[key], now[key], inside)
     elif before != now:
-        grown = path == "seeds" and isinstance(before, list) and isinstance(now, list) and set(before) <= set(now)
+        grown = (
+            path == "seeds"
+            and isinstance(before, list)
+            and isinstance(now, list)
+            and all(seed in now for seed in before)
+        )
         if not grown:
             yield f"{path}: was {before!r}, now {now!r}"

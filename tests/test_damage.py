@@ -114,8 +114,8 @@ def test_the_cache_goes_while_clips_are_loaded(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Path, flow_pack: Path
 ) -> None:
     (place / "c.yaml").write_text(
-        f"dataset: {{plugin: megc2019_flow, root: {flow_pack}, expect: any}}\npreprocess: [{{plugin: resize, size: 9}}]\n"
-        "protocol: loso\nmodels: [majority]"
+        f"dataset: {{plugin: megc2019_flow, root: {flow_pack}, expect: any}}\n"
+        "preprocess: [{plugin: resize, size: 9}]\nprotocol: loso\nmodels: [majority]"
     )
     monkeypatch.setenv("MEXBENCH_CACHE", str(place / "cache"))
     assert bench("run", "c.yaml", "--out", "whole").code == 0
