@@ -36,7 +36,7 @@ from benchmark.histories import History
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.
-_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures"}
+_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures", "audit"}
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,7 @@ class RunFolder:
 
 
 _Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_Seconds = Annotated[FiniteFloat, Field(ge=0)]
 
 
 class _Content(BaseModel):
@@ -209,8 +210,8 @@ class _Content(BaseModel):
 
     sample_ids: list[str]
     scores: list[list[FiniteFloat]]
-    fit_s: FiniteFloat
-    predict_s: FiniteFloat
+    fit_s: _Seconds
+    predict_s: _Seconds
     warnings: list[str]
     device: str | None = None
     history: list[dict[str, _Whole | FiniteFloat]] = []

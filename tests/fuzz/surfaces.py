@@ -191,7 +191,7 @@ SURFACES: dict[str, type[Surface]] = {
     "sheets": Sheets,
     "images": Images,
     "predictions": Predictions,
-    "run folders": RunFolders,
+    "run-folders": RunFolders,
 }
 
 

@@ -27,7 +27,7 @@ def test_what_was_found_once(name: str, tmp_path: Path) -> None:
         assert fault(surface, path.read_bytes()) is None, path
 
 
-@pytest.mark.parametrize("name", [name for name in SURFACES if name != "run folders"])
+@pytest.mark.parametrize("name", [name for name in SURFACES if name != "run-folders"])
 def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) -> None:
     surface = SURFACES[name](tmp_path / "work")
     for content in surface.seeds:
