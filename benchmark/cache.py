@@ -107,8 +107,11 @@ class Cache:
         return _total(self.entries())
 
     def clear(self) -> int:
-        """Remove every entry, and nothing else that lies in the folder; return how many."""
+        """Remove every entry, what killed processes left of one, and nothing else in the folder; return how many."""
         removed = 0
+        for path in self.root.glob("??/.tmp-*"):
+            with suppress(OSError):
+                path.unlink()
         for path in self.entries():
             with suppress(OSError):
                 path.unlink()

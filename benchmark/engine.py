@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
@@ -50,16 +51,17 @@ def run(
         used = {unit[0].model: plan.by_row[unit[0].model][0] for unit in units}
         parts = {id(part): (_workload(part, keeper), part.test_ids()) for part in used.values()}
         workloads = {row: parts[id(part)][0] for row, part in used.items()}
-        for outcome in executor.run(units, workloads):
-            if outcome.task not in wanted:  # done before, and done again with the others of its unit
-                continue
-            if isinstance(outcome, Failure):
-                folder.write_failure(outcome)
-                failures.append(outcome)
-            else:
-                ids = parts[id(used[outcome.task.model])][1]
-                folder.write_result(outcome, ids[outcome.task.fold])
-            notify(outcome)
+        with closing(executor.run(units, workloads)) as outcomes:  # closed at once, not when it is collected as garbage
+            for outcome in outcomes:
+                if outcome.task not in wanted:  # done before, and done again with the others of its unit
+                    continue
+                if isinstance(outcome, Failure):
+                    folder.write_failure(outcome)
+                    failures.append(outcome)
+                else:
+                    ids = parts[id(used[outcome.task.model])][1]
+                    folder.write_result(outcome, ids[outcome.task.fold])
+                notify(outcome)
     return failures
 
 

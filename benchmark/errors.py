@@ -34,6 +34,10 @@ class RunFolderError(BenchError):
     """A run folder cannot be written, or holds another run."""
 
 
+class DeviceError(BenchError):
+    """There is no such device to compute on."""
+
+
 class SavedModelError(BenchError):
     """A model cannot be saved, or a saved one cannot be used."""
 

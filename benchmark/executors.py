@@ -1,28 +1,21 @@
-"""Where tasks run: in this process, or in several."""
+"""What a task is and how it is done; where tasks run: in this process, or elsewhere (``benchmark.processes``)."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import signal
-import tempfile
 import time
 import traceback
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.devices import used
 from benchmark.histories import History, history_of
 from benchmark.interfaces import FoldsModel, Model, Predictor
-from benchmark.threads import one_in_children
 
 if TYPE_CHECKING:
     from benchmark.keeping import Keeper
@@ -61,6 +54,7 @@ class Success:
         warnings: Texts of the warnings that the model gave, each once.
         history: The predictor's learning curves; nothing where it has none.
         unsaved: Why the predictor, which was to be kept, is not.
+        device: What it was computed on.
     """
 
     task: Task
@@ -70,6 +64,7 @@ class Success:
     warnings: tuple[str, ...] = ()
     history: History = ()
     unsaved: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -125,10 +120,21 @@ class Workload:
                 found = self._predict(task, predictor, time.perf_counter() - start)
             return replace(found, warnings=_texts(caught))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
-            return _failure(task, error)
+            return failure(task, error)
 
     def run_unit(self, unit: Unit) -> list[Outcome]:
-        """Run the tasks of a unit: of one model, with one seed."""
+        """Run the tasks of a unit, of one model and with one seed; if that fails, once more."""
+        found = self._run_unit(unit)
+        failed = next((outcome for outcome in found if isinstance(outcome, Failure)), None)
+        if failed is None:
+            return found
+        told = f"the first try failed: {failed.error}"
+        return [
+            replace(outcome, warnings=(told, *outcome.warnings)) if isinstance(outcome, Success) else outcome
+            for outcome in self._run_unit(unit)
+        ]
+
+    def _run_unit(self, unit: Unit) -> list[Outcome]:
         model = self.models[unit[0].model]
         if len(unit) == 1 or not isinstance(model, FoldsModel):
             return [self.run(task) for task in unit]
@@ -148,7 +154,7 @@ class Workload:
                 found = [self._predict(task, made, fit_s) for task, made in zip(unit, predictors, strict=True)]
             return [replace(success, warnings=_texts(caught)) for success in found]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            return [_failure(task, error) for task in unit]
+            return [failure(task, error) for task in unit]
 
     def _predict(self, task: Task, predictor: Predictor, fit_s: float) -> Success:
         test = self.folds[task.fold][1]
@@ -157,7 +163,9 @@ class Workload:
         predict_s = time.perf_counter() - start
         checked = self._checked(scores, len(test))
         unsaved = self.keeper.keep(task, self.models[task.model], predictor) if self.keeper else None
-        return Success(task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved)
+        return Success(
+            task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
+        )  # fmt: skip
 
     def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
         if self.copies is None:
@@ -178,7 +186,8 @@ class Workload:
         return array
 
 
-def _failure(task: Task, error: BaseException) -> Failure:
+def failure(task: Task, error: BaseException) -> Failure:
+    """Record what a task raised."""
     text = " ".join(str(error).split())
     return Failure(task, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
 
@@ -191,8 +200,8 @@ class Executor(ABC):
     """Runs units of tasks and hands back outcomes as they come, in any order."""
 
     @abstractmethod
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
-        """Run every task once.
+    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+        """Run every task, one that fails twice. Closing the generator stops what still runs.
 
         Args:
             units: What to run.
@@ -203,88 +212,7 @@ class Executor(ABC):
 class Serial(Executor):
     """This process, one task after the other."""
 
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
-        """Run every task once, in order."""
+    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+        """Run every task, in order."""
         for unit in units:
             yield from workloads[unit[0].model].run_unit(unit)
-
-
-class Processes(Executor):
-    """Several processes of this machine, which share one copy of the data through the file system's cache."""
-
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
-
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Iterator[Outcome]:
-        """Run every task once; when a process dies, its tasks and all that follow fail by name."""
-        distinct = list({id(found): found for found in workloads.values()}.values())
-        where = {model: next(i for i, one in enumerate(distinct) if one is found) for model, found in workloads.items()}
-        with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
-            for index, found in enumerate(distinct):
-                inside = Path(folder) / str(index)
-                inside.mkdir()
-                for name, array in (("x", found.x), ("copies", found.copies)):
-                    if array is not None:
-                        np.save(inside / f"{name}.npy", array, allow_pickle=False)
-            light = {
-                model: (index, replace(distinct[index], x=np.empty(0), copies=None)) for model, index in where.items()
-            }
-            with one_in_children():
-                pool = concurrent.futures.ProcessPoolExecutor(
-                    min(self.jobs, len(units)) or 1,
-                    # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
-                    mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_start_worker,
-                    initargs=(Path(folder), light),
-                )
-                try:
-                    yield from self._outcomes(pool, units)
-                finally:
-                    pool.shutdown(wait=True, cancel_futures=True)
-
-    def _outcomes(self, pool: concurrent.futures.Executor, units: Sequence[Unit]) -> Iterator[Outcome]:
-        waiting = iter(units)
-        running: dict[concurrent.futures.Future[list[Outcome]], Unit] = {}
-
-        def submit(count: int) -> list[Failure]:
-            failed = []
-            for unit in islice(waiting, count):
-                try:
-                    running[pool.submit(_run_in_worker, unit)] = unit
-                except BrokenProcessPool as error:
-                    failed += [Failure(task, f"not started: {error}") for task in unit]
-            return failed
-
-        yield from submit(4 * self.jobs)  # some ahead, so that no process waits; not all, for memory's sake
-        while running:
-            done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in done:
-                unit = running.pop(future)
-                try:
-                    yield from future.result()
-                except BrokenProcessPool:
-                    yield from (Failure(task, "a worker process died (out of memory?)") for task in unit)
-                yield from submit(1)
-
-
-_workloads: Mapping[str, Workload] = {}  # of this worker process, set once when it starts
-
-
-def _start_worker(folder: Path, light: Mapping[str, tuple[int, Workload]]) -> None:
-    global _workloads  # noqa: PLW0603 - a process pool gives a worker no other place
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-
-    def whole(index: int, workload: Workload) -> Workload:
-        files = (folder / str(index)).glob("*.npy")
-        return replace(workload, **{path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files})
-
-    _workloads = {model: whole(*found) for model, found in light.items()}
-
-
-def _run_in_worker(unit: Unit) -> list[Outcome]:
-    return _workloads[unit[0].model].run_unit(unit)
-
-
-def executor_for(jobs: int) -> Executor:
-    """Choose by the number of jobs."""
-    return Serial() if jobs == 1 else Processes(jobs)

@@ -81,7 +81,10 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         ValueError: It is no JSON, or no text.
         OSError: It cannot be read.
     """
-    return json.loads(path.read_bytes())
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

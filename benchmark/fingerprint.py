@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark import devices
+
 _BYTES = 16  # 128 bits: a collision by chance is out of the question, and hex stays readable
 
 #: Distributions whose version can change a number in a result.
@@ -123,5 +125,11 @@ def versions() -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Return what else than data, parameters and code decides a number: versions and the processor's kind."""
-    return {**versions(), "machine": platform.machine()}
+    """Return what else than data, parameters and code decides a number: versions, and the kinds of processor and GPU.
+
+    Raises:
+        DeviceError: JAX_PLATFORMS names what is not there.
+    """
+    found = devices.backend()
+    accelerator = {} if found == "cpu" else {"backend": found}
+    return {**versions(), "machine": platform.machine(), **accelerator}

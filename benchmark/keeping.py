@@ -7,6 +7,7 @@ RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -154,14 +155,15 @@ def train_on_everything(
         return []
     parts = {id(part): keeper.given(part.workload()) for part in plan.parts}
     workloads = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
-    for outcome in executor.run([(task,) for task in keeper.waiting], workloads):
-        path = keeper.error_path(outcome.task)
-        if isinstance(outcome, Failure):
-            write_text(path, f"{outcome.error}\n\n{outcome.trace}")
-            failures.append(outcome)
-        else:
-            path.unlink(missing_ok=True)
-        notify(outcome)
+    with closing(executor.run([(task,) for task in keeper.waiting], workloads)) as outcomes:
+        for outcome in outcomes:
+            path = keeper.error_path(outcome.task)
+            if isinstance(outcome, Failure):
+                write_text(path, f"{outcome.error}\n\n{outcome.trace}")
+                failures.append(outcome)
+            else:
+                path.unlink(missing_ok=True)
+            notify(outcome)
     return failures
 
 

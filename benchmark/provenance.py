@@ -51,12 +51,6 @@ def machine() -> dict[str, object]:
     return {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}
 
 
-def device() -> str:
-    """Return what numbers were computed on: ``cpu``, or JAX's own word where a model has loaded it."""
-    jax = sys.modules.get("jax")
-    return str(jax.default_backend()) if jax is not None else "cpu"
-
-
 def all_versions(distributions: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of this project, of Python, of what computes, and of other plugin distributions."""
     strangers = {}

@@ -8,20 +8,25 @@
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
     figures/           learning curves and confusion matrices, with --figures
+    .lock, .holder     which process writes here: one at a time
 
 Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
-does what is missing and trusts nothing else.
+does what is missing and trusts nothing else. A task's file that is damaged is set aside as FOLD.damaged, and one that
+is of another task, or of other data, code, parameters or versions, as FOLD.foreign.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from benchmark.errors import RunFolderError, listed
 from benchmark.executors import Failure, Success, Task
@@ -30,6 +35,8 @@ from benchmark.fingerprint import digest
 from benchmark.histories import History
 
 _LONGEST_NAME = 120
+#: What a run writes beside the manifest and the tasks.
+_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures", "audit"}
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,35 @@ class StoredResult:
     predict_s: float
     warnings: tuple[str, ...]
     history: History = ()
+    device: str | None = None  # of results of earlier versions nobody knows
 
 
 class RunFolder:
-    """A folder under ``runs/``."""
+    """A folder under ``runs/``.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where.
+        keep: Whether files that cannot be used stay where they are, because nothing takes their place.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
         self.path = path
-        #: Files that were damaged, and so were set aside and count as missing.
-        self.damaged: list[Path] = []
+        self.keep = keep
+        #: Files of tasks that cannot be used and count as missing -> "damaged" or "foreign".
+        self.unusable: dict[Path, Literal["damaged", "foreign"]] = {}
 
     @property
     def manifest(self) -> Path:
         """The file that makes a folder a run folder."""
         return self.path / "manifest.json"
+
+    @property
+    def writable(self) -> bool:
+        """Whether files can be made in the folder, or the folder itself."""
+        return os.access(self._existing(), os.W_OK)
+
+    def _existing(self) -> Path:
+        return next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
 
     def read_manifest(self) -> dict[str, Any]:
         """Return what the manifest says, or nothing where there is none or it is damaged."""
@@ -66,9 +88,10 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def check(self, identity: Mapping[str, Any], *, replace: bool = False) -> None:
-        """See that the folder can be written, and that the run in it is this one, perhaps with fewer models or seeds.
+        """See that the folder can be written, if it is to be, and that the run in it is this one.
 
-        Nothing is created: a run whose data turns out to be missing leaves no trace.
+        That run may have fewer models or seeds. Nothing is created: a run whose data turns out to be missing leaves no
+        trace.
 
         Args:
             identity: ``RunConfig.identity()`` of the run that is to be written.
@@ -78,13 +101,15 @@ class RunFolder:
             RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
                 differences.
         """
-        existing = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        existing = self._existing()
         if not existing.is_dir():
             raise RunFolderError(f"{existing}: is a file, not a folder; choose another --out")
-        if not os.access(existing, os.W_OK):
+        if not self.keep and not self.writable:
             raise RunFolderError(f"{existing}: cannot be written; choose another --out")
         if not self.manifest.exists():
-            strangers = [path.name for path in self._visible() if path.name != "tasks"]
+            found = {path.name for path in self._visible()}
+            # Reports beside tasks are those of a run that lost its manifest.
+            strangers = found - {"tasks"} - (_REPORTS if "tasks" in found else set())
             if strangers:
                 raise RunFolderError(
                     f"{self.path}: has files ({listed(sorted(strangers), limit=5)}) and is no run folder, "
@@ -109,7 +134,7 @@ class RunFolder:
             )
 
     def read_result(self, task: Task) -> StoredResult | None:
-        """Return a task's result, or None where there is none or it is not of this very task."""
+        """Return a task's result, or None where there is none or it is not of this very task: ``unusable`` says why."""
         path = self._path(task, "json")
         try:
             stored = read_json(path)
@@ -117,22 +142,28 @@ class RunFolder:
             if stored["checksum"] != digest(content):
                 raise ValueError("checksum differs")
             if stored["fingerprint"] != task.fingerprint:
-                return None  # of other data, code, parameters or versions
-            return StoredResult(
-                task=task,
-                scores=dict(zip(stored["sample_ids"], stored["scores"], strict=True)),
-                fit_s=stored["fit_s"],
-                predict_s=stored["predict_s"],
-                warnings=tuple(stored["warnings"]),
-                history=tuple(stored.get("history", ())),
-            )
+                self._set_aside(path, "foreign")
+                return None
+            return _checked(task, content)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError):
-            with suppress(OSError):
-                path.replace(path.with_suffix(".damaged"))
-            self.damaged.append(path)
+            self._set_aside(path, "damaged")
             return None
+
+    def _set_aside(self, path: Path, why: Literal["damaged", "foreign"]) -> None:
+        self.unusable[path] = why
+        if not self.keep:
+            with suppress(OSError):
+                path.replace(path.with_suffix(f".{why}"))
+
+    def remove_temporaries(self) -> None:
+        """Remove what a process that was killed had begun to write. Only for who holds the folder's lock."""
+        for path in list(self.path.rglob(".tmp-*")):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def write_result(self, outcome: Success, sample_ids: Sequence[str]) -> None:
         """Store a finished task."""
@@ -146,6 +177,7 @@ class RunFolder:
             "fit_s": outcome.fit_s,
             "predict_s": outcome.predict_s,
             "warnings": list(outcome.warnings),
+            "device": outcome.device,
             **({"history": list(outcome.history)} if outcome.history else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
@@ -165,6 +197,39 @@ class RunFolder:
     def _visible(self) -> Iterator[Path]:
         if self.path.is_dir():
             yield from (path for path in self.path.iterdir() if not path.name.startswith("."))
+
+
+_Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_Seconds = Annotated[FiniteFloat, Field(ge=0)]
+
+
+class _Content(BaseModel):
+    """What the file of a task holds, as far as it is read."""
+
+    model_config = ConfigDict(strict=True)
+
+    sample_ids: list[str]
+    scores: list[list[FiniteFloat]]
+    fit_s: _Seconds
+    predict_s: _Seconds
+    warnings: list[str]
+    device: str | None = None
+    history: list[dict[str, _Whole | FiniteFloat]] = []
+
+
+def _checked(task: Task, content: object) -> StoredResult:
+    found = _Content.model_validate(content)
+    if len({len(row) for row in found.scores}) > 1:
+        raise ValueError("rows of scores differ in length")
+    return StoredResult(
+        task=task,
+        scores=dict(zip(found.sample_ids, found.scores, strict=True)),
+        fit_s=found.fit_s,
+        predict_s=found.predict_s,
+        warnings=tuple(found.warnings),
+        history=tuple(found.history),
+        device=found.device,
+    )
 
 
 def folder_name(fold: str) -> str:
@@ -191,6 +256,11 @@ def _changes(before: object, now: object, path: str = "") -> Iterator[str]:
             else:
                 yield from _changes(before[key], now[key], inside)
     elif before != now:
-        grown = path == "seeds" and isinstance(before, list) and isinstance(now, list) and set(before) <= set(now)
+        grown = (
+            path == "seeds"
+            and isinstance(before, list)
+            and isinstance(now, list)
+            and all(seed in now for seed in before)
+        )
         if not grown:
             yield f"{path}: was {before!r}, now {now!r}"

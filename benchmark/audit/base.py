@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -167,20 +168,21 @@ class Job:
         folder = self.folder(root)
         return [found for task in self.tasks if (found := folder.read_result(task)) is not None]
 
-    def run(self, root: Path, executor: Executor) -> Iterator[Outcome]:
+    def run(self, root: Path, executor: Executor) -> Generator[Outcome]:
         """Do what is missing; store each outcome and yield it."""
         folder = self.folder(root)
         missing = {task for task in self.tasks if folder.read_result(task) is None}
         units = [unit for unit in self._units() if not missing.isdisjoint(unit)]
         if not units:
             return
-        for outcome in executor.run(units, {units[0][0].model: self.workload}):
-            if outcome.task in missing:
-                if isinstance(outcome, Failure):
-                    folder.write_failure(outcome)
-                else:
-                    folder.write_result(outcome, self.ids[outcome.task.fold])
-                yield outcome
+        with closing(executor.run(units, {units[0][0].model: self.workload})) as outcomes:
+            for outcome in outcomes:
+                if outcome.task in missing:
+                    if isinstance(outcome, Failure):
+                        folder.write_failure(outcome)
+                    else:
+                        folder.write_result(outcome, self.ids[outcome.task.fold])
+                    yield outcome
 
     def _units(self) -> Iterator[Unit]:
         """Cut the tasks as an honest run does."""

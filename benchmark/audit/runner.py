@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,11 @@ class Audit:
     def train(self, jobs: Sequence[Job], executor: Executor, notify: Callable[[Job, Outcome], None]) -> None:
         """Do what is missing."""
         for job in jobs:
-            for outcome in job.run(self.root, executor):
-                if isinstance(outcome, Failure):
-                    self.failures.append((job, outcome))
-                notify(job, outcome)
+            with closing(job.run(self.root, executor)) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome, Failure):
+                        self.failures.append((job, outcome))
+                    notify(job, outcome)
 
     def honest(self, case: Case) -> Predicted | None:
         """Return the predictions of the run itself, or None where some are missing."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from benchmark import threads
 from benchmark.errors import BenchError
@@ -36,14 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C.
+        0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
     """
     threads.use_one()  # before numpy is loaded
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(arguments[0] if arguments else None)
     options = parser.parse_args(arguments)
     try:
-        return importlib.import_module(COMMANDS[options.command][0]).run(options)
+        with _sigterm_as_ctrl_c():
+            return importlib.import_module(COMMANDS[options.command][0]).run(options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -59,12 +63,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, a batch system's warning, stop a command as Ctrl-C does, once: reports are being written then."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # no signal reaches any other
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench",
         description="Evaluate micro-expression recognition honestly: subject-independent protocols, pooled scores, "
         "intervals over subjects.",
-        epilog="Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped.",
+        epilog="Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

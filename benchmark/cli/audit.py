@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from benchmark.audit.base import refuse_leaky
+    from benchmark.lock import only_one
 
     chosen = _chosen(options.leaks)
     config = open_config(options)
@@ -54,6 +55,11 @@ def run(options: argparse.Namespace) -> int:
     if code == cli.INTERRUPTED:
         return code
     parts, audit = _audit(options, config, folder, chosen)
+    with only_one(folder, say):
+        return _measure(options, config, parts, audit, code)
+
+
+def _measure(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
     jobs = audit.jobs()
     total = sum(len(job.tasks) for job in jobs)
     waiting = total - sum(len(job.done(audit.root)) for job in jobs)
@@ -67,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, _executor(options.jobs), notify)
+            audit.train(jobs, _executor(options.jobs, audit.run.path), notify)
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED
@@ -134,10 +140,10 @@ def _audit(
     return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
 
 
-def _executor(jobs: int) -> Any:  # noqa: ANN401 - imported late
-    from benchmark.executors import executor_for
+def _executor(jobs: int, scratch: Path) -> Any:  # noqa: ANN401 - imported late
+    from benchmark.processes import executor_for
 
-    return executor_for(jobs)
+    return executor_for(jobs, scratch)
 
 
 def _write(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmark import cli, engine, keeping, leaderboard, planning, provenance
+from benchmark import cli, devices, engine, keeping, leaderboard, planning, provenance
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, positive, progress, say, say_boxed
-from benchmark.config import RunConfig, dataset_title
-from benchmark.data import LabelledSamples
-from benchmark.errors import SavedModelError, listed
-from benchmark.executors import Failure, Outcome, Success, executor_for
+from benchmark.cli.common import add_config_arguments, open_config, positive, progress, say, say_boxed
+from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
+from benchmark.errors import RunFolderError, SavedModelError
+from benchmark.executors import Failure, Outcome, Success
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
 from benchmark.histories import histories_csv
 from benchmark.keeping import Keeper
+from benchmark.lock import only_one
 from benchmark.planning import Plan
+from benchmark.processes import executor_for
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
 
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
     parser.add_argument(
+        "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
+    )
+    parser.add_argument(
         "--save-models",
         choices=("task", "all"),
         help="keep trained models under models/ of the run folder: that of each task, or one per model and seed that "
@@ -51,34 +55,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    try:
+        return _run(options)
+    except KeyboardInterrupt:  # while data are loaded, while another process is waited for, while reports are written
+        say("stopped: what is done is kept; the same command goes on from here")
+        return cli.INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
     if options.figures:
         refuse_without_matplotlib()
+    devices.choose(options.device, options.jobs)
     config = open_config(options)
     if options.save_models:
         if options.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
         keeping.refuse_unsavable(config)
-    folder = RunFolder(options.out or Path("runs") / config.name)
+    trains = options.recompute != "never" and not options.dry_run
+    folder = RunFolder(options.out or Path("runs") / config.name, keep=not trains)
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
-    _say_data(config, data)
+    say_data(config, data)
     cache = Cache(default_root())
     with progress("load", planning.clips_to_load(config, data)) as tick:
         plan = planning.plan(config, cache, tick, data)
     if cache.trouble:
         say(f"warning: {cache.trouble}")
-    waiting = plan.tasks if replace else engine.missing(plan, folder)
-    _say_plan(plan, len(waiting), folder)
-    keeper = None
-    if options.save_models:
-        keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
-        _say_keeper(keeper, len(waiting))
-    if options.dry_run:
-        return cli.OK
-    return _Run(options, plan, folder, len(waiting), keeper).run()
+    with only_one(folder.path, say) if trains else nullcontext():
+        if trains:
+            folder.check(config.identity(), replace=replace)  # again: who held the lock may have begun another run
+            folder.remove_temporaries()
+        waiting = plan.tasks if replace else engine.missing(plan, folder)
+        say_plan(plan, len(waiting), folder)
+        say_unusable(folder)
+        keeper = None
+        if options.save_models:
+            keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
+            say_keeper(keeper, len(waiting))
+        if options.dry_run:
+            return cli.OK
+        return _Run(options, plan, folder, len(waiting), keeper).run()
 
 
 class _Run:
@@ -93,16 +112,35 @@ class _Run:
         if self.keeper:
             self.waiting = len(self.keeper.waiting)
         self.unsaved: list[str] = []
+        self.written: list[str] = []
+        self.writes = options.recompute != "never" or folder.writable  # results may be looked at wherever they lie
+        self.named = set(folder.unusable)
         # A rerun adds to a run: it began when its first task did, and it ended when the last one did.
         before = {} if options.recompute == "always" else folder.read_manifest()
-        self.started = before.get("started") or provenance.now()
+        started, now = before.get("started"), provenance.now()
+        self.started = started if isinstance(started, str) else now
+        if self.started > now:
+            say(f"warning: this run began at {self.started}, which is still to come: the clock was set back")
         self.ended = before.get("ended") if self.waiting == 0 else None
 
     def run(self) -> int:
-        self.write_manifest(self.ended)
+        try:
+            return self.run_and_report()
+        except BrokenPipeError:  # the reader of our output has gone
+            raise
+        except OSError as error:  # such as a full disk
+            where = f"{error.filename}: " if error.filename else ""
+            done = len(collect(self.plan, self.folder).done)
+            raise RunFolderError(
+                f"{where}{error.strerror or error}\n  {done} of {len(self.plan.tasks)} tasks are done and kept in "
+                f"{self.folder.path}; mend that, then the same command goes on from here"
+            ) from None
+
+    def run_and_report(self) -> int:
+        self.write_manifest(self.ended, set())
         failures: list[Failure] = []
         interrupted = False
-        executor = executor_for(self.options.jobs)
+        executor = executor_for(self.options.jobs, self.folder.path)
         try:
             with self.told("run", self.waiting) as notify:
                 failures = engine.run(
@@ -137,7 +175,7 @@ class _Run:
 
             yield notify
 
-    def write_manifest(self, ended: str | None) -> dict[str, Any]:
+    def write_manifest(self, ended: str | None, used: Collection[str]) -> dict[str, Any]:
         config = self.plan.config
         manifest = {
             "schema": 1,
@@ -159,17 +197,35 @@ class _Run:
             "epoch": provenance.EPOCH,
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
-            "device": provenance.device(),
+            "device": ", ".join(sorted(used)) or devices.backend(),
             "command": provenance.command_line(),
             "started": self.started,
             "ended": ended,
         }
-        write_json(self.folder.manifest, manifest)
+        if self.writes:
+            write_json(self.folder.manifest, manifest)
         return manifest
 
     def report(self, results: Results) -> None:
-        manifest = self.write_manifest(self.ended or provenance.now())
+        manifest = self.write_manifest(
+            self.ended or provenance.now(), {found.device for found in results.done if found.device}
+        )
         scores = results.scores()
+        if self.writes:
+            self.write_reports(results, scores, manifest)
+        else:
+            say(f"warning: {self.folder.path} cannot be written: nothing is written")
+        print(leaderboard.terminal_text(scores))
+        if len(scores["members"]) > 1:
+            print()
+            print(leaderboard.member_table(scores).text())
+        if "synthetic" in scores["flags"]:
+            print("\nsynthetic data: these figures say nothing about real faces")
+        for row in scores["rows"]:
+            for text, count in row["warnings"].items():
+                say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
+
+    def write_reports(self, results: Results, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
@@ -184,76 +240,22 @@ class _Run:
             self.written.append("models")
         if stale := keeping.score_saved(self.plan, self.folder, scores):
             say(f"warning: {keeping.stale_text(stale)}")
-        print(leaderboard.terminal_text(scores))
-        if len(scores["members"]) > 1:
-            print()
-            print(leaderboard.member_table(scores).text())
-        if "synthetic" in scores["flags"]:
-            print("\nsynthetic data: these figures say nothing about real faces")
-        for row in scores["rows"]:
-            for text, count in row["warnings"].items():
-                say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
 
     def close(self, results: Results, failures: list[Failure], *, interrupted: bool) -> int:
         """Say what is missing and how to go on; choose the exit code."""
         total, done = len(self.plan.tasks), len(results.done)
-        for path in self.folder.damaged:
-            say(f"warning: {path}: was damaged; set aside as {path.with_suffix('.damaged').name}")
+        say_unusable(self.folder, self.named)
         for failure in failures:
             whose = self.refits if self.refits and failure.task in self.refits.wanted else self.folder
             path = whose.error_path(failure.task)
             say(f"failed: {failure.task}: {failure.error}\n  traceback in {path}")
         for text in self.unsaved:
             say(f"warning: model not saved: {text}")
-        say(f"written to {self.folder.path}: {', '.join(self.written)}")
+        if self.written:
+            say(f"written to {self.folder.path}: {', '.join(self.written)}")
         if interrupted:
             say(f"stopped: {done} of {total} tasks are done and kept; the same command goes on from here")
             return cli.INTERRUPTED
         if done < total:
             say(f"incomplete: {total - done} of {total} tasks have no result; the same command tries them again")
         return cli.FAILED if failures or self.unsaved or done < total else cli.OK
-
-
-def _say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
-    lines = []
-    for found in data:
-        support = ", ".join(f"{name} {count}" for name, count in found.support().items())
-        clips = f" of {len(found.sources)} clips" if len(found.samples) > len(found.sources) else ""
-        lines.append(f"{len(found.samples)} samples{clips}, {len(found.subjects)} subjects; {support}")
-    for line in dict.fromkeys(lines):
-        say(f"{dataset_title(config)}: {line}")
-    for member in config.members:
-        if errata := member.instance.applied_errata():
-            say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
-
-
-def _say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
-    lines = []
-    for part in plan.parts:
-        counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
-        sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
-        lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
-    if len(lines) > 1:
-        lines.append(f"together {len(plan.tasks)} tasks")
-    say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
-    said: list[str] = []
-    for part in plan.parts:
-        said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
-        said += left_out_lines(part.data)
-    flags = {part.flags for part in plan.parts}
-    for found in sorted(flags - {()}):
-        rows = [model.name for part in plan.parts if part.flags == found for model in part.part.models]
-        whose = "every row" if len(flags) == 1 else listed(rows, limit=4)
-        said.append(f"flagged {' '.join(found)}: {whose}")
-    leaks = {(part.part.protocol.name, leak.kind): leak for part in reversed(plan.parts) for leak in part.leaks}
-    said += map(str, reversed(leaks.values()))
-    for line in dict.fromkeys(said):
-        say(line)
-
-
-def _say_keeper(keeper: Keeper, waiting: int) -> None:
-    count = len(keeper.waiting)
-    if keeper.scope == "all":
-        say(f"models on all samples: {len(keeper.tasks)}, {count} to train; they go to {keeper.root}")
-    elif count > waiting:
-        say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")

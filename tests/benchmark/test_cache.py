@@ -119,10 +119,11 @@ def test_clear_removes_entries_and_nothing_else(tmp_path: Path) -> None:
     for key in ("ab12", "cd34"):
         cache.put(key, entry(1))
     (tmp_path / "ab" / "note.txt").touch()
+    (tmp_path / "ab" / ".tmp-x").touch()
     assert cache.size() == sum(path.stat().st_size for path in cache.entries()) > 2 * 64
     assert cache.clear() == 2
     assert (cache.entries(), cache.size()) == ([], 0)
-    assert (tmp_path / "ab" / "note.txt").exists()
+    assert [path.name for path in (tmp_path / "ab").iterdir()] == ["note.txt"]
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:

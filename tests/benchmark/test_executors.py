@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from benchmark.executors import Failure, Processes, Serial, Success, Task, Workload, executor_for
+from benchmark.executors import Failure, Serial, Success, Task, Workload
 from benchmark.interfaces import FoldsModel, Model, Predictor
 
 
@@ -27,8 +25,6 @@ class Spy(Model):
     def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
         if self.how == "raise":
             raise RuntimeError("a reason\nof two lines")
-        if self.how == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "exit":
             sys.exit("no")
         if self.how == "warn":
@@ -87,11 +83,6 @@ def test_copies_join_the_training_side_alone() -> None:
     assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
 
 
-def test_processes_give_what_one_process_gives() -> None:
-    for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
-        assert scores(list(Processes(2).run(UNITS, every(load)))) == scores(list(Serial().run(UNITS, every(load))))
-
-
 def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
     load = workload("mutate")
     list(Serial().run(UNITS, every(load)))
@@ -123,17 +114,41 @@ def test_warnings_are_kept_each_once() -> None:
     assert outcome.warnings == ("UserWarning: not converged",)
 
 
-def test_a_process_that_dies_fails_its_tasks_by_name() -> None:
-    outcomes = list(Processes(1).run(UNITS, every(workload("die"))))
-    assert {o.task.fold for o in outcomes} == {"1", "2"}
-    assert all(isinstance(o, Failure) for o in outcomes)
-    assert any("died" in o.error for o in outcomes if isinstance(o, Failure))
-
-
-def test_which_executor() -> None:
-    assert isinstance(executor_for(1), Serial)
-    assert isinstance(executor_for(3), Processes)
+def test_a_task_is_named_as_messages_do() -> None:
     assert str(TASKS[0]) == "spy, seed 7, fold 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moody(Spy):
+    """Fail a number of times, then do as a ``Spy``.
+
+    Args:
+        times: How often.
+    """
+
+    times: int = 1
+    tries: ClassVar[list[int]] = []
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        self.tries.append(seed)
+        if len(self.tries) <= self.times:
+            raise OSError(f"failure {len(self.tries)}")
+        return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_task_that_fails_is_tried_once_more_and_says_so(times: int) -> None:
+    Moody.tries.clear()
+    (outcome,) = Serial().run(UNITS[:1], every(replace(workload(), models={"spy": Moody(how="warn", times=times)})))
+    assert len(Moody.tries) == min(times, 1) + 1
+    if times == 2:
+        assert isinstance(outcome, Failure)
+        assert outcome.error == "OSError: failure 2"
+        return
+    assert isinstance(outcome, Success)
+    told = ["the first try failed: OSError: failure 1"] * times
+    assert outcome.warnings == (*told, "UserWarning: not converged")
+    assert outcome.scores[0].tolist() == [4, sum(range(4, 12)), 2, 2, 7]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +183,6 @@ def test_folds_of_a_unit_are_trained_together() -> None:
     load = replace(workload(), models={"pair": Pair()})
     expected = {"1": [[sum(range(4, 12)), 2, 7, 0, 0]] * 2, "2": [[sum(range(8)), 2, 7, 0, 0]] * 2}
     assert scores(list(Serial().run(TOGETHER, every(load)))) == expected
-    assert scores(list(Processes(2).run(TOGETHER, every(load)))) == expected
     alone = scores(list(Serial().run([(task,) for task in TOGETHER[0]], every(load))))
     assert alone == {"1": [[4, 1, 7, 0, 0]] * 2, "2": [[4, 1, 7, 0, 0]] * 2}
 

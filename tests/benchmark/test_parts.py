@@ -12,9 +12,10 @@ import pytest
 
 from benchmark import engine, leaderboard, planning
 from benchmark.errors import ProtocolError, SampleRejected
-from benchmark.executors import Executor, Processes, Serial
+from benchmark.executors import Executor, Serial
 from benchmark.interfaces import Clip, Preprocessor
 from benchmark.manager import Catalogue
+from benchmark.processes import Processes
 from benchmark.results import collect
 from benchmark.store import RunFolder
 from tests.benchmark.test_engine import MANIFEST, Oracle

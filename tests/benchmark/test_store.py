@@ -51,9 +51,29 @@ def test_learning_curves_lie_under_the_checksum_and_may_be_absent(tmp_path: Path
 
 def test_what_is_of_another_task_is_not_used(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
-    assert folder.read_result(replace(TASK, fingerprint="other data")) is None
-    assert path.exists()
     assert folder.read_result(replace(TASK, fold="casme2/sub02")) is None
+    assert folder.unusable == {}
+    kept = RunFolder(folder.path, keep=True)
+    assert kept.read_result(replace(TASK, fingerprint="other data")) is None
+    assert kept.unusable == {path: "foreign"}
+    assert path.exists()
+    assert folder.read_result(replace(TASK, fingerprint="other data")) is None
+    assert folder.unusable == {path: "foreign"}
+    assert not path.exists()
+    assert path.with_suffix(".foreign").exists()
+
+
+def test_results_that_changed_places_are_not_used(tmp_path: Path) -> None:
+    folder, path = stored(tmp_path)
+    other = replace(TASK, fold="casme2/sub02", fingerprint="other print")
+    folder.write_result(replace(DONE, task=other), ["s3", "s4"])
+    beside = path.with_name("casme2%2Fsub02.json")
+    one, two = path.read_bytes(), beside.read_bytes()
+    path.write_bytes(two)
+    beside.write_bytes(one)
+    assert folder.read_result(TASK) is None
+    assert folder.read_result(other) is None
+    assert folder.unusable == {path: "foreign", beside: "foreign"}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +87,7 @@ def test_a_damaged_result_is_noticed_set_aside_and_counts_as_missing(
     folder, path = stored(tmp_path)
     path.write_text(damage(path.read_text()))
     assert folder.read_result(TASK) is None
-    assert folder.damaged == [path]
+    assert folder.unusable == {path: "damaged"}
     assert not path.exists()
     assert path.with_suffix(".damaged").exists()
 
@@ -142,10 +162,31 @@ def test_a_damaged_manifest_is_told_and_results_are_kept(tmp_path: Path) -> None
         folder.check(IDENTITY)
     assert path.exists()
     assert folder.read_manifest() == {}
+    (folder.path / "leaderboard.md").touch()
+    (folder.path / "models").mkdir()
+    folder.manifest.unlink()  # as the text advises
+    folder.check(IDENTITY)
+    (folder.path / "chapter1.tex").touch()
+    with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is no run folder"):
+        folder.check(IDENTITY)
+
+
+def test_what_a_killed_process_had_begun_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    folder, path = stored(tmp_path)
+    (path.parent / ".tmp-x").write_text("half")
+    (folder.path / "models" / "svm" / ".tmp-y" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / ".tmp-z").symlink_to(tmp_path / "elsewhere")
+    folder.remove_temporaries()
+    assert {p.relative_to(folder.path).as_posix() for p in folder.path.rglob("*") if not p.is_dir()} == {
+        path.relative_to(folder.path).as_posix()
+    }
+    assert (tmp_path / "elsewhere").is_dir()
+    assert folder.read_result(TASK) is not None
 
 
 def test_no_temporary_file_is_left(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert json.loads(path.read_text())["checksum"]
-    assert folder.damaged == []
+    assert folder.unusable == {}

@@ -202,3 +202,18 @@ def test_no_ordinary_command_knows_a_leak(quick: Path, bench: Callable[..., Ran]
             ran = bench("run", quick, "--set", "preprocess=[clahe]", "--set", f"{key}={leak.name}")
             assert (ran.code, f"unknown {kind} {leak.name!r}" in ran.err) == (2, True), ran.err
     assert not (quick.parent / "runs").exists()
+
+
+def test_it_keeps_others_out_of_the_run_folder_while_it_trains(
+    quick: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def train(*_: object) -> None:
+        held.append((quick.parent / "run" / ".holder").read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmark.audit.runner.Audit.train", train)
+    assert bench("audit", quick, "--out", "run", "--leaks", "clip-split", "--repeats", 1).code == 130
+    assert held[0].startswith("process ")
+    assert not (quick.parent / "run" / ".holder").exists()

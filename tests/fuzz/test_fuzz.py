@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.errors import ConfigError
+from tests.fuzz.mutation import of_json
+from tests.fuzz.run import CORPUS, fault, fuzz
+from tests.fuzz.surfaces import SURFACES, Sheets, Surface
+
+CASES = 100
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_hundred_cases(name: str) -> None:
+    assert [text for _, text in fuzz(name, CASES)] == []
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_what_was_found_once(name: str, tmp_path: Path) -> None:
+    surface = SURFACES[name](tmp_path / "work")
+    for path in (CORPUS / name).glob("*"):
+        assert fault(surface, path.read_bytes()) is None, path
+
+
+@pytest.mark.parametrize("name", [name for name in SURFACES if name != "run-folders"])
+def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) -> None:
+    surface = SURFACES[name](tmp_path / "work")
+    for content in surface.seeds:
+        surface.read(content)
+
+
+def test_the_sheets_are_read_to_the_end(tmp_path: Path) -> None:
+    surface = Sheets(tmp_path / "work")
+    for content, dataset, count in zip(surface.seeds, surface.datasets, (3, 2), strict=True):
+        surface.read(content)
+        assert len(dataset.samples()) == count
+
+
+class Bad(Surface):
+    """Do what a fuzzer must notice."""
+
+    def read(self, content: bytes) -> None:
+        if content == b"bug":
+            raise KeyError("bug")
+        if content == b"hang":
+            while True:
+                time.process_time()
+        raise ConfigError("as it should be")
+
+
+def test_the_fuzzer_sees_a_bug_and_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.fuzz.run.SECONDS", 0.1)
+    surface = Bad(tmp_path / "work")
+    assert fault(surface, b"fine") is None
+    assert "KeyError: 'bug'" in (fault(surface, b"bug") or "")
+    assert "Hang" in (fault(surface, b"hang") or "")
+
+
+def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
+    content = json.dumps({"a": [1, 2, {"b": "c"}], "d": None}).encode()
+    made = [of_json(np.random.default_rng(seed), content) for seed in range(200)]
+    assert len(set(made)) > 100
+    whole = 0
+    for found in made:
+        try:
+            whole += json.loads(found) is not None
+        except ValueError:
+            continue
+    assert whole > 100
