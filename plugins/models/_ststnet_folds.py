@@ -248,9 +248,8 @@ def compiled_step(model: STSTNet) -> Any:  # noqa: ANN401 - a jitted function ha
         stats = {name: keep * state.stats[name] + (1 - keep) * found[name] for name in found}
         fresh = Together(params, stats, memory)  # pyright: ignore[reportArgumentType] - the same pytree
         # A fold that has nothing in this batch makes no step, as if the batch had not been.
-        return jax.tree.map(
-            lambda new, old: jnp.where((present > 0).reshape(-1, *[1] * (new.ndim - 1)), new, old), fresh, state
-        ), sums
+        keep_or_step = functools.partial(chosen_by_fold, present > 0)
+        return jax.tree.map(keep_or_step, fresh, state), sums
 
     return jax.jit(advance)
 
