@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import pytest  # noqa: E402
 from benchmark import cli  # noqa: E402
 from benchmark.manager import Catalogue, load_catalogue  # noqa: E402
 from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_flow  # noqa: E402
+
+# A CI that starts its commands in the background has them ignore Ctrl-C, and so would every process of a test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
