@@ -156,6 +156,7 @@ class _Run:
                     failures += keeping.train_on_everything(self.plan, executor, self.refits, notify)
         except KeyboardInterrupt:
             interrupted = True
+            self.folder.remove_temporaries()  # it may have come between the making of a file and the care for it
         results = collect(self.plan, self.folder)
         self.report(results)
         return self.close(results, failures, interrupted=interrupted)
