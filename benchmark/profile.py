@@ -5,10 +5,13 @@
       demo: {models.au_cnn.epochs: 5}
       paper: {}
 
-``--set profile=paper`` chooses another. Every table names the profile, so that a quick look is not taken for the rest.
+``--set profile=paper`` chooses another; any other ``--set`` outranks the profile. Every table names the profile, so
+that a quick look is not taken for the rest.
 """
 
 from __future__ import annotations
+
+import functools
 
 from benchmark.document import Document, parse_path, replaced
 from benchmark.errors import unknown
@@ -31,10 +34,18 @@ def apply(document: Document) -> tuple[Document, str | None]:
         raise document.error(place, unknown("profile", str(name), profiles))
     found = {key: value for key, value in data.items() if key not in ("profile", "profiles")}
     lines = dict(document.lines)
+    # A line that is a text is that of a --set: what the user asked for on the spot outranks the profile.
+    asked = {path: line for path, line in lines.items() if isinstance(line, str) and path[0] in found}
     for key, value in profiles[name].items():
         where = ("profiles", name, key)
         origin = f"{document.where(where)}: profile {name}"
-        found, path = replaced(found, parse_path(str(key), origin), (), value, origin)
+        wanted = parse_path(str(key), origin)
+        if any(wanted[: len(path)] == path for path in asked):
+            continue
+        found, path = replaced(found, wanted, (), value, origin)
         lines = {other: line for other, line in lines.items() if other[: len(path)] != path}
         lines |= {(*path, *at[len(where) :]): line for at, line in document.lines.items() if at[: len(where)] == where}
+    for path, line in asked.items():
+        found, _ = replaced(found, path, (), functools.reduce(lambda node, part: node[part], path, data), line)
+        lines = {other: kept for other, kept in lines.items() if other[: len(path)] != path} | {path: line}
     return Document(found, document.name, lines), name

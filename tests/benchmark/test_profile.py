@@ -43,6 +43,21 @@ def test_another_is_one_set_away(builtin: Catalogue, tmp_path: Path) -> None:
     assert planning.plan(plain).parts[0].flags == ("synthetic",)
 
 
+def test_what_is_set_on_the_spot_outranks_the_profile(builtin: Catalogue, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        TEXT.replace("dataset.subjects: 4", "models.ann.batch_size: 5, dataset: {plugin: synthetic, subjects: 4}")
+    )
+    found = config_reader.load(path, builtin, ["models[0].C=9", "dataset.subjects=6", "models.ann.alpha=2"]).resolved()
+    assert (found["models"][0]["C"], found["dataset"]["subjects"]) == (9, 6)
+    assert (found["models"][1]["alpha"], found["models"][1]["batch_size"]) == (2, 5)
+    assert config_reader.load(path, builtin, ["models=[majority]"]).rows == ("majority",)
+    with pytest.raises(
+        ConfigError, match=r"dataset.subject: unknown parameter 'subject'(.|\n)*in --set dataset.subject=6"
+    ):
+        config_reader.load(path, builtin, ["dataset.subject=6"])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
