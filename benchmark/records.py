@@ -25,6 +25,7 @@ class Sample:
         apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
         aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
         fps: Frames per second of the recording, in Hz.
+        condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
     """
 
     sample_id: str
@@ -39,6 +40,7 @@ class Sample:
     apex_source: str | None = None
     aus: frozenset[str] = frozenset()
     fps: float | None = None
+    condition: str | None = None
 
     @property
     def group(self) -> str:
