@@ -212,6 +212,16 @@ class Model(Plugin, ABC):
             seed: Source of all randomness: the same seed gives the same predictor.
         """
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples that the model is not made for, before anything is trained; a model may take any.
+
+        Args:
+            shape: Of one sample (T, ...).
+
+        Raises:
+            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
+        """
+
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write a predictor that ``fit`` returned as files into an empty folder, for ``bench run --save-models``.
 

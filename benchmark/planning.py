@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.cache import Cache
 from benchmark.config import Component, Part, RunConfig
 from benchmark.data import Arrays, LabelledSamples, Progress, load_arrays, read_samples
-from benchmark.errors import ProtocolError, listed
+from benchmark.errors import DataError, ProtocolError, listed
 from benchmark.executors import Task, Workload
 from benchmark.fingerprint import digest, digest_code, environment
 from benchmark.interfaces import Fold, FoldsModel, Model
@@ -190,7 +190,7 @@ def plan(
         data: What ``read`` gave, if it was called before.
 
     Raises:
-        DataError: The data cannot be used.
+        DataError: The data cannot be used, or not by one of the models.
         ProtocolError: The protocol cannot be carried out on it.
     """
     data = data or read(config)
@@ -218,6 +218,11 @@ def plan(
 def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> PartPlan:
     position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
     arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
+    for model in part.models:
+        try:
+            model.instance.check(arrays.x.shape[1:])
+        except DataError as error:
+            raise DataError(f"model {model.name!r}: {error}") from None
     found = split(part, data, arrays.pixels)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
