@@ -62,8 +62,16 @@ class LabelledSamples:
     @property
     def fingerprint(self) -> str:
         """Digest of sample ids and class names."""
-        labels = {sample.sample_id: self.classes[sample.label or 0] for sample in self.samples}
+        labels = {sample.sample_id: self.truth(sample) for sample in self.samples}
         return digest({"classes": self.classes, "labels": labels})
+
+    def truth(self, sample: Sample) -> str | None:
+        """Return the name of a sample's class; None where a case study has none."""
+        return None if sample.label is None else self.classes[sample.label]
+
+    def truths(self) -> NDArray[np.intp]:
+        """Return class indices (n,), -1 where a case study has none: such a sample is never trained on."""
+        return np.array([-1 if sample.label is None else sample.label for sample in self.samples], dtype=np.intp)
 
     @property
     def subjects(self) -> list[str]:
@@ -76,7 +84,7 @@ class LabelledSamples:
         return sorted({sample.dataset for sample in self.samples})
 
     def support(self) -> dict[str, int]:
-        """Count the samples of each class."""
+        """Count the samples of each class; those without one count for none."""
         counts = Counter(sample.label for sample in self.samples)
         return {name: counts[index] for index, name in enumerate(self.classes)}
 
@@ -146,12 +154,13 @@ def read_samples(part: Part) -> LabelledSamples:
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
+    study = part.protocol.instance.case_study
     for sample in sorted(found, key=lambda sample: sample.sample_id):
-        if sample.emotion is None or sample.emotion not in label_map:
+        label = classes.index(label_map[sample.emotion]) if sample.emotion in label_map else None
+        if label is None and (study is None or sample.dataset != study.dataset):
             rejected[sample.sample_id] = f"no class for {sample.emotion!r}" if sample.emotion else "unlabelled"
             continue
         try:
-            label = classes.index(label_map[sample.emotion])
             sources.append(_source(part, dataclasses.replace(sample, label=label)))
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)

@@ -26,25 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import Clip, Erratum, Finding, Fold, LayerRow, Sample
+from benchmark.records import CaseStudy, Clip, CodedUnits, Erratum, Finding, Fold, LayerRow, Sample
 
 __all__ = [
-    "Augmentation",
-    "Clip",
-    "Dataset",
-    "EpochsModel",
-    "Erratum",
-    "Finding",
-    "Fold",
-    "FoldsModel",
-    "LayerRow",
-    "Model",
-    "Plugin",
-    "Predictor",
-    "Preprocessor",
-    "Protocol",
-    "Sample",
-]
+    "Augmentation", "CaseStudy", "Clip", "CodedUnits", "Dataset", "EpochsModel", "Erratum", "Finding", "Fold",
+    "FoldsModel", "LayerRow", "Model", "Plugin", "Predictor", "Preprocessor", "Protocol", "Sample",
+]  # fmt: skip
 
 
 class Plugin:
@@ -115,6 +102,14 @@ class Dataset(Plugin, ABC):
 
     def findings(self) -> Sequence[Finding]:
         """Return what is irregular about this copy of the data, for ``bench check``. Reads no pixels."""
+        return ()
+
+    def coded_units(self) -> Sequence[CodedUnits]:
+        """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
         return ()
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
@@ -310,13 +305,18 @@ class Protocol(Plugin, ABC):
         """Whether disjoint subjects are promised: then a fold that breaks the promise is refused, else flagged."""
         return True
 
+    @property
+    def case_study(self) -> CaseStudy | None:
+        """Which data set models are only applied to, labelled or not; None where every sample needs a label."""
+        return None
+
     def label_map(self, label_map: Mapping[str, str]) -> Mapping[str, str]:
         """Return emotion -> class for this protocol: the dataset's own map unless the protocol has another."""
         return label_map
 
     @abstractmethod
     def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
-        """Split labelled samples, which come sorted by id.
+        """Split samples, which come sorted by id and labelled, those of a case study aside.
 
         Raises:
             ProtocolError: The protocol cannot be carried out on these samples, with the reason.

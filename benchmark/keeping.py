@@ -89,7 +89,7 @@ class Keeper:
         """Return a workload with this keeper in it, and with one fold of everything where that is what is kept."""
         if self.scope == "task":
             return replace(workload, keeper=self)
-        everyone, nobody = np.arange(len(workload.y)), np.empty(0, dtype=np.intp)
+        everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
         return replace(workload, keeper=self, folds={EVERYTHING: (everyone, nobody)})
 
     def error_path(self, task: Task) -> Path:
@@ -216,7 +216,7 @@ def _refits(plan: Plan) -> Iterator[Task]:
 
 def _trained_on(part: PartPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     if scope == "all":
-        sides = {EVERYTHING: tuple(sample.sample_id for sample in part.data.samples)}
+        sides = {EVERYTHING: tuple(s.sample_id for s in part.data.samples if s.label is not None)}
     else:
         sides = {fold.name: fold.train for fold in part.folds}
     return {

@@ -247,12 +247,13 @@ def _setting(scores: Mapping[str, Any]) -> list[str]:
     lines = []
     for part in parts:
         whose = f"- {', '.join(f'**{escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
-        support = ", ".join(f"{escape(name)} {count}" for name, count in part["support"].items())
+        counts = {**part["support"], **({"no class": part["unlabelled"]} if part.get("unlabelled") else {})}
+        support = ", ".join(f"{escape(name)} {count}" for name, count in counts.items())
         of_what = "" if len(parts) > 1 else f" of {members}"
         steps = ", ".join(part["preprocess"]) or "none"
         unit = "frames" if part["unit"] == "frame" else "samples"
         lines.append(
-            f"{whose}{sum(part['support'].values())} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
+            f"{whose}{sum(counts.values())} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
             f"protocol **{escape(part['protocol'])}**{_folds(part)}."
         )
         lines += _left_out(part)
@@ -263,7 +264,7 @@ def _setting(scores: Mapping[str, Any]) -> list[str]:
 
 def _folds(part: Mapping[str, Any]) -> str:
     """Name a few folds, and say so where not every sample is tested."""
-    names, samples = part["folds"], sum(part["support"].values())
+    names, samples = part["folds"], sum(part["support"].values()) + part.get("unlabelled", 0)
     parts = [", ".join(map(escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
     parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
     return f" ({'; '.join(parts)})" if parts else ""

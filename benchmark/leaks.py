@@ -135,9 +135,9 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
     """Refuse splits that no honest score can come from.
 
     Raises:
-        ProtocolError: A side is empty or knows one class only, a sample is unknown, stands on both sides or is
-            tested twice in one repeat, two folds share a name, no fold's training side holds a class that is tested, or
-            a repeated fold's name does not say so.
+        ProtocolError: A side is empty, a training side has a sample without a label or knows one class only, a sample
+            is unknown, stands on both sides or is tested twice in one repeat, two folds share a name, no fold's
+            training side holds a class that is tested, or a repeated fold's name does not say so.
     """
     if not folds:
         raise ProtocolError("the protocol gives no folds")
@@ -160,6 +160,9 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
                 raise ProtocolError(f"fold {fold.name!r}: {name} is tested in fold {before!r} already")
             tested[fold.repeat, name] = fold.name
         known = {labels[name] for name in fold.train}
+        if None in known:
+            unlabelled = next(name for name in fold.train if labels[name] is None)
+            raise ProtocolError(f"fold {fold.name!r}: {unlabelled} trains and has no label")
         trained |= known
         if len(known) == 1:
             only = classes[known.pop() or 0]
@@ -167,7 +170,7 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
                 f"fold {fold.name!r}: all {len(fold.train)} samples of its training side have one class, {only!r}: "
                 "nothing can be learned; add data, or choose other classes or another protocol"
             )
-    never = {labels[name] for _, name in tested} - trained
+    never = {labels[name] for _, name in tested} - trained - {None}
     if never:
         raise ProtocolError(
             f"no fold's training side holds the class {listed(repr(classes[label or 0]) for label in never)}: "

@@ -52,7 +52,7 @@ class PartPlan:
         return Workload(
             x=self.arrays.x,
             copies=self.arrays.copies,
-            y=np.array([sample.label for sample in self.data.samples], dtype=np.intp),
+            y=self.data.truths(),
             groups=np.array([sample.group for sample in self.data.samples]),
             folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
             models={model.name: model.instance for model in self.part.models},
@@ -161,6 +161,11 @@ def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
                 f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
                 f"{listed(found[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
             )
+        if (part.protocol.instance.case_study is None) != (config.protocols[0].instance.case_study is None):
+            raise ProtocolError(
+                f"protocols {config.protocols[0].name!r} and {part.protocol.name!r}: a case study applies models to "
+                "clips that the other could not use; run one config for each"
+            )
     return tuple(_same_clips(found))
 
 
@@ -243,7 +248,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     What came before the final arrays (paths, loaders, steps) is in their content.
     """
     content = [
-        [sample.sample_id, data.classes[sample.label or 0], sample.group, found]
+        [sample.sample_id, data.truth(sample), sample.group, found]
         for sample, found in zip(data.samples, arrays.digests, strict=True)
     ]
     shared = digest([data.classes, content, environment()])

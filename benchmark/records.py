@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ class Sample:
         subject: Namespaced subject, ``casme2/sub01``; None where the data names no subjects.
         dataset: The dataset, or the member of a composite, that the sample belongs to: ``casme2``.
         emotion: The dataset's own word; None for an unlabelled sample.
-        label: Class index under the run's label map; set by the engine, never by a dataset.
+        label: Class index under the run's label map; set by the engine, never by a dataset. None where a case study
+            has no truth.
         onset: Published number of the first frame of the expression, inclusive.
         apex: Published number of the frame of greatest intensity; may be missing.
         offset: Published number of the last frame of the expression, inclusive.
@@ -71,6 +73,41 @@ class Clip:
     offset_index: int | None = None
     aus: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodedUnits:
+    """The action units that a sheet has of one clip, as fine as three analyses may want them.
+
+    Args:
+        clip_id: The clip.
+        emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
+        cell: The cell as text, unchanged.
+        raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
+        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
+        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
+    """
+
+    clip_id: str
+    emotion: str | None
+    cell: str
+    raw: frozenset[str] = frozenset()
+    sided: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseStudy:
+    """What a protocol says that only applies models to a data set, instead of testing them on it.
+
+    Args:
+        dataset: The member that models are applied to. Its samples may lack an emotion, or have one that is no class:
+            they are predicted and have ``label`` None, so no score counts them.
+        honest_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for none.
+    """
+
+    dataset: str
+    honest_run: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

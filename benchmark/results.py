@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.analysis.of_run import studies
 from benchmark.config import dataset_title
 from benchmark.interfaces import Sample
 from benchmark.leaderboard import competes
@@ -58,7 +59,7 @@ class Results:
             writer.writerow(
                 [
                     task.model, seed, task.fold, sample_id, sample.clip_id, sample.subject or "", sample.dataset,
-                    classes[_label(sample)], classes[int(np.argmax(values))], *values,
+                    "" if sample.label is None else classes[sample.label], classes[int(np.argmax(values))], *values,
                 ]
             )  # fmt: skip
         return stream.getvalue()
@@ -90,6 +91,7 @@ class Results:
             "parts": [_part(part) for part in plan.parts],
             "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(plan.parts[0].data.samples)},
             "permutations": PERMUTATIONS,
+            **({"case_study": studied} if (studied := studies(plan, self.done)) else {}),
             "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
             "comparisons": comparisons,
         }
@@ -129,9 +131,9 @@ class Results:
                 seed=seed,
                 repeat=repeat,
                 predictions=tuple(
-                    Prediction(s.sample_id, s.group, s.dataset, found[0], _label(s), found[1])
+                    Prediction(s.sample_id, s.group, s.dataset, found[0], s.label, found[1])
                     for s in part.data.samples
-                    if (found := predicted[seed, repeat].get(s.sample_id)) is not None
+                    if (found := predicted[seed, repeat].get(s.sample_id)) is not None and s.label is not None
                 ),
             )
             for seed in part.part.seeds
@@ -158,10 +160,11 @@ class Results:
                 repeat=repeat,
                 predictions=tuple(
                     Prediction(
-                        clip, of_clip[clip].group, of_clip[clip].dataset, "", _label(of_clip[clip]),
+                        clip, of_clip[clip].group, of_clip[clip].dataset, "", label,
                         int(np.mean(values, axis=0).argmax()),
                     )
                     for clip, values in sorted(clips.items())
+                    if (label := of_clip[clip].label) is not None
                 ),
             )
             for (seed, repeat), clips in sorted(frames.items())
@@ -189,6 +192,7 @@ def _part(part: PartPlan) -> dict[str, Any]:
         "preprocess": [step.plugin for step in seen.preprocess],
         "dataset_fingerprint": data.fingerprint,
         "support": data.support(),
+        "unlabelled": sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
         "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
@@ -201,12 +205,6 @@ def collect(plan: Plan, folder: RunFolder) -> Results:
     """Read every valid result of a plan."""
     found = (folder.read_result(task) for task in plan.tasks)
     return Results(plan, tuple(result for result in found if result is not None))
-
-
-def _label(sample: Sample) -> int:
-    if sample.label is None:
-        raise ValueError(f"sample {sample.sample_id} has no label")
-    return sample.label
 
 
 def _counted(texts: Iterable[str]) -> Mapping[str, int]:

@@ -56,6 +56,7 @@ def bench_models() -> dict[str, str]:
 def bench_protocols() -> dict[str, str]:
     """Return the built-in protocols."""
     return {
+        "case_study": "plugins.protocols.case_study:CaseStudy",
         "cross_dataset": "plugins.protocols.cross_dataset:CrossDataset",
         "holdout": "plugins.protocols.holdout:Holdout",
         "kfold": "plugins.protocols.kfold:KFold",

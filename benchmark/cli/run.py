@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from benchmark import cli, devices, engine, keeping, leaderboard, planning, provenance
+from benchmark.analysis import study_page
+from benchmark.analysis.of_run import check_honest
 from benchmark.cache import Cache, default_root
 from benchmark.cli.common import add_config_arguments, open_config, positive, progress, say, say_boxed
 from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
@@ -75,6 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = RunFolder(options.out or Path("runs") / config.name, keep=not trains)
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
+    check_honest(config)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
@@ -220,6 +223,8 @@ class _Run:
         if len(scores["members"]) > 1:
             print()
             print(leaderboard.member_table(scores).text())
+        if studied := study_page.terminal_text(scores):
+            print(f"\n{studied}")
         if "synthetic" in scores["flags"]:
             print("\nsynthetic data: these figures say nothing about real faces")
         for row in scores["rows"]:
@@ -230,7 +235,7 @@ class _Run:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
-        write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest))
+        write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest) + study_page.section(scores))
         self.written = ["leaderboard.md", "scores.json", "predictions.csv", "manifest.json"]
         if curves := histories_csv(results.done):
             write_text(path / "histories.csv", curves)

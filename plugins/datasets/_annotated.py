@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmark.errors import DataError, listed
-from benchmark.interfaces import Erratum, Finding, Sample
+from benchmark.interfaces import CodedUnits, Erratum, Finding, Sample
 from plugins import aus
 from plugins.datasets._errata import Correction, correct, errata_file
 from plugins.datasets._files import folders, inside, list_frames
@@ -75,6 +75,33 @@ def read_copy(layout: Layout) -> Copy:
     findings += _not_listed(layout, rows)
     used = [errata_file(layout.dataset)] if layout.corrections else []
     return Copy(clips=clips, findings=tuple(findings), errata=tuple(errata), described_by=(layout.sheet, *used))
+
+
+def read_units(layout: Layout) -> list[CodedUnits]:
+    """Read emotion and action units of every clip in the sheet; no frame needs to be there.
+
+    Raises:
+        DataError: The sheet cannot be read, or lists a clip twice.
+    """
+    rows, _ = _by_folder(layout)
+    found = []
+    for (subject, clip), row in rows.items():
+        cell = aus.parse(row.cells[AUS])
+        found.append(
+            CodedUnits(
+                clip_id=f"{layout.dataset}/{subject}/{clip}",
+                emotion=_emotion(row),
+                cell=cell.raw,
+                raw=cell.tokens,
+                sided=cell.sided,
+                numbers=frozenset(map(str, cell.numbers)),
+            )
+        )
+    return found
+
+
+def _emotion(row: Row) -> str | None:
+    return " ".join(row.text(EMOTION).lower().split()) or None
 
 
 def _by_folder(layout: Layout) -> tuple[dict[tuple[str, str], Row], list[Finding]]:
@@ -194,7 +221,7 @@ class _ClipReader:
         return True
 
     def _emotion(self) -> str | None:
-        emotion = " ".join(self.row.text(EMOTION).lower().split()) or None
+        emotion = _emotion(self.row)
         if emotion is None:
             self._find("emotion missing", self.row.where)
         elif emotion not in self.layout.emotions:
