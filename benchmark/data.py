@@ -156,9 +156,10 @@ def read_samples(part: Part) -> LabelledSamples:
     rejected: dict[str, str] = {}
     study = part.protocol.instance.case_study
     for sample in sorted(found, key=lambda sample: sample.sample_id):
-        label = classes.index(label_map[sample.emotion]) if sample.emotion in label_map else None
+        emotion = sample.emotion
+        label = classes.index(label_map[emotion]) if emotion and emotion in label_map else None
         if label is None and (study is None or sample.dataset != study.dataset):
-            rejected[sample.sample_id] = f"no class for {sample.emotion!r}" if sample.emotion else "unlabelled"
+            rejected[sample.sample_id] = f"no class for {emotion!r}" if emotion else "unlabelled"
             continue
         try:
             sources.append(_source(part, dataclasses.replace(sample, label=label)))

@@ -39,15 +39,15 @@ _DPI = 150
 _LETTERS = 9  # of a title that fit into an inch
 
 
-def refuse_without_matplotlib() -> None:
+def refuse_without_matplotlib(what: str = "--figures") -> None:
     """Look before a run whether its figures can be drawn.
 
     Raises:
-        BenchError: matplotlib is not installed.
+        BenchError: matplotlib is not installed; the text begins with ``what`` needs it.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchError(
-            "--figures needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
+            f"{what} needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
             "or in a checkout: pip install -e '.[figures]'"
         )
 

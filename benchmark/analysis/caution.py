@@ -54,17 +54,21 @@ def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] =
         flags: Those of the predictions.
     """
     made_up = ["**Synthetic data:** made by a program. Nothing here says anything about real faces."]
-    said = [NO_DIAGNOSIS, *(_belief(name, score) for name, score in honest.items()), PRIVACY]
+    unknown = [name for name, score in honest.items() if score is None]
+    beliefs = [_belief(name, score) for name, score in honest.items() if score is not None]
+    said = [NO_DIAGNOSIS, *beliefs, *([_nobody_knows(unknown)] if unknown else []), PRIVACY]
     return [f"> {line}" for line in [*(made_up if "synthetic" in flags else []), *said]]
 
 
-def _belief(name: str, score: Mapping[str, Any] | None) -> str:
-    if score is None:
-        return (
-            f"**How far to believe it: nobody knows.** No honest score of {escape(name)} was given (a run under "
-            "leave-one-subject-out: 'honest_run' of the protocol, or --honest), so nothing here says how often it is "
-            "right, even on the data that it was trained on."
-        )
+def _nobody_knows(names: Sequence[str]) -> str:
+    return (
+        f"**How far to believe it: nobody knows.** No honest score of {escape(listed(names))} was given (of a run "
+        "under leave-one-subject-out: 'honest_run' of the protocol, or --honest), so nothing here says how often it is "
+        "right, not even on people like those that it was trained on."
+    )
+
+
+def _belief(name: str, score: Mapping[str, Any]) -> str:
     figures = ", ".join(
         f"{said} {with_interval(score, key)}"
         for key, said in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))

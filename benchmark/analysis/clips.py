@@ -54,12 +54,14 @@ class Predictions:
         classes: What it can say.
         clips: In the order of their ids.
         flags: What must stand beside everything made of them, such as ``synthetic``.
+        honest: What ``caution.honest_score`` says of the model; None where nobody gave its honest score.
     """
 
     name: str
     classes: tuple[str, ...]
     clips: tuple[PredictedClip, ...]
     flags: tuple[str, ...] = ()
+    honest: Mapping[str, Any] | None = None
 
     @property
     def unit(self) -> str:
@@ -127,7 +129,7 @@ def of_study(name: str, study: Mapping[str, Any], path: Path) -> Predictions:
             )
             for clip in study["clips"]
         )
-        return Predictions(name, classes, clips, tuple(study["flags"]))
+        return Predictions(name, classes, clips, tuple(study["flags"]), study["honest"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path / 'scores.json'}: its case study is damaged: {error!r}") from None
 

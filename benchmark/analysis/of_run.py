@@ -32,7 +32,7 @@ def studies(plan: Plan, done: Sequence[StoredResult]) -> dict[str, Any]:
                 found[row] = {
                     "dataset": asked.dataset,
                     "trained_on": sorted({s.dataset for s in _trained(part)}),
-                    **study(predictions, honest=_honest(part.part, row), coded=_coded(part)),
+                    **study(predictions, _coded(part)),
                 }
     return found
 
@@ -77,7 +77,7 @@ def _predictions(row: str, part: PartPlan, flags: Sequence[str], done: Sequence[
         )
         for name, values in sorted(scores.items())
     ]
-    return Predictions(row, part.data.classes, tuple(clips), tuple(flags))
+    return Predictions(row, part.data.classes, tuple(clips), tuple(flags), _honest(part.part, row))
 
 
 def _trained(part: PartPlan) -> list[Sample]:
@@ -87,8 +87,9 @@ def _trained(part: PartPlan) -> list[Sample]:
 
 def _coded(part: PartPlan) -> Mapping[str, list[frozenset[str]]]:
     """Return class -> the action units of each training clip that has any."""
-    found: dict[str, list[frozenset[str]]] = {name: [] for name in part.data.classes}
     clips = {sample.clip_id: sample for sample in _trained(part) if sample.aus}
-    for sample in clips.values():
-        found[str(part.data.truth(sample))].append(numbers(sample.aus))
+    found: dict[str, list[frozenset[str]]] = {}
+    for name in part.data.classes:
+        inside = [numbers(sample.aus) for sample in clips.values() if part.data.truth(sample) == name]
+        found |= {name: inside} if inside else {}
     return found

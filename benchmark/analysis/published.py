@@ -92,7 +92,7 @@ def compare(lines: Sequence[Line], raw: Counts, sided: Counts, numbers: Counts) 
 
 def _match(line: Line, raw: Counts, sided: Counts, numbers: Counts) -> Match:
     if not any(found.get(line.emotion) for found in (raw, sided, numbers)):
-        return Match(line, ABSENT, note="no clip of this emotion")
+        return Match(line, ABSENT, note="no clip here has this emotion")
     for how, found, units in (
         (LITERALLY, raw, line.units), (SIDED, sided, line.sided), (NUMBERED, numbers, line.numbers),
     ):  # fmt: skip

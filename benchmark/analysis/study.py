@@ -18,15 +18,12 @@ from benchmark.metrics import HEADLINE, LEVEL, bootstrap_weights, interval
 from benchmark.scoring import Pool, Prediction, figures
 
 
-def study(
-    found: Predictions, *, honest: Mapping[str, Any] | None = None, coded: Mapping[str, Sequence[frozenset[str]]] = {}
-) -> dict[str, Any]:
+def study(found: Predictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
     """Describe what a model said about the clips of a case study.
 
     Args:
         found: Its predictions.
-        honest: What ``caution.honest_score`` says of it.
-        coded: Class -> the action units of each training clip, by number alone, for the clusters; may be empty.
+        coded: Class -> the action units of each training clip, by number alone, for the clusters.
 
     Returns:
         What ``scores.json`` has of it: JSON values.
@@ -34,13 +31,13 @@ def study(
     conditions = sorted({clip.condition for clip in found.clips if clip.condition is not None})
     some = [clip for clip in found.clips if clip.condition is None] if conditions else []
     subjects = sorted({clip.subject for clip in found.clips if clip.subject is not None})
-    division = subdivide(coded) if any(clip.aus for clip in found.clips) and any(coded.values()) else None
+    division = subdivide(coded) if coded and any(clip.aus for clip in found.clips) else None
     return {
         "classes": list(found.classes),
         "flags": list(found.flags),
         "unit": found.unit,
         "level": LEVEL,
-        "honest": honest,
+        "honest": found.honest,
         "n_clips": len(found.clips),
         "n_subjects": len(subjects),
         "n_scored": sum(clip.truth is not None for clip in found.clips),

@@ -13,10 +13,15 @@ from benchmark.metrics import HEADLINE, REPLICATES
 Study = Mapping[str, Any]
 
 
-def section(scores: Mapping[str, Any]) -> str:
-    """Return the case studies of a run as the end of its page; nothing where it is none."""
+def joined(page: str, scores: Mapping[str, Any]) -> str:
+    """Return the page of a run with its case studies: what they are not at the top, what they are at the end."""
     studies = scores.get("case_study")
-    return "\n" + markdown("## Case study", studies) if studies else ""
+    if not studies:
+        return page
+    title, _, rest = page.partition("\n\n")
+    return (
+        "\n\n".join([title, *_cautions(studies), rest.rstrip("\n"), "## Case study", *_bodies(studies, "###")]) + "\n"
+    )
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
@@ -32,18 +37,24 @@ def plain(text: str) -> str:
     return text.replace("**", "")
 
 
-def markdown(title: str, studies: Mapping[str, Study]) -> str:
-    """Write case studies.
+def markdown(studies: Mapping[str, Study]) -> str:
+    """Write a page of case studies: model -> what ``study.study`` returns."""
+    return "\n\n".join(["# Case study", *_cautions(studies), *_bodies(studies, "##")]) + "\n"
 
-    Args:
-        title: The heading above them, with its marks.
-        studies: Model -> what ``study.study`` returns.
-    """
+
+def _cautions(studies: Mapping[str, Study]) -> list[str]:
     flags = [flag for study in studies.values() for flag in study["flags"]]
-    parts = [title, *caution.lines({name: study["honest"] for name, study in studies.items()}, flags)]
+    return caution.lines({name: study["honest"] for name, study in studies.items()}, flags)
+
+
+def _bodies(studies: Mapping[str, Study], mark: str) -> list[str]:
+    parts: list[str] = []
+    before: Study = {}
     for name, study in studies.items():
-        parts += [f"{title.split(maxsplit=1)[0]}# {escape(name)}", *_of_model(study)]
-    return "\n\n".join(parts) + "\n"
+        clusters = ["The sub-division is the one above."] if study["clusters"] and study["clusters"] == before else None
+        parts += [f"{mark} {escape(name)}", *_of_model(study, clusters or _clusters(study))]
+        before = study["clusters"]
+    return parts
 
 
 def share_table(study: Study) -> Table:
@@ -75,7 +86,7 @@ def clip_table(study: Study) -> Table:
     return Table([*headers, *(["coded units", "cluster"] if clustered else [])], rows)
 
 
-def _of_model(study: Study) -> list[str]:
+def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
     applied = (
         f"Applied to **{escape(study['dataset'])}**, trained on {', '.join(map(escape, study['trained_on']))}. "
         if "dataset" in study
@@ -88,8 +99,8 @@ def _of_model(study: Study) -> list[str]:
         "**What is predicted, by condition**",
         share_table(study).markdown(),
         f"Share of clips x 100. In brackets: {study['level']:.0%} interval by bootstrap over {unit}s ({REPLICATES} "
-        f"replicates), none where there is one {unit} alone. It says how far other {unit}s may differ, not how often "
-        "the model is wrong.",
+        f"replicates), none where there is one {unit} alone, and without width at 0 and 100. It says how far other "
+        f"{unit}s may differ, not how often the model is wrong.",
     ]
     if study["subjects"]:
         parts += [
@@ -98,7 +109,7 @@ def _of_model(study: Study) -> list[str]:
             f"In brackets: {study['level']:.0%} interval after Wilson over the clips of one person. It takes clips for "
             "independent, which those of one recording are not, so it is too narrow.",
         ]
-    return [*parts, *_scored(study), *_clusters(study), "**Clips**", clip_table(study).markdown()]
+    return [*parts, *_scored(study), *clusters, "**Clips**", clip_table(study).markdown()]
 
 
 def _scored(study: Study) -> list[str]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 #: The largest K that is tried: table 10 of the paper has no emotion with more than nine combinations.
 CAP = 10
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = tuple(range(10))
 _STARTS = 4  # of each fit: the best of so many initialisations
 _TIE = 1e-9  # the smaller K wins among equal silhouettes
 
@@ -190,7 +190,8 @@ def _search(
     tried, labels = [], []
     silhouettes = np.empty((len(ks), len(seeds)))
     for row, k in enumerate(ks):
-        fits = [KMeans(k, n_init=_STARTS, random_state=seed).fit(vectors) for seed in seeds]
+        starts: Any = _STARTS  # scikit-learn annotates n_init by its default, a text
+        fits = [KMeans(k, n_init=starts, random_state=seed).fit(vectors) for seed in seeds]
         silhouettes[row] = [silhouette_score(vectors, fit.labels_) for fit in fits]
         inertias = np.round([float(fit.inertia_ or 0) for fit in fits], 9)  # a rounding error must not choose the fit
         best = int(np.argmin(inertias))

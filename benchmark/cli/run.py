@@ -235,7 +235,7 @@ class _Run:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
-        write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest) + study_page.section(scores))
+        write_text(path / "leaderboard.md", study_page.joined(leaderboard.markdown(scores, manifest), scores))
         self.written = ["leaderboard.md", "scores.json", "predictions.csv", "manifest.json"]
         if curves := histories_csv(results.done):
             write_text(path / "histories.csv", curves)
