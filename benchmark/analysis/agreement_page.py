@@ -13,7 +13,7 @@ _NAMED = 10
 
 def markdown(found: Agreement) -> str:
     """Write the page."""
-    honest = {f"A, {found.first.name},": found.first.honest, f"B, {found.second.name},": found.second.honest}
+    honest = {f"{which} ({said.name})": said.honest for which, said in (("A", found.first), ("B", found.second))}
     flags = [*found.first.flags, *found.second.flags]
     unit, units = found.unit
     parts = [

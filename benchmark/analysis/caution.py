@@ -43,6 +43,7 @@ def honest_score(folder: Path, model: str) -> dict[str, Any]:
             f"{folder}: its row {named[0]['model']!r} {why}: that is no honest score; run the model under loso"
         )
     kept = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
+    kept += ("folds", "seeds", "repeats")
     return {**{key: row[key] for key in kept}, "dataset": run.scores["dataset"], "run": folder.resolve().name}
 
 

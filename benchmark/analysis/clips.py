@@ -83,7 +83,7 @@ def read(path: Path, row: str | None = None) -> Predictions:
     if path.is_dir():
         found = read_studies(path)
         if row is None and len(found) > 1:
-            raise RunFolderError(f"{path}: has several rows; choose one of them: {listed(found)}")
+            raise RunFolderError(f"{path}: has several rows; choose one with --row-a or --row-b: {listed(found)}")
         if row is not None and row not in found:
             raise RunFolderError(f"{path}: {unknown('row', row, found)}")
         chosen = row or next(iter(found))

@@ -87,7 +87,7 @@ def _subdivide(options: argparse.Namespace) -> int:
     dataset = _dataset(options)
     found = dataset.coded_units()
     if not found:
-        raise DataError(f"data set {options.dataset!r} has no coded action units; casme2 and samm have them")
+        raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
     if notice := dataset.notice():
         say_boxed(notice)
     analysis = analyse(
