@@ -63,8 +63,8 @@ def _panel(axes: Any, found: Analysis, level: Level) -> None:  # noqa: ANN401 - 
         axes.plot(ks, values, color=colour, marker=mark, markersize=5, label=name)
         bounds = [tried.lowest for tried in group.tried], [tried.highest for tried in group.tried]
         axes.fill_between(ks, *bounds, color=colour, alpha=0.15, linewidth=0)
-        k = len(group.clusters)
-        axes.plot([k], [values[ks.index(k)]], "o", markersize=14, fillstyle="none", color=colour)
+        if (k := len(group.clusters)) in ks:
+            axes.plot([k], [values[ks.index(k)]], "o", markersize=14, fillstyle="none", color=colour)
     others = [LEVELS[other.name] for other in found.levels if found.same_as(other) is level]
     axes.set_title(" = ".join([LEVELS[level.name], *others]))
     axes.set_xlabel("number of clusters K")

@@ -67,9 +67,9 @@ class Group:
         name: The emotion.
         units: What the places of its vectors are, by number.
         clusters: By size.
-        tried: Every K that was tried; none where a single cluster is all that can be.
+        tried: Every K that was tried; none where there are too few clips, or too few different ones.
         by_seed: The K that each seed alone would choose.
-        why_one: Why no K was tried; empty where one was.
+        why_one: Why there is a single cluster; empty where there are several.
     """
 
     name: str
@@ -168,8 +168,8 @@ def _group(name: str, found: Sequence[Units], cap: int, seeds: Sequence[int]) ->
     units = tuple(sorted(frozenset().union(*found), key=order))
     counts = Counter(found)
     most = min(cap, len(counts), len(found) - 1)
+    every = np.zeros(len(found), dtype=np.intp)
     if most < 2:
-        every = np.zeros(len(found), dtype=np.intp)
         if len(counts) == 1:
             why = "one clip" if len(found) == 1 else "all clips show the same units"
         else:
@@ -177,7 +177,9 @@ def _group(name: str, found: Sequence[Units], cap: int, seeds: Sequence[int]) ->
         return Group(name, units, _clusters(name, found, every, units), why_one=why)
     tried, labels, by_seed = _search(_vectors(found, units), range(2, most + 1), seeds)
     best = max(range(len(tried)), key=lambda index: (round(tried[index].silhouette / _TIE), -index))
-    return Group(name, units, _clusters(name, found, labels[best], units), tuple(tried), by_seed)
+    none = tried[best].silhouette <= _TIE
+    clusters = _clusters(name, found, every if none else labels[best], units)
+    return Group(name, units, clusters, tuple(tried), by_seed, "no K has a silhouette above 0" if none else "")
 
 
 def _search(

@@ -45,7 +45,7 @@ def test_two_groups_of_units_are_found_and_their_silhouette_is_that_of_a_hand() 
 
 def test_k_has_the_highest_silhouette_and_the_smaller_wins_among_equals() -> None:
     found = only("1 x5", "2 x5", "4 x5")
-    # K = 2: five clips alone score 1; of ten in one part each has four twins and five at the root of 2, as the next part.
+    # K = 2: five clips alone score 1; of the ten together each has four twins, and five as far as the next part is.
     assert [tried.silhouette for tried in found.tried] == pytest.approx([(5 * 1 + 10 * (1 - 5 / 9)) / 15, 1])
     assert len(found.clusters) == 3
     assert found.tried[-1].k == 3  # no more than there are different combinations
@@ -82,13 +82,16 @@ def test_what_is_too_little_for_two_clusters_is_one_and_says_why(texts: list[str
 def test_fewer_different_sets_than_clusters_and_fewer_clips_than_the_cap() -> None:
     assert [tried.k for tried in only("1 x3", "2 x3").tried] == [2]
     assert [tried.k for tried in only("1", "2", "4", "5").tried] == [2, 3]  # a silhouette needs a cluster with two
+    alike = only("1", "2", "4", "5")  # each is as far from every other
+    assert [tried.silhouette for tried in alike.tried] == [0, 0]
+    assert (len(alike.clusters), alike.why_one) == (1, "no K has a silhouette above 0")
     assert [tried.k for tried in only("1", "2", "4", "5", cap=2).tried] == [2]
     assert only("1", "2", "4", cap=1).why_one == "no more than one cluster is asked for"
     assert subdivide({"joy": [], "rage": sets("4")}).groups.keys() == {"rage"}
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.lists(st.frozensets(st.sampled_from("1 2 4 6 12".split()), min_size=1), min_size=1, max_size=12))
+@given(st.lists(st.frozensets(st.sampled_from(["1", "2", "4", "6", "12"]), min_size=1), min_size=1, max_size=12))
 def test_nothing_is_lost_and_the_order_of_clips_changes_nothing(found: list[frozenset[str]]) -> None:
     group = subdivide({"joy": found}, cap=4, seeds=(0, 1)).groups["joy"]
     assert Counter(group.combinations) == Counter(found)

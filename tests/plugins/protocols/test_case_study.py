@@ -47,7 +47,7 @@ def test_fields_that_contradict_each_other() -> None:
 
 
 def test_members_that_are_not_there_and_labels_that_nobody_can_learn() -> None:
-    with pytest.raises(ProtocolError, match="unknown member 'lob'.*did you mean 'lab'"):
+    with pytest.raises(ProtocolError, match=r"unknown member 'lob'.*did you mean 'lab'"):
         folds(train=("lob",))
     with pytest.raises(ProtocolError, match="unknown member 'mild'"):
         folds(apply="mild")
