@@ -32,8 +32,8 @@ CLIPS = [
 ]
 
 
-def found(**options: int) -> Analysis:
-    return analyse("toy", CLIPS, ["happiness", "anger", "fear"], **options)
+def found() -> Analysis:
+    return analyse("toy", CLIPS, ["happiness", "anger", "fear"])
 
 
 def test_what_cannot_be_used_is_counted_and_named() -> None:

@@ -19,8 +19,8 @@ def sets(*texts: str) -> list[frozenset[str]]:
     return found
 
 
-def only(*texts: str, **options: int) -> Group:
-    return subdivide({"joy": sets(*texts)}, **options).groups["joy"]
+def only(*texts: str, cap: int = 10) -> Group:
+    return subdivide({"joy": sets(*texts)}, cap=cap).groups["joy"]
 
 
 def combinations(group: Group) -> dict[str, dict[str, int]]:
