@@ -150,11 +150,13 @@ def read_samples(part: Part) -> LabelledSamples:
     twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    label_map = _label_map(part)
+    label_map, study = _label_map(part), part.protocol.instance.case_study
+    if study is not None:  # what only the clips show that models are applied to, no model can say
+        learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
+        label_map = {emotion: name for emotion, name in label_map.items() if name in learned}
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
-    study = part.protocol.instance.case_study
     for sample in sorted(found, key=lambda sample: sample.sample_id):
         emotion = sample.emotion
         label = classes.index(label_map[emotion]) if emotion and emotion in label_map else None

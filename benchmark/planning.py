@@ -152,19 +152,19 @@ def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
 
     Raises:
         DataError: The data cannot be used.
-        ProtocolError: Protocols disagree about the classes.
+        ProtocolError: Protocols disagree about the classes, or about whether labels are needed.
     """
     found = [read_samples(part) for part in config.parts]
     for part, data in zip(config.parts, found, strict=True):
-        if data.classes != found[0].classes:
-            raise ProtocolError(
-                f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
-                f"{listed(found[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
-            )
         if (part.protocol.instance.case_study is None) != (config.protocols[0].instance.case_study is None):
             raise ProtocolError(
                 f"protocols {config.protocols[0].name!r} and {part.protocol.name!r}: a case study applies models to "
                 "clips that the other could not use; run one config for each"
+            )
+        if data.classes != found[0].classes:
+            raise ProtocolError(
+                f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
+                f"{listed(found[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
             )
     return tuple(_same_clips(found))
 

@@ -77,6 +77,10 @@ def _counted(found: Agreement) -> str:
         f"- common emotions: {escape(listed(found.emotions))}",
         f"- clips in both: {found.joined}",
     ]
+    for which, said in (("A", found.first), ("B", found.second)):
+        if said.silent:
+            names = escape(listed(said.silent, limit=_NAMED))
+            lines.append(f"- clips of which {which} says nothing, left out: {len(said.silent)} ({names})")
     for which, alone in zip("AB", found.alone, strict=True):
         if alone:
             lines.append(f"- clips in {which} alone, left out: {len(alone)} ({escape(listed(alone, limit=_NAMED))})")

@@ -55,6 +55,7 @@ class Predictions:
         clips: In the order of their ids.
         flags: What must stand beside everything made of them, such as ``synthetic``.
         honest: What ``caution.honest_score`` says of the model; None where nobody gave its honest score.
+        silent: Clips that it said nothing about, such as those without a face.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Predictions:
     clips: tuple[PredictedClip, ...]
     flags: tuple[str, ...] = ()
     honest: Mapping[str, Any] | None = None
+    silent: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -100,8 +102,8 @@ def read_studies(path: Path) -> Mapping[str, Mapping[str, Any]]:
         RunFolderError: It is no run folder, is damaged, or holds no case study.
     """
     run = read_run(path)
-    found = {name: inside for name, inside in (run.scores.get("case_study") or {}).items() if inside["clips"]}
-    if not found:
+    found = run.scores.get("case_study")
+    if not isinstance(found, dict) or not found:
         raise RunFolderError(
             f"{path}: its run is no case study, or has no result yet; give the folder of a run with 'protocol: "
             "{plugin: case_study, ...}', or a clips.csv of 'bench predict'"
@@ -145,17 +147,23 @@ def _read_csv(path: Path) -> Predictions:
                     f"{path}: is no clips.csv of 'bench predict': lacks the columns {listed(lacking)}; it has "
                     f"{listed(header)}"
                 )
-            clips = list(_clips(path, reader, classes))
+            silent: list[str] = []
+            clips = list(_clips(path, reader, classes, silent))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
     except csv.Error as error:
         raise DataError(f"{path}: is no CSV that can be read: {error}") from None
     if not clips:
-        raise DataError(f"{path}: has a header and no clip")
-    return Predictions(path.name, classes, tuple(sorted(clips, key=lambda clip: clip.clip_id)))
+        said = f"its {len(silent)} clips have no prediction" if silent else "has a header and no clip"
+        raise DataError(f"{path}: {said}: there is nothing to describe")
+    ordered = tuple(sorted(clips, key=lambda clip: clip.clip_id))
+    return Predictions(path.name, classes, ordered, silent=tuple(sorted(silent)))
 
 
-def _clips(path: Path, reader: csv.DictReader[str], classes: Sequence[str]) -> Iterator[PredictedClip]:
+def _clips(
+    path: Path, reader: csv.DictReader[str], classes: Sequence[str], silent: list[str]
+) -> Iterator[PredictedClip]:
+    """Yield every clip; those without a prediction go to ``silent``."""
     seen: dict[str, int] = {}
     for line in reader:
         where = f"{path}, line {reader.line_num}"
@@ -167,6 +175,9 @@ def _clips(path: Path, reader: csv.DictReader[str], classes: Sequence[str]) -> I
         if name in seen:
             raise DataError(f"{where}: clip {name!r} stands there twice, first in line {seen[name]}; remove one")
         seen[name] = reader.line_num
+        if not predicted:
+            silent.append(name)
+            continue
         if predicted not in classes:
             raise DataError(f"{where}: {unknown('prediction', predicted, classes)}, the columns {SCORE}...")
         _refuse_odd_scores(where, [line[f"{SCORE}{name}"] for name in classes])

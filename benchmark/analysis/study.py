@@ -39,6 +39,7 @@ def study(found: Predictions, coded: Mapping[str, Sequence[frozenset[str]]] | No
         "level": LEVEL,
         "honest": found.honest,
         "n_clips": len(found.clips),
+        "silent": list(found.silent),
         "n_subjects": len(subjects),
         "n_scored": sum(clip.truth is not None for clip in found.clips),
         "n_other_emotion": sum(clip.truth is None and clip.emotion is not None for clip in found.clips),

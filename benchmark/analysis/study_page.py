@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.analysis import caution
 from benchmark.analysis.subdivision import said
+from benchmark.errors import listed
 from benchmark.leaderboard import DASH, Table, escape, percent, with_interval
 from benchmark.metrics import HEADLINE, REPLICATES
 
@@ -96,6 +97,7 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
     parts = [
         f"{applied}{study['n_clips']} clips of {study['n_subjects'] or 'unknown'} subjects. A clip's prediction is the "
         "class with the highest mean score, over its frames or windows and over seeds.",
+        *([f"Without a prediction, and counted nowhere: {_names(study['silent'])}."] if study["silent"] else []),
         "**What is predicted, by condition**",
         share_table(study).markdown(),
         f"Share of clips x 100. In brackets: {study['level']:.0%} interval by bootstrap over {unit}s ({REPLICATES} "
@@ -148,6 +150,10 @@ def _clusters(study: Study) -> list[str]:
         f"silhouette, seeds {', '.join(map(str, found['seeds']))}. Below, a clip's cluster is the one of its predicted "
         "class whose centre is nearest: it follows from the prediction and is no evidence for it.",
     ]
+
+
+def _names(clips: Sequence[str]) -> str:
+    return f"{len(clips)} clips ({escape(listed(clips, limit=10))})"
 
 
 def _share_cells(found: Mapping[str, Any]) -> list[str]:

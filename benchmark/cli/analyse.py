@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmark import cli
 from benchmark.cli.common import open_catalogue, positive, say, say_boxed
-from benchmark.errors import ConfigError, DataError
+from benchmark.errors import ConfigError, DataError, RunFolderError, listed
 from benchmark.files import write_text
 from benchmark.interfaces import Dataset
 
@@ -142,7 +143,9 @@ def _study(options: argparse.Namespace) -> int:
     else:
         found = _with_honest(clips.read(options.clips), options.honest)
         studies = {found.name: study(found)}
-    return _out(study_page.markdown(studies), options.out)
+    with _damage_named(options.clips):
+        page = study_page.markdown(studies)
+    return _out(page, options.out)
 
 
 def _agreement(options: argparse.Namespace) -> int:
@@ -152,7 +155,19 @@ def _agreement(options: argparse.Namespace) -> int:
 
     first = _with_honest(clips.read(options.first, options.row_a), options.honest_a)
     second = _with_honest(clips.read(options.second, options.row_b), options.honest_b)
-    return _out(markdown(agree(first, second)), options.out)
+    found = agree(first, second)
+    with _damage_named(options.first, options.second):
+        page = markdown(found)
+    return _out(page, options.out)
+
+
+@contextmanager
+def _damage_named(*paths: Path) -> Iterator[None]:
+    """Turn what goes wrong while a page is made of stored figures into an error: somebody altered them."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunFolderError(f"{listed(map(str, paths))}: the case study in it is damaged: {error!r}") from None
 
 
 def _with_honest(found: Predictions, given: Sequence[str] | None) -> Predictions:

@@ -26,7 +26,7 @@ class CaseStudy(Protocol):
         train: Members that train.
         apply: The member that models are applied to.
         classes: The classes, as a mapping of emotion to class; training clips of other emotions are left out. By
-            default each emotion has the class that its data set gives it.
+            default each emotion has the class that its data set gives it. What no training clip shows is no class.
         honest_run: Folder of a finished run that tested models of the same names under leave-one-subject-out. The page
             quotes their scores; without it, it says that nobody knows how often they are right.
     """
@@ -67,7 +67,7 @@ class CaseStudy(Protocol):
         if strange:
             raise ProtocolError(
                 f"no training member ({listed(self.train)}) has the class of {listed(strange)}, which {self.apply} "
-                "has: give 'classes' the map of what is trained; clips of other emotions are then predicted, not scored"
+                "has: give 'classes' the map of what is trained, or leave out the member that trains nothing"
             )
         name = f"{'+'.join(self.train)} to {self.apply}"
         return [Fold(name=name, train=tuple(s.sample_id for s in trained), test=tuple(s.sample_id for s in applied))]

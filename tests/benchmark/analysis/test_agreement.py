@@ -119,6 +119,13 @@ def test_only_common_emotions_count_and_what_is_left_out_is_named() -> None:
     assert "- common emotions: sad, glad" in page
 
 
+def test_what_a_model_says_nothing_about_is_named() -> None:
+    one = said("one", ["sad", "glad"])
+    mute = Predictions("other", AB, one.clips[:1], silent=("c01",))
+    page = markdown(agree(one, mute))
+    assert "- clips of which B says nothing, left out: 1 (c01)" in page
+
+
 def test_constant_answers_have_no_kappa() -> None:
     found = agree(said("one", ["sad"] * 4), said("other", ["sad"] * 4))
     assert (found.measures.raw, found.measures.expected, found.measures.kappa) == (1, 1, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from benchmark.run_reader import read_run
 from benchmark.store import RunFolder
 from tests.benchmark.test_engine import MANIFEST
 from tests.benchmark.test_saved import Mean
-from tests.helpers import Toy, config_of, entry, with_plugins
+from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 
 #: clip -> subject, condition, emotion, what its pixels say: 1 glad, -1 not; units
 WILD: Mapping[str, tuple[str, str | None, str | None, float, str]] = {
@@ -48,7 +48,7 @@ class Wild(Dataset):
     labels: bool = True
 
     def label_map(self) -> Mapping[str, str]:
-        return {"sad": "negative", "glad": "positive"}
+        return {"sad": "negative", "glad": "positive", "bored": "boredom"}
 
     def samples(self) -> Sequence[Sample]:
         return [
@@ -118,6 +118,7 @@ def test_unlabelled_clips_are_predicted_and_not_scored(catalogue: Catalogue, tmp
     results = run(catalogue, tmp_path, text())
     scores = results.scores()
     (row,), (part,) = scores["rows"], scores["parts"]
+    assert scores["classes"] == ["negative", "positive"]  # nobody trains boredom, so nobody can say it
     assert part["left_out"] == {"unlabelled": 1}  # on the training side
     assert part["unlabelled"] == 3
     assert part["support"] == {"negative": 6 + 1, "positive": 6 + 2}
@@ -224,6 +225,21 @@ def test_what_a_case_study_is_not(catalogue: Catalogue, tmp_path: Path) -> None:
 
 def test_other_protocols_leave_unlabelled_clips_out(catalogue: Catalogue) -> None:
     (data,) = planning.read(config_of(text(protocol="loso"), catalogue))
-    assert data.left_out == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0"), "no class for 'bored'": (
-        "wild/q2/c0",
-    )}  # fmt: skip
+    assert data.left_out == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
+    assert data.classes == ("negative", "positive", "boredom")
+
+
+def test_a_damaged_case_study_is_one_error(catalogue: Catalogue, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    results = run(catalogue, tmp_path, text())
+    write_reports(results, tmp_path)
+    assert bench("analyse", "case-study", tmp_path).code == 0
+    whole = results.scores()
+    study = whole["case_study"]["mean"]
+    clip = study["clips"][0]
+    for broken in ([], {}, {"mean": []}, {"mean": {**study, "clips": [{**clip, "predicted": "rage"}]}},
+                   {"mean": {**study, "all": None}}, {"mean": {**study, "honest": 3}}):  # fmt: skip
+        write_json(tmp_path / "scores.json", {**whole, "case_study": broken})
+        for command in ("case-study", "agreement"):
+            ran = bench("analyse", command, *[tmp_path] * (2 if command == "agreement" else 1))
+            assert ran.code in (0, 2), (broken, ran.err)
+            assert "Traceback" not in ran.err

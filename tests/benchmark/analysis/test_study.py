@@ -132,6 +132,12 @@ def test_every_page_says_what_it_is_not() -> None:
     assert "nobody knows" not in quoted
 
 
+def test_clips_without_a_prediction_are_named() -> None:
+    found = study(predictions(silent=("x", "y")))
+    assert (found["n_clips"], found["silent"]) == (7, ["x", "y"])
+    assert "Without a prediction, and counted nowhere: 2 clips (x, y)." in markdown({"toy": found})
+
+
 def test_the_page_of_a_run_has_both_ends() -> None:
     scores = {"case_study": {"toy": study(predictions())}}
     page = joined("# run\n\nfirst\n\nlast\n", scores)
