@@ -17,7 +17,7 @@ from benchmark.composite import Composite
 from benchmark.config import Part
 from benchmark.errors import DataError, SampleRejected, listed
 from benchmark.fingerprint import digest, digest_array
-from benchmark.interfaces import Sample
+from benchmark.interfaces import CaseStudy, Sample
 from benchmark.leaks import Pixels
 from benchmark.pipeline import Pipeline
 
@@ -151,9 +151,8 @@ def read_samples(part: Part) -> LabelledSamples:
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
     label_map, study = _label_map(part), part.protocol.instance.case_study
-    if study is not None:  # what only the clips show that models are applied to, no model can say
-        learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
-        label_map = {emotion: name for emotion, name in label_map.items() if name in learned}
+    if study is not None:
+        label_map = _learned(part, label_map, study, found)
     classes = tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
@@ -181,6 +180,15 @@ def _label_map(part: Part) -> Mapping[str, str]:
     if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
         dataset.refuse_contradictions()
     return chosen
+
+
+def _learned(part: Part, label_map: Mapping[str, str], study: CaseStudy, found: Sequence[Sample]) -> Mapping[str, str]:
+    """Keep the classes that models can learn: what only the clips show that they are applied to, they cannot say."""
+    learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
+    own = part.protocol.instance.label_map({})
+    if isinstance(part.dataset.instance, Composite) and not own:  # no map of the protocol's: that of what trains
+        learned &= set(part.dataset.instance.without(study.dataset).label_map().values())
+    return {emotion: name for emotion, name in label_map.items() if name in learned}
 
 
 def _source(part: Part, sample: Sample) -> Source:

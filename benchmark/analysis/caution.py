@@ -20,12 +20,13 @@ PRIVACY = (
 )
 
 
-def honest_score(folder: Path, model: str) -> dict[str, Any]:
+def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the score of a model in a run that tested it honestly, as JSON values.
 
     Args:
         folder: The run folder.
         model: The row; where the run has several protocols, its first row of that model.
+        classes: Those of the model whose predictions are described; the page says so where they are others.
 
     Raises:
         RunFolderError: It is no finished run, has no such row, or that row is no honest score.
@@ -44,7 +45,12 @@ def honest_score(folder: Path, model: str) -> dict[str, Any]:
         )
     kept = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
     kept += ("folds", "seeds", "repeats")
-    return {**{key: row[key] for key in kept}, "dataset": run.scores["dataset"], "run": folder.resolve().name}
+    return {
+        **{key: row[key] for key in kept},
+        "dataset": run.scores["dataset"],
+        "run": folder.resolve().name,
+        "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
+    }
 
 
 def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:
@@ -75,8 +81,13 @@ def _belief(name: str, score: Mapping[str, Any]) -> str:
         for key, said in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
     )
     flags = f" (flags: {escape(' '.join(score['flags']))})" if score["flags"] else ""
+    other = (
+        f" **It is not quite the same model:** its classes were {escape(listed(score['other_classes']))} there."
+        if score["other_classes"]
+        else ""
+    )
     whose = f"{score['n_samples']} samples of {score['n_subjects']} subjects of {escape(score['dataset'])}{flags}"
     return (
         f"**How far to believe it.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
-        f"{whose}; on other people, cameras and occasions expect less."
+        f"{whose}; on other people, cameras and occasions expect less.{other}"
     )

@@ -48,11 +48,11 @@ def check_honest(config: RunConfig) -> None:
             _honest(part, model.name)
 
 
-def _honest(part: Part, row: str) -> dict[str, Any] | None:
+def _honest(part: Part, row: str, classes: Sequence[str] = ()) -> dict[str, Any] | None:
     asked = part.protocol.instance.case_study
     if asked is None or asked.honest_run is None:
         return None
-    return honest_score(asked.honest_run, row.removesuffix(f" under {part.protocol.name}"))
+    return honest_score(asked.honest_run, row.removesuffix(f" under {part.protocol.name}"), classes)
 
 
 def _predictions(row: str, part: PartPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> Predictions:
@@ -77,7 +77,8 @@ def _predictions(row: str, part: PartPlan, flags: Sequence[str], done: Sequence[
         )
         for name, values in sorted(scores.items())
     ]
-    return Predictions(row, part.data.classes, tuple(clips), tuple(flags), _honest(part.part, row))
+    classes = part.data.classes
+    return Predictions(row, classes, tuple(clips), tuple(flags), _honest(part.part, row, classes))
 
 
 def _trained(part: PartPlan) -> list[Sample]:

@@ -173,7 +173,9 @@ def _damage_named(*paths: Path) -> Iterator[None]:
 def _with_honest(found: Predictions, given: Sequence[str] | None) -> Predictions:
     from benchmark.analysis.caution import honest_score
 
-    return found if given is None else dataclasses.replace(found, honest=honest_score(Path(given[0]), given[1]))
+    if given is None:
+        return found
+    return dataclasses.replace(found, honest=honest_score(Path(given[0]), given[1], found.classes))
 
 
 def _out(page: str, path: Path | None) -> int:

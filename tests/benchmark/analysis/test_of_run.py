@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ class Lab(Toy):
     """The toy with action units, and a clip without a label that must not train."""
 
     def samples(self) -> Sequence[Sample]:
-        units = {"sad": "AU4", "angry": "AU4", "glad": "AU12"}
+        units = {"sad": "AU4", "angry": "AU4", "glad": "AU12", "bored": "AU7"}
         coded = [
             Sample(
                 sample_id=one.sample_id, clip_id=one.clip_id, subject=one.subject, dataset="toy", emotion=one.emotion,
@@ -87,7 +87,9 @@ class Lab(Toy):
             for one in super().samples()
         ]  # fmt: skip
         nobody = Sample(sample_id="toy/p9/c9", clip_id="toy/p9/c9", subject="toy/p9", dataset="toy", emotion=None)
-        return [*coded, nobody]
+        # The lab has no class for boredom, and gets none because the clips that models are applied to have one.
+        bored = replace(nobody, sample_id="toy/p9/c8", clip_id="toy/p9/c8", emotion="bored")
+        return [*coded, nobody, bored]
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_unlabelled_clips_are_predicted_and_not_scored(catalogue: Catalogue, tmp
     scores = results.scores()
     (row,), (part,) = scores["rows"], scores["parts"]
     assert scores["classes"] == ["negative", "positive"]  # nobody trains boredom, so nobody can say it
-    assert part["left_out"] == {"unlabelled": 1}  # on the training side
+    assert part["left_out"] == {"unlabelled": 1, "no class for 'bored'": 1}  # on the training side
     assert part["unlabelled"] == 3
     assert part["support"] == {"negative": 6 + 1, "positive": 6 + 2}
     assert part["tested"] == 6
@@ -205,6 +207,7 @@ def test_the_honest_score_is_that_of_the_other_run(catalogue: Catalogue, tmp_pat
     quoted = scores["case_study"]["mean"]["honest"]
     assert (quoted["protocol"], quoted["dataset"], quoted["run"]) == ("loso", "lab", "honest")
     assert quoted["uf1"] == honest.scores()["rows"][0]["uf1"]
+    assert quoted["other_classes"] == []
     # The path says where and not what: it is no part of the run's identity.
     configs = [config_of(text(more=more), catalogue) for more in ("", f", honest_run: {tmp_path / 'honest'}")]
     assert configs[0].fingerprint == configs[1].fingerprint
@@ -227,6 +230,13 @@ def test_other_protocols_leave_unlabelled_clips_out(catalogue: Catalogue) -> Non
     (data,) = planning.read(config_of(text(protocol="loso"), catalogue))
     assert data.left_out == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
     assert data.classes == ("negative", "positive", "boredom")
+    chosen = text(more=", classes: {sad: low, glad: high, bored: low}")
+    (data,) = planning.read(config_of(chosen, catalogue))
+    assert data.classes == ("low", "high")
+    assert data.left_out == {"no class for 'angry'": ("toy/p0/c2", "toy/p1/c2", "toy/p2/c2"), "unlabelled": (
+        "toy/p9/c9",
+    )}  # fmt: skip
+    assert data.support() == {"low": 3 + 1 + 1 + 1, "high": 6 + 2}
 
 
 def test_a_damaged_case_study_is_one_error(catalogue: Catalogue, tmp_path: Path, bench: Callable[..., Ran]) -> None:

@@ -108,7 +108,7 @@ def test_a_clip_falls_in_the_cluster_of_its_predicted_class() -> None:
 HONEST = {
     "model": "toy", "protocol": "loso", "dataset": "casme2", "uf1": 0.5, "uar": 0.6, "accuracy": 0.7,
     "ci": {"uf1": [0.4, 0.6], "uar": [0.5, 0.7], "accuracy": [0.6, 0.8]}, "n_samples": 246, "n_subjects": 26,
-    "flags": [],
+    "flags": [], "other_classes": [],
 }  # fmt: skip
 
 
@@ -128,6 +128,9 @@ def test_every_page_says_what_it_is_not() -> None:
         "toy reached UF1 50.00 [40.00, 60.00], UAR 60.00 [50.00, 70.00], accuracy 70.00 [60.00, 80.00] (x 100) under "
         "loso on 246 samples of 26 subjects of casme2; on other people" in quoted
     )
+    assert "not quite the same model" not in quoted
+    other = markdown({"toy": study(predictions(honest={**HONEST, "other_classes": ["sad", "shy"]}))})
+    assert "**It is not quite the same model:** its classes were sad, shy there." in other
     assert "Synthetic" not in quoted
     assert "nobody knows" not in quoted
 
