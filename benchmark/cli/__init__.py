@@ -26,6 +26,10 @@ COMMANDS = {
     "leaderboard": ("benchmark.cli.leaderboard", "define, submit, verify and render leaderboards"),
     "claims": ("benchmark.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
+    "new": (
+        "benchmark.cli.new",
+        "write a plugin to start from: a model, dataset, preprocessor or protocol",
+    ),
     "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("benchmark.cli.schema", "print the JSON Schema of a config, for editors"),
     "synth": ("plugins.synth.command", "make a micro-expression clip from one still face"),
