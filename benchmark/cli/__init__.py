@@ -19,7 +19,7 @@ COMMANDS = {
     "run": ("benchmark.cli.run", "run a config: train, test, score, write a leaderboard"),
     "check": ("benchmark.cli.check", "check a config and its data without training anything"),
     "audit": ("benchmark.cli.audit", "show what each kind of leak would add to a config's honest scores"),
-    "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models and protocols"),
+    "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "compare": ("benchmark.cli.compare", "compare two runs: config, samples, a paired test"),
