@@ -45,8 +45,12 @@ def site(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three people in the layout that the template of a data set reads: SUBJECT/EMOTION/CLIP.png."""
-    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    return write_stills(tmp_path_factory.mktemp("data"))
+
+
+def write_stills(root: Path) -> Path:
+    """Write three people in the layout that the template of a data set reads: SUBJECT/EMOTION/CLIP.png."""
+    rng = np.random.default_rng(0)
     for subject in ("s1", "s2", "s3"):
         for clip, emotion in (("a", "sadness"), ("b", "sadness"), ("c", "happiness")):
             path = root / subject / emotion / f"{clip}.png"
