@@ -39,7 +39,7 @@ class Observers:
 
     def __init__(self, told: Iterable[tuple[str, object]], say: Callable[[str], None]) -> None:
         self._say = say
-        self._managers = [(name, _manager(name, plugin)) for name, plugin in told]
+        self._managers = [(name, _manager(plugin)) for name, plugin in told]
 
     def __bool__(self) -> bool:
         """Whether anybody is told anything."""
@@ -71,24 +71,26 @@ def choose(catalogue: Catalogue, names: Iterable[str], say: Callable[[str], None
         observer, faults = build(entry.load(), {})
         if not isinstance(observer, Observer):
             raise PluginError(f"observer {name!r}: {'; '.join(text for _, text in faults)}")
+        if wrong := [*marker_faults(observer), *_silence(observer)]:
+            raise PluginError(f"observer {name!r}: {'; '.join(wrong)}")
         observer.prepare()
         chosen.append((repr(name), observer))
     return Observers([*((f"of {name}", module) for name, module in catalogue.watching), *chosen], say)
 
 
-def _manager(name: str, plugin: object) -> pluggy.PluginManager:
+def _manager(plugin: object) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    faults = list(marker_faults(plugin))
-    try:
-        manager.register(plugin)
-    except pluggy.PluginValidationError as error:
-        faults.append(" ".join(str(error).split()))
-    if not faults and not hears(manager, plugin):
-        faults.append("has no hook that tells of a run")
-    if faults:
-        raise PluginError(f"observer {name}: {'; '.join(faults)}")
+    manager.register(plugin)
     return manager
+
+
+def _silence(observer: Observer) -> list[str]:
+    """Say why an observer would never be told anything, if that is so."""
+    try:
+        return [] if hears(_manager(observer), observer) else ["has no hook that tells of a run"]
+    except pluggy.PluginValidationError as error:
+        return [" ".join(str(error).split())]
 
 
 class Reporter:

@@ -113,6 +113,20 @@ def test_an_installed_module_is_told_of_every_run(
     assert (started.waiting, done.complete) == (0, True)
 
 
+def test_another_fault_of_its_distribution_ends_no_run(
+    config: Path, watcher: Callable[[str], Any], tmp_path: Path, bench: Callable[..., Ran]
+) -> None:
+    broken = f"{MODULE}\n@hookimpl\ndef bench_modles(): return {{}}\n"
+    with pytest.raises(AssertionError):
+        watcher(broken)  # it is a problem of the catalogue
+    told = sys.modules["watcher"].TOLD
+    ran = bench("run", config, "--out", tmp_path / "run")
+    assert (ran.code, len(told)) == (0, 14)
+    assert (
+        "error: plugin distribution watcher 3.0: entry point 'it' = 'watcher': unknown hook 'bench_modles'" in ran.err
+    )
+
+
 class Named(Observer):
     """Watch what is asked for."""
 
