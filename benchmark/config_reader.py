@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,8 +56,14 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     if not isinstance(document.data, dict):
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
-    document, chosen = profile.apply(document)
-    document = sweep.expand(document)
+    try:
+        document, chosen = profile.apply(document)
+        document = sweep.expand(document)
+    except ConfigError:
+        # A path such as models.au_cnn.epochs also leads nowhere where the plugin itself is misspelt: that is told then.
+        if misspelt := list(_unknown_plugins(document, catalogue)):
+            raise ConfigError("\n".join(misspelt)) from None
+        raise
     data = document.data
     reader = _ConfigReader(document, catalogue)
     for key in data:
@@ -210,6 +216,25 @@ class _ConfigReader:
         if not given:
             self.fault(path, "expected at least one seed")
         return tuple(seeds)
+
+
+def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
+    """Say which plugins that a config names are unknown, before anything else of it is looked at."""
+    data = document.data
+    blocks: dict[ValuePath, tuple[str, object]] = {(key,): (key, data.get(key)) for key in ("dataset", "protocol")}
+    blocks |= {("models",): ("model", data.get("models")), ("preprocess",): ("preprocessor", data.get("preprocess"))}
+    for index, model in enumerate(models if isinstance(models := data.get("models"), list) else []):
+        if isinstance(model, dict):
+            blocks["models", index, "preprocess"] = ("preprocessor", model.get("preprocess"))
+    for path, (kind, block) in blocks.items():
+        listed = {(*path, index): one for index, one in enumerate(block)} if isinstance(block, list) else {path: block}
+        for place, one in listed.items():
+            plugin = one.get("plugin") if isinstance(one, dict) else one
+            if isinstance(plugin, str):
+                try:
+                    catalogue.get(kind, plugin)
+                except PluginError as error:
+                    yield document.fault((*place, "plugin") if isinstance(one, dict) else place, str(error))
 
 
 def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:

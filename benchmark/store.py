@@ -8,6 +8,7 @@
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
     figures/           learning curves and confusion matrices, with --figures
+    tensorboard/       events, with --observe tensorboard
     .lock, .holder     which process writes here: one at a time
 
 Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
@@ -36,7 +37,16 @@ from benchmark.histories import History
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.
-_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures", "audit"}
+_REPORTS = {
+    "predictions.csv",
+    "scores.json",
+    "leaderboard.md",
+    "histories.csv",
+    "models",
+    "figures",
+    "audit",
+    "tensorboard",
+}
 
 
 @dataclass(frozen=True)

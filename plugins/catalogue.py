@@ -62,3 +62,12 @@ def bench_protocols() -> dict[str, str]:
         "kfold": "plugins.protocols.kfold:KFold",
         "loso": "plugins.protocols.loso:LOSO",
     }
+
+
+@hookimpl
+def bench_observers() -> dict[str, str]:
+    """Return the built-in observers."""
+    return {
+        "mlflow": "plugins.observers.mlflow:MLflow",
+        "tensorboard": "plugins.observers.tensorboard:TensorBoard",
+    }

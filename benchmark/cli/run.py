@@ -9,12 +9,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmark import cli, devices, engine, keeping, leaderboard, planning, provenance
+from benchmark import cli, devices, engine, keeping, leaderboard, observing, planning, provenance
 from benchmark.analysis import study_page
 from benchmark.analysis.of_run import check_honest
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, open_config, positive, progress, say, say_boxed
+from benchmark.cli.common import add_config_arguments, open_catalogue, positive, progress, say, say_boxed
 from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
+from benchmark.config_reader import load
 from benchmark.errors import RunFolderError, SavedModelError
 from benchmark.executors import Failure, Outcome, Success
 from benchmark.figures import draw, refuse_without_matplotlib
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures", action="store_true", help="draw learning curves and confusion matrices (needs matplotlib)"
     )
+    parser.add_argument(
+        "--observe",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="tell an observer of this run, such as mlflow or tensorboard; may be repeated ('bench list observers')",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would run, then stop; writes nothing")
 
 
@@ -68,7 +76,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.figures:
         refuse_without_matplotlib()
     devices.choose(options.device, options.jobs)
-    config = open_config(options)
+    catalogue = open_catalogue()
+    config = load(options.config, catalogue, options.overrides)
+    observers = observing.choose(catalogue, options.observe, say)
     if options.save_models:
         if options.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
@@ -100,20 +110,29 @@ def _run(options: argparse.Namespace) -> int:
             say_keeper(keeper, len(waiting))
         if options.dry_run:
             return cli.OK
-        return _Run(options, plan, folder, len(waiting), keeper).run()
+        reporter = observing.Reporter(observers, plan, folder.path)
+        return _Run(options, plan, folder, len(waiting), keeper=keeper, reporter=reporter).run()
 
 
 class _Run:
     """One run: the manifest first, then the tasks, then the reports, whatever happened in between."""
 
     def __init__(
-        self, options: argparse.Namespace, plan: Plan, folder: RunFolder, waiting: int, keeper: Keeper | None
+        self,
+        options: argparse.Namespace,
+        plan: Plan,
+        folder: RunFolder,
+        waiting: int,
+        *,
+        keeper: Keeper | None,
+        reporter: observing.Reporter,
     ) -> None:
         self.options, self.plan, self.folder, self.waiting = options, plan, folder, waiting
         self.keeper = keeper if keeper and keeper.scope == "task" else None
         self.refits = keeper if keeper and keeper.scope == "all" else None
         if self.keeper:
             self.waiting = len(self.keeper.waiting)
+        self.reporter = reporter
         self.unsaved: list[str] = []
         self.written: list[str] = []
         self.writes = options.recompute != "never" or folder.writable  # results may be looked at wherever they lie
@@ -145,7 +164,8 @@ class _Run:
         interrupted = False
         executor = executor_for(self.options.jobs, self.folder.path)
         try:
-            with self.told("run", self.waiting) as notify:
+            self.reporter.started(self.waiting)
+            with self.told("run", self.waiting, self.reporter.task) as notify:
                 failures = engine.run(
                     self.plan,
                     self.folder,
@@ -161,12 +181,16 @@ class _Run:
             interrupted = True
             self.folder.remove_temporaries()  # it may have come between the making of a file and the care for it
         results = collect(self.plan, self.folder)
-        self.report(results)
-        return self.close(results, failures, interrupted=interrupted)
+        scores = self.report(results)
+        code = self.close(results, failures, interrupted=interrupted)
+        self.reporter.done(scores, self.written, complete=results.complete, interrupted=interrupted)
+        return code
 
     @contextmanager
-    def told(self, what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
-        """Show progress, and gather what could not be saved."""
+    def told(
+        self, what: str, total: int, tell: Callable[[Outcome], None] = lambda _: None
+    ) -> Iterator[Callable[[Outcome], None]]:
+        """Show progress, gather what could not be saved, and tell whoever else wants to know."""
         done = 0
         with progress(what, total) as tick:
 
@@ -176,6 +200,7 @@ class _Run:
                 tick(done, str(outcome.task))
                 if isinstance(outcome, Success) and outcome.unsaved:
                     self.unsaved.append(f"{outcome.task}: {outcome.unsaved}")
+                tell(outcome)
 
             yield notify
 
@@ -210,7 +235,7 @@ class _Run:
             write_json(self.folder.manifest, manifest)
         return manifest
 
-    def report(self, results: Results) -> None:
+    def report(self, results: Results) -> dict[str, Any]:
         manifest = self.write_manifest(
             self.ended or provenance.now(), {found.device for found in results.done if found.device}
         )
@@ -230,6 +255,7 @@ class _Run:
         for row in scores["rows"]:
             for text, count in row["warnings"].items():
                 say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
+        return scores
 
     def write_reports(self, results: Results, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
         path = self.folder.path
