@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import Clip, Erratum, Finding, Fold, LayerRow, Sample
+from benchmark.records import UNITS, Clip, Erratum, Finding, Fold, LayerRow, Sample
 
 __all__ = [
+    "UNITS",
     "Augmentation",
     "Clip",
     "Dataset",
@@ -44,6 +45,7 @@ __all__ = [
     "Preprocessor",
     "Protocol",
     "Sample",
+    "UnitsModel",
 ]
 
 
@@ -249,6 +251,18 @@ class Model(Plugin, ABC):
         """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""
         del n_classes
         return ()
+
+
+class UnitsModel(Model, ABC):
+    """A model that can also detect action units, several of which may show at once; ``target: action_units`` asks."""
+
+    @abstractmethod
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+        """Train on the training side of one fold and return a new predictor.
+
+        Its scores (n, units) lie in [0, 1]: from 0.5 on, a unit is said to show. ``y`` says which units show
+        (n, units); one may show in all samples, or in none. All else is as in ``Model.fit``.
+        """
 
 
 class FoldsModel(Model, ABC):

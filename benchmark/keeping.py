@@ -239,6 +239,7 @@ def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[s
         "parameters": values(model.instance),
         "code": digest_code(type(model.instance)),
         "classes": list(part.data.classes),
+        **({} if part.data.target == "emotion" else {"target": part.data.target}),
         "sample": {"shape": list(part.arrays.x.shape[1:]), "dtype": part.arrays.x.dtype.name},
         **nothing,
         **part.part.input.resolved(),
@@ -255,5 +256,6 @@ def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[s
 
 
 def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+    figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
+    kept = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
     return {**{name: row[name] for name in kept}, "protocol": row["protocol"], "dataset": scores["dataset"]}

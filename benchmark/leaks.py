@@ -131,8 +131,13 @@ class _Look:
         return np.flatnonzero(member[self.owners])
 
 
-def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Sequence[str]) -> None:
+def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Sequence[str] | None) -> None:
     """Refuse splits that no honest score can come from.
+
+    Args:
+        folds: The splits.
+        samples: The samples of the run.
+        classes: Class names; None where a sample is of no single class, as with action units.
 
     Raises:
         ProtocolError: A side is empty or knows one class only, a sample is unknown, stands on both sides or is
@@ -159,6 +164,8 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
                 before = tested[fold.repeat, name]
                 raise ProtocolError(f"fold {fold.name!r}: {name} is tested in fold {before!r} already")
             tested[fold.repeat, name] = fold.name
+        if classes is None:
+            continue
         known = {labels[name] for name in fold.train}
         trained |= known
         if len(known) == 1:
@@ -168,7 +175,7 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
                 "nothing can be learned; add data, or choose other classes or another protocol"
             )
     never = {labels[name] for _, name in tested} - trained
-    if never:
+    if classes is not None and never:
         raise ProtocolError(
             f"no fold's training side holds the class {listed(repr(classes[label or 0]) for label in never)}: "
             "it is tested and cannot be learned; choose other classes or another protocol"

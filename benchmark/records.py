@@ -7,6 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+#: Numbers of the action units that a run with ``target: action_units`` tells, in the order of its scores.
+UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -24,6 +27,8 @@ class Sample:
         offset: Published number of the last frame of the expression, inclusive.
         apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
         aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
+        aus_complete: Whether those are all that show: then a unit that is not among them is known to be absent. False
+            where nobody looked, and where the cell was not fully read or leaves one in doubt, as ``?`` does.
         fps: Frames per second of the recording, in Hz.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
     """
@@ -39,6 +44,7 @@ class Sample:
     offset: int | None = None
     apex_source: str | None = None
     aus: frozenset[str] = frozenset()
+    aus_complete: bool = False
     fps: float | None = None
     condition: str | None = None
 

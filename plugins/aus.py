@@ -67,6 +67,11 @@ class AUCell:
         """``numbers`` as ``Sample.aus`` has them: ``{"AU4", "AU12"}``."""
         return frozenset(f"AU{number}" for number in self.numbers)
 
+    @property
+    def certain(self) -> bool:
+        """Whether ``numbers`` are all that shows: every part was understood, and no unit is in doubt."""
+        return self.complete and {unit.number for unit in self.units} == self.numbers
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from benchmark.files import read_arrays, read_json, write_arrays, write_json
+from plugins.models._heads import HEADS
 from plugins.models._training import NetworkPredictor
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def save(predictor: NetworkPredictor, folder: Path) -> None:
         "shape": list(predictor.shape),
         "trained": predictor.trained.tolist(),
         "history": predictor.history,
+        "head": predictor.head,
     }
     write_json(folder / _REST, rest)
 
@@ -60,7 +62,10 @@ def load(model: NetworkModel, folder: Path) -> NetworkPredictor:
     if trained.shape != (n_classes,):
         raise ValueError(f"{_REST} says of {len(trained)} classes whether they trained, and has {n_classes} classes")
     params, stats = jax.tree_util.tree_unflatten(structure, [jnp.asarray(arrays[_name(path)]) for path, _ in leaves])
-    return NetworkPredictor(model, n_classes, shape, params, stats, trained, rest["history"])
+    head = rest.get("head", "softmax")  # files of earlier versions say nothing: there was no other
+    if head not in HEADS:
+        raise ValueError(f"{_REST} says that the last layer is {head!r}; known: {', '.join(HEADS)}")
+    return NetworkPredictor(model, n_classes, shape, params, stats, trained, rest["history"], head)
 
 
 def _name(path: tuple[object, ...]) -> str:

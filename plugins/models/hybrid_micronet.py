@@ -9,11 +9,10 @@ from annotated_types import Ge, Gt, Le, Lt
 from numpy.random import Generator
 
 from benchmark.errors import DataError
-from benchmark.interfaces import LayerRow
+from benchmark.interfaces import UNITS, LayerRow
 from plugins.models._micronet import MicroNet
 from plugins.models._network import NetworkModel, Shape, need_single, shown
 from plugins.models._options import Optimiser
-from plugins.preprocessors.action_units import UNITS
 
 #: Of VGG-16's last feature map.
 CHANNELS = 512

@@ -10,9 +10,7 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from benchmark.errors import DataError, SampleRejected
-from benchmark.interfaces import Clip, Preprocessor
-
-UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+from benchmark.interfaces import UNITS, Clip, Preprocessor
 
 
 @dataclass(frozen=True, kw_only=True)
