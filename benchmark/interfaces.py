@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import UNITS, Clip, Erratum, Finding, Fold, LayerRow, Sample
+from benchmark.records import UNITS, Clip, Erratum, Finding, Fold, LayerRow, Origin, Sample
 
 __all__ = [
     "UNITS",
@@ -40,6 +40,7 @@ __all__ = [
     "FoldsModel",
     "LayerRow",
     "Model",
+    "Origin",
     "Plugin",
     "Predictor",
     "Preprocessor",

@@ -55,6 +55,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Origin:
+    """Where the clip that a step sees comes from, for steps that look elsewhere for what is known of the whole clip.
+
+    Args:
+        clip_id: As in ``Sample``.
+        length: Number of frames of the whole clip; the ``frames`` block of a config may have chosen fewer.
+        frames: Those that were loaded, before any step (T, H, W, C); read-only.
+    """
+
+    clip_id: str
+    length: int
+    frames: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
     """What a dataset loads and a preprocessor turns into another: pixels or features, and no label.
 
@@ -66,6 +81,7 @@ class Clip:
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
+        origin: Where it comes from. Set by the engine before every step.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -76,6 +92,7 @@ class Clip:
     apex_index: int | None = None
     offset_index: int | None = None
     aus: frozenset[str] | None = None
+    origin: Origin | None = None
     notes: tuple[str, ...] = ()
 
 

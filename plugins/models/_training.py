@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plugins.models._network import NetworkModel
 
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
-INIT, ORDER, DROPOUT, SPLIT = range(4)
+INIT, ORDER, DROPOUT, SPLIT, CROSS = range(5)
 
 #: So few samples are not worth a whole batch when they are scored, as the audit does after every epoch.
 FEW = 32
