@@ -308,7 +308,8 @@ def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
 def test_kept_models_score_the_same_and_are_not_taken_for_models_of_emotions(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    plan, folder = plan_of(catalogue), RunFolder(tmp_path)
+    models = "[svm, {plugin: decision_tree, max_depth: 2}, majority, always_present]"
+    plan, folder = plan_of(catalogue, "{plugin: faces, subjects: 2}", models), RunFolder(tmp_path)
     keeper = keeping.keeper_for("task", plan, folder, plan.tasks, always=False)
     results = run(plan, tmp_path, keeper=keeper)
     assert keeping.score_saved(plan, folder, results.scores()) == []
