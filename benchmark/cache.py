@@ -20,8 +20,8 @@ import numpy as np
 from benchmark.files import replacing
 from benchmark.interfaces import Clip
 
-#: Action units are for steps alone, and after the last one nobody reads them.
-_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus"))
+#: Action units and origin are for steps alone, and after the last one nobody reads them.
+_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "origin"))
 DEFAULT_LIMIT = 20 * 1024**3
 
 

@@ -70,7 +70,7 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
         mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
         mpl.rcParams.update(_STYLE)
         for row in scores["rows"]:
-            if row["confusion"]:
+            if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
                 written += _save(figure, folder / f"learning-{row['model']}")

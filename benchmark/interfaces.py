@@ -26,11 +26,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import CaseStudy, Clip, CodedUnits, Erratum, Finding, Fold, LayerRow, Sample
+from benchmark.records import (
+    UNITS,
+    CaseStudy,
+    Clip,
+    CodedUnits,
+    Erratum,
+    Finding,
+    Fold,
+    LayerRow,
+    Origin,
+    Sample,
+)  # fmt: skip
 
 __all__ = [
-    "Augmentation", "CaseStudy", "Clip", "CodedUnits", "Dataset", "EpochsModel", "Erratum", "Finding", "Fold",
-    "FoldsModel", "LayerRow", "Model", "Plugin", "Predictor", "Preprocessor", "Protocol", "Sample",
+    "UNITS", "Augmentation", "CaseStudy", "Clip", "CodedUnits", "Dataset", "EpochsModel", "Erratum", "Finding", "Fold",
+    "FoldsModel", "LayerRow", "Model", "Origin", "Plugin", "Predictor", "Preprocessor", "Protocol", "Sample",
+    "UnitsModel",
 ]  # fmt: skip
 
 
@@ -244,6 +256,18 @@ class Model(Plugin, ABC):
         """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""
         del n_classes
         return ()
+
+
+class UnitsModel(Model, ABC):
+    """A model that can also detect action units, several of which may show at once; ``target: action_units`` asks."""
+
+    @abstractmethod
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+        """Train on the training side of one fold and return a new predictor.
+
+        Its scores (n, units) lie in [0, 1]: from 0.5 on, a unit is said to show. ``y`` says which units show
+        (n, units); one may show in all samples, or in none. All else is as in ``Model.fit``.
+        """
 
 
 class FoldsModel(Model, ABC):

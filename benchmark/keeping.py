@@ -239,6 +239,7 @@ def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[s
         "parameters": values(model.instance),
         "code": digest_code(type(model.instance)),
         "classes": list(part.data.classes),
+        **({} if part.data.target == "emotion" else {"target": part.data.target}),
         "sample": {"shape": list(part.arrays.x.shape[1:]), "dtype": part.arrays.x.dtype.name},
         **nothing,
         **part.part.input.resolved(),
@@ -258,5 +259,6 @@ def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any] 
     """Return the honest score; that of a case study is the one that it quotes, since it tests nothing itself."""
     if (studies := scores.get("case_study")) is not None:
         return studies[row["model"]]["honest"]
-    kept = ("uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+    figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
+    kept = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
     return {**{name: row[name] for name in kept}, "protocol": row["protocol"], "dataset": scores["dataset"]}

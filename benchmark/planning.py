@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from benchmark.cache import Cache
-from benchmark.config import Component, Part, RunConfig
+from benchmark.config import Component, Part, RunConfig, Target
 from benchmark.data import Arrays, LabelledSamples, Progress, load_arrays, read_samples
 from benchmark.errors import DataError, ProtocolError, listed
 from benchmark.executors import Task, Workload
@@ -129,7 +129,7 @@ def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Sp
     where = f"protocol {part.protocol.plugin!r}"
     try:
         folds = tuple(protocol.folds(data.samples))
-        check_folds(folds, data.samples, data.classes)
+        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
     leaks = find_leaks(folds, data.samples, pixels)
@@ -256,7 +256,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
-        step = together(model.instance, arrays)
+        step = together(model.instance, arrays, part.target)
         # Folds that are trained together share noise: which ones they are is part of what each of them is.
         beside = [
             [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
@@ -270,6 +270,10 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     return tuple(tasks)
 
 
-def together(model: Model, arrays: Arrays) -> int:
-    """Return how many folds of a model are trained at once; with augmented copies they are trained one by one."""
-    return model.folds_at_once() if isinstance(model, FoldsModel) and arrays.copies is None else 1
+def together(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+    """Return how many folds of a model are trained at once.
+
+    With augmented copies, and where action units are the target, they are trained one by one.
+    """
+    fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
+    return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1

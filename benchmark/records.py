@@ -8,6 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+#: Numbers of the action units that a run with ``target: action_units`` tells, in the order of its scores.
+UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -26,6 +29,8 @@ class Sample:
         offset: Published number of the last frame of the expression, inclusive.
         apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
         aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
+        aus_complete: Whether those are all that show: then a unit that is not among them is known to be absent. False
+            where nobody looked, and where the cell was not fully read or leaves one in doubt, as ``?`` does.
         fps: Frames per second of the recording, in Hz.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
     """
@@ -41,6 +46,7 @@ class Sample:
     offset: int | None = None
     apex_source: str | None = None
     aus: frozenset[str] = frozenset()
+    aus_complete: bool = False
     fps: float | None = None
     condition: str | None = None
 
@@ -48,6 +54,21 @@ class Sample:
     def group(self) -> str:
         """The unit that must not stand on both sides of a split: the subject, or the clip where none is known."""
         return self.subject if self.subject is not None else self.clip_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Origin:
+    """Where the clip that a step sees comes from, for steps that look elsewhere for what is known of the whole clip.
+
+    Args:
+        clip_id: As in ``Sample``.
+        length: Number of frames of the whole clip; the ``frames`` block of a config may have chosen fewer.
+        frames: Those that were loaded, before any step (T, H, W, C); read-only.
+    """
+
+    clip_id: str
+    length: int
+    frames: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +83,7 @@ class Clip:
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
+        origin: Where it comes from. Set by the engine before every step.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -72,6 +94,7 @@ class Clip:
     apex_index: int | None = None
     offset_index: int | None = None
     aus: frozenset[str] | None = None
+    origin: Origin | None = None
     notes: tuple[str, ...] = ()
 
 

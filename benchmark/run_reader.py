@@ -176,10 +176,16 @@ def read_run(path: Path) -> StoredRun:
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
         rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
+        target = scores.get("target", "emotion")
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path}: its manifest.json or scores.json is damaged: {error!r}") from None
+    if target != "emotion":
+        raise RunFolderError(
+            f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
+            f"are in {path / 'action_units.md'} and scores.json"
+        )
     studied = "case_study" in scores  # its samples may have no truth
     return StoredRun(path, manifest, scores, _predictions(path / "predictions.csv", rows, classes, studied=studied))
 

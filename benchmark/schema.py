@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from benchmark.config import NAME
+from benchmark.config import NAME, Target
 from benchmark.errors import PluginError
 from benchmark.frames import FrameSelection
 from benchmark.interfaces import Plugin
@@ -85,6 +85,10 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
                     },
                 ],
                 "description": "every model is trained once per seed",
+            },
+            "target": {
+                "enum": list(get_args(Target)),
+                "description": "what models tell of a sample: its class, or which action units show",
             },
             "sweep": {
                 "type": "object",

@@ -69,6 +69,11 @@ class AUCell:
         return frozenset(f"AU{number}" for number in self.numbers)
 
     @property
+    def certain(self) -> bool:
+        """Whether ``numbers`` are all that shows: every part was understood, and no unit is in doubt."""
+        return self.complete and {unit.number for unit in self.units} == self.numbers
+
+    @property
     def tokens(self) -> frozenset[str]:
         """What stands between the plus signs, as it is written; nothing where the cell names no unit."""
         parts = (" ".join(part.split()) for part in _outside_brackets(self.raw, _PLUS)) if self.units else ()

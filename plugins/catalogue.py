@@ -39,6 +39,7 @@ def bench_preprocessors() -> dict[str, str]:
 def bench_models() -> dict[str, str]:
     """Return the built-in models."""
     return {
+        "always_present": "plugins.models.always_present:AlwaysPresent",
         "ann": "plugins.models.ann:ANN",
         "au_cnn": "plugins.models.au_cnn:AUCNN",
         "cnn": "plugins.models.cnn:CNN",

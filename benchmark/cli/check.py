@@ -55,7 +55,7 @@ def _of_part(
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]
-        counts = [sum(sample.label == index for sample in samples) for index in range(len(data.classes))]
+        counts = data.support(member).values()
         rows.append([member, len({sample.group for sample in samples}), len(samples), *counts])
     if len(rows) > 1:
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])

@@ -9,8 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmark import cli, devices, engine, keeping, leaderboard, observing, planning, provenance
-from benchmark.analysis import study_page
+from benchmark import cli, devices, engine, keeping, observing, planning, provenance
 from benchmark.analysis.of_run import check_honest
 from benchmark.cache import Cache, default_root
 from benchmark.cli.common import add_config_arguments, open_catalogue, positive, progress, say, say_boxed
@@ -27,6 +26,7 @@ from benchmark.planning import Plan
 from benchmark.processes import executor_for
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
+from benchmark.units_results import UnitsResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +152,7 @@ class _Run:
             raise
         except OSError as error:  # such as a full disk
             where = f"{error.filename}: " if error.filename else ""
-            done = len(collect(self.plan, self.folder).done)
+            done = len(self.collect().done)
             raise RunFolderError(
                 f"{where}{error.strerror or error}\n  {done} of {len(self.plan.tasks)} tasks are done and kept in "
                 f"{self.folder.path}; mend that, then the same command goes on from here"
@@ -180,11 +180,15 @@ class _Run:
         except KeyboardInterrupt:
             interrupted = True
             self.folder.remove_temporaries()  # it may have come between the making of a file and the care for it
-        results = collect(self.plan, self.folder)
+        results = self.collect()
         scores = self.report(results)
         code = self.close(results, failures, interrupted=interrupted)
         self.reporter.done(scores, self.written, complete=results.complete, interrupted=interrupted)
         return code
+
+    def collect(self) -> Results:
+        kind = UnitsResults if self.plan.config.target == "action_units" else Results
+        return collect(self.plan, self.folder, kind)
 
     @contextmanager
     def told(
@@ -244,12 +248,7 @@ class _Run:
             self.write_reports(results, scores, manifest)
         else:
             say(f"warning: {self.folder.path} cannot be written: nothing is written")
-        print(leaderboard.terminal_text(scores))
-        if len(scores["members"]) > 1:
-            print()
-            print(leaderboard.member_table(scores).text())
-        if studied := study_page.terminal_text(scores):
-            print(f"\n{studied}")
+        print(results.terminal_text(scores))
         if "synthetic" in scores["flags"]:
             print("\nsynthetic data: these figures say nothing about real faces")
         for row in scores["rows"]:
@@ -261,8 +260,8 @@ class _Run:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
-        write_text(path / "leaderboard.md", study_page.joined(leaderboard.markdown(scores, manifest), scores))
-        self.written = ["leaderboard.md", "scores.json", "predictions.csv", "manifest.json"]
+        write_text(path / results.page_name, results.page(scores, manifest))
+        self.written = [results.page_name, "scores.json", "predictions.csv", "manifest.json"]
         if curves := histories_csv(results.done):
             write_text(path / "histories.csv", curves)
             self.written.append("histories.csv")

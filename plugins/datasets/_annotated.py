@@ -184,18 +184,20 @@ class _ClipReader:
             self._find("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
         self.findings += corrected.findings
         self.errata = corrected.applied
+        emotion, units = self._emotion(), self._units()
         return FrameClip(
             sample=Sample(
                 sample_id=self.sample_id,
                 clip_id=self.sample_id,
                 subject=self.subject,
                 dataset=self.layout.dataset,
-                emotion=self._emotion(),
+                emotion=emotion,
                 onset=onset,
                 apex=apex,
                 offset=offset,
                 apex_source="erratum" if any(erratum.field == "apex" for erratum in corrected.applied) else None,
-                aus=self._aus(),
+                aus=units.names,
+                aus_complete=units.certain,
                 fps=self.layout.fps,
             ),
             frames=frames,
@@ -229,11 +231,11 @@ class _ClipReader:
             self._find("unknown emotion", f"{emotion!r} in {self.row.where}; known: {known}")
         return emotion
 
-    def _aus(self) -> frozenset[str]:
+    def _units(self) -> aus.AUCell:
         cell = aus.parse(self.row.cells[AUS])
         if not cell.complete:
             self._find("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
-        return cell.names
+        return cell
 
     def _find(self, what: str, detail: str) -> None:
         self.findings.append(Finding(what=what, where=self.sample_id, detail=detail))
