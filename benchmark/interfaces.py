@@ -20,7 +20,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from typing import Protocol as StructuralType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from benchmark.records import (
     Fold,
     LayerRow,
     Origin,
+    Predictor,
     Sample,
 )  # fmt: skip
 
@@ -180,19 +180,6 @@ class Augmentation(Preprocessor):
     def __call__(self, clip: Clip) -> Clip:
         """Leave the original alone."""
         return clip
-
-
-class Predictor(StructuralType):
-    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
-
-    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
-    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
-    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
-    """
-
-    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
-        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
-        ...
 
 
 class Model(Plugin, ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -203,3 +203,16 @@ class LayerRow:
     name: str
     shape: tuple[int, ...]
     values: int
+
+
+class Predictor(Protocol):
+    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
+
+    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
+    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
+    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+    """
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
+        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
+        ...
