@@ -84,7 +84,7 @@ class LabelledSamples:
         return sorted({sample.dataset for sample in self.samples})
 
     def support(self) -> dict[str, int]:
-        """Count the samples of each class; those without one count for none."""
+        """Count the samples of each class."""
         counts = Counter(sample.label for sample in self.samples)
         return {name: counts[index] for index, name in enumerate(self.classes)}
 

@@ -64,11 +64,6 @@ class AUCell:
     numbers: frozenset[int] = frozenset()
 
     @property
-    def names(self) -> frozenset[str]:
-        """``numbers`` as ``Sample.aus`` has them: ``{"AU4", "AU12"}``."""
-        return frozenset(f"AU{number}" for number in self.numbers)
-
-    @property
     def tokens(self) -> frozenset[str]:
         """What stands between the plus signs, as it is written; nothing where the cell names no unit."""
         parts = (" ".join(part.split()) for part in _outside_brackets(self.raw, _PLUS)) if self.units else ()
@@ -80,6 +75,11 @@ class AUCell:
         units = {f"{unit.side or ''}{unit.number}" for unit in self.units if unit.certain}
         known = {unit.number for unit in self.units if unit.certain}
         return frozenset(units | {str(number) for number in self.numbers - known})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """``numbers`` as ``Sample.aus`` has them: ``{"AU4", "AU12"}``."""
+        return frozenset(f"AU{number}" for number in self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
