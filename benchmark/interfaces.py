@@ -25,19 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import (
-    UNITS,
-    CaseStudy,
-    Clip,
-    CodedUnits,
-    Erratum,
-    Finding,
-    Fold,
-    LayerRow,
-    Origin,
-    Predictor,
-    Sample,
-)  # fmt: skip
+from benchmark.records import UNITS, CaseStudy, Clip, CodedUnits, Erratum, Finding, Fold, LayerRow
+
+# isort: split
+from benchmark.records import Origin, Predictor, Sample
 
 __all__ = [
     "UNITS", "Augmentation", "CaseStudy", "Clip", "CodedUnits", "Dataset", "EpochsModel", "Erratum", "Finding", "Fold",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
@@ -226,3 +228,35 @@ def test_clips_of_bench_predict_and_an_honest_score(flow: Path, tmp_path: Path, 
     assert ran.code == 2
     assert "nowhere: is no run folder" in ran.err
     assert not (tmp_path / "other" / "study").exists()
+
+
+def test_two_files_of_generated_clips_whose_truth_is_known(tmp_path: Path, bench: Bench) -> None:
+    """One model is right in four of five clips, the other throws dice: each figure is that of a count."""
+    rng = np.random.default_rng(3)
+    truth = rng.choice(["bad", "good"], 200, p=[0.7, 0.3]).tolist()
+    right = [one if index % 5 else {"bad": "good", "good": "bad"}[one] for index, one in enumerate(truth)]
+    dice = rng.choice(["bad", "good"], 200, p=[0.7, 0.3]).tolist()
+    for name, answers in (("right", right), ("dice", dice)):
+        lines = [
+            f"c{i:03},c{i}.mp4,p{i // 10},{'ab'[i // 100]},{truth[i]},{one},3,{one == 'bad':d},{one == 'good':d}"
+            for i, one in enumerate(answers)
+        ]
+        (tmp_path / f"{name}.csv").write_text(CLIPS + "\n".join(lines) + "\n")
+    page = bench("analyse", "case-study", tmp_path / "right.csv").out
+    assert "| 80.00 [80.00, 80.00] | 200     | 20         |" in page
+    for condition, half in (("a", right[:100]), ("b", right[100:])):
+        share = f"{half.count('bad'):.2f}"
+        assert re.search(rf"\| {condition} +\| 100 +\| 10 +\| {re.escape(share)} \[", page), condition
+    hits = sum(t == "bad" == r for t, r in zip(truth, right, strict=True))
+    assert re.search(rf"\| bad +\| {hits} +\| {truth.count('bad') - hits} +\|", page)
+    both = bench("analyse", "agreement", tmp_path / "right.csv", tmp_path / "dice.csv").out
+    same = sum(a == b for a, b in zip(right, dice, strict=True))
+    assert f"| agreement (x 100) | {same / 2:.2f} " in both
+    found = re.search(r"Cohen's kappa +\| (\S+) +\| \[(\S+), (\S+)\]", both)
+    assert found is not None
+    kappa, low, high = map(float, found.groups())
+    assert kappa == pytest.approx(cohen_kappa_score(right, dice), abs=5e-4)
+    assert low < 0 < high
+    raw = re.search(r"agreement \(x 100\) +\| \S+ +\| \[(\S+), ", both)
+    assert raw is not None
+    assert float(raw[1]) > 40
