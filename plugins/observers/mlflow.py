@@ -58,8 +58,7 @@ class MLflow(Observer):
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "mexbench")
         common = {"mexbench.config": run.name, "mexbench.fingerprint": run.fingerprint, "mexbench.dataset": run.dataset}
         common |= {f"mexbench.version.{name}": version for name, version in run.versions.items()}
-        config = {key: value for key, value in run.config.items() if key != "models"}
-        self._run = self._create(experiment, run.name, {**common, "mexbench.flags": " ".join(run.flags)}, config)
+        self._run = self._create(experiment, run.name, {**common, "mexbench.flags": " ".join(run.flags)}, run.config)
         self._rows = {
             row: self._create(
                 experiment, row, {**common, "mlflow.parentRunId": self._run}, {**model, "seeds": run.config["seeds"]}
@@ -85,6 +84,7 @@ class MLflow(Observer):
         for row in run.scores["rows"]:
             name = self._rows[row["model"]]
             self._client.set_tag(name, "mexbench.flags", " ".join(row["flags"]))
+            self._client.set_tag(name, "mexbench.protocol", row["protocol"])
             for key, value in _figures(row):
                 self._keep(row["model"], key, value)
             self._send()

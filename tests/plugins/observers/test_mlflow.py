@@ -90,11 +90,13 @@ def test_it_receives_a_run(
     assert whole.data.tags["mexbench.version.numpy"] == manifest["versions"]["numpy"]
     expected = {"dataset.plugin": "synthetic", "dataset.subjects": "3", "protocol.plugin": "loso", "seeds": "[0, 1]"}
     assert {key: whole.data.params[key] for key in expected} == expected
+    assert (whole.data.params["models.0.name"], whole.data.params["models.1.max_iter"]) == ("majority", "400")
 
     for row in scores["rows"]:
         found = runs[row["model"]]
         assert found.info.status == "FINISHED"
         assert found.data.tags["mlflow.parentRunId"] == whole.info.run_id
+        assert found.data.tags["mexbench.protocol"] == "loso"
         assert found.data.tags["mexbench.flags"] == " ".join(row["flags"]) == "synthetic"
         for name in ("uf1", "uar", "accuracy"):
             assert found.data.metrics[name] == row[name]
