@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, MinLen
 
-from benchmark.errors import DataError, SampleRejected
+from benchmark.errors import DataError, NotAnnotated
 from benchmark.interfaces import Clip, Preprocessor
 
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
@@ -49,7 +49,7 @@ class ActionUnits(Preprocessor):
         """Append the values.
 
         Raises:
-            SampleRejected: No action unit is coded for this clip.
+            NotAnnotated: No action unit is coded for this clip.
             DataError: The frames are no floats, among which 1 would be as much as white.
         """
         if clip.frames.dtype.kind != "f":
@@ -58,7 +58,7 @@ class ActionUnits(Preprocessor):
                 "last, after vgg16 or normalise"
             )
         if not clip.aus:
-            raise SampleRejected("has no action units coded (action_units)")
+            raise NotAnnotated("has no action units coded (action_units)")
         shown = np.array([f"AU{unit}" in clip.aus for unit in self.units], clip.frames.dtype)
         planes = np.broadcast_to(shown, (*clip.frames.shape[:-1], len(shown)))
         return dataclasses.replace(clip, frames=np.concatenate([clip.frames, planes], axis=-1))
