@@ -53,7 +53,7 @@ def target(path: Path) -> Target:
         found = sorted(one for one in path.iterdir() if one.suffix.lower() in FILMS and not one.name.startswith("."))
         if not found:
             raise DataError(
-                f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list, .csv"
+                f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
             )
         return Target(path, tuple(_entry(one) for one in found))
     if path.suffix.lower() == ".csv":

@@ -144,9 +144,7 @@ def readme(model: SavedModel, watcher: Watcher, summaries: Sequence[Summary], un
     for summary in summaries:
         lines.append(f"- {escape(statement(summary, model.classes))}.")
         lines += [f"  - {escape(text)}" for text in found(summary)]
-    lines += [
-        f"- {escape(name)}: could not be read, or not to its end: {escape(text)}" for name, text in unreadable.items()
-    ]
+    lines += [f"- {escape(name)}: not read to its end: {escape(text)}" for name, text in unreadable.items()]
     frames, length = sum(one.frames for one in summaries), sum(one.length_s for one in summaries)
     lines += ["", "## Time", "", latency(watcher, frames, length), ""]
     return "\n".join(lines)

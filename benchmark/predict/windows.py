@@ -1,4 +1,4 @@
-"""A stream of frames, cut into windows; no more frames are held than a window has."""
+"""A stream of frames, cut into windows; no more frames are held than a window and a hop have."""
 
 from __future__ import annotations
 
