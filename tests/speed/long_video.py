@@ -1,4 +1,4 @@
-"""What a long film needs: ``python -m tests.speed.long_video [--minutes 60]``, from the repository's root.
+"""What a long film needs: ``python -m tests.speed.long_video [--minutes 60] [--model au_cnn]``, from the repository's root.
 
 Makes a film of 640 x 480, 25 frames a second, by repeating a clip, and runs ``bench predict`` on it in a process of its
 own. Prints its greatest memory over that of a bare interpreter, beside that for a film of one minute, and the rate
@@ -37,6 +37,7 @@ def peak_mb(command: list[str]) -> tuple[float, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--model", choices=("au_cnn", "cnn_lstm"), action="append", help="default: both")
     options = parser.parse_args()
     bare, _ = peak_mb([sys.executable, "-c", "pass"])
     worst = 0.0
@@ -47,8 +48,8 @@ def main() -> int:
             film = predicting.film(folder / f"{minutes:g}.mp4", seconds=60 * minutes, fps=25)
             size = film.stat().st_size / 1e6
             print(f"{minutes:g} minutes of 640 x 480, 25 frames a second, {size:.0f} MB", flush=True)
-            for model, saved in models.items():
-                command = [sys.executable, "-m", "benchmark", "predict", str(film), "--model", str(saved)]
+            for model in options.model or models:
+                command = [sys.executable, "-m", "benchmark", "predict", str(film), "--model", str(models[model])]
                 memory, seconds = peak_mb([*command, "--out", str(folder / f"{model}-{minutes:g}")])
                 worst = max(worst, memory - bare)
                 rate = 60 * minutes / seconds
