@@ -1,4 +1,4 @@
-"""What a long film needs: ``python -m tests.speed.long_video [--minutes 60] [--model au_cnn]``, from the repository's root.
+"""What a long film needs: ``python -m tests.speed.long_video``, from the repository's root.
 
 Makes a film of 640 x 480, 25 frames a second, by repeating a clip, and runs ``bench predict`` on it in a process of its
 own. Prints its greatest memory over that of a bare interpreter, beside that for a film of one minute, and the rate

@@ -81,7 +81,7 @@ def main() -> None:
         total = sum(middle.values())
         shares = ", ".join(f"{stage} {100 * middle[stage] / total:.0f} %" for stage in STAGES)
         print(
-            f"  {name:<42} {SECONDS * FPS / total:7.1f} frames a second, {SECONDS / total:5.2f} x real time: {shares}"
+            f"  {title:<42} {SECONDS * FPS / total:7.1f} frames a second, {SECONDS / total:5.2f} x real time: {shares}"
         )
 
 
