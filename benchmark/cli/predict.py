@@ -130,8 +130,8 @@ def _watch(options: argparse.Namespace, watcher: Watcher) -> int:
     frames, length = 0, 0.0
     say("watching; Ctrl-C stops")
     try:
-        for seen, rate in camera.watch(options.camera, watcher, seconds=options.seconds):
-            frames, length = round(rate * seen.window.end_s), seen.window.end_s
+        for seen, frames, elapsed in camera.watch(options.camera, watcher, seconds=options.seconds):
+            length, rate = seen.window.end_s, frames / elapsed
             said = seen.reason if seen.scores is None else winner(seen.scores, watcher.model.classes)
             top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
             print(f"{seen.window.end_s:8.1f} s  {said}{top}  ({rate:.1f} frames a second)", flush=True)

@@ -27,8 +27,8 @@ def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
     return camera
 
 
-def watch(number: int, watcher: Watcher, *, seconds: float | None = None) -> Iterator[tuple[Seen, float]]:
-    """Yield what the model says about each window, and the frames a second that were looked at until then.
+def watch(number: int, watcher: Watcher, *, seconds: float | None = None) -> Iterator[tuple[Seen, int, float]]:
+    """Yield what the model says about each window, how many frames were looked at until then, and in how many seconds.
 
     Frames that come while a window is worked on are lost, or wait in the camera: the rate shows it.
 
@@ -62,6 +62,6 @@ def watch(number: int, watcher: Watcher, *, seconds: float | None = None) -> Ite
     try:
         for window in windows(watcher.watch.each("decode", frames()), watcher.cutting):
             seen = watcher(window)
-            yield seen, count / max(time.monotonic() - start, 1e-9)
+            yield seen, count, max(time.monotonic() - start, 1e-9)
     finally:
         camera.release()

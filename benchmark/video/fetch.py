@@ -205,6 +205,7 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
     Raises:
         DataError: It cannot be fetched; the text has yt-dlp's reason.
     """
+    os.environ["YTDLP_NO_PLUGINS"] = "1"  # no code but what was installed
     from yt_dlp import YoutubeDL
     from yt_dlp.utils import DownloadError, YoutubeDLError
 

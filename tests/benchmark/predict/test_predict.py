@@ -18,7 +18,7 @@ from benchmark.files import read_json
 from benchmark.manager import Catalogue
 from benchmark.predict import camera, page
 from benchmark.predict import films as predicted_films
-from benchmark.video.reader import ENDS_EARLY
+from benchmark.video.reader import ENDS_EARLY, TURNED, VARIABLE
 from tests import films
 from tests.helpers import Ran, config_of
 from tests.pictures import face_frame
@@ -173,6 +173,17 @@ def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, t
     assert "s are missing)" in ran.out
     assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "cut.mp4"]
     assert "song.mp4: not read to its end" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_odd_about_a_film_is_said(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 3)
+    films.uneven(film, [(15, 1), (15, 3)])
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "uneven")
+    assert (ran.code, f"  {VARIABLE}" in ran.out.splitlines()) == (0, True)
+    assert f"  - {VARIABLE}" in (tmp_path / "uneven" / "README.md").read_text().splitlines()
+    films.turned(film, 180)
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "turned")
+    assert (ran.code, f"  {TURNED}" in ran.out.splitlines()) == (0, True)
 
 
 def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
@@ -372,6 +383,24 @@ def test_a_camera(by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pyt
     assert "| decode" in ran.out
     assert fake.released
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCamera(30)
+    read = fake.read
+
+    def stop() -> tuple[bool, np.ndarray | None]:
+        if not fake.left:
+            raise KeyboardInterrupt
+        return read()
+
+    fake.read = stop
+    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
+    monkeypatch.setattr(camera.time, "monotonic", lambda: fake.now)
+    ran = bench("predict", "--camera", 0, "--model", by_frame)
+    assert (ran.code, fake.released) == (0, True)
+    assert ran.out.count("frames a second)") == 1
+    assert "12 frames looked at" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
 
 
 def test_a_camera_that_is_not_there_or_gives_nothing(
