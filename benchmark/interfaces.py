@@ -143,6 +143,8 @@ class Preprocessor(Plugin, ABC):
     #: Shape (T, H, W, C) and type of a clip that the conformance kit may use; set them where a step needs its own.
     example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
     example_dtype: ClassVar[str] = "uint8"
+    #: Whether it crops to a face: raises ``NoFace`` or notes "no face found ...", and notes "several faces found ...".
+    finds_faces: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:

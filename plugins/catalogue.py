@@ -13,6 +13,7 @@ def bench_datasets() -> dict[str, str]:
         "samm": "plugins.datasets.samm:Samm",
         "smic": "plugins.datasets.smic:Smic",
         "synthetic": "plugins.datasets.synthetic:Synthetic",
+        "youtube": "plugins.datasets.youtube:Youtube",
     }
 
 

@@ -22,6 +22,8 @@ COMMANDS = {
     "list": ("benchmark.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
     "info": ("benchmark.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
+    "predict": ("benchmark.cli.predict", "say what a saved model sees in films, window by window"),
+    "fetch-videos": ("benchmark.cli.fetch_videos", "fetch the films that a list of clips names"),
     "compare": ("benchmark.cli.compare", "compare two runs: config, samples, a paired test"),
     "leaderboard": ("benchmark.cli.leaderboard", "define, submit, verify and render leaderboards"),
     "analyse": ("benchmark.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),

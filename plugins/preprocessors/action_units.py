@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import Ge, Le, MinLen
 from numpy.typing import NDArray
 
-from benchmark.errors import DataError, SampleRejected
+from benchmark.errors import DataError, NotAnnotated, SampleRejected
 from benchmark.interfaces import UNITS, Clip, Origin, Preprocessor
 from plugins.preprocessors import _openface, _pyfeat
 
@@ -82,7 +82,8 @@ class ActionUnits(Preprocessor):
         """Append the values.
 
         Raises:
-            SampleRejected: No action unit is coded for this clip, or there is no CSV or no sure face.
+            NotAnnotated: No action unit is coded for this clip.
+            SampleRejected: There is no CSV, or no sure face.
             DataError: The frames are no floats, among which 1 would be as much as white; a CSV is not of this clip or
                 not OpenFace's; py-feat or its weights are missing.
         """
@@ -100,7 +101,7 @@ class ActionUnits(Preprocessor):
         """Return the value of each unit (units,), and notes."""
         if self.origin == "annotation":
             if not clip.aus:
-                raise SampleRejected("has no action units coded (action_units)")
+                raise NotAnnotated("has no action units coded (action_units)")
             return np.array([f"AU{unit}" in clip.aus for unit in self.units], dtype=np.float64), ()
         if clip.origin is None:
             raise DataError(f"action_units with origin {self.origin}: nothing says which clip this is; a run does")

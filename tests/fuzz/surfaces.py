@@ -22,12 +22,17 @@ from benchmark.fingerprint import digest
 from benchmark.interfaces import Clip
 from benchmark.manager import load_catalogue
 from benchmark.store import RunFolder
+from benchmark.video import manifest
+from benchmark.video.fetch import url_fault
+from benchmark.video.reader import Video
 from plugins.datasets import _files
 from plugins.datasets.casme2 import Casme2
 from plugins.datasets.samm import Samm
 from plugins.preprocessors.clahe import Clahe
+from plugins.preprocessors.face import Face
 from plugins.preprocessors.grayscale import Grayscale
 from plugins.preprocessors.resize import Resize
+from tests import films
 from tests.fuzz import mutation
 from tests.fuzz.mutation import Random
 from tests.helpers import ROOT
@@ -129,6 +134,50 @@ class Images(Surface):
         Resize(size=28)(Clahe(on="gray")(Grayscale()(clip)))
 
 
+class Videos(Surface):
+    """Films, through decoding, the search for a face, and resizing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        made = [films.write(folder / f"seed{suffix}", films.plain(6, (48, 64))) for suffix in (".mp4", ".avi", ".webm")]
+        films.index_first(films.write(folder / "index.mp4", films.plain(6, (48, 64))))
+        self.seeds = [path.read_bytes() for path in (*made, folder / "index.mp4")]
+        self.face = Face(none="whole", detect="every")
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        if rng.random() < 0.3:
+            return mutation.of_bytes(rng, content)
+        start = max(content.find(b"moov"), 0)  # where the sizes and times are
+        end = start + 1000
+        return content[:start] + mutation.of_bytes(rng, content[start:end]) + content[end:]
+
+    def read(self, content: bytes) -> None:
+        with Video(self.file("film", content)) as film:
+            for index, frame in enumerate(film.frames(fps=10)):
+                Resize(size=28)(self.face(Clip(frames=frame.image[None])))
+                if index > 20:
+                    break
+            film.findings()
+
+
+class Manifests(Surface):
+    """Lists of clips."""
+
+    seeds = (
+        b"clip_id,path,subject,condition,start_s,end_s,emotion,source_url\n"
+        b"a,films/a.mp4,anna,before,1.5,20,happy,https://example.org/a.mp4\n"
+        b"b,b.avi,,,,,,\n",
+        b"clip_id,path\nc 1,c.webm\n",
+    )
+
+    def read(self, content: bytes) -> None:
+        for entry in manifest.read(self.file("clips.csv", content)):
+            assert entry.film(self.folder).resolve().is_relative_to(self.folder.resolve())
+            assert entry.end_s is None or entry.end_s > entry.start_s >= 0
+            if entry.source_url:
+                url_fault(entry.source_url)
+
+
 class Predictions(Surface):
     """Predictions of others: our own table, a plain one, a log of the challenge."""
 
@@ -190,6 +239,8 @@ SURFACES: dict[str, type[Surface]] = {
     "configs": Configs,
     "sheets": Sheets,
     "images": Images,
+    "videos": Videos,
+    "manifests": Manifests,
     "predictions": Predictions,
     "run-folders": RunFolders,
 }
