@@ -24,6 +24,7 @@ COMMANDS = {
     "score": ("benchmark.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "compare": ("benchmark.cli.compare", "compare two runs: config, samples, a paired test"),
     "leaderboard": ("benchmark.cli.leaderboard", "define, submit, verify and render leaderboards"),
+    "site": ("benchmark.cli.site", "write the leaderboards as a static web page"),
     "claims": ("benchmark.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "test-plugin": ("benchmark.cli.test_plugin", "check that a plugin keeps what its interface promises"),
