@@ -105,7 +105,7 @@ def inflation(effects: Sequence[Effect], null: Mapping[Score, Range]) -> Markup:
     low, high = min(every), max(every)
 
     def x(points: float) -> float:
-        return 150 + 190 * (points - low) / ((high - low) or 1.0)
+        return 160 + 180 * (points - low) / ((high - low) or 1.0)
 
     parts = [Markup('<path class="axis" d="M{0:.1f} 4V{1}"/>').format(x(0), 24 * len(effects) + 4)]
     told = []

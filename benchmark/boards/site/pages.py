@@ -139,15 +139,11 @@ def _every_line(boards: Sequence[BoardRows]) -> list[Line]:
     lines = []
     for board in boards:
         for line in _lines(board, board.rows):
-            first = {
-                "rank": line.cells["rank"],
-                "model": line.row.name,
-                "leaderboard": board.definition.name,
-                "data set": board.definition.dataset,
-                "data": line.kind,
-            }
-            rest = {name: line.cells[name] for name in (*page.NAMES.values(), "flags", "plugin")}
-            lines.append(Line(line.row, board, first | rest, line.mark))
+            cells = {name: line.cells[name] for name in ("rank", "model", *page.NAMES.values(), "flags")}
+            definition = board.definition
+            cells |= {"leaderboard": definition.name, "data set": definition.dataset, "data": line.kind}
+            cells["plugin"] = line.cells["plugin"]
+            lines.append(Line(line.row, board, cells, line.mark))
     return lines
 
 

@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 from benchmark.boards.site import charts
-from benchmark.boards.site.audits import Effect
+from benchmark.boards.site.audits import Effect, Range, Score
 
 EFFECT = Effect(
     model="m", leak="a leak", kind="k", what="w", against="a", touches=("uf1", "uar"), status="measured",
     inflation={"uf1": 0.3, "uar": 0.0}, ci={"uf1": (0.2, 0.4), "uar": (0.0, 0.0)},
     null={"uf1": (0.35, 0.3, 0.4), "uar": (0.3, 0.2, 0.4)},
 )  # fmt: skip
-NULL = {"uf1": (0.25, 0.2, 0.3), "uar": (0.3, 0.2, 0.4)}
+NULL: dict[Score, Range] = {"uf1": (0.25, 0.2, 0.3), "uar": (0.3, 0.2, 0.4)}
 
 
 def described(drawing: str) -> str:
@@ -61,10 +61,10 @@ def test_a_curve_runs_from_corner_to_corner() -> None:
 
 def test_what_a_leak_adds_is_a_bar_from_zero() -> None:
     drawing = charts.inflation([EFFECT, replace(EFFECT, leak="other", touches=("uar",), ci=None)], NULL)
-    # From 0 to 40 points on 190 units; the bar ends at 30, the random predictor gains 10.
-    assert 'x="150.0" y="10" width="142.5"' in drawing
-    assert 'class="whisker" d="M245.0 16H340.0"' in drawing
-    assert 'class="random" d="M197.5 12l4 4l-4 4l-4 -4z"' in drawing
+    # From 0 to 40 points on 180 units; the bar ends at 30, the random predictor gains 10.
+    assert 'x="160.0" y="10" width="135.0"' in drawing
+    assert 'class="whisker" d="M250.0 16H340.0"' in drawing
+    assert 'class="random" d="M205.0 12l4 4l-4 4l-4 -4z"' in drawing
     assert drawing.count("whisker") == 1
     assert described(drawing) == (
         "a leak: +30.00, a random predictor +10.00; other (UAR): +0.00, a random predictor +0.00"

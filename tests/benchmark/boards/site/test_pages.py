@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.boards.page import detail_tables, main_table
-from benchmark.boards.rows import BoardRows, board_rows
+from benchmark.boards.rows import SECTIONS, BoardRows, board_rows
 from benchmark.boards.site import audits
 from benchmark.boards.site.pages import row_path, site
 from benchmark.boards.submission import Submission
@@ -97,10 +97,10 @@ def test_markup_in_names_is_text(made: dict[str, str], pages: dict[str, Read], b
 
 def test_the_tables_are_those_of_the_markdown_page(pages: dict[str, Read], board: BoardRows) -> None:
     page = pages["boards/toy.html"]
-    for section, caption in (("honest", "Honest rows"), ("flagged", "Flagged rows"), ("synthetic", "Synthetic rows")):
+    for section in SECTIONS:
         table = main_table(board, board.section(section))
         expected = [list(table.headers), *(["none" if c == "-" else c for c in row] for row in table.rows)]
-        shown = [["none" if c == "-" else c for c in row] for row in page.tables[caption]]
+        shown = [["none" if c == "-" else c for c in row] for row in page.tables[f"{section.capitalize()} rows"]]
         assert shown == expected
     for heading, table, _ in detail_tables(board):
         assert page.tables[heading] == [list(table.headers), *map(list, table.rows)]
