@@ -32,13 +32,17 @@ def yaml_text(config: Mapping[str, Any]) -> str:
     return yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def commands(row: Row, board: str) -> str:
-    """Return the shell commands that run a row again and compare it with what was submitted."""
-    origin = row.entry.origin
-    commit = (origin.commit or "").removesuffix("-dirty")
-    text = yaml_text(origin.config)
+def commands(row: Row, board: str, config: str) -> str:
+    """Return the shell commands that run a row again and compare it with what was submitted.
+
+    Args:
+        row: Which.
+        board: The leaderboard's name.
+        config: The row's config as ``yaml_text`` has it.
+    """
+    commit = (row.entry.origin.commit or "").removesuffix("-dirty")
     lines = [f"git checkout {shlex.quote(commit)}"] if commit else []
-    lines += [f"export {name}=/path/to/it" for name in dict.fromkeys(_VARIABLE.findall(text))]
+    lines += [f"export {name}=/path/to/it" for name in dict.fromkeys(_VARIABLE.findall(config))]
     lines += [
         "bench run row.yaml --out runs/again",
         f"bench leaderboard submit runs/again {shlex.quote(board)}",

@@ -186,6 +186,7 @@ def _row(board: BoardRows, row: Row, audits: Sequence[Audit]) -> dict[str, Any]:
     answers = row.counts.matrices.sum(axis=(0, 2, 3))
     people = {name: (int(a), int(r)) for name, a, r in zip(board.groups, answers, right, strict=True) if a}
     unit = "subject" if any(question.subject for question in definition.questions) else "clip"
+    config = yaml_text(row.entry.origin.config)
     compared = [c for found in board.comparisons.values() for c in found if row.name in (c.first, c.second)]
     return {
         "board": board,
@@ -211,8 +212,8 @@ def _row(board: BoardRows, row: Row, audits: Sequence[Audit]) -> dict[str, Any]:
         "audits": [_audit(audit, effects) for audit in audits if (effects := audit.of(board, row))],
         "claims": page.claims_table([(row, beside) for beside in row.claims]) if row.claims else None,
         "comparisons": page.comparison_table(board, compared) if compared else None,
-        "config": yaml_text(row.entry.origin.config),
-        "commands": commands(row, definition.name),
+        "config": config,
+        "commands": commands(row, definition.name, config),
     }
 
 

@@ -43,7 +43,7 @@ def test_the_config_runs_again_and_predicts_the_same(
     home = root.parent
     (row,) = (row for row in board.rows if row.name == "svm-linear")
     (home / "row.yaml").write_text(yaml_text(row.entry.origin.config))
-    lines = commands(row, "toy").splitlines()
+    lines = commands(row, "toy", yaml_text(row.entry.origin.config)).splitlines()
     assert [line for line in lines if line.startswith(("export", "bench"))] == [
         "export MEGC2019_FLOW_ROOT=/path/to/it",
         "bench run row.yaml --out runs/again",
@@ -62,7 +62,7 @@ def test_the_config_runs_again_and_predicts_the_same(
 
 def test_a_name_runs_no_command(board: BoardRows) -> None:
     row = replace(board.rows[0], file="results/toy/$(touch x); y.json")
-    text = commands(row, "toy; rm -rf ~")
+    text = commands(row, "toy; rm -rf ~", "")
     assert "submit runs/again 'toy; rm -rf ~'" in text
     assert "verify 'leaderboards/results/toy/$(touch x); y.json'" in text
 
@@ -73,4 +73,4 @@ def test_a_name_runs_no_command(board: BoardRows) -> None:
 def test_the_commit_where_it_is_known(board: BoardRows, commit: str | None, first: str) -> None:
     entry = board.rows[0].entry
     row = replace(board.rows[0], entry=replace(entry, origin=replace(entry.origin, commit=commit)))
-    assert commands(row, "toy").startswith(first)
+    assert commands(row, "toy", yaml_text(row.entry.origin.config)).startswith(first)
