@@ -3,8 +3,8 @@
     python -m tests.speed.leaderboard [ROWS]
 
 Submissions are the shipped ones of the MEGC2019 flow board, 442 predictions each, of their first seed, some
-of them changed. The peer is the run's page, which tests every pair of rows: measured on 20 rows and scaled to the number
-of pairs.
+of them changed. The peer is the run's page, which tests every pair of rows: measured on 20 rows and scaled to the
+number of pairs.
 """
 
 from __future__ import annotations
