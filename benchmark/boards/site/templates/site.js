@@ -52,7 +52,7 @@ if (form) {
     for (const group of groups) {
       let here = 0;
       for (const row of group.querySelectorAll("table.rows tbody tr")) {
-        const flags = row.dataset.flags.split(" ").filter(Boolean);
+        const flags = JSON.parse(row.dataset.flags);
         const fits =
           (!asked.kind || row.dataset.kind === asked.kind) &&
           (!asked.model || row.dataset.model === asked.model) &&

@@ -109,7 +109,7 @@ def test_the_tables_are_those_of_the_markdown_page(pages: dict[str, Read], board
     ]
     rows = [tr for tr in page.every("tr") if "data-flags" in tr]
     assert [(tr["data-kind"], tr["data-flags"]) for tr in rows] == [
-        *[("real", "")] * 5, ("real", "leak:clip"), ("synthetic", "synthetic"),
+        *[("real", "[]")] * 5, ("real", '["leak:clip"]'), ("synthetic", '["synthetic"]'),
     ]  # fmt: skip
 
 
