@@ -23,12 +23,12 @@ def refuse_foreign(out: Path) -> None:
         return
     if not out.is_dir():
         raise BoardError(f"--out {out}: is a file; name a folder")
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() or path.is_symlink()}
-    if not found and not any(out.iterdir()):
-        return
-    foreign = sorted(found - _ours(out))
-    if foreign or not found:
-        shown = listed(foreign or sorted(path.name for path in out.iterdir()), limit=3)
+    if ours := _ours(out):
+        found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()}
+    else:
+        found = {path.name for path in out.iterdir()}
+    if foreign := sorted(found - ours):
+        shown = listed(foreign, limit=3)
         raise BoardError(
             f"--out {out}: holds what 'bench site' did not write: {shown}; name another folder, or empty this one"
         )

@@ -50,6 +50,11 @@ def test_what_is_no_audit(with_audit: Callable[..., Path], fields: dict[str, obj
     assert message in str(caught.value)
 
 
+def test_those_beside_the_boards_are_shown(rich: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    assert bench("site", "--root", rich, "--out", tmp_path / "site").code == 0
+    assert "clip-split: +25.00" in (tmp_path / "site" / "rows" / "toy" / "svm-linear.html").read_text()
+
+
 def test_a_real_audit_is_read(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     (tmp_path / "c.yaml").write_text(
         "dataset: {plugin: synthetic, subjects: 4, clips: 6}\nprotocol: loso\nmodels: [svm]\nseeds: [0]\n"

@@ -164,6 +164,10 @@ def test_open_a_row_follow_its_matrix_and_copy_its_config(opened: Callable[..., 
         expect(cells.get_by_role("rowheader")).to_have_text(name)
         counts = [int(text.split()[0]) for text in cells.get_by_role("cell").all_inner_texts()]
         assert counts == list(row.entry.figures["confusion"][index])
+        shade = cells.get_by_role("cell").nth(index)
+        before = shade.evaluate("cell => getComputedStyle(cell).backgroundColor")
+        shade.hover()  # ink and ground belong together
+        assert shade.evaluate("cell => getComputedStyle(cell).backgroundColor") == before
     page.get_by_role("button", name="Copy the config").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == yaml_text(row.entry.origin.config)
