@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from benchmark.boards.rows import BoardRows, Row
@@ -16,7 +17,9 @@ from benchmark.yaml_reader import path_text
 SCHEMA = 1
 _FINITE = ConfigDict(allow_inf_nan=False)
 Score = Literal["uf1", "uar"]
-Range = tuple[float, float, float]
+#: A score, or a difference of two.
+Share = Annotated[float, Ge(-1), Le(1)]
+Range = tuple[Share, Share, Share]
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Effect:
     touches: tuple[Score, ...]
     status: str
     why: str = ""
-    inflation: Mapping[Score, float] = field(default_factory=dict)
-    ci: Mapping[Score, tuple[float, float]] | None = None
+    inflation: Mapping[Score, Share] = field(default_factory=dict)
+    ci: Mapping[Score, tuple[Share, Share]] | None = None
     null: Mapping[Score, Range] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from benchmark.boards.curves import Point
 from benchmark.boards.site.audits import Effect, Range, Score
@@ -72,26 +73,29 @@ def subject_columns(shares: Mapping[str, float], unit: str) -> Markup:
 
 def curve(name: str, points: Sequence[Point], index: int) -> Markup:
     """Draw a learning curve: the mean over folds and seeds, and the range of the middle 80 %."""
-    epochs = np.array([point[0] for point in points], dtype=float)
-    mean, low, high = (np.array([point[column] for point in points]) for column in (1, 2, 3))
-    bottom, top = float(low.min()), float(high.max())
-    x = 48 + 306 * (epochs - epochs[0]) / max(float(epochs[-1] - epochs[0]), 1.0)
+    epochs = [point[0] for point in points]  # whole numbers of any size, so Python divides them
+    first, last = min(epochs), max(epochs)
+    x = [48 + 306 * ((epoch - first) / max(last - first, 1)) for epoch in epochs]
+    columns = np.array([point[1:] for point in points])
+    mean = columns[:, 0]
+    unit = float(np.abs(columns).max()) or 1.0  # differences of values near the largest float are none
+    bottom, top = float(columns.min()), float(columns.max())
 
-    def y(values: np.ndarray) -> np.ndarray:
-        return 140 - 125 * (values - bottom) / ((top - bottom) or 1.0)
+    def y(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 140 - 125 * ((values / unit - bottom / unit) / ((top / unit - bottom / unit) or 1.0))
 
-    band = [*zip(x, y(high), strict=True), *reversed(list(zip(x, y(low), strict=True)))]
+    band = [*zip(x, y(columns[:, 2]), strict=True), *reversed(list(zip(x, y(columns[:, 1]), strict=True)))]
     parts = [
         *(_level(float(y(np.array(value))), f"{value:.3g}") for value in dict.fromkeys((bottom, top))),
         Markup('<path class="band" d="M{}z"/>').format(_way(band)),
         Markup('<path class="curve" d="M{}"/>').format(_way(list(zip(x, y(mean), strict=True)))),
-        Markup('<text x="48" y="158">epoch {:g}</text>').format(epochs[0]),
-        Markup('<text class="end" x="354" y="158">{:g}</text>').format(epochs[-1]),
+        Markup('<text x="48" y="158">epoch {}</text>').format(first),
+        Markup('<text class="end" x="354" y="158">{}</text>').format(last),
     ]
     lowest, highest = int(mean.argmin()), int(mean.argmax())
     text = (
-        f"From {mean[0]:.3g} at epoch {epochs[0]:g} to {mean[-1]:.3g} at epoch {epochs[-1]:g}; lowest "
-        f"{mean[lowest]:.3g} at epoch {epochs[lowest]:g}, highest {mean[highest]:.3g} at epoch {epochs[highest]:g}."
+        f"From {mean[0]:.3g} at epoch {epochs[0]} to {mean[-1]:.3g} at epoch {epochs[-1]}; lowest "
+        f"{mean[lowest]:.3g} at epoch {epochs[lowest]}, highest {mean[highest]:.3g} at epoch {epochs[highest]}."
     )
     return _drawing(f"curve-{index}", f"{name} by epoch", text, parts, 164)
 

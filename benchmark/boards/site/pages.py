@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from benchmark.boards import page
 from benchmark.boards import submission as files
+from benchmark.boards.curves import Point
 from benchmark.boards.rows import BoardRows, Row
 from benchmark.boards.site import charts
 from benchmark.boards.site.audits import Audit, Effect
@@ -255,8 +256,8 @@ def _seed_table(runs: Sequence[Mapping[str, Any]]) -> Table | None:
     return Table(["seed", "repeat", *page.NAMES.values()], rows) if len(rows) > 1 else None
 
 
-def _curve_table(points: Sequence[Sequence[float]]) -> Table:
-    rows = [[f"{epoch:g}", *(f"{value:.4g}" for value in values)] for epoch, *values in points]
+def _curve_table(points: Sequence[Point]) -> Table:
+    rows = [[f"{epoch}", *(f"{value:.4g}" for value in values)] for epoch, *values in points]
     return Table(["epoch", "mean", "10th percentile", "90th percentile"], rows)
 
 
