@@ -112,10 +112,11 @@ def read(path: Path) -> Audit:
         ) from None
     if found.schema != SCHEMA:
         raise BoardError(f"{path}: schema {found.schema}, this version reads {SCHEMA}")
-    if lost := sorted({effect.model for effect in found.rows} - found.null.keys()):
-        raise BoardError(f"{path}: null: has no random predictor for {listed(lost)}")
-    if odd := [e.leak for e in found.rows if e.status == "measured" and not _whole(e)]:
+    measured = [effect for effect in found.rows if effect.status == "measured"]
+    if odd := [effect.leak for effect in measured if not _whole(effect)]:
         raise BoardError(f"{path}: rows: {listed(odd)}: measured, but without figures")
+    if lost := {effect.model for effect in measured if effect.score not in found.null.get(effect.model, {})}:
+        raise BoardError(f"{path}: null: has no random predictor for {listed(sorted(lost))}")
     return found
 
 
@@ -135,4 +136,5 @@ def refuse_strangers(found: Mapping[Path, Audit], boards: Sequence[BoardRows]) -
 
 
 def _whole(effect: Effect) -> bool:
-    return effect.score in effect.inflation and effect.score in effect.null and bool(effect.touches)
+    places = (effect.inflation, effect.null, *([effect.ci] if effect.ci is not None else []))
+    return bool(effect.touches) and all(effect.score in place for place in places)

@@ -275,7 +275,7 @@ def _audit(audit: Audit, effects: Sequence[Effect]) -> dict[str, Any]:
     headers = ["leak", "what is done", "set against", "score", "points added", "interval", "random predictor"]
     return {
         "audit": audit,
-        "chart": charts.inflation(measured, audit.null[effects[0].model]) if measured else None,
+        "chart": charts.inflation(measured, audit.null[measured[0].model]) if measured else None,
         "table": Table(headers, rows) if rows else None,
         "others": [effect for effect in effects if effect.status != "measured"],
     }
