@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("benchmark.cli.compare", "compare two runs: config, samples, a paired test"),
     "leaderboard": ("benchmark.cli.leaderboard", "define, submit, verify and render leaderboards"),
     "analyse": ("benchmark.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),
+    "site": ("benchmark.cli.site", "write the leaderboards as a static web page"),
     "claims": ("benchmark.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "cache": ("benchmark.cli.cache", "show or clear what is kept of pre-processed samples"),
     "new": (

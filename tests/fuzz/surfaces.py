@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +17,14 @@ import cv2
 import numpy as np
 
 from benchmark import document, external, predictions_file
+from benchmark.boards import submission
+from benchmark.boards.definition import Definition, Question, samples_digest, save, truth_digest
+from benchmark.boards.page import markdown
+from benchmark.boards.rows import board_rows
+from benchmark.boards.site import audits, pages
+from benchmark.boards.submission import Submission
+from benchmark.boards.verified import BoardReader, VerifiedBoard
+from benchmark.boards.verify import board_figures
 from benchmark.config_reader import from_document
 from benchmark.errors import BenchError
 from benchmark.executors import Success, Task
@@ -235,6 +245,96 @@ class RunFolders(Surface):
         self.run.check(self.identity)
 
 
+class Submissions(Surface):
+    """A submission to a leaderboard; one that verifies goes on every page."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.board, made = toy_board()
+        save(folder, self.board)
+        self.reader = BoardReader(folder)
+        self.seeds = [submission.text(made).encode()]
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        if rng.random() < 0.5:
+            return mutation.of_json(rng, content)
+        whole = json.loads(content)  # else what is no figure, so that some submissions still verify
+        key = ("model", "origin", "flags", "costs", "curves")[int(rng.integers(5))]
+        whole[key] = json.loads(mutation.of_values(rng, json.dumps(whole[key]).encode()))
+        return json.dumps(whole).encode()
+
+    def read(self, content: bytes) -> None:
+        found = self.reader.look(self.board, self.file(self._name(content), content))
+        if not found.faults:
+            groups = tuple(sorted({question.group for question in self.board.questions}))
+            rows = board_rows(self.reader, VerifiedBoard(self.board, (found,), groups))
+            for text in (markdown(rows), *pages.site([rows]).values()):
+                assert not {"nan", "inf"} & {*re.split(r"[^a-z]+", re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL))}
+                text.encode()
+
+    def _name(self, content: bytes) -> str:
+        try:
+            return submission.file_name(json.loads(content)["model"]["name"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "net.json"
+
+
+class Audits(Surface):
+    """The result of an audit, and the page of the row that it is about."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        from tests.benchmark.boards.site.conftest import AUDIT
+
+        self.seeds = [json.dumps({**AUDIT, "dataset": "toy", "models": ["net"]}).replace("svm-linear", "net").encode()]
+        board, made = toy_board()
+        save(folder, board)
+        submission.write(folder / "results" / "toy" / "net.json", made)
+        reader = BoardReader(folder)
+        self.rows = board_rows(reader, reader.board("toy"))
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        return mutation.of_json(rng, content)
+
+    def read(self, content: bytes) -> None:
+        found = audits.read(self.file("audit.json", content))
+        audits.refuse_strangers({Path("audit.json"): found}, [self.rows])
+        for text in pages.site([self.rows], audits=[found]).values():
+            assert "nan" not in re.split(r"[^a-z]+", text)
+            text.encode()
+
+
+def toy_board() -> tuple[Definition, Submission]:
+    """Return a board that asks for four samples, and a submission that answers it."""
+    names = ("negative", "positive")
+    truths = {"toy/a/1": 0, "toy/a/2": 1, "toy/b/1": 0, "toy/b/2": 1}
+    questions = tuple(
+        Question(name[:5], name, name, name[:5], "toy", truth_digest("0" * 32, name, names[truth]))
+        for name, truth in truths.items()
+    )
+    board = Definition(
+        name="toy", title="Toy", dataset="toy", fingerprint="0" * 32, protocol={"plugin": "loso"}, classes=names,
+        headline="uf1", epochs=(1,), flags=(), samples=samples_digest(questions), note="", questions=questions,
+    )  # fmt: skip
+    answers = tuple(
+        submission.Answer(q.fold, q.sample_id, q.subject, q.truth, ((0.75, 0.25), (0.25, 0.75))) for q in questions
+    )
+    made = Submission(
+        schema=1, board="toy", flags=("profile:quick",), seeds=(0, 1), figures={}, predictions=answers,
+        model=submission.ModelCard(name="net", plugin="ststnet", distribution="mexbench 0.1.0", parameters=100),
+        origin=submission.Origin(
+            dataset="toy", fingerprint="0" * 32, classes=names, protocol={"plugin": "loso"}, epoch=1, commit="a-dirty",
+            config={"dataset": {"plugin": "toy", "root": "${TOY_ROOT}"}, "models": [{"plugin": "ststnet", "C": 1.0}]},
+            versions={"mexbench": "0.1.0"}, device="cpu", machine="x86_64", left_out=0, errata=0,
+            started="2026-11-20T12:00:00+00:00", ended="2026-11-20T12:01:00+00:00",
+        ),
+        costs=submission.Costs(fit_s=1.5, predict_ms_per_sample=None),
+        curves={"loss": ((1, 1.0, 0.5, 1.5), (2, 0.5, 0.25, 0.75))},
+        predictions_digest=submission.predictions_digest(answers),
+    )  # fmt: skip
+    return board, replace(made, figures=board_figures(board, made))
+
+
 SURFACES: dict[str, type[Surface]] = {
     "configs": Configs,
     "sheets": Sheets,
@@ -243,6 +343,8 @@ SURFACES: dict[str, type[Surface]] = {
     "manifests": Manifests,
     "predictions": Predictions,
     "run-folders": RunFolders,
+    "submissions": Submissions,
+    "audits": Audits,
 }
 
 
