@@ -148,6 +148,10 @@ class Preprocessor(Plugin, ABC):
     example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
     example_dtype: ClassVar[str] = "uint8"
 
+    def needs_origin(self) -> bool:
+        """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
+        return False
+
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
         """Return a new clip; the given one is read-only.
