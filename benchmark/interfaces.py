@@ -146,6 +146,10 @@ class Preprocessor(Plugin, ABC):
     #: Whether it crops to a face: raises ``NoFace`` or notes "no face found ...", and notes "several faces found ...".
     finds_faces: ClassVar[bool] = False
 
+    def needs_origin(self) -> bool:
+        """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
+        return False
+
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
         """Return a new clip; the given one is read-only.

@@ -33,6 +33,7 @@ class Pipeline:
         self.augmentation = steps[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
+        self.by_origin = any(step.instance.needs_origin() for step in steps)
         self.parts = (*part.members, *steps)
 
     @functools.cached_property
@@ -64,8 +65,9 @@ class Pipeline:
             raw = self.raw(sample, pick)
             source = digest_array(raw.frames)
         picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
-        length = len(self.dataset.frame_numbers(sample))
-        parts = [self.recipe, source, picked, sorted(sample.aus), sample.clip_id, length]
+        parts = [self.recipe, source, picked, sorted(sample.aus)]
+        if self.by_origin:
+            parts += [sample.clip_id, len(self.dataset.frame_numbers(sample))]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
         kept = [self.cache.get(key) for key in keys]
@@ -105,7 +107,8 @@ class Pipeline:
 
 def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: Origin) -> Clip:
     for step in steps:
-        before = replace(clip, aus=sample.aus or None, origin=origin)  # whatever the step before left of them
+        told = origin if step.instance.needs_origin() else None
+        before = replace(clip, aus=sample.aus or None, origin=told)  # whatever the step before left of them
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

@@ -83,7 +83,7 @@ class Clip:
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
-        origin: Where it comes from. Set by the engine before every step.
+        origin: Where it comes from. Set by the engine before a step that asks by ``needs_origin``, else None.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """

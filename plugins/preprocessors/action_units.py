@@ -64,6 +64,10 @@ class ActionUnits(Preprocessor):
             needs = "needs 'folder', where the CSV files lie" if self.folder is None else "reads no 'folder'"
             raise ValueError(f"origin {self.origin} {needs}")
 
+    def needs_origin(self) -> bool:
+        """Ask which clip it is where the annotation, which comes with the clip, does not say."""
+        return self.origin != "annotation"
+
     def flags(self) -> tuple[str, ...]:
         """Tell that human coding of the test samples entered."""
         return ("coded-aus",) if self.origin == "annotation" else ()
