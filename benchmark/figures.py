@@ -43,7 +43,7 @@ def refuse_without_matplotlib(what: str = "--figures") -> None:
     """Look before a run whether its figures can be drawn.
 
     Raises:
-        BenchError: matplotlib is not installed; the text begins with ``what`` needs it.
+        BenchError: matplotlib is not installed; the text begins with ``what``, which needs it.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchError(

@@ -34,7 +34,7 @@ def markdown(found: Analysis, *, figure: str | None = None) -> str:
         f"K-means on binary vectors, one place per unit; K from 2 to {found.cap} by the mean silhouette over clips, "
         f"the smaller K among equals; seeds {seeds}, of which the fit with the least inertia is kept. With as many "
         "clusters as there are different combinations, every clip that has a twin scores 1, so the silhouette favours "
-        "many clusters: where K is the cap or the number of combinations, it found no grouping of them.",
+        "many clusters: a K at the cap, or at the number of combinations, says little about groups of units.",
         *([f"![mean silhouette by number of clusters]({figure})"] if figure else []),
     ]
     for level in found.levels:
@@ -107,7 +107,7 @@ def summary(matches: Sequence[Match]) -> str:
 
 
 def assigned(path: Path, level: Level) -> str:
-    """Assign the vectors of a CSV to clusters; return them as CSV.
+    """Assign the vectors of a CSV to clusters; return them as CSV, without a cluster where no unit shows.
 
     Args:
         path: Columns ``clip_id``, ``emotion`` and one per unit (``AU4``, ``AUL12``, or ``AU04_c``) with 0 or 1.
@@ -135,6 +135,9 @@ def assigned(path: Path, level: Level) -> str:
                 if emotion not in level.division.groups:
                     raise DataError(f"{where}: {unknown('emotion', emotion, level.division.groups)}")
                 shown = {token for name, token in units.items() if _flag(where, name, line[name])}
+                if not shown:  # a vector of nothing is as far from all that show something
+                    writer.writerow([line["clip_id"], emotion, said(shown), "", "", ""])
+                    continue
                 to = level.division.assign(emotion, shown)
                 writer.writerow(
                     [line["clip_id"], emotion, said(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]

@@ -78,11 +78,12 @@ def test_nothing_to_sub_divide() -> None:
 def test_new_vectors(tmp_path: Path) -> None:
     raw, _, numbers = found().levels
     path = tmp_path / "new.csv"
-    path.write_text("clip_id,emotion,AU04_c,AU12_c,AU45_c,note\nx,Happiness,0,1,1,\ny,anger,1.0,0,0,\n")
+    path.write_text("clip_id,emotion,AU04_c,AU12_c,AU45_c,note\nx,Happiness,0,1,1,\ny,anger,1.0,0,0,\nz,anger,0,0,0,\n")
     assert assigned(path, numbers).splitlines() == [
         "clip_id,emotion,units,cluster,distance,unseen",
         'x,happiness,"{AU12, AU45}",Happiness_ME1,0.0000,45',
         "y,anger,{AU4},Anger_ME1,1.0000,",
+        "z,anger,{},,,",
     ]
     path.write_text("clip_id,emotion,AUL12A,AU12\nx,happiness,1,0\ny,happiness,0,1\n")
     assert [line.split(",")[3] for line in assigned(path, raw).splitlines()[1:]] == ["Happiness_ME2", "Happiness_ME1"]
