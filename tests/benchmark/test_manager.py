@@ -147,7 +147,7 @@ def test_an_unknown_name_lists_choices_and_what_may_have_hidden_it(install: Inst
     install("broken-dist", "import nonsense_that_is_not_there")
     with pytest.raises(PluginError) as caught:
         load_catalogue().get("model", "svn")
-    assert "unknown model 'svn' (did you mean 'svm'?); choose from: ann, au_cnn, cnn, " in str(caught.value)
+    assert "unknown model 'svn' (did you mean 'svm'?); choose from: always_present, ann, au_cnn, " in str(caught.value)
     assert "not available: plugin distribution broken-dist 2.0" in str(caught.value)
 
 
