@@ -190,7 +190,8 @@ def _dask() -> Any:  # noqa: ANN401 - a module
     """Import Dask, whose logs would say again what is said here."""
     import distributed
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [found for found in logging.root.manager.loggerDict if found.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 

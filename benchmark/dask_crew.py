@@ -7,6 +7,7 @@ whatever the scheduler's own settings, and a unit that ends its worker twice is 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import queue
 import secrets
 import time
@@ -177,10 +178,11 @@ class Crew:
     def take(self, address: str, future: Any, found: Any) -> Iterator[Outcome]:  # noqa: ANN401
         """Take what a worker gave."""
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
         if future not in self.given.get(address, ()):  # of a worker that is buried
             return
-        if isinstance(found, asyncio.CancelledError):
+        if isinstance(found, (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError)):
             raise self.gone()
         if isinstance(found, (KilledWorker, dask_worker.NotBegun)):  # it came back under its old address, or did not
             yield from self.bury(address)
