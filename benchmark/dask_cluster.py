@@ -24,6 +24,15 @@ from benchmark.threads import one_in_children
 #: Seconds until a scheduler that does not answer is given up, twice: a connection, then a first answer.
 _PATIENCE = 4
 
+#: What a cluster of our own does without: moving tasks, which are given to one worker, and remembering what it did.
+_LEAN = {
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.low-level-log-length": 10,
+    "distributed.admin.log-length": 10,
+}
+
 
 class Link:
     """A connection to a scheduler: the few calls that a run makes.
@@ -167,16 +176,19 @@ def started(workers: int, scratch: Path) -> Iterator[Link]:
         workers: How many processes.
         scratch: Where they keep what they need a disk for.
     """
+    import dask.config
+
     distributed = _dask()
     others = set(multiprocessing.active_children())
-    with one_in_children(), deaf_to_ctrl_c():
+    with dask.config.set(_LEAN), one_in_children(), deaf_to_ctrl_c():
         cluster = distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
             security=True, local_directory=str(scratch), silence_logs=logging.CRITICAL,
         )  # fmt: skip
     link = None
     try:
-        link = Link(distributed.Client(cluster, set_as_default=False))
+        with dask.config.set(_LEAN):
+            link = Link(distributed.Client(cluster, set_as_default=False))
         yield link
     finally:
         if link is not None:
