@@ -31,7 +31,11 @@ _LEAN = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.low-level-log-length": 10,
     "distributed.admin.log-length": 10,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
+#: Dask serves pages whether asked to or not: empty ones, to this machine alone.
+_NO_PAGES = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class Link:
@@ -182,7 +186,7 @@ def started(workers: int, scratch: Path) -> Iterator[Link]:
     others = set(multiprocessing.active_children())
     with dask.config.set(_LEAN), one_in_children(), deaf_to_ctrl_c():
         cluster = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", memory_limit=0, scheduler_kwargs=_NO_PAGES,
             security=True, local_directory=str(scratch), silence_logs=logging.CRITICAL,
         )  # fmt: skip
     link = None

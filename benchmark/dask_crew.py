@@ -31,7 +31,7 @@ Numbered = tuple[int, Unit]
 _LOOK = 1.0
 #: Seconds of work that wait at a worker behind what it does, so that short units do not wait for messages, and how many
 #: units that may be. Long units do not wait at one worker while another has nothing to do.
-_AHEAD_S, _MOST_AHEAD = 0.1, 8
+_AHEAD_S, _MOST_AHEAD = 0.1, 16
 _PIECE = 2**26  # bytes of an array in one message
 #: How often workers may die before they begin anything, and for how long a cluster of our own may have none.
 _MOST_STILLBORN, _LONGEST_EMPTY_S = 2, 60

@@ -24,32 +24,35 @@ class DaskCluster:
     Args:
         folder: Where workers run, and where logs go.
         host: The scheduler's address.
-        shell: What a command is put behind, such as ``ip netns exec one``.
+        behind: What a command is put behind, such as ``ip netns exec one``.
     """
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1", shell: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1", behind: Sequence[str] = ()) -> None:
         self.folder, self.processes = folder, contextlib.ExitStack()
         self.address = f"tcp://{host}:{free_port()}"
         port = self.address.rpartition(":")[2]
         self.scheduler = self.start(
-            "scheduler", ["--host", host, "--port", port, "--no-dashboard"], "Scheduler at:", shell=shell
+            "scheduler",
+            ["--host", host, "--port", port, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
+            "Scheduler at:",
+            behind=behind,
         )
 
     def worker(
-        self, *, shell: Sequence[str] = (), extra: Sequence[str] = (), **environment: str
+        self, *, behind: Sequence[str] = (), extra: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[str]:
         arguments = [self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *extra]
-        return self.start("worker", arguments, "Registered to:", shell=shell, environment=environment)
+        return self.start("worker", arguments, "Registered to:", behind=behind, environment=environment)
 
     def start(
-        self, what: str, arguments: Sequence[str], ready: str, *, shell: Sequence[str],
+        self, what: str, arguments: Sequence[str], ready: str, *, behind: Sequence[str],
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:  # fmt: skip
         """Start one and wait until it says that it is ready."""
         path = os.pathsep.join([(environment or {}).get("PYTHONPATH", ""), str(ROOT)])
         module = f"distributed.cli.dask_{what}"
         process = subprocess.Popen(
-            [*shell, sys.executable, "-m", module, *arguments],
+            [*behind, sys.executable, "-m", module, *arguments],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **(environment or {}), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip

@@ -89,7 +89,7 @@ def test_a_worker_killed_in_the_middle(server: Server, undisturbed: Path, place:
     again = {task for task, times in trained.items() if times > 1}
     assert ("a", "1", "toy/p2") in again
     assert max(trained.values()) == 2
-    assert len(again) <= 9  # what the worker had: results on their way are lost with it
+    assert len(again) <= 17  # what the worker had: results on their way are lost with it
 
 
 def test_the_scheduler_killed_in_the_middle(server: Server, undisturbed: Path, place: Path) -> None:
