@@ -178,7 +178,7 @@ class Crew:
     def take(self, address: str, future: Any, found: Any) -> Iterator[Outcome]:  # noqa: ANN401
         """Take what a worker gave."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         if future not in self.given.get(address, ()):  # of a worker that is buried
             return

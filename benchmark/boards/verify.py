@@ -198,5 +198,6 @@ def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]
 
 def _same(stored: object, recomputed: object) -> bool:
     if isinstance(stored, (int, float)) and isinstance(recomputed, (int, float)):
-        return abs(stored - recomputed) <= TOLERANCE  # NaN is near nothing
+        low, high = recomputed - TOLERANCE, recomputed + TOLERANCE
+        return low <= stored <= high  # NaN is near nothing; a whole number of any size can be compared
     return type(stored) is type(recomputed) and stored == recomputed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from benchmark.cli.executing import add_where_arguments, executor_of, refuse_con
 from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
 from benchmark.config import RunConfig
 from benchmark.errors import ClusterError, RunFolderError, SavedModelError
-from benchmark.executors import Executor, Failure, Outcome, Serial, Success
+from benchmark.executors import Executor, Failure, Outcome, Serial, Success, Task
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
 from benchmark.histories import histories_csv
@@ -102,18 +102,18 @@ def _run_with(executor: Executor, options: argparse.Namespace, config: RunConfig
             say_keeper(keeper, len(waiting))
         if options.dry_run:
             return cli.OK
-        return _Run(options, plan, folder, executor, len(waiting), keeper=keeper).run()
+        return _Run(options, plan, folder, executor, waiting, keeper=keeper).run()
 
 
 class _Run:
     """One run: the manifest first, then the tasks, then the reports, whatever happened in between."""
 
     def __init__(
-        self, options: argparse.Namespace, plan: Plan, folder: RunFolder, executor: Executor, waiting: int, *,
+        self, options: argparse.Namespace, plan: Plan, folder: RunFolder, executor: Executor, todo: Sequence[Task], *,
         keeper: Keeper | None,
     ) -> None:  # fmt: skip
         self.options, self.plan, self.folder, self.executor = options, plan, folder, executor
-        self.waiting = waiting
+        self.todo, self.waiting = todo, len(todo)
         self.keeper = keeper if keeper and keeper.scope == "task" else None
         self.refits = keeper if keeper and keeper.scope == "all" else None
         if self.keeper:
@@ -163,6 +163,7 @@ class _Run:
                     recompute=self.options.recompute,
                     notify=notify,
                     keeper=self.keeper,
+                    waiting=self.todo,
                 )
             if self.refits:
                 with self.told("train on all samples", len(self.refits.waiting)) as notify:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from benchmark import document, external, predictions_file
+from benchmark import cli, document, external, predictions_file
+from benchmark.boards import submission
+from benchmark.boards.page import markdown
+from benchmark.boards.rows import board_rows
+from benchmark.boards.verified import BoardReader
 from benchmark.config_reader import from_document
 from benchmark.errors import BenchError
 from benchmark.executors import Success, Task
@@ -30,7 +35,7 @@ from plugins.preprocessors.grayscale import Grayscale
 from plugins.preprocessors.resize import Resize
 from tests.fuzz import mutation
 from tests.fuzz.mutation import Random
-from tests.helpers import ROOT
+from tests.helpers import ROOT, write_flow
 from tests.plugins.datasets.layouts import CASME2_HEADER, CASME2_ROWS, SAMM_HEADER, samm_row, write_frames
 
 
@@ -186,12 +191,66 @@ class RunFolders(Surface):
         self.run.check(self.identity)
 
 
+class Submissions(Surface):
+    """A row of a leaderboard: read, verified and rendered. What it may say of itself is changed more often than all."""
+
+    own = ("model", "origin", "flags", "costs", "curves")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        os.environ.setdefault("MEXBENCH_CACHE", str(folder / "cache"))
+        write_flow(folder / "pack", {"sub01": [0, 1, 2, 0], "s01": [0, 1, 2], "006": [0, 2, 1]})
+        dataset = f"{{plugin: megc2019_flow, root: {folder / 'pack'}, expect: any}}"
+        (folder / "c.yaml").write_text(f"dataset: {dataset}\nprotocol: loso\nmodels: [majority, svm]\nseeds: [0, 1]\n")
+        run, self.root = str(folder / "run"), folder / "boards"
+        board = ["leaderboard", "define", run, "toy"], ["leaderboard", "submit", run, "toy"]
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            codes = [cli.main(["run", str(folder / "c.yaml"), "--out", run])]
+            codes += [cli.main([*command, "--root", str(self.root)]) for command in board]
+        assert codes == [cli.OK] * 3
+        results = self.root / "results" / "toy"
+        self.path = results / "svm.json"
+        self.seeds = [self.path.read_bytes()]
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        whole = json.loads(content)
+        if rng.random() < 0.7:
+            key = self.own[int(rng.integers(len(self.own)))]
+            with suppress(ValueError):
+                whole[key] = json.loads(mutation.of_json(rng, json.dumps(whole[key]).encode()))
+        else:
+            content = mutation.of_json(rng, content)
+            try:
+                whole = json.loads(content)
+                whole["predictions_digest"] = digest(whole["predictions"])
+            except (ValueError, TypeError, KeyError):
+                return content
+        return json.dumps(whole).encode()
+
+    def read(self, content: bytes) -> None:
+        self.path.unlink(missing_ok=True)
+        self.path = self.path.with_name("svm.json")
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            self.path = self.path.with_name(submission.file_name(json.loads(content)["model"]["name"]))
+        self.path.write_bytes(content)
+        reader = BoardReader(self.root)
+        board = reader.board("toy")
+        if board.sound:
+            page = markdown(board_rows(reader, board))
+            assert "<script" not in page
+            page.encode()
+        else:
+            for found in board.submissions:
+                "\n".join(found.faults).encode()
+
+
 SURFACES: dict[str, type[Surface]] = {
     "configs": Configs,
     "sheets": Sheets,
     "images": Images,
     "predictions": Predictions,
     "run-folders": RunFolders,
+    "submissions": Submissions,
 }
 
 
