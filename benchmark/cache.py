@@ -20,8 +20,8 @@ import numpy as np
 from benchmark.files import replacing
 from benchmark.interfaces import Clip
 
-#: Action units are for steps alone, and after the last one nobody reads them.
-_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus"))
+#: Action units and origin are for steps alone, and after the last one nobody reads them.
+_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "origin"))
 DEFAULT_LIMIT = 20 * 1024**3
 
 
@@ -30,6 +30,16 @@ def default_root() -> Path:
     import platformdirs
 
     return Path(os.environ.get("MEXBENCH_CACHE") or platformdirs.user_cache_dir("mexbench", appauthor=False))
+
+
+def programs_root() -> Path:
+    """Return where plugins keep compiled programs: in the user's cache folder, apart from the entries."""
+    return default_root() / "jax"
+
+
+def programs() -> list[Path]:
+    """Return the files of compiled programs, which are as good as their version of JAX and are made again at need."""
+    return [path for path in programs_root().glob("*") if path.is_file()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Cache:
 
     def size(self) -> int:
         """Return the bytes of all entries."""
-        return _total(self.entries())
+        return total_size(self.entries())
 
     def clear(self) -> int:
         """Remove every entry, what killed processes left of one, and nothing else in the folder; return how many."""
@@ -126,7 +136,7 @@ class Cache:
         return self.root / key[:2] / f"{key}.clip"
 
     def _make_room(self, added: int, keep: Path) -> None:
-        size = added + self._size if self._size is not None else _total(self.entries())
+        size = added + self._size if self._size is not None else total_size(self.entries())
         self._size = size if size <= self.limit else self._evict(keep)
 
     def _evict(self, keep: Path) -> int:
@@ -147,7 +157,8 @@ class Cache:
         return total
 
 
-def _total(paths: Sequence[Path]) -> int:
+def total_size(paths: Sequence[Path]) -> int:
+    """Return the bytes of these files; one that has gone counts nothing."""
     total = 0
     for path in paths:
         with suppress(OSError):

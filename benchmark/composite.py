@@ -47,6 +47,11 @@ class Composite(Dataset):
                     "the same classes for each, or a protocol with a map of its own, such as cross_dataset's 'classes'"
                 )
 
+    def without(self, dataset: str) -> Composite:
+        """Return the other members: those with a sample of another data set."""
+        kept = [(name, one) for name, one in self.members if any(found.dataset != dataset for found in one.samples())]
+        return Composite(tuple(kept))
+
     def samples(self) -> Sequence[Sample]:
         """Return every member's samples."""
         return [sample for sample, _, _ in self._index.values()]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from benchmark.fingerprint import digest
 from benchmark.frames import FrameSelection
@@ -15,6 +15,8 @@ from benchmark.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from benchmark.parameters import values
 
 P = TypeVar("P", bound=Plugin)
+#: What a run's models are to tell of a sample: its one class, or which of twelve action units show.
+Target = Literal["emotion", "action_units"]
 
 #: Names of models and protocols become file names, table cells and page titles.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
@@ -77,6 +79,7 @@ class Part:
         models: What is evaluated, under the names of the rows.
         seeds: As in ``RunConfig``.
         profile: As in ``RunConfig``.
+        target: As in ``RunConfig``.
     """
 
     dataset: Component[Dataset]
@@ -86,6 +89,7 @@ class Part:
     models: tuple[Component[Model], ...]
     seeds: tuple[int, ...]
     profile: str | None = None
+    target: Target = "emotion"
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class RunConfig:
         inputs: Model's name -> what it sees instead of ``input``.
         seeds: Every model is trained once per seed.
         profile: Name of the profile in force, None where the config has none.
+        target: What models are to tell of a sample.
     """
 
     name: str
@@ -113,6 +118,7 @@ class RunConfig:
     inputs: Mapping[str, Input]
     seeds: tuple[int, ...]
     profile: str | None = None
+    target: Target = "emotion"
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -125,7 +131,16 @@ class RunConfig:
             groups.setdefault((protocol.name, seen), []).append(row)
         protocols = {protocol.name: protocol for protocol in self.protocols}
         return tuple(
-            Part(self.dataset, self.members, inputs[seen], protocols[name], tuple(rows), self.seeds, self.profile)
+            Part(
+                self.dataset,
+                self.members,
+                inputs[seen],
+                protocols[name],
+                tuple(rows),
+                self.seeds,
+                self.profile,
+                self.target,
+            )
             for (name, seen), rows in groups.items()
         )
 
@@ -149,6 +164,7 @@ class RunConfig:
             else [protocol.resolved() for protocol in self.protocols],
             "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
+            **self._target(),
             **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }
 
@@ -169,7 +185,12 @@ class RunConfig:
             else {protocol.name: protocol.identity() for protocol in self.protocols},
             "models": {model.name: {**model.identity(), **own.get(model.name, {})} for model in self.models},
             "seeds": list(self.seeds),
+            **self._target(),
         }
+
+    def _target(self) -> dict[str, str]:
+        """Return the key ``target`` where it is not the usual one: so what was run before there was another, stays."""
+        return {} if self.target == "emotion" else {"target": self.target}
 
     @property
     def fingerprint(self) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 from benchmark import document as yaml_document
 from benchmark import profile, sweep
 from benchmark.composite import Composite
-from benchmark.config import NAME, Component, Input, RunConfig
+from benchmark.config import NAME, Component, Input, RunConfig, Target
 from benchmark.document import Document, ValuePath
-from benchmark.errors import ConfigError, PluginError, unknown
+from benchmark.errors import ConfigError, PluginError, listed, unknown
 from benchmark.frames import FrameSelection
-from benchmark.interfaces import Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol
+from benchmark.interfaces import Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol, UnitsModel
 from benchmark.manager import Catalogue
 from benchmark.parameters import RESERVED, build
 
@@ -22,6 +22,7 @@ P = TypeVar("P", bound=Plugin)
 #: The blocks of a config and whether a config must have them.
 BLOCKS: Mapping[str, bool] = {
     "dataset": True,
+    "target": False,
     "frames": False,
     "preprocess": False,
     "protocol": True,
@@ -56,8 +57,14 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     if not isinstance(document.data, dict):
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
-    document, chosen = profile.apply(document)
-    document = sweep.expand(document)
+    try:
+        document, chosen = profile.apply(document)
+        document = sweep.expand(document)
+    except ConfigError:
+        # A path such as models.au_cnn.epochs also leads nowhere where the plugin itself is misspelt: that is told then.
+        if misspelt := list(_unknown_plugins(document, catalogue)):
+            raise ConfigError("\n".join(misspelt)) from None
+        raise
     data = document.data
     reader = _ConfigReader(document, catalogue)
     for key in data:
@@ -76,10 +83,11 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("models",), models)
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
+    target = reader.target(data.get("target", "emotion"), models)
     if reader.faults or not members or not protocols:
         raise ConfigError("\n".join(reader.faults))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target)
 
 
 class _ConfigReader:
@@ -197,6 +205,27 @@ class _ConfigReader:
                 self.fault(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
             seen.add(one.name.lower())
 
+    def target(self, value: object, models: tuple[Component[Model], ...]) -> Target:
+        """Read what the models are to tell, and refuse those that cannot."""
+        if value not in get_args(Target):
+            self.fault(("target",), unknown("target", value, get_args(Target)))
+        lacking = [model for model in models if not isinstance(model.instance, UnitsModel)]
+        if value == "action_units" and lacking:
+            can = [name for name in self.catalogue.names("model") if self._detects_units(name)]
+            names = listed(repr(model.name) for model in lacking)
+            self.fault(
+                ("target",),
+                f"action_units: no 'fit_units' in the class of {names}: they cannot detect action units; "
+                f"those that can: {listed(can)}",
+            )
+        return cast("Target", value)
+
+    def _detects_units(self, name: str) -> bool:
+        try:
+            return issubclass(self.catalogue.get("model", name).load(), UnitsModel)
+        except PluginError:
+            return False
+
     def seeds(self, path: ValuePath, block: object) -> tuple[int, ...]:
         given = block if isinstance(block, list) else [block]
         seeds: list[int] = []
@@ -210,6 +239,25 @@ class _ConfigReader:
         if not given:
             self.fault(path, "expected at least one seed")
         return tuple(seeds)
+
+
+def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
+    """Say which plugins that a config names are unknown, before anything else of it is looked at."""
+    data = document.data
+    blocks: dict[ValuePath, tuple[str, object]] = {(key,): (key, data.get(key)) for key in ("dataset", "protocol")}
+    blocks |= {("models",): ("model", data.get("models")), ("preprocess",): ("preprocessor", data.get("preprocess"))}
+    for index, model in enumerate(models if isinstance(models := data.get("models"), list) else []):
+        if isinstance(model, dict):
+            blocks["models", index, "preprocess"] = ("preprocessor", model.get("preprocess"))
+    for path, (kind, block) in blocks.items():
+        listed = {(*path, index): one for index, one in enumerate(block)} if isinstance(block, list) else {path: block}
+        for place, one in listed.items():
+            plugin = one.get("plugin") if isinstance(one, dict) else one
+            if isinstance(plugin, str):
+                try:
+                    catalogue.get(kind, plugin)
+                except PluginError as error:
+                    yield document.fault((*place, "plugin") if isinstance(one, dict) else place, str(error))
 
 
 def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from benchmark import frames
 from benchmark.cache import Cache
 from benchmark.composite import Composite
-from benchmark.config import Part
-from benchmark.errors import DataError, SampleRejected, listed
+from benchmark.config import Part, Target
+from benchmark.errors import DataError, ProtocolError, SampleRejected, listed
 from benchmark.fingerprint import digest, digest_array
-from benchmark.interfaces import Sample
+from benchmark.interfaces import UNITS, CaseStudy, Sample
 from benchmark.leaks import Pixels
 from benchmark.pipeline import Pipeline
 
+#: What ``Sample.aus`` calls the units that a run with ``target: action_units`` tells.
+UNIT_NAMES = tuple(f"AU{number}" for number in UNITS)
 #: Called with how many clips are ready.
 Progress = Callable[[int], None]
 
@@ -46,13 +48,15 @@ class LabelledSamples:
 
     Args:
         sources: Clips, sorted by id, each with the samples that it becomes.
-        classes: Class names; a label is a position in here.
+        classes: Class names; a label is a position in here. With the target ``action_units``, names of units.
         left_out: Reason -> ids of the clips that are not used.
+        target: What a model is to tell of a sample.
     """
 
     sources: tuple[Source, ...]
     classes: tuple[str, ...]
     left_out: Mapping[str, tuple[str, ...]]
+    target: Target = "emotion"
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -61,8 +65,8 @@ class LabelledSamples:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of sample ids and class names."""
-        labels = {sample.sample_id: self.classes[sample.label or 0] for sample in self.samples}
+        """Digest of sample ids and class names, or names of units."""
+        labels = {sample.sample_id: self.truth(sample) for sample in self.samples}
         return digest({"classes": self.classes, "labels": labels})
 
     @property
@@ -75,10 +79,26 @@ class LabelledSamples:
         """Datasets that the samples come from, sorted."""
         return sorted({sample.dataset for sample in self.samples})
 
-    def support(self) -> dict[str, int]:
-        """Count the samples of each class."""
-        counts = Counter(sample.label for sample in self.samples)
-        return {name: counts[index] for index, name in enumerate(self.classes)}
+    def support(self, member: str | None = None) -> dict[str, int]:
+        """Count the samples of each class, or those that each unit shows in; of one data set, or of all."""
+        chosen = [sample for sample in self.samples if member in (None, sample.dataset)]
+        counts = Counter(name for sample in chosen for name in _names(self.truth(sample)))
+        return {name: counts[name] for name in self.classes}
+
+    def truth(self, sample: Sample) -> str | list[str] | None:
+        """Return the name of a sample's class, None where a case study has none, or names of the units that show."""
+        if self.target == "action_units":
+            return [name for name in self.classes if name in sample.aus]
+        return None if sample.label is None else self.classes[sample.label]
+
+    def truths(self) -> NDArray[Any]:
+        """Return which units show (n, units), bool, or class indices (n,).
+
+        An index is -1 where a case study has no class: such a sample is never trained on.
+        """
+        if self.target == "action_units":
+            return np.array([[name in sample.aus for name in self.classes] for sample in self.samples], dtype=bool)
+        return np.array([-1 if sample.label is None else sample.label for sample in self.samples], dtype=np.intp)
 
     def rejected(self) -> dict[str, str]:
         """Return the clips that are not used: clip's sample id -> reason."""
@@ -134,32 +154,60 @@ def read_samples(part: Part) -> LabelledSamples:
 
     Raises:
         DataError: There is no sample, none with a class, or two with one id.
+        ProtocolError: The protocol has no use for action units.
     """
     where = f"dataset {part.dataset.plugin!r}"
+    units = part.target == "action_units"
     found = part.dataset.instance.samples()
     if not found:
         raise DataError(f"{where} has no samples")
     twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    label_map = _label_map(part)
-    classes = tuple(dict.fromkeys(label_map.values()))
+    study = part.protocol.instance.case_study
+    if units and study is not None:
+        raise ProtocolError(f"protocol {part.protocol.plugin!r} tells emotions; 'target: action_units' cannot use it")
+    label_map = {} if units else _label_map(part)
+    if study is not None:
+        label_map = _learned(part, label_map, study, found)
+    classes = UNIT_NAMES if units else tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
     for sample in sorted(found, key=lambda sample: sample.sample_id):
-        if sample.emotion is None or sample.emotion not in label_map:
-            rejected[sample.sample_id] = f"no class for {sample.emotion!r}" if sample.emotion else "unlabelled"
-            continue
         try:
-            label = classes.index(label_map[sample.emotion])
-            sources.append(_source(part, dataclasses.replace(sample, label=label)))
+            applied = study is not None and sample.dataset == study.dataset
+            labelled = _with_units(sample) if units else _labelled(sample, label_map, classes, must=not applied)
+            sources.append(_source(part, labelled))
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
     dropped = {found.where: found.what for found in part.dataset.instance.findings() if found.dropped}
-    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}).without({**dropped, **rejected})
-    _refuse_nothing(data, f"{where}, whose emotions with a class are {listed(label_map)}")
+    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
+    data = data.without({**dropped, **rejected})
+    wanted = (
+        "of which all action units must be known" if units else f"whose emotions with a class are {listed(label_map)}"
+    )
+    _refuse_nothing(data, f"{where}, {wanted}")
     return data
+
+
+def _labelled(sample: Sample, label_map: Mapping[str, str], classes: Sequence[str], *, must: bool) -> Sample:
+    if sample.emotion is not None and sample.emotion in label_map:
+        return dataclasses.replace(sample, label=classes.index(label_map[sample.emotion]))
+    if must:
+        raise SampleRejected(f"no class for {sample.emotion!r}" if sample.emotion else "unlabelled")
+    return dataclasses.replace(sample, label=None)
+
+
+def _with_units(sample: Sample) -> Sample:
+    """Take a sample whose action units are known; an emotion is not needed, and gives no label."""
+    if not sample.aus_complete:
+        raise SampleRejected("action units not fully known")
+    return dataclasses.replace(sample, label=None)
+
+
+def _names(truth: str | list[str] | None) -> list[str]:
+    return [truth] if isinstance(truth, str) else truth or []
 
 
 def _label_map(part: Part) -> Mapping[str, str]:
@@ -169,6 +217,15 @@ def _label_map(part: Part) -> Mapping[str, str]:
     if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
         dataset.refuse_contradictions()
     return chosen
+
+
+def _learned(part: Part, label_map: Mapping[str, str], study: CaseStudy, found: Sequence[Sample]) -> Mapping[str, str]:
+    """Keep the classes that models can learn: what only the clips show that they are applied to, they cannot say."""
+    learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
+    own = part.protocol.instance.label_map({})
+    if isinstance(part.dataset.instance, Composite) and not own:  # no map of the protocol's: that of what trains
+        learned &= set(part.dataset.instance.without(study.dataset).label_map().values())
+    return {emotion: name for emotion, name in label_map.items() if name in learned}
 
 
 def _source(part: Part, sample: Sample) -> Source:

@@ -155,9 +155,11 @@ def replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: st
         if isinstance(head, str) and names.count(head) == 1:
             head = names.index(head)
         if not isinstance(head, int) or head >= len(node):
-            choices = listed([*(f"[{i}]" for i in range(len(node))), *(name for name in names if name)])
+            known = [name for name in names if name]
+            choices = listed([*(f"[{i}]" for i in range(len(node))), *known])
             raise ConfigError(
-                f"{origin}: no element {head!r} in {path_text(done) or 'the config'}; choose from: {choices}"
+                f"{origin}: no element {head!r} in {path_text(done) or 'the config'}{suggest(str(head), known)}; "
+                f"choose from: {choices}"
             )
         inside, full = replaced(node[head], rest, (*done, head), value, origin)
         return [*node[:head], inside, *node[head + 1 :]], full

@@ -76,7 +76,7 @@ def _workload(part: PartPlan, keeper: Keeper | None) -> Workload:
 
 def _units(plan: Plan, wanted: Set[Task]) -> list[Unit]:
     """Cut the tasks into units, always at the same places: what is done together must not hang on what is missing."""
-    size = {row: together(model.instance, part.arrays) for row, (part, model) in plan.by_row.items()}
+    size = {row: together(model.instance, part.arrays, part.part.target) for row, (part, model) in plan.by_row.items()}
     units: list[Unit] = []
     for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
         row = list(tasks)

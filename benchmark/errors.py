@@ -26,6 +26,14 @@ class SampleRejected(BenchError):  # noqa: N818 - no failure of the program: one
     """One sample cannot be used, such as a clip without a face; the run goes on without it, counts it and names it."""
 
 
+class NoFace(SampleRejected):
+    """A step that crops to the face found none in this clip."""
+
+
+class NotAnnotated(SampleRejected):
+    """A step needs what somebody has to have annotated, such as an apex, and nobody has."""
+
+
 class ProtocolError(BenchError):
     """The protocol cannot be carried out honestly on this data."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.devices import used
 from benchmark.histories import History, history_of
-from benchmark.interfaces import FoldsModel, Model, Predictor
+from benchmark.interfaces import FoldsModel, Model, Predictor, UnitsModel
 
 if TYPE_CHECKING:
     from benchmark.keeping import Keeper
@@ -91,17 +91,17 @@ class Workload:
     Args:
         x: Samples (n, T, ...).
         copies: Altered copies (n, copies, T, ...) that join the training side alone; None without augmentation.
-        y: Class indices (n,).
+        y: Class indices (n,), or which action units show (n, units), bool.
         groups: Subject of each sample (n,).
         folds: Name -> positions of the training side and of the test side.
         models: By name.
-        n_classes: Number of classes.
+        n_classes: Number of classes, or of units.
         keeper: Where predictors go; None keeps none.
     """
 
     x: NDArray[Any]
     copies: NDArray[Any] | None
-    y: NDArray[np.intp]
+    y: NDArray[Any]
     groups: NDArray[np.str_]
     folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
     models: Mapping[str, Model]
@@ -115,12 +115,23 @@ class Workload:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 start = time.perf_counter()
-                x, y, groups = self._training_side(train)
-                predictor = self.models[task.model].fit(x, y, n_classes=self.n_classes, groups=groups, seed=task.seed)
+                predictor = self._fit(self.models[task.model], train, task.seed)
                 found = self._predict(task, predictor, time.perf_counter() - start)
             return replace(found, warnings=_texts(caught))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
             return failure(task, error)
+
+    def _fit(self, model: Model, train: NDArray[np.intp], seed: int) -> Predictor:
+        x, y, groups = self._training_side(train)
+        if self._of_units:
+            if not isinstance(model, UnitsModel):
+                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_units'")
+            return model.fit_units(x, y, groups=groups, seed=seed)
+        return model.fit(x, y, n_classes=self.n_classes, groups=groups, seed=seed)
+
+    @property
+    def _of_units(self) -> bool:
+        return self.y.ndim == 2
 
     def run_unit(self, unit: Unit) -> list[Outcome]:
         """Run the tasks of a unit, of one model and with one seed; if that fails, once more."""
@@ -167,13 +178,13 @@ class Workload:
             task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
         )  # fmt: skip
 
-    def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
+    def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.str_]]:
         if self.copies is None:
             return self.x[train], self.y[train], self.groups[train]
         versions = np.concatenate([self.x[train][:, None], self.copies[train]], axis=1)
         each = versions.shape[1]  # a sample and its copies stay together
         x = versions.reshape(-1, *versions.shape[2:])
-        return x, np.repeat(self.y[train], each), np.repeat(self.groups[train], each)
+        return x, np.repeat(self.y[train], each, axis=0), np.repeat(self.groups[train], each)
 
     def _checked(self, scores: object, n_test: int) -> NDArray[np.float64]:
         array = np.asarray(scores)
@@ -183,6 +194,8 @@ class Workload:
         array = array.astype(np.float64)
         if not np.isfinite(array).all():
             raise ValueError("predictor gave scores that are not finite")
+        if self._of_units and array.size and not 0 <= array.min() <= array.max() <= 1:
+            raise ValueError(f"predictor gave scores from {array.min():g} to {array.max():g}, expected 0 to 1")
         return array
 
 

@@ -39,15 +39,15 @@ _DPI = 150
 _LETTERS = 9  # of a title that fit into an inch
 
 
-def refuse_without_matplotlib() -> None:
+def refuse_without_matplotlib(what: str = "--figures") -> None:
     """Look before a run whether its figures can be drawn.
 
     Raises:
-        BenchError: matplotlib is not installed.
+        BenchError: matplotlib is not installed; the text begins with ``what``, which needs it.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchError(
-            "--figures needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
+            f"{what} needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
             "or in a checkout: pip install -e '.[figures]'"
         )
 
@@ -70,7 +70,7 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
         mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
         mpl.rcParams.update(_STYLE)
         for row in scores["rows"]:
-            if row["confusion"]:
+            if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
                 written += _save(figure, folder / f"learning-{row['model']}")

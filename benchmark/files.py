@@ -47,9 +47,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=path.parent))
     try:
         yield temporary
-        for file in temporary.iterdir():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
             shutil.rmtree(path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MinLen
+from numpy.typing import NDArray
 
 from benchmark.errors import SampleRejected
 from benchmark.interfaces import Clip, Dataset, Plugin, Sample
@@ -70,7 +71,7 @@ class FrameSelection(Plugin):
         if self.at is not None:
             return self._moments(numbers, sample, self.at)
         if self.count is not None:
-            places = np.linspace(0, len(numbers) - 1, self.count)
+            places = _even(len(numbers), self.count)
         else:
             places = np.arange(0, len(numbers), self._step(sample))
         if self.unit == "frame":
@@ -104,24 +105,36 @@ class FrameSelection(Plugin):
 def load(dataset: Dataset, sample: Sample, pick: Pick) -> Clip:
     """Read the frames of a pick and mix those that lie between two."""
     source = dataset.load_frames(sample, pick.numbers)
-    lower, upper = source.frames[list(pick.lower)], source.frames[list(pick.upper)]
-    weight = np.array(pick.weight).reshape(-1, *[1] * (source.frames.ndim - 1))
-    if not weight.any():
-        frames = lower
-    else:
-        frames = (1 - weight) * lower + weight * upper
-        frames = np.rint(frames).astype(lower.dtype) if lower.dtype.kind in "iu" else frames.astype(lower.dtype)
     kept = [
         (1 - w) * pick.numbers[a] + w * pick.numbers[b]
         for a, b, w in zip(pick.lower, pick.upper, pick.weight, strict=True)
     ]
     return replace(
         source,
-        frames=frames,
+        frames=mixed(source.frames, pick),
         onset_index=_nearest(kept, sample.onset),
         apex_index=_nearest(kept, sample.apex),
         offset_index=_nearest(kept, sample.offset),
     )
+
+
+def mixed(source: NDArray[Any], pick: Pick) -> NDArray[Any]:
+    """Return the frames of a pick, those between two interpolated; ``source`` are those of its ``numbers``."""
+    frames = source[list(pick.lower)]
+    for frame, upper, weight in zip(frames, pick.upper, pick.weight, strict=True):
+        if weight:  # one by one: a clip of floats would not fit into the processor's cache
+            both = (1 - weight) * frame + weight * source[upper]
+            frame[...] = np.rint(both) if source.dtype.kind in "iu" else both
+    return frames
+
+
+def evenly(length: int, count: int) -> Pick:
+    """Choose ``count`` frames spread evenly over ``length``, as ``unit: clip, count`` does; numbers are positions."""
+    return _pick(range(length), _even(length, count))
+
+
+def _even(length: int, count: int) -> NDArray[np.float64]:
+    return np.linspace(0, length - 1, count)
 
 
 def _pick(numbers: Sequence[int], places: np.ndarray) -> Pick:

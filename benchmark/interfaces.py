@@ -20,31 +20,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from typing import Protocol as StructuralType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.records import Clip, Erratum, Finding, Fold, LayerRow, Sample
+from benchmark.records import UNITS, CaseStudy, Clip, CodedUnits, Erratum, Finding, Fold, LayerRow
+
+# isort: split
+from benchmark.records import Origin, Predictor, Sample
 
 __all__ = [
-    "Augmentation",
-    "Clip",
-    "Dataset",
-    "EpochsModel",
-    "Erratum",
-    "Finding",
-    "Fold",
-    "FoldsModel",
-    "LayerRow",
-    "Model",
-    "Plugin",
-    "Predictor",
-    "Preprocessor",
-    "Protocol",
-    "Sample",
-]
+    "UNITS", "Augmentation", "CaseStudy", "Clip", "CodedUnits", "Dataset", "EpochsModel", "Erratum", "Finding", "Fold",
+    "FoldsModel", "LayerRow", "Model", "Origin", "Plugin", "Predictor", "Preprocessor", "Protocol", "Sample",
+    "UnitsModel",
+]  # fmt: skip
 
 
 class Plugin:
@@ -117,6 +107,14 @@ class Dataset(Plugin, ABC):
         """Return what is irregular about this copy of the data, for ``bench check``. Reads no pixels."""
         return ()
 
+    def coded_units(self) -> Sequence[CodedUnits]:
+        """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
+        return ()
+
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the published numbers of a clip's frames, rising; () where a sample is no sequence of frames."""
         del sample
@@ -145,6 +143,12 @@ class Preprocessor(Plugin, ABC):
     #: Shape (T, H, W, C) and type of a clip that the conformance kit may use; set them where a step needs its own.
     example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
     example_dtype: ClassVar[str] = "uint8"
+    #: Whether it crops to a face: raises ``NoFace`` or notes "no face found ...", and notes "several faces found ...".
+    finds_faces: ClassVar[bool] = False
+
+    def needs_origin(self) -> bool:
+        """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
+        return False
 
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
@@ -175,19 +179,6 @@ class Augmentation(Preprocessor):
         return clip
 
 
-class Predictor(StructuralType):
-    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
-
-    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
-    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
-    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
-    """
-
-    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
-        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
-        ...
-
-
 class Model(Plugin, ABC):
     """A recipe for a predictor. It keeps nothing between two calls of ``fit``."""
 
@@ -210,6 +201,16 @@ class Model(Plugin, ABC):
             n_classes: Number of classes of the run.
             groups: Subject of each sample (n,), or its clip where the data names no subjects.
             seed: Source of all randomness: the same seed gives the same predictor.
+        """
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples that the model is not made for, before anything is trained; a model may take any.
+
+        Args:
+            shape: Of one sample (T, ...).
+
+        Raises:
+            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
         """
 
     def save(self, predictor: Predictor, folder: Path) -> None:
@@ -239,6 +240,18 @@ class Model(Plugin, ABC):
         """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""
         del n_classes
         return ()
+
+
+class UnitsModel(Model, ABC):
+    """A model that can also detect action units, several of which may show at once; ``target: action_units`` asks."""
+
+    @abstractmethod
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+        """Train on the training side of one fold and return a new predictor.
+
+        Its scores (n, units) lie in [0, 1]: from 0.5 on, a unit is said to show. ``y`` says which units show
+        (n, units); one may show in all samples, or in none. All else is as in ``Model.fit``.
+        """
 
 
 class FoldsModel(Model, ABC):
@@ -300,13 +313,18 @@ class Protocol(Plugin, ABC):
         """Whether disjoint subjects are promised: then a fold that breaks the promise is refused, else flagged."""
         return True
 
+    @property
+    def case_study(self) -> CaseStudy | None:
+        """Which data set models are only applied to, labelled or not; None where every sample needs a label."""
+        return None
+
     def label_map(self, label_map: Mapping[str, str]) -> Mapping[str, str]:
         """Return emotion -> class for this protocol: the dataset's own map unless the protocol has another."""
         return label_map
 
     @abstractmethod
     def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
-        """Split labelled samples, which come sorted by id.
+        """Split samples, which come sorted by id and labelled, those of a case study aside.
 
         Raises:
             ProtocolError: The protocol cannot be carried out on these samples, with the reason.

@@ -89,7 +89,7 @@ class Keeper:
         """Return a workload with this keeper in it, and with one fold of everything where that is what is kept."""
         if self.scope == "task":
             return replace(workload, keeper=self)
-        everyone, nobody = np.arange(len(workload.y)), np.empty(0, dtype=np.intp)
+        everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
         return replace(workload, keeper=self, folds={EVERYTHING: (everyone, nobody)})
 
     def error_path(self, task: Task) -> Path:
@@ -216,7 +216,7 @@ def _refits(plan: Plan) -> Iterator[Task]:
 
 def _trained_on(part: PartPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     if scope == "all":
-        sides = {EVERYTHING: tuple(sample.sample_id for sample in part.data.samples)}
+        sides = {EVERYTHING: tuple(s.sample_id for s in part.data.samples if s.label is not None)}
     else:
         sides = {fold.name: fold.train for fold in part.folds}
     return {
@@ -239,6 +239,7 @@ def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[s
         "parameters": values(model.instance),
         "code": digest_code(type(model.instance)),
         "classes": list(part.data.classes),
+        **({} if part.data.target == "emotion" else {"target": part.data.target}),
         "sample": {"shape": list(part.arrays.x.shape[1:]), "dtype": part.arrays.x.dtype.name},
         **nothing,
         **part.part.input.resolved(),
@@ -254,6 +255,10 @@ def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[s
     }
 
 
-def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the honest score; that of a case study is the one that it quotes, since it tests nothing itself."""
+    if (studies := scores.get("case_study")) is not None:
+        return studies[row["model"]]["honest"]
+    figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
+    kept = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
     return {**{name: row[name] for name in kept}, "protocol": row["protocol"], "dataset": scores["dataset"]}

@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 DASH = "-"
 _FEW_FOLDS = 6
 #: A row with one of these stands below the honest ones, without a rank.
-_UNRANKED = ("leak:", "incomplete")
+UNRANKED = ("leak:", "incomplete")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Table:
 
 def competes(row: Row) -> bool:
     """Whether a row may be ranked: it is whole, and nothing stood on both sides of its folds."""
-    return row["uf1"] is not None and not any(flag.startswith(_UNRANKED) for flag in row["flags"])
+    return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
 
 
 def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]:
@@ -177,8 +177,8 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     intervals = scores["intervals"]
     parts = [
         f"# {escape(scores['config'])}",
-        *_banners(scores),
-        *_setting(scores),
+        *banners(scores),
+        *setting(scores),
         main_table(scores).markdown(),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds and repeats of the split" if _several(scores) else "")
@@ -202,26 +202,25 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         parts.append("## Confusion matrices")
     for row in shown:
         parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
-    parts += ["## How this was made", _origin(scores, manifest)]
+    parts += ["## How this was made", origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 
 
-def _banners(scores: Mapping[str, Any]) -> list[str]:
-    banners = []
+def banners(scores: Mapping[str, Any]) -> list[str]:
+    """Say above everything else what a reader must know."""
+    found = []
     tasks = scores["tasks"]
     if not scores["complete"]:
-        banners.append(
-            f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet."
-        )
+        found.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
     if "synthetic" in scores["flags"]:
-        banners.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
+        found.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
     if UNKNOWN_SUBJECTS in scores["flags"]:
-        banners.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
+        found.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
     leaks = sorted({flag for part in scores["parts"] for flag in part["flags"] if flag.startswith("leak:")})
     if leaks:
         which = "No row is" if any(flag.startswith("leak:") for flag in scores["flags"]) else "Those rows are not"
-        banners.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
-    return banners
+        found.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
+    return found
 
 
 FOLD_NOTE = (
@@ -241,18 +240,19 @@ def _comparison_note(scores: Mapping[str, Any]) -> str:
     )
 
 
-def _setting(scores: Mapping[str, Any]) -> list[str]:
+def setting(scores: Mapping[str, Any]) -> list[str]:
     """Say what the rows were made on: once where all were made alike, else for each group of rows."""
     parts, members = scores["parts"], ", ".join(map(escape, scores["members"]))
     lines = []
     for part in parts:
         whose = f"- {', '.join(f'**{escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
-        support = ", ".join(f"{escape(name)} {count}" for name, count in part["support"].items())
+        counts = {**part["support"], **({"no class": part["unlabelled"]} if part.get("unlabelled") else {})}
+        support = ", ".join(f"{escape(name)} {count}" for name, count in counts.items())
         of_what = "" if len(parts) > 1 else f" of {members}"
         steps = ", ".join(part["preprocess"]) or "none"
         unit = "frames" if part["unit"] == "frame" else "samples"
         lines.append(
-            f"{whose}{sum(part['support'].values())} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
+            f"{whose}{part['samples']} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
             f"protocol **{escape(part['protocol'])}**{_folds(part)}."
         )
         lines += _left_out(part)
@@ -263,7 +263,7 @@ def _setting(scores: Mapping[str, Any]) -> list[str]:
 
 def _folds(part: Mapping[str, Any]) -> str:
     """Name a few folds, and say so where not every sample is tested."""
-    names, samples = part["folds"], sum(part["support"].values())
+    names, samples = part["folds"], part["samples"]
     parts = [", ".join(map(escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
     parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
     return f" ({'; '.join(parts)})" if parts else ""
@@ -285,7 +285,8 @@ def probability(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """Say how a run was made."""
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     lines = [
         f"- command: `{manifest['command']}`",

@@ -131,13 +131,18 @@ class _Look:
         return np.flatnonzero(member[self.owners])
 
 
-def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Sequence[str]) -> None:
+def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Sequence[str] | None) -> None:
     """Refuse splits that no honest score can come from.
 
+    Args:
+        folds: The splits.
+        samples: The samples of the run.
+        classes: Class names; None where a sample is of no single class, as with action units.
+
     Raises:
-        ProtocolError: A side is empty or knows one class only, a sample is unknown, stands on both sides or is
-            tested twice in one repeat, two folds share a name, no fold's training side holds a class that is tested, or
-            a repeated fold's name does not say so.
+        ProtocolError: A side is empty, a training side has a sample without a label or knows one class only, a sample
+            is unknown, stands on both sides or is tested twice in one repeat, two folds share a name, no fold's
+            training side holds a class that is tested, or a repeated fold's name does not say so.
     """
     if not folds:
         raise ProtocolError("the protocol gives no folds")
@@ -159,20 +164,29 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
                 before = tested[fold.repeat, name]
                 raise ProtocolError(f"fold {fold.name!r}: {name} is tested in fold {before!r} already")
             tested[fold.repeat, name] = fold.name
-        known = {labels[name] for name in fold.train}
-        trained |= known
-        if len(known) == 1:
-            only = classes[known.pop() or 0]
-            raise ProtocolError(
-                f"fold {fold.name!r}: all {len(fold.train)} samples of its training side have one class, {only!r}: "
-                "nothing can be learned; add data, or choose other classes or another protocol"
-            )
-    never = {labels[name] for _, name in tested} - trained
-    if never:
+        if classes is not None:
+            trained |= _learnable(fold, labels, classes)
+    never = {labels[name] for _, name in tested} - trained - {None}
+    if classes is not None and never:
         raise ProtocolError(
             f"no fold's training side holds the class {listed(repr(classes[label or 0]) for label in never)}: "
             "it is tested and cannot be learned; choose other classes or another protocol"
         )
+
+
+def _learnable(fold: Fold, labels: Mapping[str, int | None], classes: Sequence[str]) -> set[int | None]:
+    """Return the labels of a training side: of two classes at least, and of every sample."""
+    known = {labels[name] for name in fold.train}
+    if None in known:
+        unlabelled = next(name for name in fold.train if labels[name] is None)
+        raise ProtocolError(f"fold {fold.name!r}: {unlabelled} trains and has no label")
+    if len(known) == 1:
+        only = classes[next(iter(known)) or 0]
+        raise ProtocolError(
+            f"fold {fold.name!r}: all {len(fold.train)} samples of its training side have one class, {only!r}: "
+            "nothing can be learned; add data, or choose other classes or another protocol"
+        )
+    return known
 
 
 def _check_sides(fold: Fold, known: Set[str]) -> None:

@@ -21,6 +21,7 @@ import pluggy
 from benchmark import GROUP, hookspecs
 from benchmark.errors import PluginError, listed, suggest, unknown
 from benchmark.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
+from benchmark.observers import Observer
 from benchmark.parameters import check_declaration
 
 #: The distribution whose plugins keep their names when a stranger claims one of them.
@@ -31,8 +32,12 @@ KINDS: Mapping[str, type[Plugin]] = {
     "preprocessor": Preprocessor,
     "model": Model,
     "protocol": Protocol,
+    "observer": Observer,
 }
 HOOKS: Mapping[str, str] = {f"bench_{kind}s": kind for kind in KINDS}
+#: The hooks that tell of a run.
+EVENTS = ("bench_run_started", "bench_task_done", "bench_run_done")
+_KNOWN = (*HOOKS, *EVENTS)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -69,9 +74,10 @@ class Entry:
             PluginError: It cannot be imported, or is no usable plugin of its kind; names the distribution.
         """
         interface = KINDS[self.kind]
+        where = "observers" if interface is Observer else "interfaces"
         cls = self.target if not isinstance(self.target, str) else self._import(self.target)
         if not (isinstance(cls, type) and issubclass(cls, interface)):
-            raise self._error(f"is no subclass of benchmark.interfaces.{interface.__name__}")
+            raise self._error(f"is no subclass of benchmark.{where}.{interface.__name__}")
         missing = sorted(getattr(cls, "__abstractmethods__", ()))
         if missing:
             raise self._error(f"does not implement {listed(missing)}")
@@ -102,6 +108,8 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     #: (kind, name) that several strangers claim: it belongs to none of them.
     disputed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    #: Modules that are told of every run: (distribution, module).
+    watching: tuple[tuple[str, object], ...] = ()
 
     def names(self, kind: str) -> list[str]:
         """Return the names of one kind, sorted."""
@@ -156,10 +164,13 @@ def load_catalogue() -> Catalogue:
     manager.add_hookspecs(hookspecs)
     problems: list[Problem] = []
     claims: dict[tuple[str, str], list[Entry]] = {}
+    watching: list[tuple[str, object]] = []
     for entry_point in _sorted(entry_points(group=GROUP)):
         distribution = _distribution(entry_point)
         offered, faults = _register(manager, entry_point, distribution)
         problems += [Problem(distribution, fault) for fault in faults]
+        plugin = manager.get_plugin(f"{distribution}:{entry_point.name}")
+        watching += [(distribution, plugin)] if plugin is not None and hears(manager, plugin) else []
         for entry in offered:
             claims.setdefault((entry.kind, entry.name), []).append(entry)
 
@@ -182,7 +193,12 @@ def load_catalogue() -> Catalogue:
             )
     if not entries:
         problems.append(Problem(HOME, "no plugins found: install the project with 'pip install -e .'"))
-    return Catalogue(entries=tuple(entries), problems=tuple(problems), disputed=disputed)
+    return Catalogue(entries=tuple(entries), problems=tuple(problems), disputed=disputed, watching=tuple(watching))
+
+
+def hears(manager: pluggy.PluginManager, plugin: object) -> bool:
+    """Whether a registered plugin has a hook that tells of a run."""
+    return any(caller.name in EVENTS for caller in manager.get_hookcallers(plugin) or ())
 
 
 def _sorted(found: Iterable[EntryPoint]) -> list[EntryPoint]:
@@ -211,7 +227,7 @@ def _register(
         plugin = entry_point.load()
     if caught.text:
         return [], [f"{where} cannot be imported: {caught.text}"]
-    faults = [f"{where}: {fault}" for fault in _marker_faults(plugin)]
+    faults = [f"{where}: {fault}" for fault in marker_faults(plugin)]
     with _Guard() as caught:
         manager.register(plugin, name=f"{distribution}:{entry_point.name}")
     if caught.text:
@@ -230,12 +246,12 @@ def _register(
                 faults += [f"{where}: {hook} {fault}" for fault in wrong]
         if caught.text:
             faults.append(f"{where}: {hook} failed: {caught.text}")
-    if not entries and not faults:
-        faults.append(f"{where} has no hook; known hooks: {listed(HOOKS)}")
+    if not entries and not faults and not hears(manager, plugin):
+        faults.append(f"{where} has no hook; known hooks: {listed(_KNOWN)}")
     return entries, faults
 
 
-def _marker_faults(plugin: object) -> list[str]:
+def marker_faults(plugin: object) -> list[str]:
     """Find hooks that pluggy would silently ignore: marked under a wrong name, or rightly named and unmarked."""
     faults = []
     for name in dir(plugin):
@@ -243,10 +259,10 @@ def _marker_faults(plugin: object) -> list[str]:
             continue
         value = inspect.getattr_static(plugin, name) if not isinstance(plugin, ModuleType) else getattr(plugin, name)
         marked = hasattr(value, f"{GROUP}_impl")
-        if marked and name not in HOOKS:
-            faults.append(f"unknown hook {name!r}{suggest(name, HOOKS)}; known hooks: {listed(HOOKS)}")
+        if marked and name not in _KNOWN:
+            faults.append(f"unknown hook {name!r}{suggest(name, _KNOWN)}; known hooks: {listed(_KNOWN)}")
         elif not marked and name.startswith("bench_") and callable(value):
-            hint = "" if name in HOOKS else f"{suggest(name, HOOKS)}; known hooks: {listed(HOOKS)}"
+            hint = "" if name in _KNOWN else f"{suggest(name, _KNOWN)}; known hooks: {listed(_KNOWN)}"
             faults.append(f"{name!r} is not marked: put @benchmark.hookimpl above it{hint}")
     return faults
 

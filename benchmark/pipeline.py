@@ -14,7 +14,7 @@ from benchmark.cache import Cache, Entry
 from benchmark.config import Component, Part
 from benchmark.errors import DataError
 from benchmark.fingerprint import digest, digest_array, digest_code, digest_files, environment
-from benchmark.interfaces import Augmentation, Clip, Preprocessor, Sample
+from benchmark.interfaces import Augmentation, Clip, Origin, Preprocessor, Sample
 from benchmark.phash import few_of, perceptual_hash
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ class Pipeline:
         self.augmentation = steps[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
+        self.by_origin = any(step.instance.needs_origin() for step in steps)
         self.parts = (*part.members, *steps)
 
     @functools.cached_property
@@ -65,6 +66,8 @@ class Pipeline:
             source = digest_array(raw.frames)
         picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
         parts = [self.recipe, source, picked, sorted(sample.aus)]
+        if self.by_origin:
+            parts += [sample.clip_id, len(self.dataset.frame_numbers(sample))]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
         kept = [self.cache.get(key) for key in keys]
@@ -82,7 +85,9 @@ class Pipeline:
         return _checked(sample, "load", _named(sample, lambda: frames.load(self.dataset, sample, pick)))
 
     def _run(self, sample: Sample, raw: Clip) -> list[Entry]:
-        clips = [_through(self.before, sample, raw)]
+        length = len(self.dataset.frame_numbers(sample)) or len(raw.frames)
+        origin = Origin(clip_id=sample.clip_id, length=length, frames=raw.frames)
+        clips = [_through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
             original, name = clips[0], self.augmentation.plugin
             for copy in range(step.copies):
@@ -90,9 +95,9 @@ class Pipeline:
                 rng = np.random.default_rng(seed)
                 varied = _checked(sample, name, _named(sample, lambda rng=rng: step.vary(original, rng)))
                 clips.append(varied)
-            clips[0] = _through([self.augmentation], sample, original)
+            clips[0] = _through([self.augmentation], sample, original, origin)
         digests, hashes = self.traits(raw)
-        return [Entry(_through(self.after, sample, clip), digests, hashes) for clip in clips]
+        return [Entry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
 
     def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
@@ -100,9 +105,10 @@ class Pipeline:
         return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)
 
 
-def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip) -> Clip:
+def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: Origin) -> Clip:
     for step in steps:
-        before = replace(clip, aus=sample.aus or None)  # whatever the step before left of them
+        told = origin if step.instance.needs_origin() else None
+        before = replace(clip, aus=sample.aus or None, origin=told)  # whatever the step before left of them
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from benchmark.cache import Cache
-from benchmark.config import Component, Part, RunConfig
+from benchmark.config import Component, Part, RunConfig, Target
 from benchmark.data import Arrays, LabelledSamples, Progress, load_arrays, read_samples
-from benchmark.errors import ProtocolError, listed
+from benchmark.errors import DataError, ProtocolError, listed
 from benchmark.executors import Task, Workload
 from benchmark.fingerprint import digest, digest_code, environment
 from benchmark.interfaces import Fold, FoldsModel, Model
@@ -52,7 +52,7 @@ class PartPlan:
         return Workload(
             x=self.arrays.x,
             copies=self.arrays.copies,
-            y=np.array([sample.label for sample in self.data.samples], dtype=np.intp),
+            y=self.data.truths(),
             groups=np.array([sample.group for sample in self.data.samples]),
             folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
             models={model.name: model.instance for model in self.part.models},
@@ -129,7 +129,7 @@ def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Sp
     where = f"protocol {part.protocol.plugin!r}"
     try:
         folds = tuple(protocol.folds(data.samples))
-        check_folds(folds, data.samples, data.classes)
+        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
     leaks = find_leaks(folds, data.samples, pixels)
@@ -152,10 +152,15 @@ def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
 
     Raises:
         DataError: The data cannot be used.
-        ProtocolError: Protocols disagree about the classes.
+        ProtocolError: Protocols disagree about the classes, or about whether labels are needed.
     """
     found = [read_samples(part) for part in config.parts]
     for part, data in zip(config.parts, found, strict=True):
+        if (part.protocol.instance.case_study is None) != (config.protocols[0].instance.case_study is None):
+            raise ProtocolError(
+                f"protocols {config.protocols[0].name!r} and {part.protocol.name!r}: a case study applies models to "
+                "clips that the other could not use; run one config for each"
+            )
         if data.classes != found[0].classes:
             raise ProtocolError(
                 f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
@@ -190,7 +195,7 @@ def plan(
         data: What ``read`` gave, if it was called before.
 
     Raises:
-        DataError: The data cannot be used.
+        DataError: The data cannot be used, or not by one of the models.
         ProtocolError: The protocol cannot be carried out on it.
     """
     data = data or read(config)
@@ -218,6 +223,11 @@ def plan(
 def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> PartPlan:
     position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
     arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
+    for model in part.models:
+        try:
+            model.instance.check(arrays.x.shape[1:])
+        except DataError as error:
+            raise DataError(f"model {model.name!r}: {error}") from None
     found = split(part, data, arrays.pixels)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
@@ -238,7 +248,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     What came before the final arrays (paths, loaders, steps) is in their content.
     """
     content = [
-        [sample.sample_id, data.classes[sample.label or 0], sample.group, found]
+        [sample.sample_id, data.truth(sample), sample.group, found]
         for sample, found in zip(data.samples, arrays.digests, strict=True)
     ]
     shared = digest([data.classes, content, environment()])
@@ -246,7 +256,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
-        step = together(model.instance, arrays)
+        step = together(model.instance, arrays, part.target)
         # Folds that are trained together share noise: which ones they are is part of what each of them is.
         beside = [
             [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
@@ -260,6 +270,10 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     return tuple(tasks)
 
 
-def together(model: Model, arrays: Arrays) -> int:
-    """Return how many folds of a model are trained at once; with augmented copies they are trained one by one."""
-    return model.folds_at_once() if isinstance(model, FoldsModel) and arrays.copies is None else 1
+def together(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+    """Return how many folds of a model are trained at once.
+
+    With augmented copies, and where action units are the target, they are trained one by one.
+    """
+    fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
+    return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1

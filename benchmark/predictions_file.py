@@ -43,6 +43,8 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "fold": ("fold",),
 }
 _OURS = frozenset({"model", "seed", "fold", "sample_id", "y_true", "y_pred"})
+#: What predictions.csv has in the place of y_true and y_pred where action units are the target.
+UNITS_COLUMNS = frozenset({"units_true", "units_pred"})
 _SCORE = "score_"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _REPEAT = re.compile(r"repeat (\d+)\b")
@@ -115,6 +117,11 @@ def read(path: Path) -> PredictionsFile:
     first = rows[0][1]
     delimiter = max(",;\t", key=first.count)
     columns = _columns(next(csv.reader([first], delimiter=delimiter, skipinitialspace=True)))
+    if {cell.strip() for cell in first.split(delimiter)} >= UNITS_COLUMNS:
+        raise DataError(
+            f"{path}: predictions of action units ('target: action_units'), several of which may show at once, cannot "
+            "be scored as classes; their scores are in scores.json and action_units.md of the run that made them"
+        )
     if {"truth", "prediction"} <= columns.keys():
         return _read_csv(path, rows, delimiter, columns)
     if "," in first or ";" in first:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
+
+#: Numbers of the action units that a run with ``target: action_units`` tells, in the order of its scores.
+UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +22,15 @@ class Sample:
         subject: Namespaced subject, ``casme2/sub01``; None where the data names no subjects.
         dataset: The dataset, or the member of a composite, that the sample belongs to: ``casme2``.
         emotion: The dataset's own word; None for an unlabelled sample.
-        label: Class index under the run's label map; set by the engine, never by a dataset.
+        label: Class index under the run's label map; set by the engine, never by a dataset. None where a case study
+            has no truth.
         onset: Published number of the first frame of the expression, inclusive.
         apex: Published number of the frame of greatest intensity; may be missing.
         offset: Published number of the last frame of the expression, inclusive.
         apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
         aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
+        aus_complete: Whether those are all that show: then a unit that is not among them is known to be absent. False
+            where nobody looked, and where the cell was not fully read or leaves one in doubt, as ``?`` does.
         fps: Frames per second of the recording, in Hz.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
     """
@@ -39,6 +46,7 @@ class Sample:
     offset: int | None = None
     apex_source: str | None = None
     aus: frozenset[str] = frozenset()
+    aus_complete: bool = False
     fps: float | None = None
     condition: str | None = None
 
@@ -46,6 +54,21 @@ class Sample:
     def group(self) -> str:
         """The unit that must not stand on both sides of a split: the subject, or the clip where none is known."""
         return self.subject if self.subject is not None else self.clip_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Origin:
+    """Where the clip that a step sees comes from, for steps that look elsewhere for what is known of the whole clip.
+
+    Args:
+        clip_id: As in ``Sample``.
+        length: Number of frames of the whole clip; the ``frames`` block of a config may have chosen fewer.
+        frames: Those that were loaded, before any step (T, H, W, C); read-only.
+    """
+
+    clip_id: str
+    length: int
+    frames: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +83,7 @@ class Clip:
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
+        origin: Where it comes from. Set by the engine before a step that asks by ``needs_origin``, else None.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -70,7 +94,43 @@ class Clip:
     apex_index: int | None = None
     offset_index: int | None = None
     aus: frozenset[str] | None = None
+    origin: Origin | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodedUnits:
+    """The action units that a sheet has of one clip, as fine as three analyses may want them.
+
+    Args:
+        clip_id: The clip.
+        emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
+        cell: The cell as text, unchanged.
+        raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
+        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
+        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
+    """
+
+    clip_id: str
+    emotion: str | None
+    cell: str
+    raw: frozenset[str] = frozenset()
+    sided: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseStudy:
+    """What a protocol says that only applies models to a data set, instead of testing them on it.
+
+    Args:
+        dataset: The member that models are applied to. Its samples may lack an emotion, or have one that is no class:
+            they are predicted and have ``label`` None, so no score counts them.
+        honest_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for none.
+    """
+
+    dataset: str
+    honest_run: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +203,16 @@ class LayerRow:
     name: str
     shape: tuple[int, ...]
     values: int
+
+
+class Predictor(Protocol):
+    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
+
+    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
+    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
+    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+    """
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
+        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
+        ...

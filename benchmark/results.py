@@ -6,10 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from benchmark import leaderboard
+from benchmark.analysis import study_page
+from benchmark.analysis.of_run import studies
 from benchmark.config import dataset_title
 from benchmark.interfaces import Sample
 from benchmark.leaderboard import competes
@@ -20,16 +23,21 @@ from benchmark.statistics import PERMUTATIONS
 from benchmark.store import RunFolder, StoredResult
 
 SCHEMA = 1
+R = TypeVar("R", bound="Results")
 
 
 @dataclass(frozen=True)
 class Results:
-    """What of a plan is done.
+    """What of a plan is done, and its reports; where action units are the target, see ``UnitsResults``.
 
     Args:
         plan: What was to be done.
         done: Every valid result, in the order of the plan's tasks.
     """
+
+    #: Headers of truth and prediction in ``predictions.csv``, and the name of the page.
+    columns: ClassVar[tuple[str, str]] = ("y_true", "y_pred")
+    page_name: ClassVar[str] = "leaderboard.md"
 
     plan: Plan
     done: tuple[StoredResult, ...]
@@ -51,17 +59,35 @@ class Results:
         ]
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        fixed = ["model", "seed", "fold", "sample_id", "clip_id", "subject", "dataset", "y_true", "y_pred"]
+        fixed = ["model", "seed", "fold", "sample_id", "clip_id", "subject", "dataset", *self.columns]
         writer.writerow([*fixed, *(f"score_{name}" for name in classes)])
         for _, seed, sample_id, task, values in sorted(rows, key=lambda row: row[:3]):
             sample = samples[sample_id]
             writer.writerow(
                 [
                     task.model, seed, task.fold, sample_id, sample.clip_id, sample.subject or "", sample.dataset,
-                    classes[_label(sample)], classes[int(np.argmax(values))], *values,
+                    *self._told(sample, values), *values,
                 ]
             )  # fmt: skip
         return stream.getvalue()
+
+    def _told(self, sample: Sample, values: Sequence[float]) -> tuple[str, str]:
+        """Return a sample's truth and its prediction, as ``columns`` has them."""
+        classes = self.plan.classes
+        return "" if sample.label is None else classes[sample.label], classes[int(np.argmax(values))]
+
+    def page(self, scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+        """Return the run's page for people."""
+        return study_page.joined(leaderboard.markdown(scores, manifest), scores)
+
+    def terminal_text(self, scores: Mapping[str, Any]) -> str:
+        """Return what a run prints."""
+        parts = [leaderboard.terminal_text(scores)]
+        if len(scores["members"]) > 1:
+            parts.append(leaderboard.member_table(scores).text())
+        if studied := study_page.terminal_text(scores):
+            parts.append(studied)
+        return "\n\n".join(parts)
 
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
@@ -76,6 +102,17 @@ class Results:
             comparisons += found
             ranks |= ranked
         group = {name: index for index, names in enumerate(groups) for name in names}
+        return {
+            **self._head(),
+            "permutations": PERMUTATIONS,
+            **({"case_study": studied} if (studied := studies(self.plan, self.done)) else {}),
+            "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
+            "comparisons": comparisons,
+        }
+
+    def _head(self) -> dict[str, Any]:
+        """Return what ``scores.json`` says of the run as a whole."""
+        plan = self.plan
         supports = [part.data.support() for part in plan.parts]
         return {
             "schema": SCHEMA,
@@ -89,12 +126,14 @@ class Results:
             "flags": [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)],
             "parts": [_part(part) for part in plan.parts],
             "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(plan.parts[0].data.samples)},
-            "permutations": PERMUTATIONS,
-            "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
-            "comparisons": comparisons,
         }
 
     def _row(self, model: str, pools: Sequence[Pool]) -> dict[str, Any]:
+        found = {**figures(pools, self.plan.classes), "per_clip": self._per_clip(model)}
+        return self._around(model, found, runs=len(pools))
+
+    def _around(self, model: str, figures: Mapping[str, Any], *, runs: int) -> dict[str, Any]:
+        """Put around a row's figures what is known of it: where from, how much is done, how long it took, its flags."""
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
@@ -106,11 +145,10 @@ class Results:
             "plugin": component.plugin,
             "distribution": component.distribution,
             "tasks": {"done": len(done), "total": total},
-            **figures(pools, part.data.classes),
-            "per_clip": self._per_clip(model),
+            **figures,
             "folds": len({result.task.fold for result in done}),
-            "fit_s": sum(result.fit_s for result in done) / len(pools) if pools else None,
-            "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if pools else None,
+            "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
+            "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
             "warnings": _counted(text for result in done for text in result.warnings),
             "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
         }
@@ -129,9 +167,9 @@ class Results:
                 seed=seed,
                 repeat=repeat,
                 predictions=tuple(
-                    Prediction(s.sample_id, s.group, s.dataset, found[0], _label(s), found[1])
+                    Prediction(s.sample_id, s.group, s.dataset, found[0], s.label, found[1])
                     for s in part.data.samples
-                    if (found := predicted[seed, repeat].get(s.sample_id)) is not None
+                    if (found := predicted[seed, repeat].get(s.sample_id)) is not None and s.label is not None
                 ),
             )
             for seed in part.part.seeds
@@ -158,10 +196,11 @@ class Results:
                 repeat=repeat,
                 predictions=tuple(
                     Prediction(
-                        clip, of_clip[clip].group, of_clip[clip].dataset, "", _label(of_clip[clip]),
+                        clip, of_clip[clip].group, of_clip[clip].dataset, "", label,
                         int(np.mean(values, axis=0).argmax()),
                     )
                     for clip, values in sorted(clips.items())
+                    if (label := of_clip[clip].label) is not None
                 ),
             )
             for (seed, repeat), clips in sorted(frames.items())
@@ -188,7 +227,9 @@ def _part(part: PartPlan) -> dict[str, Any]:
         "unit": seen.frames.unit if seen.frames else "clip",
         "preprocess": [step.plugin for step in seen.preprocess],
         "dataset_fingerprint": data.fingerprint,
+        "samples": len(data.samples),
         "support": data.support(),
+        "unlabelled": sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
         "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
@@ -197,16 +238,10 @@ def _part(part: PartPlan) -> dict[str, Any]:
     }
 
 
-def collect(plan: Plan, folder: RunFolder) -> Results:
+def collect(plan: Plan, folder: RunFolder, kind: type[R] = Results) -> R:
     """Read every valid result of a plan."""
     found = (folder.read_result(task) for task in plan.tasks)
-    return Results(plan, tuple(result for result in found if result is not None))
-
-
-def _label(sample: Sample) -> int:
-    if sample.label is None:
-        raise ValueError(f"sample {sample.sample_id} has no label")
-    return sample.label
+    return kind(plan, tuple(result for result in found if result is not None))
 
 
 def _counted(texts: Iterable[str]) -> Mapping[str, int]:

@@ -24,7 +24,7 @@ _SCORE = "score_"
 
 @dataclass(frozen=True, slots=True)
 class PredictedSample:
-    """One line of ``predictions.csv``; ``subject`` is empty where the data names none."""
+    """One line of ``predictions.csv``; ``subject`` is empty where the data names none, ``truth`` in a case study."""
 
     seed: int
     fold: str
@@ -99,7 +99,7 @@ class StoredRun:
         """Return a row's predictions as they are scored: by seed and repeat, in the order of the samples."""
         label = {name: index for index, name in enumerate(self.classes)}
         found: dict[tuple[int, int], list[Prediction]] = {}
-        for p in sorted(self.predictions[row], key=lambda p: p.sample_id):
+        for p in sorted((p for p in self.predictions[row] if p.truth), key=lambda p: p.sample_id):
             highest = p.scores.index(max(p.scores))
             found.setdefault((p.seed, repeat_of(p.fold)), []).append(
                 Prediction(p.sample_id, p.group, p.dataset, p.fold, label[p.truth], highest)
@@ -176,15 +176,25 @@ def read_run(path: Path) -> StoredRun:
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
         rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
+        target = scores.get("target", "emotion")
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path}: its manifest.json or scores.json is damaged: {error!r}") from None
-    return StoredRun(path, manifest, scores, _predictions(path / "predictions.csv", rows, classes))
+    if target != "emotion":
+        raise RunFolderError(
+            f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
+            f"are in {path / 'action_units.md'} and scores.json"
+        )
+    studied = "case_study" in scores  # its samples may have no truth
+    return StoredRun(path, manifest, scores, _predictions(path / "predictions.csv", rows, classes, studied=studied))
 
 
-def _predictions(path: Path, rows: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[PredictedSample, ...]]:
+def _predictions(
+    path: Path, rows: Sequence[str], classes: Sequence[str], *, studied: bool
+) -> dict[str, tuple[PredictedSample, ...]]:
     wanted = [*_FIXED, *(f"{_SCORE}{name}" for name in classes)]
+    truths = {*classes, *([""] if studied else [])}
     found: dict[str, list[PredictedSample]] = {row: [] for row in rows}
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
@@ -193,7 +203,7 @@ def _predictions(path: Path, rows: Sequence[str], classes: Sequence[str]) -> dic
         for line in reader:
             try:
                 values = tuple(float(line[f"{_SCORE}{name}"]) for name in classes)
-                if line["y_true"] not in classes or None in line.values():
+                if line["y_true"] not in truths or None in line.values():
                     raise ValueError(f"truth {line['y_true']!r}")
                 found[line["model"]].append(
                     PredictedSample(

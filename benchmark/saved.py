@@ -23,6 +23,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.config import Target
 from benchmark.errors import BenchError, PluginError, SavedModelError, listed
 from benchmark.files import read_json, write_json
 from benchmark.fingerprint import digest, digest_code, environment
@@ -189,18 +190,21 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
         raise _damaged(folder, f"has files that {ABOUT} does not name: {listed(strangers, limit=5)}")
 
 
-def load(folder: Path, catalogue: Catalogue) -> SavedModel:
+def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> SavedModel:
     """Read a saved model.
 
     Args:
         folder: What ``bench run --save-models`` wrote: ``RUN/models/MODEL/SEED/FOLD`` or ``RUN/models/MODEL/all/SEED``.
         catalogue: Where its plugin is looked up; nothing that is not installed is ever imported.
+        target: What it must tell: an emotion, or which action units show.
 
     Raises:
-        SavedModelError: The folder is no saved model, damaged, of a newer format, of a plugin that is not installed or
-            now has other parameters, or holds what the plugin refuses.
+        SavedModelError: The folder is no saved model, tells something else, is damaged, of a newer format, of a plugin
+            that is not installed or now has other parameters, or holds what the plugin refuses.
     """
     about = read_about(folder)
+    if (told := about.get("target", "emotion")) != target:
+        raise SavedModelError(f"{folder}: tells {told} (target: {told}), and {target} is wanted; give another model")
     model = _model(folder, about, catalogue)
     try:
         if pickles := [name for name in about["files"] if _is_or_holds_pickle(folder / name)]:

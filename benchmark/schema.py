@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from benchmark.config import NAME
+from benchmark.config import NAME, Target
 from benchmark.errors import PluginError
 from benchmark.frames import FrameSelection
 from benchmark.interfaces import Plugin
@@ -26,8 +26,10 @@ _INPUT: dict[str, Any] = {
 
 def config_schema(catalogue: Catalogue) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are left out."""
-    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS}
+    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # no part of a config
     for entry in sorted(catalogue.entries, key=lambda entry: (entry.kind, entry.name)):
+        if entry.kind not in definitions:
+            continue
         try:
             cls = entry.load()
         except PluginError:
@@ -83,6 +85,10 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
                     },
                 ],
                 "description": "every model is trained once per seed",
+            },
+            "target": {
+                "enum": list(get_args(Target)),
+                "description": "what models tell of a sample: its class, or which action units show",
             },
             "sweep": {
                 "type": "object",

@@ -83,13 +83,16 @@ def figures(pools: Sequence[Pool], classes: Sequence[str]) -> dict[str, Any]:
     """Score one model.
 
     Args:
-        pools: Its predictions, one pool per seed and repeat; none is empty.
+        pools: Its predictions, one pool per seed and repeat. One is empty where a case study has no labels.
         classes: Class names.
 
     Returns:
         The keys of ``empty_figures``: each score the mean over pools of the score of a pool's predictions together.
     """
     row = empty_figures()
+    row["seeds"] = list(dict.fromkeys(pool.seed for pool in pools))
+    row["repeats"] = len({pool.repeat for pool in pools})
+    pools = [pool for pool in pools if pool.predictions]
     if not pools:
         return row
     n_classes = len(classes)
@@ -119,8 +122,6 @@ def figures(pools: Sequence[Pool], classes: Sequence[str]) -> dict[str, Any]:
     row["ci"] = {name: list(found) for name, found in subject_bootstrap(_by_group(pools, groups, n_classes)).items()}
     row["per_fold"] = _per_fold(pools, matrices.sum(axis=(0, 2)) > 0)
     row["n_samples"], row["n_subjects"] = len(tested), len(groups)
-    row["seeds"] = list(dict.fromkeys(pool.seed for pool in pools))
-    row["repeats"] = len({pool.repeat for pool in pools})
     return row
 
 

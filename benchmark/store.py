@@ -3,11 +3,12 @@
     manifest.json      what ran, on what, with what versions, when
     predictions.csv    one row per model, seed and sample, in each repeat of the split; the fold's name says which
     scores.json        the rows of the leaderboard
-    leaderboard.md     the same for people
+    leaderboard.md     the same for people; action_units.md where those are the target
     tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
     figures/           learning curves and confusion matrices, with --figures
+    tensorboard/       events, with --observe tensorboard
     .lock, .holder     which process writes here: one at a time
 
 Every file is written whole or not at all, and a task's file carries its fingerprint and a checksum, so that a rerun
@@ -36,7 +37,10 @@ from benchmark.histories import History
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.
-_REPORTS = {"predictions.csv", "scores.json", "leaderboard.md", "histories.csv", "models", "figures", "audit"}
+_REPORTS = {
+    "predictions.csv", "scores.json", "leaderboard.md", "action_units.md", "histories.csv", "models", "figures",
+    "audit", "tensorboard",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ grows without bound.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -41,6 +41,11 @@ for _tag, _pattern, _first in (
     ("merge", r"<<", ["<"]),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def resolvers() -> Mapping[str, Sequence[tuple[str, re.Pattern[str]]]]:
+    """Return what makes a plain text something else: its first letter -> the tags and patterns that are tried."""
+    return _Loader.yaml_implicit_resolvers
 
 
 def path_text(path: ValuePath) -> str:

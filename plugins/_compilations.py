@@ -7,7 +7,7 @@ import os
 
 import jax
 
-from benchmark.cache import default_root
+from benchmark.cache import programs_root
 
 
 @functools.cache
@@ -18,7 +18,7 @@ def keep_compilations() -> None:
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
         return
-    folder = default_root() / "jax"
+    folder = programs_root()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -19,6 +19,7 @@ Intensity = Literal["A", "B", "C", "D", "E"]
 #: A longer cell is prose. The bound also keeps nested brackets from exhausting the stack.
 _LONGEST = 200
 _UNIT = re.compile(r"([LRABT])?\s*(\d{1,2})\s*([A-E])?\s*(\?)?", re.IGNORECASE)
+_PLUS = re.compile(r"[+,;&]")
 _OR = re.compile(r"\bor\b|/", re.IGNORECASE)
 #: "10A/B": two intensities of one unit. "12A/B14" is two units, hence the look-ahead.
 _TWO_INTENSITIES = re.compile(r"(?<!\d)([LRABT]?\s*\d{1,2})\s*([A-E])\s*/\s*([A-E])\b(?!\s*\d)", re.IGNORECASE)
@@ -67,6 +68,24 @@ class AUCell:
         """``numbers`` as ``Sample.aus`` has them: ``{"AU4", "AU12"}``."""
         return frozenset(f"AU{number}" for number in self.numbers)
 
+    @property
+    def certain(self) -> bool:
+        """Whether ``numbers`` are all that shows: every part was understood, and no unit is in doubt."""
+        return self.complete and {unit.number for unit in self.units} == self.numbers
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """What stands between the plus signs, as it is written; nothing where the cell names no unit."""
+        parts = (" ".join(part.split()) for part in _outside_brackets(self.raw, _PLUS)) if self.units else ()
+        return frozenset(part for part in parts if part)
+
+    @property
+    def sided(self) -> frozenset[str]:
+        """``numbers`` with the side where it is certain too: ``{"4", "R10"}``."""
+        units = {f"{unit.side or ''}{unit.number}" for unit in self.units if unit.certain}
+        known = {unit.number for unit in self.units if unit.certain}
+        return frozenset(units | {str(number) for number in self.numbers - known})
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -98,7 +117,7 @@ def parse(cell: object) -> AUCell:
 
 
 def _sum(text: str) -> _Part:
-    parts = [_term(term.strip()) for term in _outside_brackets(text, re.compile(r"[+,;&]"))]
+    parts = [_term(term.strip()) for term in _outside_brackets(text, _PLUS)]
     return _Part(
         tuple(unit for part in parts for unit in part.units),
         all(part.complete for part in parts),

@@ -13,6 +13,7 @@ def bench_datasets() -> dict[str, str]:
         "samm": "plugins.datasets.samm:Samm",
         "smic": "plugins.datasets.smic:Smic",
         "synthetic": "plugins.datasets.synthetic:Synthetic",
+        "youtube": "plugins.datasets.youtube:Youtube",
     }
 
 
@@ -39,6 +40,7 @@ def bench_preprocessors() -> dict[str, str]:
 def bench_models() -> dict[str, str]:
     """Return the built-in models."""
     return {
+        "always_present": "plugins.models.always_present:AlwaysPresent",
         "ann": "plugins.models.ann:ANN",
         "au_cnn": "plugins.models.au_cnn:AUCNN",
         "cnn": "plugins.models.cnn:CNN",
@@ -56,8 +58,18 @@ def bench_models() -> dict[str, str]:
 def bench_protocols() -> dict[str, str]:
     """Return the built-in protocols."""
     return {
+        "case_study": "plugins.protocols.case_study:CaseStudy",
         "cross_dataset": "plugins.protocols.cross_dataset:CrossDataset",
         "holdout": "plugins.protocols.holdout:Holdout",
         "kfold": "plugins.protocols.kfold:KFold",
         "loso": "plugins.protocols.loso:LOSO",
+    }
+
+
+@hookimpl
+def bench_observers() -> dict[str, str]:
+    """Return the built-in observers."""
+    return {
+        "mlflow": "plugins.observers.mlflow:MLflow",
+        "tensorboard": "plugins.observers.tensorboard:TensorBoard",
     }

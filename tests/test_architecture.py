@@ -38,7 +38,8 @@ def test_the_core_imports_no_plugin(path: Path) -> None:
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_plugins_use_what_a_stranger_may_use(path: Path) -> None:
     allowed = {"benchmark", "benchmark.interfaces", "benchmark.errors", "benchmark.files", "benchmark.fingerprint"}
-    allowed |= {"benchmark.cache", "benchmark.cli", "benchmark.cli.common"}
+    allowed |= {"benchmark.cache", "benchmark.cli", "benchmark.cli.common", "benchmark.observers"}
+    allowed |= {"benchmark.video.reader", "benchmark.video.manifest"}  # one reader of films for everybody
     assert {name for name in imports(path) if name.partition(".")[0] == "benchmark"} <= allowed
 
 

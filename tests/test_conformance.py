@@ -27,6 +27,7 @@ from benchmark.interfaces import (
 from benchmark.manager import load_catalogue
 from benchmark.parameters import build
 from benchmark.testing import assert_conforms, conformance
+from tests import films
 from tests.helpers import Ran, Toy, write_flow
 from tests.plugins.datasets.layouts import write_casme2
 
@@ -37,6 +38,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
     **{name: {"epochs": 1} for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "off_apexnet", "ststnet")},
+    "case_study": {"train": ["casme2"], "apply": "smic"},
     "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
     "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
 }
@@ -47,6 +49,10 @@ def test_every_built_in_plugin_conforms(entry: Any, tmp_path: Path) -> None:  # 
     given = dict(NEEDED.get(entry.name, {}))
     if entry.name == "megc2019_flow":
         given = {"root": str(write_flow(tmp_path, {"sub01": [0, 1], "s02": [2, 0]})), "expect": "any"}
+    if entry.name == "youtube":
+        films.write(tmp_path / "a.mp4", films.plain(12))
+        (tmp_path / "clips.csv").write_text("clip_id,path,emotion\na,a.mp4,happy\nb,a.mp4,\n")
+        given = {"manifest": str(tmp_path / "clips.csv")}
     if entry.name in {"smic", "image_folder"}:
         given = {"root": str(LAYOUTS[entry.name](tmp_path))}
     plugin, faults = build(entry.load(), given)

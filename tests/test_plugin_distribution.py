@@ -73,9 +73,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
     (source / "pyproject.toml").write_text(PYPROJECT)
     (source / "nearest_mean.py").write_text(SOURCE)
-    # The build tool of the test extra builds it: no network.
+    return install(target, source)
+
+
+def install(target: Path, *sources: Path) -> Path:
+    """Install distributions into a folder, without the network: the build tool of the test extra builds them."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run([*command, "--target", str(target), str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--target", str(target), *map(str, sources)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return target
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from benchmark.boards.verified import BoardReader
 from benchmark.manager import Catalogue
 from benchmark.schema import config_schema
 from tests.helpers import ROOT, Ran, config_of
-from tests.test_plugin_distribution import bench as bench_with
 
 BOARDS, NAME = ROOT / "leaderboards", "loso_megc2019_flow"
 
@@ -100,26 +97,3 @@ def test_the_commands_in_the_readme_are_understood(bench: Callable[..., Ran]) ->
         assert bench(command, "--help").code == 0
         for option in (word for word in rest if word.startswith("--")):
             assert option in bench(command, "--help").out
-
-
-def test_the_plugin_in_contributing_installs_and_runs(tmp_path: Path) -> None:
-    (pyproject,), (source,) = blocks("CONTRIBUTING.md", "toml"), blocks("CONTRIBUTING.md", "python")
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "pyproject.toml").write_text(pyproject)
-    (tmp_path / "source" / "nearest_mean.py").write_text(source)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run(
-        [*command, "--target", str(tmp_path / "site"), str(tmp_path / "source")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    config = "dataset: {plugin: synthetic, subjects: 3}\nprotocol: loso\nmodels: [{plugin: nearest_mean, power: 1.5}]"
-    (tmp_path / "c.yaml").write_text(config)
-    ran = bench_with(tmp_path / "site", "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
-    assert ran.returncode == 0, ran.stderr
-    (command_shown,) = blocks("CONTRIBUTING.md", "sh")
-    ran = bench_with(tmp_path / "site", *command_shown.split()[1:])
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "broken" not in ran.stdout

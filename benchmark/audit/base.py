@@ -212,6 +212,8 @@ def refuse_leaky(config: RunConfig) -> None:
     Raises:
         ProtocolError: With the protocols that do.
     """
+    if any(protocol.instance.case_study for protocol in config.protocols):
+        raise ProtocolError("a case study tests nothing, so no leak can add to it: audit a run under loso instead")
     if not any(protocol.instance.subject_independent for protocol in config.protocols):
         names = ", ".join(repr(protocol.name) for protocol in config.protocols)
         raise ProtocolError(

@@ -11,4 +11,5 @@ Modules, from what is asked to what is shown:
     ranking.py      ranks with ties, and paired tests against the leader and the next
     rows.py         the model of the rows: what every page is made from
     page.py         leaderboards/NAME.md
+    site/           the same as a static web page
 """

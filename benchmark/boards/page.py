@@ -10,10 +10,12 @@ from benchmark import leaderboard
 from benchmark.boards.rows import BoardRows, ClaimBeside, Row, Section
 from benchmark.leaderboard import DASH, Table, escape, percent, probability, with_interval
 from benchmark.metrics import HEADLINE, LEVEL, REPLICATES
-from benchmark.statistics import PERMUTATIONS
+from benchmark.statistics import PERMUTATIONS, Comparison
 
-_NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
-_HEADINGS: Mapping[Section, tuple[str, str]] = {
+#: Score -> what pages call it.
+NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+#: Section -> its heading, and what it holds.
+HEADINGS: Mapping[Section, tuple[str, str]] = {
     "honest": ("Honest", "Nothing is known that stands on both sides of a fold."),
     "flagged": (
         "Flagged",
@@ -34,19 +36,19 @@ def markdown(board: BoardRows) -> str:
         *([escape(definition.note)] if definition.note else []),
         _setting(board),
     ]
-    for section, (heading, text) in _HEADINGS.items():
+    for section, (heading, text) in HEADINGS.items():
         if rows := board.section(section):
             parts += [f"## {heading}", text, main_table(board, rows).markdown()]
     if not board.rows:
         parts.append("No row has been submitted yet.")
     else:
-        parts.append(_legend(board))
+        parts.append(legend(board))
     if claims := [(row, beside) for row in board.rows for beside in row.claims]:
         parts += ["## Claimed beside measured", claims_table(claims).markdown(), _CLAIMS]
     for section, comparisons in board.comparisons.items():
         if comparisons:
             also = f", {section}" if sum(bool(found) for found in board.comparisons.values()) > 1 else ""
-            parts += [f"## Comparisons{also}", _comparisons(board, section).markdown(), _COMPARISONS]
+            parts += [f"## Comparisons{also}", comparison_table(board, comparisons).markdown(), COMPARISONS]
     if board.rows:
         parts += [*_details(board), "## Where each row comes from", _origins(board).markdown(), _ORIGINS]
     return "\n\n".join(parts) + "\n"
@@ -54,13 +56,13 @@ def markdown(board: BoardRows) -> str:
 
 def main_table(board: BoardRows, rows: Sequence[Row], *, brief: bool = False) -> Table:
     """Rank, scores with intervals and what stands behind them; ``brief`` for a page that has less room."""
-    order = _order(board)
-    headers = ["rank", "model", *(_NAMES[name] for name in order), "subjects", "seeds"]
+    order = score_order(board)
+    headers = ["rank", "model", *(NAMES[name] for name in order), "subjects", "seeds"]
     headers += ["flags"] if brief else ["parameters", "ms per sample", "flags", "plugin", "date"]
     cells = []
     for row in rows:
         entry, figures = row.entry, row.entry.figures
-        line = [_rank(row), row.name, *(with_interval(figures, name) for name in order)]
+        line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
         line += [str(figures["n_subjects"]), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
@@ -101,7 +103,7 @@ def _setting(board: BoardRows) -> str:
             if rest
             else ""
         ),
-        f"- ranked by {_NAMES[definition.headline]}; epochs of the code that are accepted: "
+        f"- ranked by {NAMES[definition.headline]}; epochs of the code that are accepted: "
         f"{', '.join(map(str, definition.epochs))}",
         "- each row can be scored again from its predictions: `bench leaderboard verify`; this page is what "
         "`bench leaderboard render` makes of them",
@@ -109,7 +111,8 @@ def _setting(board: BoardRows) -> str:
     return "\n".join(lines)
 
 
-def _legend(board: BoardRows) -> str:
+def legend(board: BoardRows) -> str:
+    """Say how to read the main table."""
     return (
         "Scores are x 100, pooled over folds and averaged over seeds. In brackets: "
         f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
@@ -128,7 +131,7 @@ _CLAIMS = (
     "Figures of documents stand as printed; [claims.md](claims.md) asks which of them can be. A difference has many "
     "possible causes: other data, another split, another training."
 )
-_COMPARISONS = (
+COMPARISONS = (
     "Paired, each row against the leader and against the row behind it: to test every two rows would take a number of "
     f"tests that grows with the square of the rows. p is that of a permutation test over subjects ({PERMUTATIONS} "
     "permutations), corrected after Holm for the tests in this table. Rows are paired seed by seed; where they have "
@@ -140,36 +143,48 @@ _ORIGINS = (
 )
 
 
-def _comparisons(board: BoardRows, section: Section) -> Table:
-    name = _NAMES[board.definition.headline]
+def comparison_table(board: BoardRows, comparisons: Sequence[Comparison]) -> Table:
+    """Paired tests: the difference of two rows in the score that ranks."""
+    name = NAMES[board.definition.headline]
     cells = []
-    for found in board.comparisons[section]:
+    for found in comparisons:
         low, high = map(percent, found.interval)
         difference = f"{percent(found.difference)} [{low}, {high}]"
         cells.append([found.first, found.second, difference, probability(found.p), probability(found.p_holm)])
     return Table(["better", "worse", f"difference in {name}", "p", "p (Holm)"], cells)
 
 
+def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
+    """Return the tables that a run's page has as well: heading, table, and a note, which may be empty."""
+    scores = _scores(board)
+    parts = []
+    if any(row["per_fold"] for row in scores["rows"]):
+        parts.append(("Averaged over folds", leaderboard.fold_table(scores), leaderboard.FOLD_NOTE))
+    if len(board.members) > 1:
+        parts.append(("By dataset", leaderboard.member_table(scores), ""))
+    return [*parts, ("By class: recall / precision", leaderboard.class_table(scores), "")]
+
+
 def _details(board: BoardRows) -> list[str]:
-    """Return the tables that a run's page has as well."""
-    definition = board.definition
-    scores: dict[str, Any] = {
+    scores = _scores(board)
+    parts = []
+    for heading, table, note in detail_tables(board):
+        parts += [f"## {heading}", table.markdown(), *([note] if note else [])]
+    parts += ["## Confusion matrices", "Truth in rows, prediction in columns, summed over seeds."]
+    for _, row in leaderboard.ranked(scores["rows"], board.definition.headline):
+        parts += [f"**{escape(row['model'])}**", leaderboard.confusion_table(scores, row).markdown()]
+    return parts
+
+
+def _scores(board: BoardRows) -> dict[str, Any]:
+    """Return the rows as ``scores.json`` of a run has them."""
+    return {
         "rows": [row.scored() for row in board.rows],
-        "headline": definition.headline,
-        "classes": definition.classes,
+        "headline": board.definition.headline,
+        "classes": board.definition.classes,
         "members": board.members,
         "support": board.support,
     }
-    parts = []
-    if any(row["per_fold"] for row in scores["rows"]):
-        parts += ["## Averaged over folds", leaderboard.fold_table(scores).markdown(), leaderboard.FOLD_NOTE]
-    if len(board.members) > 1:
-        parts += ["## By dataset", leaderboard.member_table(scores).markdown()]
-    parts += ["## By class: recall / precision", leaderboard.class_table(scores).markdown()]
-    parts += ["## Confusion matrices", "Truth in rows, prediction in columns, summed over seeds."]
-    for _, row in leaderboard.ranked(scores["rows"], definition.headline):
-        parts += [f"**{escape(row['model'])}**", leaderboard.confusion_table(scores, row).markdown()]
-    return parts
 
 
 def _origins(board: BoardRows) -> Table:
@@ -184,12 +199,13 @@ def _origins(board: BoardRows) -> Table:
     return Table(headers, cells)
 
 
-def _order(board: BoardRows) -> list[str]:
+def score_order(board: BoardRows) -> list[str]:
     """Return the scores of a table, the one that ranks first."""
     return sorted(HEADLINE, key=lambda name: name != board.definition.headline)
 
 
-def _rank(row: Row) -> str:
+def rank_text(row: Row) -> str:
+    """Write a rank, a range where rows cannot be told apart, a dash where there is none."""
     if row.rank is None:
         return DASH
     low, high = row.rank

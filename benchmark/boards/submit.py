@@ -199,6 +199,8 @@ def _refuse_incomplete(run: StoredRun, rows: Sequence[str]) -> None:
     parts = [run.rows[row] for row in rows]
     if not parts:
         raise BoardError(f"{run.path}: has no rows")
+    if "case_study" in run.scores:
+        raise BoardError(f"{run.path}: is a case study, which describes and tests nothing: no leaderboard takes it")
     open_rows = [row for row in parts if row["tasks"]["done"] < row["tasks"]["total"] or "incomplete" in row["flags"]]
     if open_rows:
         said = [f"{row['model']} ({row['tasks']['done']} of {row['tasks']['total']} tasks)" for row in open_rows]

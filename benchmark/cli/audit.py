@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
     chosen = _chosen(options.leaks)
     config = open_config(options)
+    if config.target != "emotion":
+        raise ConfigError(f"bench audit: measures what leaks are worth for classes, not with 'target: {config.target}'")
     refuse_leaky(config)
     folder = options.out or Path("runs") / config.name
     say("the honest run:")

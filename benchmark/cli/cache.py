@@ -1,13 +1,14 @@
-"""``bench cache``: what is kept of pre-processed samples."""
+"""``bench cache``: what is kept of pre-processed samples, and of compiled programs."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 
 from tabulate import tabulate
 
 from benchmark import cli
-from benchmark.cache import Cache, default_root
+from benchmark.cache import Cache, default_root, programs, total_size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +24,19 @@ def run(options: argparse.Namespace) -> int:
 
         boards = forget()
         also = f", and what was known of {boards} leaderboards" if boards else ""
-        print(f"removed {cache.clear()} entries from {cache.root}{also}")
+        compiled = programs()
+        for path in compiled:
+            with suppress(OSError):  # another process removed it
+                path.unlink()
+        told = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
+        print(f"removed {cache.clear()} entries{told} from {cache.root}{also}")
         return cli.OK
     rows = [
         ["folder", str(cache.root)],
         ["entries", str(len(cache.entries()))],
         ["size", _size(cache.size())],
         ["limit", _size(cache.limit)],
+        ["compiled", _size(total_size(programs()))],
     ]
     print(tabulate(rows, tablefmt="plain", disable_numparse=True))
     return cli.OK

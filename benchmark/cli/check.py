@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from benchmark import cli, planning
+from benchmark.analysis.of_run import check_honest
 from benchmark.cli.common import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from benchmark.config import Part, RunConfig
 from benchmark.data import LabelledSamples, read_pixels
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command: config, plugins, samples, folds, then every sample is read and compared."""
     config = open_config(options)
+    check_honest(config)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
@@ -53,7 +55,7 @@ def _of_part(
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]
-        counts = [sum(sample.label == index for sample in samples) for index in range(len(data.classes))]
+        counts = data.support(member).values()
         rows.append([member, len({sample.group for sample in samples}), len(samples), *counts])
     if len(rows) > 1:
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])

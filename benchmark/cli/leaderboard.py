@@ -87,7 +87,7 @@ def _verify(options: argparse.Namespace) -> int:
     reader = BoardReader(options.root)
     found: list[Verified] = []
     broken: list[str] = []
-    for what in options.what or _all(options.root):
+    for what in options.what or all_boards(options.root):
         try:
             if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
                 found += reader.board(what).submissions
@@ -97,7 +97,7 @@ def _verify(options: argparse.Namespace) -> int:
             broken.append(str(error))
     for text in broken:
         say(f"error: {text}")
-    _say_faults(found)
+    say_faults(found)
     sound = [one for one in found if not one.faults]
     print(f"{len(sound)} of {len(found)} submissions verify")
     if broken or any(not one.readable for one in found):
@@ -119,13 +119,13 @@ def _render(options: argparse.Namespace) -> int:
     from benchmark.boards.verified import BoardReader
     from benchmark.files import write_text
 
-    reader, claims, code = BoardReader(options.root), _claims(options.root), cli.OK
-    boards: list[VerifiedBoard] = [reader.board(name) for name in options.names or _all(options.root)]
+    reader, claims, code = BoardReader(options.root), read_claims(options.root), cli.OK
+    boards: list[VerifiedBoard] = [reader.board(name) for name in options.names or all_boards(options.root)]
     for board in boards:
         name = board.definition.name
         page = options.root / f"{name}.md"
         if not board.sound:
-            _say_faults(board.submissions)
+            say_faults(board.submissions)
             say(f"{name}: has submissions that do not verify, so its page is not written")
             code = cli.FAILED
             continue
@@ -143,14 +143,20 @@ def _render(options: argparse.Namespace) -> int:
     return code
 
 
-def _claims(root: Path) -> Claims | None:
+def read_claims(root: Path) -> Claims | None:
+    """Read the published figures beside the leaderboards, where there are any."""
     from benchmark.claims import load
 
     path = root / "claims.yaml"
     return load(path) if path.is_file() else None
 
 
-def _all(root: Path) -> Sequence[str]:
+def all_boards(root: Path) -> Sequence[str]:
+    """Return the names of all leaderboards.
+
+    Raises:
+        BoardError: There are none.
+    """
     from benchmark.boards.definition import names
 
     found = names(root)
@@ -162,7 +168,8 @@ def _all(root: Path) -> Sequence[str]:
     return found
 
 
-def _say_faults(found: Sequence[Verified]) -> None:
+def say_faults(found: Sequence[Verified]) -> None:
+    """Say what is wrong with submissions."""
     for one in found:
         if one.faults:
             say(f"{one.path}:" + "".join(f"\n  {fault}" for fault in one.faults))

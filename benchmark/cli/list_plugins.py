@@ -12,7 +12,7 @@ from benchmark.errors import PluginError
 from benchmark.parameters import summary
 
 #: Both forms are understood: "bench list model" and "bench list models".
-_KINDS = ("datasets", "preprocessors", "models", "protocols")
+_KINDS = ("datasets", "preprocessors", "models", "protocols", "observers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, devices, engine, keeping, leaderboard, planning, provenance
+from benchmark import cli, devices, engine, keeping, observing, planning, provenance
+from benchmark.analysis.of_run import check_honest
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, open_config, progress, say, say_boxed
+from benchmark.cli.common import add_config_arguments, open_catalogue, progress, say, say_boxed
 from benchmark.cli.executing import add_where_arguments, executor_of, refuse_contradictions
 from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
 from benchmark.config import RunConfig
+from benchmark.config_reader import load
 from benchmark.errors import ClusterError, RunFolderError, SavedModelError
 from benchmark.executors import Executor, Failure, Outcome, Serial, Success, Task
 from benchmark.figures import draw, refuse_without_matplotlib
@@ -25,6 +27,7 @@ from benchmark.lock import only_one
 from benchmark.planning import Plan
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
+from benchmark.units_results import UnitsResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures", action="store_true", help="draw learning curves and confusion matrices (needs matplotlib)"
     )
+    parser.add_argument(
+        "--observe",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="tell an observer of this run, such as mlflow or tensorboard; may be repeated ('bench list observers')",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would run, then stop; writes nothing")
 
 
@@ -65,7 +75,9 @@ def _run(options: argparse.Namespace) -> int:
         refuse_without_matplotlib()
     refuse_contradictions(options)
     devices.choose(options.device, options.jobs or 1)
-    config = open_config(options)
+    catalogue = open_catalogue()
+    config = load(options.config, catalogue, options.overrides)
+    observers = observing.choose(catalogue, options.observe, say)
     if options.save_models:
         if options.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
@@ -74,11 +86,15 @@ def _run(options: argparse.Namespace) -> int:
     folder = RunFolder(options.out or Path("runs") / config.name, keep=not trains)
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
+    check_honest(config)
     with executor_of(options, config, folder.path) if trains else nullcontext(Serial()) as executor:
-        return _run_with(executor, options, config, folder)
+        return _run_with(executor, options, config, folder, observers=observers)
 
 
-def _run_with(executor: Executor, options: argparse.Namespace, config: RunConfig, folder: RunFolder) -> int:
+def _run_with(
+    executor: Executor, options: argparse.Namespace, config: RunConfig, folder: RunFolder, *,
+    observers: observing.Observers,
+) -> int:  # fmt: skip
     replace, trains = options.recompute == "always", not folder.keep
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
@@ -102,7 +118,8 @@ def _run_with(executor: Executor, options: argparse.Namespace, config: RunConfig
             say_keeper(keeper, len(waiting))
         if options.dry_run:
             return cli.OK
-        return _Run(options, plan, folder, executor, waiting, keeper=keeper).run()
+        reporter = observing.Reporter(observers, plan, folder.path)
+        return _Run(options, plan, folder, executor, waiting, keeper=keeper, reporter=reporter).run()
 
 
 class _Run:
@@ -110,7 +127,7 @@ class _Run:
 
     def __init__(
         self, options: argparse.Namespace, plan: Plan, folder: RunFolder, executor: Executor, todo: Sequence[Task], *,
-        keeper: Keeper | None,
+        keeper: Keeper | None, reporter: observing.Reporter,
     ) -> None:  # fmt: skip
         self.options, self.plan, self.folder, self.executor = options, plan, folder, executor
         self.todo, self.waiting = todo, len(todo)
@@ -118,6 +135,7 @@ class _Run:
         self.refits = keeper if keeper and keeper.scope == "all" else None
         if self.keeper:
             self.waiting = len(self.keeper.waiting)
+        self.reporter = reporter
         self.unsaved: list[str] = []
         self.written: list[str] = []
         self.writes = options.recompute != "never" or folder.writable  # results may be looked at wherever they lie
@@ -147,7 +165,7 @@ class _Run:
 
     def kept(self) -> str:
         """Say what is done."""
-        done = len(collect(self.plan, self.folder).done)
+        done = len(self.collect().done)
         return f"{done} of {len(self.plan.tasks)} tasks are done and kept in {self.folder.path}"
 
     def run_and_report(self) -> int:
@@ -155,7 +173,8 @@ class _Run:
         failures: list[Failure] = []
         interrupted = False
         try:
-            with self.told("run", self.waiting) as notify:
+            self.reporter.started(self.waiting)
+            with self.told("run", self.waiting, self.reporter.task) as notify:
                 failures = engine.run(
                     self.plan,
                     self.folder,
@@ -171,13 +190,21 @@ class _Run:
         except KeyboardInterrupt:
             interrupted = True
             self.folder.remove_temporaries()  # it may have come between the making of a file and the care for it
-        results = collect(self.plan, self.folder)
-        self.report(results)
-        return self.close(results, failures, interrupted=interrupted)
+        results = self.collect()
+        scores = self.report(results)
+        code = self.close(results, failures, interrupted=interrupted)
+        self.reporter.done(scores, self.written, complete=results.complete, interrupted=interrupted)
+        return code
+
+    def collect(self) -> Results:
+        kind = UnitsResults if self.plan.config.target == "action_units" else Results
+        return collect(self.plan, self.folder, kind)
 
     @contextmanager
-    def told(self, what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
-        """Show progress, and gather what could not be saved."""
+    def told(
+        self, what: str, total: int, tell: Callable[[Outcome], None] = lambda _: None
+    ) -> Iterator[Callable[[Outcome], None]]:
+        """Show progress, gather what could not be saved, and tell whoever else wants to know."""
         done = 0
         with progress(what, total) as tick:
 
@@ -187,6 +214,7 @@ class _Run:
                 tick(done, str(outcome.task))
                 if isinstance(outcome, Success) and outcome.unsaved:
                     self.unsaved.append(f"{outcome.task}: {outcome.unsaved}")
+                tell(outcome)
 
             yield notify
 
@@ -221,7 +249,7 @@ class _Run:
             write_json(self.folder.manifest, manifest)
         return manifest
 
-    def report(self, results: Results) -> None:
+    def report(self, results: Results) -> dict[str, Any]:
         manifest = self.write_manifest(
             self.ended or provenance.now(), {found.device for found in results.done if found.device}
         )
@@ -230,22 +258,20 @@ class _Run:
             self.write_reports(results, scores, manifest)
         else:
             say(f"warning: {self.folder.path} cannot be written: nothing is written")
-        print(leaderboard.terminal_text(scores))
-        if len(scores["members"]) > 1:
-            print()
-            print(leaderboard.member_table(scores).text())
+        print(results.terminal_text(scores))
         if "synthetic" in scores["flags"]:
             print("\nsynthetic data: these figures say nothing about real faces")
         for row in scores["rows"]:
             for text, count in row["warnings"].items():
                 say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
+        return scores
 
     def write_reports(self, results: Results, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
-        write_text(path / "leaderboard.md", leaderboard.markdown(scores, manifest))
-        self.written = ["leaderboard.md", "scores.json", "predictions.csv", "manifest.json"]
+        write_text(path / results.page_name, results.page(scores, manifest))
+        self.written = [results.page_name, "scores.json", "predictions.csv", "manifest.json"]
         if curves := histories_csv(results.done):
             write_text(path / "histories.csv", curves)
             self.written.append("histories.csv")

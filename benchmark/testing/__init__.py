@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmark.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
-from benchmark.testing import datasets, models, plugins, preprocessors, protocols
+from benchmark.observers import Observer
+from benchmark.testing import datasets, models, observers, plugins, preprocessors, protocols
 from benchmark.testing.checks import Check
 
 CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
@@ -22,6 +23,7 @@ CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
     Preprocessor: preprocessors.CHECKS,
     Model: models.CHECKS,
     Protocol: protocols.CHECKS,
+    Observer: observers.CHECKS,
 }
 
 

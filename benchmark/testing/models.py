@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import EpochsModel, FoldsModel, Model, Predictor
+from benchmark.interfaces import EpochsModel, FoldsModel, Model, Predictor, UnitsModel
 from benchmark.saved import can_save, files_faults
 from benchmark.testing.checks import check, same
 
@@ -182,4 +182,36 @@ def epochs(model: Model) -> Iterator[str]:
             yield f"epoch {number}: scores differ by up to {most:.3g} when held-out samples change"
 
 
-CHECKS = (scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving, epochs)
+@check("where it detects action units, gives scores from 0 to 1, each sample by itself, saved ones too")
+def units(model: Model) -> Iterator[str]:
+    """Train on four units, of which the third always shows and the last never does."""
+    if not isinstance(model, UnitsModel):
+        return
+    shows = np.stack([ALL == 0, ALL > 1, ALL >= 0, ALL < 0], axis=1)
+    shows.flags.writeable = False
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    test = examples(model, ALL, seed=1)
+    one, other = (model.fit_units(examples(model, ALL), shows, groups=groups, seed=7) for _ in range(2))
+    found = np.asarray(one(test), dtype=np.float64)
+    if found.shape != shows.shape:
+        yield f"scores have shape {found.shape}, expected {shows.shape}"
+        return
+    if not (np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1):
+        yield f"scores lie from {found.min():.3g} to {found.max():.3g}, expected 0 to 1"
+    if not same(found, np.asarray(other(test), dtype=np.float64)):
+        yield "training twice with one seed gives other scores"
+    alone = np.concatenate([np.asarray(one(test[i : i + 1]), dtype=np.float64) for i in range(len(test))])
+    if not np.allclose(found, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
+        yield f"scores differ by up to {np.abs(found - alone).max():.3g} from those of the whole test side"
+    if can_save(model):
+        with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
+            model.save(one, Path(name))
+            yield from files_faults(Path(name))
+            loaded = np.asarray(model.load(Path(name))(test), dtype=np.float64)
+        if not same(found, loaded):
+            yield "scores of units differ after loading"
+
+
+CHECKS = (
+    scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving, epochs, units,
+)  # fmt: skip

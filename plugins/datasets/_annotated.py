@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmark.errors import DataError, listed
-from benchmark.interfaces import Erratum, Finding, Sample
+from benchmark.interfaces import CodedUnits, Erratum, Finding, Sample
 from plugins import aus
 from plugins.datasets._errata import Correction, correct, errata_file
 from plugins.datasets._files import folders, inside, list_frames
@@ -75,6 +75,33 @@ def read_copy(layout: Layout) -> Copy:
     findings += _not_listed(layout, rows)
     used = [errata_file(layout.dataset)] if layout.corrections else []
     return Copy(clips=clips, findings=tuple(findings), errata=tuple(errata), described_by=(layout.sheet, *used))
+
+
+def read_units(layout: Layout) -> list[CodedUnits]:
+    """Read emotion and action units of every clip in the sheet; no frame needs to be there.
+
+    Raises:
+        DataError: The sheet cannot be read, or lists a clip twice.
+    """
+    rows, _ = _by_folder(layout)
+    found = []
+    for (subject, clip), row in rows.items():
+        cell = aus.parse(row.cells[AUS])
+        found.append(
+            CodedUnits(
+                clip_id=f"{layout.dataset}/{subject}/{clip}",
+                emotion=_emotion(row),
+                cell=cell.raw,
+                raw=cell.tokens,
+                sided=cell.sided,
+                numbers=frozenset(map(str, cell.numbers)),
+            )
+        )
+    return found
+
+
+def _emotion(row: Row) -> str | None:
+    return " ".join(row.text(EMOTION).lower().split()) or None
 
 
 def _by_folder(layout: Layout) -> tuple[dict[tuple[str, str], Row], list[Finding]]:
@@ -157,18 +184,20 @@ class _ClipReader:
             self._find("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
         self.findings += corrected.findings
         self.errata = corrected.applied
+        emotion, units = self._emotion(), self._units()
         return FrameClip(
             sample=Sample(
                 sample_id=self.sample_id,
                 clip_id=self.sample_id,
                 subject=self.subject,
                 dataset=self.layout.dataset,
-                emotion=self._emotion(),
+                emotion=emotion,
                 onset=onset,
                 apex=apex,
                 offset=offset,
                 apex_source="erratum" if any(erratum.field == "apex" for erratum in corrected.applied) else None,
-                aus=self._aus(),
+                aus=units.names,
+                aus_complete=units.certain,
                 fps=self.layout.fps,
             ),
             frames=frames,
@@ -194,7 +223,7 @@ class _ClipReader:
         return True
 
     def _emotion(self) -> str | None:
-        emotion = " ".join(self.row.text(EMOTION).lower().split()) or None
+        emotion = _emotion(self.row)
         if emotion is None:
             self._find("emotion missing", self.row.where)
         elif emotion not in self.layout.emotions:
@@ -202,11 +231,11 @@ class _ClipReader:
             self._find("unknown emotion", f"{emotion!r} in {self.row.where}; known: {known}")
         return emotion
 
-    def _aus(self) -> frozenset[str]:
+    def _units(self) -> aus.AUCell:
         cell = aus.parse(self.row.cells[AUS])
         if not cell.complete:
             self._find("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
-        return cell.names
+        return cell
 
     def _find(self, what: str, detail: str) -> None:
         self.findings.append(Finding(what=what, where=self.sample_id, detail=detail))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import DataError, listed
-from benchmark.interfaces import Erratum
+from benchmark.interfaces import CodedUnits, Erratum
 from plugins.datasets import _errata
-from plugins.datasets._annotated import Layout, read_copy
+from plugins.datasets._annotated import Layout, read_copy, read_units
 from plugins.datasets._files import find_files, holding_subjects, require_folder
 from plugins.datasets._frames import Copy
 from plugins.datasets._stand_in import StandInDataset
@@ -86,23 +86,29 @@ class Casme2(StandInDataset):
     def _read(self) -> Copy:
         root = self.folder()
         require_folder(root, _LAYOUT)
-        frames = self._frames_folder(root)
+        return read_copy(self._layout(root, self._frames_folder(root)))
+
+    def coded_units(self) -> Sequence[CodedUnits]:
+        """Read the annotation alone: ``root`` may hold nothing else."""
+        root = self.folder()
+        require_folder(root, _LAYOUT)
+        return read_units(self._layout(root, root))
+
+    def _layout(self, root: Path, frames: Path) -> Layout:
         version, sheet = self._annotation(root)
         # Corrections are keyed by ids of people's clips.
         errata_on = self.errata == "on" and not self.is_stand_in
-        return read_copy(
-            Layout(
-                dataset=self.name_in_ids,
-                sheet=sheet,
-                annotation=version,
-                frames=frames,
-                prefix="sub",
-                digits=2,
-                subject_folder=_SUBJECT,
-                emotions=frozenset(emotion for names in LABEL_MAPS.values() for emotion in names),
-                fps=200.0,
-                corrections=_errata.corrections("casme2") if errata_on else {},
-            )
+        return Layout(
+            dataset=self.name_in_ids,
+            sheet=sheet,
+            annotation=version,
+            frames=frames,
+            prefix="sub",
+            digits=2,
+            subject_folder=_SUBJECT,
+            emotions=frozenset(emotion for names in LABEL_MAPS.values() for emotion in names),
+            fps=200.0,
+            corrections=_errata.corrections("casme2") if errata_on else {},
         )
 
     def _frames_folder(self, root: Path) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import DataError, listed
-from benchmark.interfaces import Erratum
+from benchmark.interfaces import CodedUnits, Erratum
 from plugins.datasets import _errata
-from plugins.datasets._annotated import Layout, read_copy
+from plugins.datasets._annotated import Layout, read_copy, read_units
 from plugins.datasets._files import find_files, holding_subjects, require_folder
 from plugins.datasets._frames import Copy
 from plugins.datasets._stand_in import StandInDataset
@@ -84,20 +84,27 @@ class Samm(StandInDataset):
                 f"{root}: no frames: looked for folders of subjects (006), three levels deep; 'root' must be the "
                 f"folder of {_LAYOUT}"
             )
-        return read_copy(
-            Layout(
-                dataset=self.name_in_ids,
-                sheet=self._sheet(root),
-                sheet_name="MICRO_ONLY",
-                annotation=_errata.ANY,
-                frames=frames[0],
-                prefix="",
-                digits=3,
-                subject_folder=_SUBJECT,
-                emotions=frozenset(LABEL_MAPS[8]),
-                fps=200.0,
-                corrections=_errata.corrections("samm") if self.errata == "on" and not self.is_stand_in else {},
-            )
+        return read_copy(self._layout(root, frames[0]))
+
+    def coded_units(self) -> Sequence[CodedUnits]:
+        """Read the annotation alone: ``root`` may hold nothing else."""
+        root = self.folder()
+        require_folder(root, _LAYOUT)
+        return read_units(self._layout(root, root))
+
+    def _layout(self, root: Path, frames: Path) -> Layout:
+        return Layout(
+            dataset=self.name_in_ids,
+            sheet=self._sheet(root),
+            sheet_name="MICRO_ONLY",
+            annotation=_errata.ANY,
+            frames=frames,
+            prefix="",
+            digits=3,
+            subject_folder=_SUBJECT,
+            emotions=frozenset(LABEL_MAPS[8]),
+            fps=200.0,
+            corrections=_errata.corrections("samm") if self.errata == "on" and not self.is_stand_in else {},
         )
 
     def _sheet(self, root: Path) -> Path:

@@ -100,7 +100,7 @@ class NetworkModel(Training, EpochsModel):
             raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
         _saved.save(predictor, folder)
 
-    def load(self, folder: Path) -> _training.NetworkPredictor:
+    def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote.
 
         Raises:

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from benchmark.files import read_arrays, read_json, write_arrays, write_json
+from plugins.models._heads import HEADS
 from plugins.models._training import NetworkPredictor
 
 if TYPE_CHECKING:
@@ -19,30 +20,33 @@ if TYPE_CHECKING:
 _WEIGHTS, _REST = "weights.safetensors", "network.json"
 
 
-def save(predictor: NetworkPredictor, folder: Path) -> None:
+def save(predictor: NetworkPredictor, folder: Path, prefix: str = "") -> None:
     """Write a trained network; names of arrays are places in it, such as ``blocks/0/conv1/kernel``.
+
+    The prefix of its files tells it from another one in the same folder.
 
     Raises:
         ValueError: A weight is NaN or infinite.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path((predictor.params, predictor.stats))
-    write_arrays(folder / _WEIGHTS, {_name(path): np.asarray(leaf) for path, leaf in leaves})
+    write_arrays(folder / (prefix + _WEIGHTS), {_name(path): np.asarray(leaf) for path, leaf in leaves})
     rest = {
         "n_classes": predictor.n_classes,
         "shape": list(predictor.shape),
         "trained": predictor.trained.tolist(),
         "history": predictor.history,
+        "head": predictor.head,
     }
-    write_json(folder / _REST, rest)
+    write_json(folder / (prefix + _REST), rest)
 
 
-def load(model: NetworkModel, folder: Path) -> NetworkPredictor:
+def load(model: NetworkModel, folder: Path, prefix: str = "") -> NetworkPredictor:
     """Read what ``save`` wrote into the network that the model describes.
 
     Raises:
         ValueError: The weights are not those of this network, or are not finite.
     """
-    rest, arrays = read_json(folder / _REST), read_arrays(folder / _WEIGHTS)
+    rest, arrays = read_json(folder / (prefix + _REST)), read_arrays(folder / (prefix + _WEIGHTS))
     shape, n_classes = tuple(rest["shape"]), int(rest["n_classes"])
     model.check(shape)
     empty = nnx.eval_shape(lambda: model.network(shape, n_classes, np.random.default_rng(0)))
@@ -60,7 +64,10 @@ def load(model: NetworkModel, folder: Path) -> NetworkPredictor:
     if trained.shape != (n_classes,):
         raise ValueError(f"{_REST} says of {len(trained)} classes whether they trained, and has {n_classes} classes")
     params, stats = jax.tree_util.tree_unflatten(structure, [jnp.asarray(arrays[_name(path)]) for path, _ in leaves])
-    return NetworkPredictor(model, n_classes, shape, params, stats, trained, rest["history"])
+    head = rest.get("head", "softmax")  # files of earlier versions say nothing: there was no other
+    if head not in HEADS:
+        raise ValueError(f"{_REST} says that the last layer is {head!r}; known: {', '.join(HEADS)}")
+    return NetworkPredictor(model, n_classes, shape, params, stats, trained, rest["history"], head)
 
 
 def _name(path: tuple[object, ...]) -> str:

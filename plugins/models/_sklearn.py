@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.files import read_json, write_json
-from benchmark.interfaces import Model, Predictor
+from benchmark.interfaces import Predictor, UnitsModel
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -25,11 +25,18 @@ Scaler = Literal["standard", "minmax", "none"]
 TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
 #: What a classifier keeps of its training and needs for no prediction.
 _TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_")
-_PIPELINE, _REST = "pipeline.skops", "predictor.json"
+_PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 
 
-class SklearnModel(Model):
-    """A scikit-learn classifier behind a scaler, on flattened samples."""
+class SklearnModel(UnitsModel):
+    """A scikit-learn classifier behind a scaler, on flattened samples; of action units, one classifier for each."""
+
+    def fit_units(
+        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+    ) -> UnitsPredictor:
+        """Train a classifier for each unit, present against absent, each with the same seed."""
+        fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
+        return UnitsPredictor(tuple(found for found in fitted if isinstance(found, SklearnPredictor)))
 
     def fit_scaled(
         self, classifier: BaseEstimator, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, scaler: Scaler
@@ -61,6 +68,10 @@ class SklearnModel(Model):
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
         return SklearnPredictor(self, pipeline, trained, n_classes, history)
 
+    def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how surely a unit shows (n,), from 0 to 1, by scores of its absence and presence (n, 2)."""
+        return scores[:, 1]
+
     @abstractmethod
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Return scores (n, trained classes) of a fitted pipeline for x (n, features)."""
@@ -71,27 +82,34 @@ class SklearnModel(Model):
         Raises:
             ValueError: A fitted value is not finite.
         """
-        if not isinstance(predictor, SklearnPredictor):
+        if isinstance(predictor, UnitsPredictor):
+            for index, unit in enumerate(predictor.units):
+                _write(folder, unit, _prefix(index))
+            write_json(folder / _UNITS, {"units": len(predictor.units)})
+        elif isinstance(predictor, SklearnPredictor):
+            _write(folder, predictor)
+        else:
             raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
-        import skops.io
 
-        found = {"n_classes": predictor.n_classes, "trained": predictor.trained.tolist(), "history": predictor.history}
-        write_json(folder / _REST, found)
-        if predictor.pipeline is not None:
-            skops.io.dump(_without_training(predictor.pipeline), folder / _PIPELINE)
-            _refuse_odd_numbers(folder / _PIPELINE)
-
-    def load(self, folder: Path) -> SklearnPredictor:
+    def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote.
 
         Raises:
             ValueError: The file holds a type that is not known to be harmless, or values that are not finite.
         """
-        found = read_json(folder / _REST)
+        if not (folder / _UNITS).is_file():
+            return self._read(folder)
+        return UnitsPredictor(
+            tuple(self._read(folder, _prefix(index)) for index in range(read_json(folder / _UNITS)["units"]))
+        )
+
+    def _read(self, folder: Path, prefix: str = "") -> SklearnPredictor:
+        pipeline_name, rest_name = prefix + _PIPELINE, prefix + _REST
+        found = read_json(folder / rest_name)
         trained = np.array(found["trained"], dtype=np.intp)
-        pipeline = _read_pipeline(folder / _PIPELINE) if len(trained) > 1 else None
+        pipeline = _read_pipeline(folder / pipeline_name) if len(trained) > 1 else None
         if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
-            raise ValueError(f"{_PIPELINE} has the classes {pipeline.classes_}, {_REST} has {trained}")
+            raise ValueError(f"{pipeline_name} has the classes {pipeline.classes_}, {rest_name} has {trained}")
         return SklearnPredictor(self, pipeline, trained, found["n_classes"], tuple(found["history"]))
 
 
@@ -117,6 +135,36 @@ class SklearnPredictor:
         """Return scores (n, n_classes) for x (n, ...)."""
         found = np.ones((len(x), 1)) if self.pipeline is None else self.model.scores(self.pipeline, _flat(x))
         return _spread(found, self.trained, self.n_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class UnitsPredictor:
+    """A fitted pipeline for each action unit, present against absent."""
+
+    units: tuple[SklearnPredictor, ...]
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return how surely each unit shows (n, units) for x (n, ...); 0 or 1 where training knew one answer alone."""
+        columns = [
+            np.full(len(x), float(unit.trained[0])) if unit.pipeline is None else unit.model.presence(unit(x))
+            for unit in self.units
+        ]
+        return np.stack(columns, axis=1)
+
+
+def _prefix(index: int) -> str:
+    return f"{index:02}-"
+
+
+def _write(folder: Path, predictor: SklearnPredictor, prefix: str = "") -> None:
+    import skops.io
+
+    found = {"n_classes": predictor.n_classes, "trained": predictor.trained.tolist(), "history": predictor.history}
+    write_json(folder / (prefix + _REST), found)
+    if predictor.pipeline is not None:
+        path = folder / (prefix + _PIPELINE)
+        skops.io.dump(_without_training(predictor.pipeline), path)
+        _refuse_odd_numbers(path)
 
 
 def _flat(x: NDArray[Any]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import DataError
 from plugins._compilations import keep_compilations
+from plugins.models._heads import HEADS, HeadName, class_weights
 from plugins.models._layers import Batch, Values
 from plugins.models._split import validation_part
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from plugins.models._network import NetworkModel
 
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
-INIT, ORDER, DROPOUT, SPLIT = range(4)
+INIT, ORDER, DROPOUT, SPLIT, CROSS = range(5)
 
 #: So few samples are not worth a whole batch when they are scored, as the audit does after every epoch.
 FEW = 32
@@ -46,7 +47,7 @@ class State(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A batch of fixed size: ``real`` is 0 where a row is padding, ``weight`` is the class weight, 0 there too."""
+    """A batch of fixed size: ``real`` is 0 where a row is padding, ``weight`` is that of its loss, 0 there too."""
 
     x: NDArray[Any]
     y: NDArray[np.int32]
@@ -69,9 +70,9 @@ class Program:
     score: Callable[[Values, Values, NDArray[Any]], Array]
 
 
-def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
+def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head: HeadName = "softmax") -> Program:
     """Return the functions of a network, built once per process; each is compiled once per shape, at its first call."""
-    return _program(compiled_part(model), shape, n_classes)
+    return _program(compiled_part(model), shape, n_classes, head)
 
 
 def compiled_part(model: NetworkModel) -> NetworkModel:
@@ -82,7 +83,8 @@ def compiled_part(model: NetworkModel) -> NetworkModel:
 
 
 @functools.lru_cache(maxsize=64)
-def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Program:
+def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_name: HeadName) -> Program:
+    head = HEADS[head_name]
     keep_compilations()
     keep_memory()
     optimiser = model.transformation()
@@ -99,9 +101,8 @@ def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Pro
         def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
             network = nnx.merge(graph, params, state.stats, copy=True)  # else the statistics belong outside
             logits = network(floats(rows.x), batch)
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, rows.y)
-            total = jnp.sum(losses * rows.weight)
-            right = jnp.sum((logits.argmax(1) == rows.y) * rows.real)
+            total = head.loss(logits, rows.y, rows.weight)  # pyright: ignore[reportArgumentType] - traced
+            right = head.right(logits, rows.y, rows.real)  # pyright: ignore[reportArgumentType]
             _, _, stats = nnx.split(network, nnx.Param, ...)
             return total / jnp.sum(rows.real), (total, right, stats)
 
@@ -111,7 +112,7 @@ def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int) -> Pro
         return State(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
 
     def score(params: Values, stats: Values, x: NDArray[Any]) -> Array:
-        return jax.nn.log_softmax(nnx.merge(graph, params, stats)(floats(x), None))
+        return head.log_scores(nnx.merge(graph, params, stats)(floats(x), None))
 
     def floats(x: NDArray[Any]) -> Array:
         """Make numbers of bytes here and not before: bytes are a quarter of what must be copied."""
@@ -146,6 +147,7 @@ class NetworkPredictor:
         stats: Running statistics.
         trained: Which classes trained (n_classes,).
         history: Per epoch: epoch, loss, accuracy, and val_loss and val_accuracy where there is a validation part.
+        head: What its last layer says.
     """
 
     model: NetworkModel
@@ -155,41 +157,44 @@ class NetworkPredictor:
     stats: Values
     trained: NDArray[np.bool_]
     history: History
+    head: HeadName = "softmax"
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return softmax scores (n, n_classes) for x (n, T, ...); 0 for a class that never trained.
+
+        With the sigmoid head, the probability that each unit shows.
 
         Raises:
             DataError: x has another shape than the training side had.
         """
         if x.shape[1:] != self.shape:
             raise DataError(f"trained on samples {self.shape}, asked about samples {x.shape[1:]}")
-        return np.exp(log_scores(self.model, self.n_classes, self.params, self.stats, x)) * self.trained
+        return np.exp(log_scores(self.model, self.n_classes, self.params, self.stats, x, head=self.head)) * self.trained
 
 
 def train(
     model: NetworkModel,
     x: NDArray[Any],
-    y: NDArray[np.intp],
+    y: NDArray[Any],
     *,
     n_classes: int,
     groups: NDArray[np.str_],
     seed: int,
+    head: HeadName = "softmax",
 ) -> NetworkPredictor:
-    """Train a network from scratch; see ``NetworkModel.fit``."""
+    """Train a network from scratch; see ``NetworkModel.fit``, and for the sigmoid head ``UnitsModel.fit_units``."""
     learn, watch = np.arange(len(y)), np.arange(0)
     if model.early_stopping is not None:
         learn, watch = validation_part(groups, model.validation_share, generator(jax.random.key(seed), SPLIT))
-    weights = class_weights(y[learn], n_classes, model.class_weight)
+    weights = HEADS[head].weights(y[learn], n_classes, model.class_weight)
     history: History = []
     best, best_state, state = np.inf, None, None
-    for state, found in epochs(model, x, y, learn, weights, seed=seed):
+    for state, found in epochs(model, x, y, learn, weights, seed=seed, head=head):
         history.append(found)
         if not len(watch):
             continue
-        logs = log_scores(model, n_classes, state.params, state.stats, x[watch])
-        found["val_loss"] = float(-logs[np.arange(len(watch)), y[watch]].mean())
-        found["val_accuracy"] = float((logs.argmax(1) == y[watch]).mean())
+        logs = log_scores(model, n_classes, state.params, state.stats, x[watch], head=head)
+        found["val_loss"], found["val_accuracy"] = HEADS[head].watched(logs, y[watch])
         if found["val_loss"] < best:
             best, best_state = found["val_loss"], state
         lowest = min(range(len(history)), key=lambda i: history[i]["val_loss"])
@@ -197,36 +202,39 @@ def train(
             break
     kept = best_state if model.keep == "best" else state
     assert kept is not None  # noqa: S101 - there is an epoch at least
-    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, weights > 0, history)
+    trained = HEADS[head].trained(weights)
+    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, trained, history, head)
 
 
 def epochs(
     model: NetworkModel,
     x: NDArray[Any],
-    y: NDArray[np.intp],
+    y: NDArray[Any],
     learn: NDArray[np.intp],
     weights: NDArray[np.float32],
     *,
     seed: int,
+    head: HeadName = "softmax",
 ) -> Iterator[tuple[State, dict[str, float]]]:
     """Train on the samples ``learn`` and yield the state after each epoch, with its number, loss and accuracy.
 
     Args:
         model: The recipe.
         x: Samples (n, T, ...).
-        y: Class indices (n,).
+        y: Class indices (n,), or which units show (n, units).
         learn: Positions of those that train.
-        weights: Of each class (n_classes,).
+        weights: Of each class (n_classes,), or of absent and shown units (2, units).
         seed: Source of all randomness.
+        head: What the last layer says.
     """
-    made = program(model, x.shape[1:], len(weights))
+    made = program(model, x.shape[1:], weights.shape[-1], head)
     key = jax.random.key(seed)
     order, dropout_key = generator(key, ORDER), jax.random.fold_in(key, DROPOUT)
     state = made.start(generator(key, INIT))
     number = 0
     for epoch in range(1, model.epochs + 1):
         parts = []
-        for rows in batches(model, x, y, order.permutation(learn), weights):
+        for rows in batches(model, x, y, order.permutation(learn), weights, head=head):
             state, *sums = made.step(state, rows, dropout_key, number)
             parts.append(sums)  # still on the device: waiting for a number here would stop the next batch's copy
             number += 1
@@ -265,17 +273,14 @@ def refuse_nan(loss: float, epoch: int, learning_rate: float) -> None:
         )
 
 
-def class_weights(y: NDArray[np.intp], n_classes: int, kind: str | None) -> NDArray[np.float32]:
-    """Return a weight per class (n_classes,), 0 for a class that is absent; balanced weights average 1 over samples."""
-    counts = np.bincount(y, minlength=n_classes)
-    present = counts > 0
-    if kind is None:
-        return present.astype(np.float32)
-    return np.where(present, len(y) / (present.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
-
-
 def batches(
-    model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], order: NDArray[np.intp], weights: NDArray[np.float32]
+    model: NetworkModel,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    order: NDArray[np.intp],
+    weights: NDArray[np.float32],
+    *,
+    head: HeadName = "softmax",
 ) -> Iterator[Rows]:
     """Yield rows of one epoch; the last batch is padded, so that all folds of a run share one compilation."""
     size = model.batch_size
@@ -283,7 +288,8 @@ def batches(
         chosen = order[start : start + size]
         real = (np.arange(size) < len(chosen)).astype(np.float32)
         padded = np.resize(chosen, size)  # samples once more: padding must be numbers that a network can bear
-        yield Rows(as_input(x[padded], model), y[padded].astype(np.int32), real, weights[y[padded]] * real)
+        weight = (HEADS[head].of_rows(weights, y[padded]).T * real).T
+        yield Rows(as_input(x[padded], model), y[padded].astype(np.int32), real, weight)
 
 
 def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
@@ -296,10 +302,16 @@ def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
 
 
 def log_scores(
-    model: NetworkModel, n_classes: int, params: Values, stats: Values, x: NDArray[Any]
+    model: NetworkModel,
+    n_classes: int,
+    params: Values,
+    stats: Values,
+    x: NDArray[Any],
+    *,
+    head: HeadName = "softmax",
 ) -> NDArray[np.float64]:
     """Return log-probabilities (n, n_classes), computed in padded batches."""
-    score = program(model, x.shape[1:], n_classes).score
+    score = program(model, x.shape[1:], n_classes, head).score
     found = np.zeros((len(x), n_classes))
     size = min(model.batch_size, FEW) if len(x) <= FEW else model.batch_size
     for start in range(0, len(x), size):

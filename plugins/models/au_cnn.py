@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from annotated_types import Ge
 from numpy.random import Generator
+from numpy.typing import NDArray
 
+from benchmark.interfaces import Predictor, UnitsModel
+from plugins.models import _training
 from plugins.models._micronet import Activation, MicroNet
 from plugins.models._network import NetworkModel, Shape, need_single
 
 
 @dataclass(frozen=True, kw_only=True)
-class AUCNN(NetworkModel):
+class AUCNN(NetworkModel, UnitsModel):
     """Residual network on face images of 128x128x3: 22,247 values for 7 classes.
 
     The text says 8x8x512; 128x128x3 with three pixels of padding is the only input that gives table 3's shapes and its
     2,368 values in the first layer. Adam's learning rate is unstated: .001 is Keras's own. Batch normalisation and
     initial weights are Keras's. Table 5 varies the number of layers, table 7 batch norm and table 8 the activation.
+
+    With ``target: action_units`` the last layer has a sigmoid for each unit and is trained by binary cross-entropy.
 
     Args:
         convolutions: On the main path. Table 5 tries 1, 3 and 5 and does not say which go: 3 leaves out
@@ -52,3 +58,11 @@ class AUCNN(NetworkModel):
             activation=self.activation,
             rng=rng,
         )
+
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+        """Train by gradient descent, as ``fit`` does; scores are the sigmoids.
+
+        ``class_weight: balanced`` gives a unit's presence and its absence the same weight in all.
+        """
+        self.check(x.shape[1:])
+        return _training.train(self, x, y, n_classes=y.shape[1], groups=groups, seed=seed, head="sigmoid")

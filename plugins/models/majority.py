@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.files import read_arrays, write_arrays
-from benchmark.interfaces import Model, Predictor
+from benchmark.interfaces import Predictor, UnitsModel
 
 _FILE = "frequencies.safetensors"
 
@@ -27,8 +27,8 @@ class Constant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Majority(Model):
-    """Predict the most frequent class of the training side; the first one among equals.
+class Majority(UnitsModel):
+    """Predict the most frequent class of the training side, the first one among equals; of units, those in half of it.
 
     Scores are the classes' frequencies. Whatever does not beat this row has learned nothing.
     """
@@ -41,6 +41,11 @@ class Majority(Model):
         """Count classes."""
         del x, groups, seed
         return Constant(np.bincount(y, minlength=n_classes) / len(y))
+
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Constant:
+        """Count how often each unit shows."""
+        del x, groups, seed
+        return Constant(y.mean(axis=0))
 
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write the frequencies."""

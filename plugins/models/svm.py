@@ -57,6 +57,12 @@ class SVM(SklearnModel):
         )
         return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
 
+    def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put the decision function through the logistic function, which keeps its sign: 0 becomes 0.5."""
+        from scipy.special import expit
+
+        return expit(scores[:, 1])
+
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the decision function, so that the highest score is always the class that SVC predicts.
 

@@ -16,7 +16,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from benchmark.errors import DataError, SampleRejected
+from benchmark.errors import DataError, NoFace, SampleRejected
 from benchmark.interfaces import Clip, Preprocessor
 from plugins.preprocessors._frames import gray, position, require
 
@@ -97,6 +97,7 @@ class Face(Preprocessor):
     """
 
     source = "HybridMicroNet (2023), figure 1; Viola and Jones (2001), with OpenCV's trained cascade"
+    finds_faces = True
 
     detect: Literal["onset", "every"] = "onset"
     min_size: Annotated[float, Gt(0), Le(1)] = 0.2
@@ -140,7 +141,7 @@ class Face(Preprocessor):
         if found:
             return found[0]
         if self.none == "reject":
-            raise SampleRejected(f"no face found in {where} (face: none: reject)")
+            raise NoFace(f"no face found in {where} (face: none: reject)")
         return None
 
 

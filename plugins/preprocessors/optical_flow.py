@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from benchmark.errors import DataError, SampleRejected
+from benchmark.errors import DataError, NotAnnotated, SampleRejected
 from benchmark.interfaces import Clip, Preprocessor
 from plugins.preprocessors._frames import each, gray, position, require
 
@@ -82,7 +82,7 @@ class OpticalFlow(Preprocessor):
             raise SampleRejected("a clip of one frame has no motion (optical_flow)")
         if self.no_apex == "reject":
             what = "no apex is known" if clip.apex_index is None else "the apex is the onset itself"
-            raise SampleRejected(f"{what} (optical_flow: no_apex: reject)")
+            raise NotAnnotated(f"{what} (optical_flow: no_apex: reject)")
         last = position("optical_flow", "offset_index", clip.offset_index, len(frames), default=len(frames) - 1)
         if last <= onset:
             raise SampleRejected("no frame follows the onset up to the offset (optical_flow)")

@@ -39,7 +39,7 @@ class Units:
 
     @staticmethod
     def of(samples: Sequence[Sample], group: Group) -> Units:
-        """Put samples into units.
+        """Put samples into units; where they have no label, as with action units, all are of one class.
 
         Raises:
             ProtocolError: Subjects are asked for and a sample has none.
@@ -57,11 +57,11 @@ class Units:
             members.setdefault(str(getattr(sample, keys[group])), []).append(sample)
         labels = sorted({sample.label or 0 for sample in samples})
         counts = np.array(
-            [[sum(s.label == label for s in inside) for label in labels] for inside in members.values()],
+            [[sum((s.label or 0) == label for s in inside) for label in labels] for inside in members.values()],
             dtype=np.int64,
         )
         emotions = tuple(
-            listed(sorted({repr(sample.emotion) for sample in samples if sample.label == label}), limit=3)
+            listed(sorted({repr(sample.emotion) for sample in samples if (sample.label or 0) == label}), limit=3)
             for label in labels
         )
         return Units(group, tuple(tuple(s.sample_id for s in inside) for inside in members.values()), counts, emotions)

@@ -86,6 +86,14 @@ def test_a_class_that_no_training_side_holds() -> None:
     check_folds([fold, other], samples, (*CLASSES, "rare"))
 
 
+def test_a_sample_without_a_label_may_test_and_not_train() -> None:
+    samples = [*SAMPLES, replace(SAMPLES[0], sample_id="new", label=None)]
+    fold = Fold(name="f", train=tuple(sample.sample_id for sample in SAMPLES), test=("new",))
+    check_folds([fold], samples, CLASSES)
+    with pytest.raises(ProtocolError, match="fold 'f': new trains and has no label"):
+        check_folds([replace(fold, train=(*fold.train[1:], "new"), test=fold.train[:1])], samples, CLASSES)
+
+
 def test_without_subjects_clips_are_compared() -> None:
     free = [replace(found, subject=None) for found in SAMPLES]
     assert find_leaks([Fold(name="f", train=P1, test=P2)], free) == []

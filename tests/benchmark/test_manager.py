@@ -156,3 +156,20 @@ def test_one_call_leaves_nothing_for_the_next(install: Install) -> None:
     install("other-models", MODEL + HOOK)
     assert len(load_catalogue().entries) == before + 1
     assert len(load_catalogue().entries) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "watching", "fault"),
+    [
+        ("def bench_task_done(task): ...", ["watch-dist 2.0"], None),
+        ("def bench_run_done(run): ...", ["watch-dist 2.0"], None),
+        ("def bench_task_down(task): ...", [], "unknown hook 'bench_task_down' (did you mean 'bench_task_done'?)"),
+        ("def bench_task_done(tusk): ...", [], "cannot be registered: PluginValidationError"),
+    ],
+)
+def test_a_module_that_watches_runs(install: Install, hook: str, watching: list[str], fault: str | None) -> None:
+    install("watch-dist", f"from benchmark import hookimpl\n@hookimpl\n{hook}\n")
+    catalogue = load_catalogue()
+    assert [name for name, _ in catalogue.watching] == watching
+    assert the_rest_works(catalogue)
+    assert [str(fault) in str(problem) for problem in catalogue.problems] == [True] * (fault is not None)

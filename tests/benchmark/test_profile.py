@@ -65,7 +65,10 @@ def test_what_is_set_on_the_spot_outranks_the_profile(builtin: Catalogue, tmp_pa
         (("profile: quick\n", ""), "profiles: unknown profile 'None'"),
         (("profile: quick", "profile: [1]"), "unknown profile '[1]'"),
         ((TEXT.partition("profiles:")[2], " 3\n"), "profiles: expected a mapping such as"),
-        (("models.svm.C", "models.svn.C"), "test.yaml, line 8: profile quick: no element 'svn' in models"),
+        (
+            ("models.svm.C", "models.svn.C"),
+            "profile quick: no element 'svn' in models (did you mean 'svm'?); choose from: [0], [1], svm, ann",
+        ),
         (("C: 7", "C: -7"), "models[0].C: expected number (> 0), got -7\n  in test.yaml, line 8"),
     ],
 )
@@ -74,3 +77,36 @@ def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message
     with pytest.raises(ConfigError) as caught:
         config_of(TEXT.replace(*change), builtin)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("- svm", "- svn"), "models[0]: unknown model 'svn' (did you mean 'svm'?); choose from: ann, au_cnn, cnn, "),
+        (("- svm", "- {plugin: svn, C: 3}"), "models[0].plugin: unknown model 'svn' (did you mean 'svm'?)"),
+        (
+            ("- svm", "- {plugin: sum, name: svn, preprocess: [lbq]}"),
+            "models[0].plugin: unknown model 'sum' (did you mean 'svm'?)",
+        ),
+        (
+            ("- svm", "- {plugin: ann, name: svn, preprocess: [lbq]}"),
+            "models[0].preprocess[0]: unknown preprocessor 'lbq'",
+        ),
+    ],
+)
+def test_a_misspelt_plugin_that_a_profile_changes(builtin: Catalogue, change: tuple[str, str], message: str) -> None:
+    """The change leads nowhere because of the name: the name is what is told, and where it stands."""
+    with pytest.raises(ConfigError) as caught:
+        config_of(TEXT.replace(*change), builtin)
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).count("\n  in test.yaml, line 4") == str(caught.value).count("unknown ")
+    assert "profile quick" not in str(caught.value)
+
+
+def test_a_misspelt_plugin_that_a_sweep_changes(builtin: Catalogue) -> None:
+    text = "dataset: synthetic\nprotocol: lozo\nmodels: [svn]\nsweep: {models.svm.C: [1, 2]}\n"
+    with pytest.raises(ConfigError) as caught:
+        config_of(text, builtin)
+    first, _, second, _ = str(caught.value).splitlines()
+    assert first.startswith("protocol: unknown protocol 'lozo' (did you mean 'loso'?)")
+    assert second.startswith("models[0]: unknown model 'svn' (did you mean 'svm'?)")

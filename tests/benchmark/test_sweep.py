@@ -80,7 +80,7 @@ def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
         ("{}", "sweep: expected a mapping"),
         ("{models.svm.C: 1}", "sweep.models.svm.C: expected a list of values, got 1"),
         ("{models.svm.C: []}", "expected a list of values, got []"),
-        ("{models.svn.C: [1]}", "no element 'svn' in models; choose from: [0], svm"),
+        ("{models.svn.C: [1]}", "no element 'svn' in models (did you mean 'svm'?); choose from: [0], svm"),
         ("{dataset.subjects: [3, 4]}", "cannot be swept: choose a parameter"),
         ("{seeds: [1, 2]}", "cannot be swept"),
         ("{models.svm: [ann, svm]}", "cannot be swept"),

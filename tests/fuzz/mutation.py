@@ -69,9 +69,14 @@ def of_words(rng: Random, content: bytes) -> bytes:
 
 
 def of_json(rng: Random, content: bytes) -> bytes:
-    """Replace, drop or double a value somewhere in a JSON file; now and then words or bytes."""
+    """Do what ``of_values`` does; now and then words or bytes."""
     if (luck := rng.random()) < 0.3:
         return of_bytes(rng, content) if luck < 0.1 else of_words(rng, content)
+    return of_values(rng, content)
+
+
+def of_values(rng: Random, content: bytes) -> bytes:
+    """Replace, drop or double a value somewhere in a JSON file, which stays one."""
     document = json.loads(content)
     for _ in range(int(rng.integers(1, 3))):
         document = _replaced(rng, document)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from benchmark import cli, document, external, predictions_file
+from benchmark import document, external, predictions_file
 from benchmark.boards import submission
+from benchmark.boards.definition import Definition, Question, samples_digest, save, truth_digest
 from benchmark.boards.page import markdown
 from benchmark.boards.rows import board_rows
-from benchmark.boards.verified import BoardReader
+from benchmark.boards.site import audits, pages
+from benchmark.boards.submission import Submission
+from benchmark.boards.verified import BoardReader, VerifiedBoard
+from benchmark.boards.verify import board_figures
 from benchmark.config_reader import from_document
 from benchmark.errors import BenchError
 from benchmark.executors import Success, Task
@@ -27,15 +32,20 @@ from benchmark.fingerprint import digest
 from benchmark.interfaces import Clip
 from benchmark.manager import load_catalogue
 from benchmark.store import RunFolder
+from benchmark.video import manifest
+from benchmark.video.fetch import url_fault
+from benchmark.video.reader import Video
 from plugins.datasets import _files
 from plugins.datasets.casme2 import Casme2
 from plugins.datasets.samm import Samm
 from plugins.preprocessors.clahe import Clahe
+from plugins.preprocessors.face import Face
 from plugins.preprocessors.grayscale import Grayscale
 from plugins.preprocessors.resize import Resize
+from tests import films
 from tests.fuzz import mutation
 from tests.fuzz.mutation import Random
-from tests.helpers import ROOT, write_flow
+from tests.helpers import ROOT
 from tests.plugins.datasets.layouts import CASME2_HEADER, CASME2_ROWS, SAMM_HEADER, samm_row, write_frames
 
 
@@ -134,6 +144,50 @@ class Images(Surface):
         Resize(size=28)(Clahe(on="gray")(Grayscale()(clip)))
 
 
+class Videos(Surface):
+    """Films, through decoding, the search for a face, and resizing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        made = [films.write(folder / f"seed{suffix}", films.plain(6, (48, 64))) for suffix in (".mp4", ".avi", ".webm")]
+        films.index_first(films.write(folder / "index.mp4", films.plain(6, (48, 64))))
+        self.seeds = [path.read_bytes() for path in (*made, folder / "index.mp4")]
+        self.face = Face(none="whole", detect="every")
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        if rng.random() < 0.3:
+            return mutation.of_bytes(rng, content)
+        start = max(content.find(b"moov"), 0)  # where the sizes and times are
+        end = start + 1000
+        return content[:start] + mutation.of_bytes(rng, content[start:end]) + content[end:]
+
+    def read(self, content: bytes) -> None:
+        with Video(self.file("film", content)) as film:
+            for index, frame in enumerate(film.frames(fps=10)):
+                Resize(size=28)(self.face(Clip(frames=frame.image[None])))
+                if index > 20:
+                    break
+            film.findings()
+
+
+class Manifests(Surface):
+    """Lists of clips."""
+
+    seeds = (
+        b"clip_id,path,subject,condition,start_s,end_s,emotion,source_url\n"
+        b"a,films/a.mp4,anna,before,1.5,20,happy,https://example.org/a.mp4\n"
+        b"b,b.avi,,,,,,\n",
+        b"clip_id,path\nc 1,c.webm\n",
+    )
+
+    def read(self, content: bytes) -> None:
+        for entry in manifest.read(self.file("clips.csv", content)):
+            assert entry.film(self.folder).resolve().is_relative_to(self.folder.resolve())
+            assert entry.end_s is None or entry.end_s > entry.start_s >= 0
+            if entry.source_url:
+                url_fault(entry.source_url)
+
+
 class Predictions(Surface):
     """Predictions of others: our own table, a plain one, a log of the challenge."""
 
@@ -192,65 +246,105 @@ class RunFolders(Surface):
 
 
 class Submissions(Surface):
-    """A row of a leaderboard: read, verified and rendered. What it may say of itself is changed more often than all."""
-
-    own = ("model", "origin", "flags", "costs", "curves")
+    """A submission to a leaderboard; one that verifies goes on every page."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        os.environ.setdefault("MEXBENCH_CACHE", str(folder / "cache"))
-        write_flow(folder / "pack", {"sub01": [0, 1, 2, 0], "s01": [0, 1, 2], "006": [0, 2, 1]})
-        dataset = f"{{plugin: megc2019_flow, root: {folder / 'pack'}, expect: any}}"
-        (folder / "c.yaml").write_text(f"dataset: {dataset}\nprotocol: loso\nmodels: [majority, svm]\nseeds: [0, 1]\n")
-        run, self.root = str(folder / "run"), folder / "boards"
-        board = ["leaderboard", "define", run, "toy"], ["leaderboard", "submit", run, "toy"]
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            codes = [cli.main(["run", str(folder / "c.yaml"), "--out", run])]
-            codes += [cli.main([*command, "--root", str(self.root)]) for command in board]
-        assert codes == [cli.OK] * 3
-        results = self.root / "results" / "toy"
-        self.path = results / "svm.json"
-        self.seeds = [self.path.read_bytes()]
+        self.board, made = toy_board()
+        save(folder, self.board)
+        self.reader = BoardReader(folder)
+        self.seeds = [submission.text(made).encode()]
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
-        whole = json.loads(content)
-        if rng.random() < 0.7:
-            key = self.own[int(rng.integers(len(self.own)))]
-            with suppress(ValueError):
-                whole[key] = json.loads(mutation.of_json(rng, json.dumps(whole[key]).encode()))
-        else:
-            content = mutation.of_json(rng, content)
-            try:
-                whole = json.loads(content)
-                whole["predictions_digest"] = digest(whole["predictions"])
-            except (ValueError, TypeError, KeyError):
-                return content
+        if rng.random() < 0.5:
+            return mutation.of_json(rng, content)
+        whole = json.loads(content)  # else what is no figure, so that some submissions still verify
+        key = ("model", "origin", "flags", "costs", "curves")[int(rng.integers(5))]
+        whole[key] = json.loads(mutation.of_values(rng, json.dumps(whole[key]).encode()))
         return json.dumps(whole).encode()
 
     def read(self, content: bytes) -> None:
-        self.path.unlink(missing_ok=True)
-        self.path = self.path.with_name("svm.json")
-        with suppress(ValueError, TypeError, KeyError, AttributeError):
-            self.path = self.path.with_name(submission.file_name(json.loads(content)["model"]["name"]))
-        self.path.write_bytes(content)
-        reader = BoardReader(self.root)
-        board = reader.board("toy")
-        if board.sound:
-            page = markdown(board_rows(reader, board))
-            assert "<script" not in page
-            page.encode()
-        else:
-            for found in board.submissions:
-                "\n".join(found.faults).encode()
+        found = self.reader.look(self.board, self.file(self._name(content), content))
+        if not found.faults:
+            groups = tuple(sorted({question.group for question in self.board.questions}))
+            rows = board_rows(self.reader, VerifiedBoard(self.board, (found,), groups))
+            for text in (markdown(rows), *pages.site([rows]).values()):
+                assert not {"nan", "inf"} & {*re.split(r"[^a-z]+", re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL))}
+                text.encode()
+
+    def _name(self, content: bytes) -> str:
+        try:
+            return submission.file_name(json.loads(content)["model"]["name"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "net.json"
+
+
+class Audits(Surface):
+    """The result of an audit, and the page of the row that it is about."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        from tests.benchmark.boards.site.conftest import AUDIT
+
+        self.seeds = [json.dumps({**AUDIT, "dataset": "toy", "models": ["net"]}).replace("svm-linear", "net").encode()]
+        board, made = toy_board()
+        save(folder, board)
+        submission.write(folder / "results" / "toy" / "net.json", made)
+        reader = BoardReader(folder)
+        self.rows = board_rows(reader, reader.board("toy"))
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        return mutation.of_json(rng, content)
+
+    def read(self, content: bytes) -> None:
+        found = audits.read(self.file("audit.json", content))
+        audits.refuse_strangers({Path("audit.json"): found}, [self.rows])
+        for text in pages.site([self.rows], audits=[found]).values():
+            assert "nan" not in re.split(r"[^a-z]+", text)
+            text.encode()
+
+
+def toy_board() -> tuple[Definition, Submission]:
+    """Return a board that asks for four samples, and a submission that answers it."""
+    names = ("negative", "positive")
+    truths = {"toy/a/1": 0, "toy/a/2": 1, "toy/b/1": 0, "toy/b/2": 1}
+    questions = tuple(
+        Question(name[:5], name, name, name[:5], "toy", truth_digest("0" * 32, name, names[truth]))
+        for name, truth in truths.items()
+    )
+    board = Definition(
+        name="toy", title="Toy", dataset="toy", fingerprint="0" * 32, protocol={"plugin": "loso"}, classes=names,
+        headline="uf1", epochs=(1,), flags=(), samples=samples_digest(questions), note="", questions=questions,
+    )  # fmt: skip
+    answers = tuple(
+        submission.Answer(q.fold, q.sample_id, q.subject, q.truth, ((0.75, 0.25), (0.25, 0.75))) for q in questions
+    )
+    made = Submission(
+        schema=1, board="toy", flags=("profile:quick",), seeds=(0, 1), figures={}, predictions=answers,
+        model=submission.ModelCard(name="net", plugin="ststnet", distribution="mexbench 0.1.0", parameters=100),
+        origin=submission.Origin(
+            dataset="toy", fingerprint="0" * 32, classes=names, protocol={"plugin": "loso"}, epoch=1, commit="a-dirty",
+            config={"dataset": {"plugin": "toy", "root": "${TOY_ROOT}"}, "models": [{"plugin": "ststnet", "C": 1.0}]},
+            versions={"mexbench": "0.1.0"}, device="cpu", machine="x86_64", left_out=0, errata=0,
+            started="2026-11-20T12:00:00+00:00", ended="2026-11-20T12:01:00+00:00",
+        ),
+        costs=submission.Costs(fit_s=1.5, predict_ms_per_sample=None),
+        curves={"loss": ((1, 1.0, 0.5, 1.5), (2, 0.5, 0.25, 0.75))},
+        predictions_digest=submission.predictions_digest(answers),
+    )  # fmt: skip
+    return board, replace(made, figures=board_figures(board, made))
 
 
 SURFACES: dict[str, type[Surface]] = {
     "configs": Configs,
     "sheets": Sheets,
     "images": Images,
+    "videos": Videos,
+    "manifests": Manifests,
     "predictions": Predictions,
     "run-folders": RunFolders,
     "submissions": Submissions,
+    "audits": Audits,
 }
 
 

@@ -107,3 +107,31 @@ def test_whatever_is_written_by_the_grammar_is_read_back(units: list[tuple[str, 
     parsed = parse(" + ".join(f"{side}{number}{intensity}" for side, number, intensity in units))
     assert parsed.complete
     assert [(unit.side or "", unit.number, unit.intensity or "") for unit in parsed.units] == units
+
+
+@pytest.mark.parametrize(
+    ("cell", "tokens", "sided"),
+    [
+        (4, {"4"}, {"4"}),
+        ("4+7+6", {"4", "6", "7"}, {"4", "6", "7"}),
+        ("L1+L2", {"L1", "L2"}, {"L1", "L2"}),
+        ("12A", {"12A"}, {"12"}),
+        (" 4 + R10 b ", {"4", "R10 b"}, {"4", "R10"}),
+        ("R12+L12", {"L12", "R12"}, {"L12", "R12"}),
+        ("10A/B", {"10A/B"}, {"10"}),  # certainly 10, at one of two intensities
+        ("A/L12", {"A/L12"}, {"12"}),  # certainly 12, on a side that nobody knows
+        ("(R6 or R12)+R15", {"(R6 or R12)", "R15"}, {"R15"}),
+        ("L12 or L14", {"L12 or L14"}, set()),
+        ("ref(7B)+43", {"ref(7B)", "43"}, {"43"}),
+        ("R14+17+soft focus ", {"R14", "17", "soft focus"}, {"R14", "17"}),
+        ("?", set(), set()),
+        ("", set(), set()),
+        (None, set(), set()),
+        ("4+", {"4"}, {"4"}),
+    ],
+)
+def test_tokens_as_written_and_units_with_their_side(cell: object, tokens: set[str], sided: set[str]) -> None:
+    parsed = parse(cell)
+    assert parsed.tokens == tokens
+    assert parsed.sided == sided
+    assert {int(unit.lstrip("LRABT")) for unit in parsed.sided} == parsed.numbers

@@ -137,6 +137,19 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         lambda data: data["predictions"][0].__setitem__(SUBJECT, ""),
         ["subject: 1 samples of 'casme2/sub01' stand under 'nobody'", "flags: 'unknown-subjects' is missing"],
     ),
+    "a name that clears the screen": (
+        change("model", "name", to="\x1b[2Jsvm"),
+        [r"the file of the model '\x1b[2Jsvm' must be called '%1B%5B2Jsvm.json'"],
+    ),
+    "no name": (
+        change("model", "name", to=""),
+        ["the file of the model '' must be called '.json'", "model: has no name"],
+    ),
+    "a score that is true": (change("figures", "uf1", to=True), ["uf1: the file says True, its predictions give 0."]),
+    "a matrix that is a text": (
+        change("figures", "confusion", to="<b>"),
+        ["confusion: the file says '<b>', its predictions give [["],
+    ),
     "another model's file": (
         change("model", "name", to="majority"),
         ["the file of the model 'majority' must be called 'majority.json'"],
@@ -189,6 +202,23 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "an unknown key": (
         lambda text: text.replace('"board"', '"colour": 1, "board"'),
         "colour: is no key of a submission",
+    ),
+    "nested too deeply": (lambda _: "[" * 100_000, "this is no JSON: recursion limit exceeded"),
+    "a lone surrogate": (
+        lambda text: text.replace('"svm-linear"', '"\\ud800"', 1),
+        "this is no JSON: unexpected end of hex",
+    ),
+    "true for a number": (
+        lambda text: text.replace('"schema": 1', '"schema": true'),
+        "schema: input should be a valid integer, got True",
+    ),
+    "a schema without end": (
+        lambda text: text.replace('"schema": 1', f'"schema": 1{"0" * 400}'),
+        "schema 1000",
+    ),
+    "a seed that is none": (
+        lambda text: json.dumps({**json.loads(text), "seeds": [True, 1]}),
+        "seeds[0]: input should be a valid integer, got True",
     ),
     "a key missing": (lambda text: text.replace('"costs"', '"cost"'), "costs: is missing (and 1 more)"),
 }

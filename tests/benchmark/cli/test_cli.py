@@ -191,8 +191,8 @@ def test_list(bench: Callable[..., Ran]) -> None:
     ran = bench("list", "models")
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()[2:] if line.startswith("model")] == [
-        "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "hybrid_micronet", "majority", "off_apexnet", "ststnet",
-        "svm",
+        "always_present", "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "hybrid_micronet", "majority",
+        "off_apexnet", "ststnet", "svm",
     ]  # fmt: skip
     assert bench("list", "model").out == ran.out
     assert {"dataset", "model", "protocol"} <= {
@@ -224,8 +224,12 @@ def test_cache(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.Mo
     assert str(tmp_path) in shown
     assert shown.splitlines()[1].split() == ["entries", "1"]
     assert "8.0 KiB" in shown
-    assert "removed 1 entries" in bench("cache", "clear").out
-    assert "0 B" in bench("cache", "info").out
+    assert shown.splitlines()[4].split() == ["compiled", "0", "B"]
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "jit_step-cache").write_bytes(bytes(2048))
+    assert bench("cache", "info").out.splitlines()[4].split() == ["compiled", "2.0", "KiB"]
+    assert "removed 1 entries, 1 file(s) of compiled programs from" in bench("cache", "clear").out
+    assert [line.split()[-2:] for line in bench("cache", "info").out.splitlines()[2::2]] == [["0", "B"]] * 2
     assert bench("cache", "clean").code == 2
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import DataError
-from benchmark.interfaces import Sample
+from benchmark.interfaces import CodedUnits, Sample
 from plugins.datasets.samm import Samm
 from tests.plugins.datasets.layouts import SAMM_HEADER, by_id, samm_row, write_frames, write_samm, write_xlsx
 
@@ -130,3 +130,17 @@ def test_a_wrong_root(tmp_path: Path) -> None:
     (tmp_path / "c" / "s01").mkdir(parents=True)
     with pytest.raises(DataError, match=r"no frames: looked for folders of subjects \(006\)"):
         Samm(root=tmp_path / "c").samples()
+
+
+def test_the_units_need_the_sheet_alone(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "SAMM_Micro.xlsx", SAMM_HEADER, ROWS, preamble=[["Remark"]] * 13, title="MICRO_ONLY")
+    found = {one.clip_id: one for one in Samm(root=tmp_path).coded_units()}
+    assert list(found) == ["samm/006/006_1_2", "samm/007/007_3_1", "samm/007/007_3_2"]
+    assert found["samm/007/007_3_2"] == CodedUnits(
+        clip_id="samm/007/007_3_2",
+        emotion="happiness",
+        cell="R14+17+soft focus ",
+        raw=frozenset({"R14", "17", "soft focus"}),
+        sided=frozenset({"R14", "17"}),
+        numbers=frozenset({"14", "17"}),
+    )

@@ -202,8 +202,8 @@ class TestEarlyStopping:
         seen: set[bytes] = set()
         batches = _training.batches
 
-        def spy(*arguments: Any) -> Any:  # noqa: ANN401
-            for rows in batches(*arguments):
+        def spy(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            for rows in batches(*arguments, **options):
                 seen.update(row.tobytes() for row in rows.x)
                 yield rows
 

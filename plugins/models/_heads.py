@@ -1,0 +1,144 @@
+"""What the units of a network's last layer say, and so which loss they are trained by."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from numpy.typing import NDArray
+
+HeadName = Literal["softmax", "sigmoid"]
+
+_TINY = np.finfo(np.float64).tiny
+
+
+class Head(ABC):
+    """From logits to a loss, to right answers and to scores. ``y`` and ``weights`` are of the batch's own rows."""
+
+    name: HeadName
+
+    @abstractmethod
+    def loss(self, logits: Array, y: Array, weights: Array) -> Array:
+        """Return the weighted losses of a batch, summed over samples; a sample of weight 0 counts for nothing."""
+
+    @abstractmethod
+    def right(self, logits: Array, y: Array, real: Array) -> Array:
+        """Return how many samples are answered rightly, or their shares of right answers; ``real`` is 0 for padding."""
+
+    @abstractmethod
+    def log_scores(self, logits: Array) -> Array:
+        """Return the logarithm of the scores (n, units)."""
+
+    @abstractmethod
+    def weights(self, y: NDArray[Any], n_units: int, kind: str | None) -> NDArray[np.float32]:
+        """Return the weights of a training side (..., units); ``kind`` is the option ``class_weight``."""
+
+    @abstractmethod
+    def of_rows(self, weights: NDArray[np.float32], y: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the weight of each row's loss: (n,) or (n, units)."""
+
+    @abstractmethod
+    def trained(self, weights: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which units may score above 0 (units,)."""
+
+    @abstractmethod
+    def watched(self, logs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
+        """Return the mean loss, without weights, and the share of right answers of log-scores on a validation part."""
+
+
+class Softmax(Head):
+    """One class of several: y holds class indices (n,), and the loss is cross-entropy."""
+
+    name: HeadName = "softmax"
+
+    def loss(self, logits: Array, y: Array, weights: Array) -> Array:
+        """Sum the weighted cross-entropies."""
+        return jnp.sum(optax.softmax_cross_entropy_with_integer_labels(logits, y) * weights)
+
+    def right(self, logits: Array, y: Array, real: Array) -> Array:
+        """Count the samples whose class has the highest logit."""
+        return jnp.sum((logits.argmax(1) == y) * real)
+
+    def log_scores(self, logits: Array) -> Array:
+        """Return log-probabilities, which sum to 1."""
+        return jax.nn.log_softmax(logits)
+
+    def weights(self, y: NDArray[Any], n_units: int, kind: str | None) -> NDArray[np.float32]:
+        """Return a weight per class; see ``class_weights``."""
+        return class_weights(y, n_units, kind)
+
+    def of_rows(self, weights: NDArray[np.float32], y: NDArray[Any]) -> NDArray[np.float32]:
+        """Look up each row's class."""
+        return weights[y]
+
+    def trained(self, weights: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Leave out a class that never trained."""
+        return weights > 0
+
+    def watched(self, logs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
+        """Look at the true classes."""
+        return float(-logs[np.arange(len(y)), y].mean()), float((logs.argmax(1) == y).mean())
+
+
+class Sigmoid(Head):
+    """Several units at once: y holds 0 and 1 (n, units), and the loss of a sample is the mean over its units.
+
+    That of a unit is binary cross-entropy, -log p where it shows and -log (1 - p) where it does not.
+    """
+
+    name: HeadName = "sigmoid"
+
+    def loss(self, logits: Array, y: Array, weights: Array) -> Array:
+        """Sum the weighted binary cross-entropies, each sample's averaged over units."""
+        return jnp.sum(optax.sigmoid_binary_cross_entropy(logits, y.astype(logits.dtype)) * weights) / logits.shape[1]
+
+    def right(self, logits: Array, y: Array, real: Array) -> Array:
+        """Sum each sample's share of units that are told rightly."""
+        return jnp.sum(((logits >= 0) == (y > 0)).mean(1) * real)
+
+    def log_scores(self, logits: Array) -> Array:
+        """Return log-probabilities of showing."""
+        return jax.nn.log_sigmoid(logits)
+
+    def weights(self, y: NDArray[Any], n_units: int, kind: str | None) -> NDArray[np.float32]:
+        """Return weights (2, units) of a unit that is absent and of one that shows.
+
+        Balanced ones give both the same sum, n / 2, in each unit that has both; else they are 1.
+        """
+        found = np.ones((2, n_units), np.float32)
+        shows = y.sum(0)
+        both = (shows > 0) & (shows < len(y))
+        if kind is not None:
+            for row, counts in zip(found, (len(y) - shows, shows), strict=True):
+                row[both] = len(y) / (2 * counts[both])
+        return found
+
+    def of_rows(self, weights: NDArray[np.float32], y: NDArray[Any]) -> NDArray[np.float32]:
+        """Choose each unit's weight by whether it shows."""
+        return np.where(y, weights[1], weights[0])
+
+    def trained(self, weights: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Every unit trains: that one never shows is learned too."""
+        return np.ones(weights.shape[1], bool)
+
+    def watched(self, logs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
+        """Look at every unit of every sample."""
+        absent = np.log(np.maximum(-np.expm1(logs), _TINY))
+        return float(-np.where(y, logs, absent).mean()), float(((logs >= np.log(0.5)) == y).mean())
+
+
+HEADS: dict[HeadName, Head] = {"softmax": Softmax(), "sigmoid": Sigmoid()}
+
+
+def class_weights(y: NDArray[np.intp], n_classes: int, kind: str | None) -> NDArray[np.float32]:
+    """Return a weight per class (n_classes,), 0 for a class that is absent; balanced weights average 1 over samples."""
+    counts = np.bincount(y, minlength=n_classes)
+    present = counts > 0
+    if kind is None:
+        return present.astype(np.float32)
+    return np.where(present, len(y) / (present.sum() * np.maximum(counts, 1)), 0).astype(np.float32)

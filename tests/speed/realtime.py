@@ -1,0 +1,90 @@
+"""Whether networks keep up with a camera: ``python -m tests.speed.realtime``, from the repository's root.
+
+Prints frames a second and the share of each stage, for a film of 640 x 480 of which 30 frames of each second are looked
+at: processor time on one thread, the contenders taking turns, the median of several rounds. The peer is real time: 30
+frames a second. Beside it stands what it would take to look for a face in every frame, as many programs do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark import threads
+
+threads.use_one()
+
+import cv2  # noqa: E402
+
+from benchmark import saved  # noqa: E402
+from benchmark.config import Component  # noqa: E402
+from benchmark.interfaces import Preprocessor  # noqa: E402
+from benchmark.manager import load_catalogue  # noqa: E402
+from benchmark.predict import inputs  # noqa: E402
+from benchmark.predict.engine import STAGES, Stopwatch, Watcher  # noqa: E402
+from benchmark.predict.windows import Cutting, windows  # noqa: E402
+from benchmark.video.reader import Video  # noqa: E402
+from plugins.preprocessors.face import Face  # noqa: E402
+from tests.speed import predicting  # noqa: E402
+
+SECONDS, FPS, ROUNDS = 12, 30.0, 3
+
+
+def read(path: Path, watcher: Watcher) -> Stopwatch:
+    """Predict a whole film; return the processor time of each stage."""
+    watcher.watch = Stopwatch(clock=time.process_time)
+    with Video(path) as film:
+        frames = film.frames(fps=watcher.cutting.fps)
+        for window in windows(watcher.watch.each("decode", frames), watcher.cutting):
+            if watcher(window).scores is None:
+                raise RuntimeError("no face was found")
+    return watcher.watch
+
+
+def on_every_frame(steps: Sequence[Component[Preprocessor]]) -> tuple[Component[Preprocessor], ...]:
+    """Return the steps with a search for a face in each frame."""
+    return tuple(
+        dataclasses.replace(step, instance=dataclasses.replace(step.instance, detect="every"))
+        if isinstance(step.instance, Face)
+        else step
+        for step in steps
+    )
+
+
+def main() -> None:
+    """Print the ratios."""
+    catalogue = load_catalogue()
+    with tempfile.TemporaryDirectory() as name:
+        film = predicting.film(Path(name) / "film.mp4", seconds=SECONDS, fps=FPS)
+        watchers: dict[str, Watcher] = {}
+        for model, folder in predicting.train(Path(name)).items():
+            loaded = saved.load(folder, catalogue)
+            wanted = inputs.wanted(loaded, catalogue)
+            hop = 1.0 if wanted.count is None else 0.5
+            cutting = Cutting(fps=FPS, length_s=1.0, hop_s=hop, reach_back=wanted.count is not None)
+            watchers[model] = Watcher(loaded, wanted, cutting)
+            every = dataclasses.replace(wanted, steps=on_every_frame(wanted.steps))
+            watchers[f"{model}, a face sought in every frame"] = Watcher(loaded, every, cutting)
+        found: dict[str, list[dict[str, float]]] = {title: [] for title in watchers}
+        for turn in range(ROUNDS + 1):
+            for title, watcher in watchers.items():
+                seconds = read(film, watcher).seconds
+                if turn:
+                    found[title].append({stage: seconds[stage] for stage in STAGES})
+    print(f"a film of 640 x 480, {FPS:g} frames of each second looked at, one thread, processor time")
+    for title, rounds in found.items():
+        middle = {stage: statistics.median(one[stage] for one in rounds) for stage in STAGES}
+        total = sum(middle.values())
+        shares = ", ".join(f"{stage} {100 * middle[stage] / total:.0f} %" for stage in STAGES)
+        print(
+            f"  {title:<42} {SECONDS * FPS / total:7.1f} frames a second, {SECONDS / total:5.2f} x real time: {shares}"
+        )
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main()

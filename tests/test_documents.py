@@ -1,0 +1,235 @@
+"""Every command of README, CONTRIBUTING and FAQ, as it stands there, in a folder like a checkout.
+
+The data is small and written here, in the layouts of the originals: a made-up cast as CASME-II and flow images as the
+MEGC2019 pack; the configs are the project's, with models that take no minutes. Where the real flow pack is at hand, the
+way of a contributor to the leaderboard is gone on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark import scaffold
+from plugins.synth.standin import StandIn, casme2_root
+from tests.benchmark.boards.conftest import CLIPS
+from tests.benchmark.cli.test_new import write_stills
+from tests.helpers import ROOT, write_flow
+
+BOARD = "loso_megc2019_flow"
+_SHIMS = {
+    "bench": 'exec python -m benchmark "$@"',
+    "pytest": 'exec python -W error -m pytest -q -p no:cacheprovider "$@"',
+    # No network: the build tool of the test extra builds, and mexbench is there already.
+    "pip": 'exec python -m pip "$1" --quiet --no-index --no-build-isolation "${@:2}"',
+}
+
+
+def blocks(document: str, language: str = "sh") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+
+
+class Workspace:
+    """A folder with configs, leaderboards and an environment of its own to install into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("configs", "leaderboards"):
+            shutil.copytree(ROOT / name, folder / name)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
+        commands = folder / ".venv" / "bin"
+        (python,) = (folder / ".venv" / "lib").iterdir()
+        here = [path for path in site.getsitepackages() if Path(path).is_dir()]
+        (python / "site-packages" / "those-of-the-tests.pth").write_text("\n".join(here))
+        for name, script in _SHIMS.items():
+            (commands / name).write_text(f"#!/usr/bin/env bash\n{script}\n")
+            (commands / name).chmod(0o755)
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("CASME2", "MEGC2019", "VGG16"))},
+            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def run(self, commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def config(self, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+        path = self.folder / "configs" / name
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(config)
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "work")
+
+
+@pytest.fixture(scope="module")
+def casme2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up cast, which nothing tells from the original."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cast")))
+        return casme2_root(StandIn(subjects=3, clips=3, frames=6, width=240, height=200))
+
+
+def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Callable[[str], str]:
+    """Make configs quick and the flow's board that of the written pack; returns what fills in the paths of a block."""
+
+    def classical(config: dict[str, Any]) -> None:
+        kept = [model for model in config["models"] if str(model) in ("ann", "majority") or "svm" in str(model)]
+        config |= {"models": kept, "profile": "paper"}
+
+    def any_pack(config: dict[str, Any]) -> None:
+        config["dataset"]["expect"] = "any"
+        config["models"] = config["models"][:2]
+
+    workspace.config("loso_casme2.yaml", classical)
+    workspace.config("loso_megc2019_flow.yaml", any_pack)
+    shutil.rmtree(workspace.folder / "leaderboards")
+    places = {"/path/to/CASME2": casme2, "/path/to/norm_u_v_os": pack, "/path/to/data": stills}
+    flow = f"bench run configs/loso_megc2019_flow.yaml --out made && bench leaderboard define made {BOARD}"
+    workspace.run(
+        f"{flow}; cp -r made mine; mkdir runs; mv mine runs/mine; mv made runs/theirs", MEGC2019_FLOW_ROOT=str(pack)
+    )
+
+    def filled(block: str) -> str:
+        for place, real in places.items():
+            block = block.replace(place, str(real))
+        return block
+
+    return filled
+
+
+@pytest.fixture
+def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str], str]:
+    return small(workspace, casme2, write_flow(tmp_path / "pack", CLIPS), write_stills(tmp_path / "stills"))
+
+
+def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
+    made, *shown = blocks("README.md")
+    assert [line.split()[:2] for line in made.splitlines()] == [["make", "demo"], ["make", "test"]]
+    licensed, synth, new, boards, array, rows = shown
+    workspace.run(filled(licensed))
+    casme, flow = (workspace.folder / "runs" / name for name in ("loso_casme2", BOARD))
+    manifest = json.loads((casme / "manifest.json").read_text())
+    assert len(json.loads((flow / "scores.json").read_text())["rows"]) == 2
+    workspace.run(filled(synth))
+    assert (workspace.folder / "clip.mp4").stat().st_size > 0
+    assert "broken" not in workspace.run(filled(new)).stdout
+    assert len(json.loads((workspace.folder / "runs/my_model/scores.json").read_text())["rows"]) == 2
+    assert "2 of 2 submissions verify" in workspace.run(filled(boards)).stdout
+    assert (workspace.folder / "leaderboards" / f"{BOARD}.md").is_file()
+
+    slurm = {
+        "CASME2_ROOT": str(next(iter(re.findall(r"CASME2_ROOT=(\S+)", filled(licensed))))),
+        "SLURM_CPUS_PER_TASK": "1",
+    }
+    for task in ("1", "2"):
+        done = workspace.run(array, SLURM_ARRAY_TASK_ID=task, **slurm)
+        assert (f"{manifest_tasks(casme)} to do" in done.stderr) == (task == "1")
+        assert (" 0 to do" in done.stderr) == (task == "2")
+    for task, model in (("0", "majority"), ("1", "svm")):
+        workspace.run(rows, SLURM_ARRAY_TASK_ID=task, **slurm)
+        scores = json.loads((workspace.folder / f"runs/casme2-{model}/scores.json").read_text())
+        assert [row["model"] for row in scores["rows"]] == [model]
+    assert manifest["config"]["dataset"]["plugin"] == "casme2"
+
+
+def manifest_tasks(folder: Path) -> int:
+    return json.loads((folder / "scores.json").read_text())["tasks"]["total"]
+
+
+def test_contributing(workspace: Workspace, casme2: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """As a new contributor would: a plugin, its conformance, a run on the flow pack, a row on the leaderboard."""
+    data = Path(os.environ.get("MEXBENCH_SHARED", ROOT.parent / "shared")) / "data" / "megc2019_flow" / "norm_u_v_os"
+    real = data.is_dir()
+    pack = data if real else write_flow(tmp_path / "pack", CLIPS)
+    stills = write_stills(tmp_path / "stills")
+    boards = workspace.folder / "leaderboards"
+    if not real:
+        small(workspace, casme2, pack, stills)
+    before = {path: path.read_bytes() for path in boards.rglob("*") if path.is_file()}
+    new, to_the_board, dataset = blocks("CONTRIBUTING.md")
+    ran = workspace.run(new)
+    assert ("broken" in ran.stdout, "1 passed" in ran.stdout) == (False, True)
+    done = workspace.run(to_the_board, MEGC2019_FLOW_ROOT=str(pack))
+    added = {path.relative_to(boards).as_posix() for path in boards.rglob("*") if path.is_file()} - {
+        path.relative_to(boards).as_posix() for path in before
+    }
+    changed = {path.name for path, content in before.items() if path.read_bytes() != content}
+    page = (boards / f"{BOARD}.md").read_text()
+    assert "| my_model " in page
+    assert "my_model, my-model 0.1.0" in page
+    if real:
+        rows = len([path for path in before if path.parent.name == BOARD]) + 1
+        assert f"{rows} of {rows} submissions verify" in done.stdout
+        assert (added, changed) == ({f"results/{BOARD}/my_model.json"}, {f"{BOARD}.md"})
+    ran = workspace.run(dataset.replace("/path/to/data", str(stills)))
+    assert ("broken" in ran.stdout, "1 passed" in ran.stdout) == (False, True)
+
+
+def test_faq(workspace: Workspace, filled: Callable[[str], str]) -> None:
+    audit, licence, flow, check, resume = blocks("FAQ.md")
+    assert "clip-split" in workspace.run(audit).stdout
+    assert "Chinese Academy of Sciences" in workspace.run(licence).stdout
+    assert "farneback" in workspace.run(flow).stdout
+    assert "casme2-synthetic" not in workspace.run(check, CASME2_ROOT=filled("/path/to/CASME2")).stdout
+    told = re.findall(r"= (\d+) tasks, (\d+) to do", workspace.run(resume).stderr)
+    (first, again), (more, new), (same, none) = ((int(a), int(b)) for a, b in told)
+    assert first == again
+    assert (more, new, same, none) == (first * 4 // 3, first // 3, first * 4 // 3, 0)
+
+
+def test_what_contributing_shows_is_what_is_written() -> None:
+    (shown,) = blocks("CONTRIBUTING.md", "python")
+    assert shown == scaffold.files("model", "my_model")["my_model.py"]
+    assert shown.count("\n") < 40
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "FAQ.md"])
+def test_help_that_is_quoted_is_the_help(document: str) -> None:
+    for block in blocks(document, "text"):
+        command, _, text = block.partition("\n")
+        words = command.removeprefix("$ bench ").split()
+        assert command == f"$ bench {' '.join(words)}"
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmark", *words], capture_output=True, text=True, check=True,
+            env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.stdout == text
+    assert len(blocks("CONTRIBUTING.md", "text")) == 1
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "FAQ.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert max(len(line) for line in text.splitlines() if "|" not in line) <= 130
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{citation["version"]}"' in project
+    assert f'license = "{citation["license"]}"' in project
+    assert {"cff-version", "message", "title", "authors", "type"} <= citation.keys()
