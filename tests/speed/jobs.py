@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,12 @@ def wall(config: Path, out: Path, *arguments: str) -> float:
     return time.perf_counter() - start
 
 
+def children() -> float:
+    """Return the seconds of processor time that commands have used so far, with their own processes."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -46,8 +53,11 @@ def main() -> None:
         (folder / "jobs.yaml").write_text(CONFIG.format(root=os.environ["MEGC2019_FLOW_ROOT"]))
         for pair in range(pairs):
             load = os.getloadavg()[0]
+            used = [children()]
             one = wall(folder / "jobs.yaml", folder / f"one{pair}")
+            used.append(children())
             two = wall(folder / "jobs.yaml", folder / f"two{pair}", "--jobs", "2")
+            used.append(children())
             same = [(folder / f"{which}{pair}" / "predictions.csv").read_bytes() for which in ("one", "two")]
             assert same[0] == same[1]
             ratios.append(one / two)
