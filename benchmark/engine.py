@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +25,7 @@ def run(
     recompute: Recompute = "missing",
     notify: Callable[[Outcome], None] = lambda _: None,
     keeper: Keeper | None = None,
+    waiting: Sequence[Task] | None = None,
 ) -> list[Failure]:
     """Run what is missing and store each outcome as it comes.
 
@@ -35,15 +36,19 @@ def run(
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
         keeper: Keeps each task's predictor, and so says itself what is to be done.
+        waiting: What ``missing`` gave, if it was called before.
 
     Returns:
         The tasks that failed in this call.
     """
     if recompute == "never":
         return []
-    waiting = plan.tasks if recompute == "always" else missing(plan, folder)
     if keeper is not None:
         waiting = keeper.waiting
+    elif recompute == "always":
+        waiting = plan.tasks
+    elif waiting is None:
+        waiting = missing(plan, folder)
     failures: list[Failure] = []
     if waiting:
         wanted = set(waiting)

@@ -46,6 +46,10 @@ class DeviceError(BenchError):
     """There is no such device to compute on."""
 
 
+class ClusterError(BenchError):
+    """A cluster cannot be reached, is gone, or has workers that cannot be used."""
+
+
 class SavedModelError(BenchError):
     """A model cannot be saved, or a saved one cannot be used."""
 

@@ -5,38 +5,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from benchmark.executors import Executor, Failure, Outcome, Serial, Unit, Workload, failure
+from benchmark.executors import Executor, Failure, Outcome, Unit, Workload, failure
+from benchmark.memory import fitting
+from benchmark.sharing import Shared, share
 from benchmark.threads import one_in_children
 
 #: A unit and its place among all units, by which a worker says what it has begun.
 Numbered = tuple[int, Unit]
 
 _MOST_STILLBORN = 2
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What workers read: arrays in ``folder/INDEX``, and what else the tasks of a model need, with its index."""
-
-    folder: Path
-    light: Mapping[str, tuple[int, Workload]]
-
-    @property
-    def begun(self) -> Path:
-        """Where each worker writes which unit it has begun, in a file named after its process."""
-        return self.folder / "begun"
 
 
 class Processes(Executor):
@@ -48,22 +33,26 @@ class Processes(Executor):
     Args:
         jobs: How many processes.
         scratch: Where the copy of the data lies for as long as tasks run; None for the system's temporary folder.
+        tell: Called with what a user should know.
     """
 
-    def __init__(self, jobs: int, scratch: Path | None = None) -> None:
+    def __init__(self, jobs: int, scratch: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> None:
         self.jobs = jobs
         self.scratch = scratch
+        self.tell = tell
 
     def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
         """Run every task; one that ends its process twice fails by name."""
-        with _share(workloads, self.scratch) as shared:
+        most = fitting(self.jobs, workloads, self.tell)
+        with share(workloads, self.scratch) as shared:
+            _begun(shared).mkdir()
             waiting: deque[Numbered] = deque(enumerate(units))
             suspects: deque[Numbered] = deque()
             stillborn = 0
             while waiting or suspects:
                 alone = bool(suspects)
                 queue = deque([suspects.popleft()]) if alone else waiting
-                jobs = 1 if alone else min(self.jobs, len(queue))
+                jobs = 1 if alone else min(most, len(queue))
                 died, begun = yield from _run_in_pool(jobs, queue, shared)
                 if alone:
                     suspects.extendleft(queue)
@@ -79,31 +68,8 @@ class Processes(Executor):
                     return
 
 
-def executor_for(jobs: int, scratch: Path | None = None) -> Executor:
-    """Choose by the number of jobs."""
-    return Serial() if jobs == 1 else Processes(jobs, scratch)
-
-
-@contextmanager
-def _share(workloads: Mapping[str, Workload], scratch: Path | None) -> Iterator[_Shared]:
-    distinct = list({id(found): found for found in workloads.values()}.values())
-    where = {model: next(i for i, one in enumerate(distinct) if one is found) for model, found in workloads.items()}
-    with tempfile.TemporaryDirectory(prefix=".tmp-jobs-", dir=scratch) as name:
-        folder = Path(name)
-        for index, found in enumerate(distinct):
-            inside = folder / str(index)
-            inside.mkdir()
-            for array_name, array in (("x", found.x), ("copies", found.copies)):
-                if array is not None:
-                    np.save(inside / f"{array_name}.npy", array, allow_pickle=False)
-        light = {model: (index, replace(distinct[index], x=np.empty(0), copies=None)) for model, index in where.items()}
-        shared = _Shared(folder, light)
-        shared.begun.mkdir()
-        yield shared
-
-
 def _run_in_pool(
-    jobs: int, queue: deque[Numbered], shared: _Shared
+    jobs: int, queue: deque[Numbered], shared: Shared
 ) -> Generator[Outcome, None, tuple[bool, list[Numbered]]]:
     """Run units until the queue is empty or a process dies; then what had not begun is in the queue again.
 
@@ -122,7 +88,7 @@ def _run_in_pool(
             while running or (queue and not died):
                 while queue and not died and len(running) < 4 * jobs:  # some ahead; not all, for memory's sake
                     try:
-                        with _deaf_to_ctrl_c():
+                        with deaf_to_ctrl_c():
                             running[pool.submit(_run_in_worker, queue[0])] = queue[0]
                         queue.popleft()
                     except BrokenProcessPool:
@@ -147,17 +113,22 @@ def _run_in_pool(
     return died, _sort_out(lost, queue, shared)
 
 
-def _sort_out(lost: list[Numbered], queue: deque[Numbered], shared: _Shared) -> list[Numbered]:
+def _begun(shared: Shared) -> Path:
+    """Return where each worker writes which unit it has begun, in a file named after its process."""
+    return shared.folder / "begun"
+
+
+def _sort_out(lost: list[Numbered], queue: deque[Numbered], shared: Shared) -> list[Numbered]:
     """Return the lost units that had begun; put the others back where they were."""
-    numbers = {path.read_text() for path in shared.begun.iterdir()}
-    for path in shared.begun.iterdir():
+    numbers = {path.read_text() for path in _begun(shared).iterdir()}
+    for path in _begun(shared).iterdir():
         path.unlink()
     queue.extendleft(found for found in sorted(lost, reverse=True) if str(found[0]) not in numbers)
     return [found for found in sorted(lost) if str(found[0]) in numbers]
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Start processes that Ctrl-C, which a terminal sends to all, never reaches: it is this process's to handle."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -169,11 +140,11 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_shared: _Shared | None = None  # of this worker process, set once when it starts
-_workloads: dict[int, Workload] = {}
+_shared: Shared | None = None  # of this worker process, set once when it starts
+_workloads: dict[str, Workload] = {}
 
 
-def _start_worker(shared: _Shared) -> None:
+def _start_worker(shared: Shared) -> None:
     global _shared  # noqa: PLW0603 - a process pool gives a worker no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -192,11 +163,8 @@ def _run_in_worker(numbered: Numbered) -> list[Outcome]:
     if _shared is None:
         raise RuntimeError("this is no worker process")
     number, unit = numbered
-    (_shared.begun / str(os.getpid())).write_text(str(number))
-    index, workload = _shared.light[unit[0].model]
-    if index not in _workloads:
-        files = (_shared.folder / str(index)).glob("*.npy")
-        _workloads[index] = replace(
-            workload, **{path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files}
-        )
-    return _workloads[index].run_unit(unit)
+    (_begun(_shared) / str(os.getpid())).write_text(str(number))
+    model = unit[0].model
+    if model not in _workloads:
+        _workloads[model] = _shared.workload(model)
+    return _workloads[model].run_unit(unit)

@@ -196,7 +196,7 @@ class RunFolder:
         return self._path(task, "error.txt")
 
     def _path(self, task: Task, ending: str) -> Path:
-        return self.path / "tasks" / task.model / str(task.seed) / f"{_file_name(task.fold)}.{ending}"
+        return self.path / f"tasks/{task.model}/{task.seed}/{_file_name(task.fold)}.{ending}"  # joined once: it is fast
 
     def _visible(self) -> Iterator[Path]:
         if self.path.is_dir():

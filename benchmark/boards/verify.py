@@ -198,5 +198,8 @@ def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]
 
 def _same(stored: object, recomputed: object) -> bool:
     if isinstance(stored, (int, float)) and isinstance(recomputed, (int, float)):
-        return abs(stored - recomputed) <= TOLERANCE  # NaN is near nothing
+        try:
+            return stored == recomputed or abs(stored - recomputed) <= TOLERANCE  # NaN is near nothing
+        except OverflowError:  # a whole number larger than any figure
+            return False
     return type(stored) is type(recomputed) and stored == recomputed

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark import cli
 from benchmark.cli import run as honest_run
 from benchmark.cli.common import add_config_arguments, open_config, positive, progress, say
+from benchmark.cli.executing import add_jobs_arguments, local_executor
 from benchmark.errors import ConfigError, PluginError, unknown
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats", type=positive, default=5, metavar="N", help="draws of each random split (default: 5)"
     )
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
+    add_jobs_arguments(parser)
     parser.add_argument("--info-sheet", action="store_true", help="also write the model info sheet of the run")
 
 
@@ -75,7 +76,7 @@ def _measure(options: argparse.Namespace, config: RunConfig, parts: Sequence[Par
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, _executor(options.jobs, audit.run.path), notify)
+            audit.train(jobs, local_executor(options.jobs, audit.run.path), notify)
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED
@@ -105,7 +106,8 @@ def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     honest_run.add_arguments(parser)
     changes = [f"--set={change}" for change in options.overrides]
-    return parser.parse_args([str(options.config), f"--out={folder}", f"--jobs={options.jobs}", *changes])
+    where = [f"--{name}={value}" for name in ("jobs", "device") if (value := getattr(options, name)) is not None]
+    return parser.parse_args([str(options.config), f"--out={folder}", *where, *changes])
 
 
 def _audit(
@@ -140,12 +142,6 @@ def _audit(
         else:
             leaks.append(leak())
     return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
-
-
-def _executor(jobs: int, scratch: Path) -> Any:  # noqa: ANN401 - imported late
-    from benchmark.processes import executor_for
-
-    return executor_for(jobs, scratch)
 
 
 def _write(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:

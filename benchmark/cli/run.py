@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from benchmark import cli, devices, engine, keeping, observing, planning, provenance
 from benchmark.analysis.of_run import check_honest
 from benchmark.cache import Cache, default_root
-from benchmark.cli.common import add_config_arguments, open_catalogue, positive, progress, say, say_boxed
+from benchmark.cli.common import add_config_arguments, open_catalogue, progress, say, say_boxed
+from benchmark.cli.executing import add_where_arguments, executor_of, refuse_contradictions
 from benchmark.cli.run_words import say_data, say_keeper, say_plan, say_unusable
+from benchmark.config import RunConfig
 from benchmark.config_reader import load
-from benchmark.errors import RunFolderError, SavedModelError
-from benchmark.executors import Failure, Outcome, Success
+from benchmark.errors import ClusterError, RunFolderError, SavedModelError
+from benchmark.executors import Executor, Failure, Outcome, Serial, Success, Task
 from benchmark.figures import draw, refuse_without_matplotlib
 from benchmark.files import write_json, write_text
 from benchmark.histories import histories_csv
 from benchmark.keeping import Keeper
 from benchmark.lock import only_one
 from benchmark.planning import Plan
-from benchmark.processes import executor_for
 from benchmark.results import Results, collect
 from benchmark.store import RunFolder
 from benchmark.units_results import UnitsResults
@@ -40,10 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="missing: run what has no valid result (default); always: run everything again; "
         "never: collect what is there and say what is not",
     )
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="tasks at the same time (default: 1)")
-    parser.add_argument(
-        "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
-    )
+    add_where_arguments(parser)
     parser.add_argument(
         "--save-models",
         choices=("task", "all"),
@@ -75,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.figures:
         refuse_without_matplotlib()
-    devices.choose(options.device, options.jobs)
+    refuse_contradictions(options)
+    devices.choose(options.device, options.jobs or 1)
     catalogue = open_catalogue()
     config = load(options.config, catalogue, options.overrides)
     observers = observing.choose(catalogue, options.observe, say)
@@ -88,6 +87,15 @@ def _run(options: argparse.Namespace) -> int:
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
     check_honest(config)
+    with executor_of(options, config, folder.path) if trains else nullcontext(Serial()) as executor:
+        return _run_with(executor, options, config, folder, observers=observers)
+
+
+def _run_with(
+    executor: Executor, options: argparse.Namespace, config: RunConfig, folder: RunFolder, *,
+    observers: observing.Observers,
+) -> int:  # fmt: skip
+    replace, trains = options.recompute == "always", not folder.keep
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
@@ -111,23 +119,18 @@ def _run(options: argparse.Namespace) -> int:
         if options.dry_run:
             return cli.OK
         reporter = observing.Reporter(observers, plan, folder.path)
-        return _Run(options, plan, folder, len(waiting), keeper=keeper, reporter=reporter).run()
+        return _Run(options, plan, folder, executor, waiting, keeper=keeper, reporter=reporter).run()
 
 
 class _Run:
     """One run: the manifest first, then the tasks, then the reports, whatever happened in between."""
 
     def __init__(
-        self,
-        options: argparse.Namespace,
-        plan: Plan,
-        folder: RunFolder,
-        waiting: int,
-        *,
-        keeper: Keeper | None,
-        reporter: observing.Reporter,
-    ) -> None:
-        self.options, self.plan, self.folder, self.waiting = options, plan, folder, waiting
+        self, options: argparse.Namespace, plan: Plan, folder: RunFolder, executor: Executor, todo: Sequence[Task], *,
+        keeper: Keeper | None, reporter: observing.Reporter,
+    ) -> None:  # fmt: skip
+        self.options, self.plan, self.folder, self.executor = options, plan, folder, executor
+        self.todo, self.waiting = todo, len(todo)
         self.keeper = keeper if keeper and keeper.scope == "task" else None
         self.refits = keeper if keeper and keeper.scope == "all" else None
         if self.keeper:
@@ -152,31 +155,38 @@ class _Run:
             raise
         except OSError as error:  # such as a full disk
             where = f"{error.filename}: " if error.filename else ""
-            done = len(self.collect().done)
             raise RunFolderError(
-                f"{where}{error.strerror or error}\n  {done} of {len(self.plan.tasks)} tasks are done and kept in "
-                f"{self.folder.path}; mend that, then the same command goes on from here"
+                f"{where}{error.strerror or error}\n  {self.kept()}; mend that, then the same command goes on from here"
             ) from None
+        except ClusterError as error:
+            raise ClusterError(
+                f"{error}\n  {self.kept()}; the same command goes on from here, with or without --executor dask"
+            ) from None
+
+    def kept(self) -> str:
+        """Say what is done."""
+        done = len(self.collect().done)
+        return f"{done} of {len(self.plan.tasks)} tasks are done and kept in {self.folder.path}"
 
     def run_and_report(self) -> int:
         self.write_manifest(self.ended, set())
         failures: list[Failure] = []
         interrupted = False
-        executor = executor_for(self.options.jobs, self.folder.path)
         try:
             self.reporter.started(self.waiting)
             with self.told("run", self.waiting, self.reporter.task) as notify:
                 failures = engine.run(
                     self.plan,
                     self.folder,
-                    executor,
+                    self.executor,
                     recompute=self.options.recompute,
                     notify=notify,
                     keeper=self.keeper,
+                    waiting=self.todo,
                 )
             if self.refits:
                 with self.told("train on all samples", len(self.refits.waiting)) as notify:
-                    failures += keeping.train_on_everything(self.plan, executor, self.refits, notify)
+                    failures += keeping.train_on_everything(self.plan, self.executor, self.refits, notify)
         except KeyboardInterrupt:
             interrupted = True
             self.folder.remove_temporaries()  # it may have come between the making of a file and the care for it

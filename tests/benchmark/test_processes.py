@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.executors import Failure, Serial, Success, Task
 from benchmark.interfaces import Model, Predictor
-from benchmark.processes import Processes, executor_for
+from benchmark.processes import Processes
 from tests.benchmark.test_executors import TOGETHER, UNITS, Pair, every, scores, workload
 
 
@@ -109,8 +109,3 @@ def test_whoever_stops_early_leaves_no_process_and_no_file(tmp_path: Path, how: 
     assert multiprocessing.active_children() == []
     assert list(scratch.iterdir()) == []
     assert len(list(notes.iterdir())) < 99
-
-
-def test_which_executor() -> None:
-    assert isinstance(executor_for(1), Serial)
-    assert isinstance(executor_for(3), Processes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,15 @@ def test_it_keeps_others_out_of_the_run_folder_while_it_trains(
     assert bench("audit", quick, "--out", "run", "--leaks", "clip-split", "--repeats", 1).code == 130
     assert held[0].startswith("process ")
     assert not (quick.parent / "run" / ".holder").exists()
+
+
+def test_the_device_is_that_of_every_training(
+    quick: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr("benchmark.devices.backend", lambda: "cpu")
+    refused = bench("audit", quick, "--leaks", "none", "--device", "gpu")
+    assert refused.code == 2
+    assert "error: --device gpu: JAX finds no GPU, only cpu" in refused.err
+    assert bench("audit", quick, "--leaks", "none", "--device", "cpu", "--jobs", 1).code == 0
+    assert os.environ.pop("JAX_PLATFORMS") == "cpu"
