@@ -143,8 +143,7 @@ class Preprocessor(Plugin, ABC):
     #: Shape (T, H, W, C) and type of a clip that the conformance kit may use; set them where a step needs its own.
     example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
     example_dtype: ClassVar[str] = "uint8"
-    #: Whether it crops to a face: raises ``NoFace`` or notes "no face found ...", and notes "several faces found ...".
-    finds_faces: ClassVar[bool] = False
+    finds_faces: ClassVar[bool] = False  #: it raises NoFace, notes "no face found" or "several faces found"
 
     def needs_origin(self) -> bool:
         """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
