@@ -99,8 +99,8 @@ def main() -> None:
             cpu, again = -time.process_time(), resume(options.tasks, folder)
             cpu += time.process_time()
             print(
-                f"{'again':<8} {again:6.2f} s, {cpu:.2f} s of them computing, for the finished run of {len(plan.tasks)} "
-                "tasks (limit 20 s for 100,000)",
+                f"{'again':<8} {again:6.2f} s, {cpu:.2f} s of them computing, for the finished run of "
+                f"{len(plan.tasks)} tasks (limit 20 s for 100,000)",
                 flush=True,
             )
 
