@@ -82,7 +82,8 @@ class LabelledSamples:
     def support(self, member: str | None = None) -> dict[str, int]:
         """Count the samples of each class, or those that each unit shows in; of one data set, or of all."""
         chosen = [sample for sample in self.samples if member in (None, sample.dataset)]
-        counts = Counter(name for sample in chosen for name in _names(self.truth(sample)))
+        truths = [self.truth(sample) for sample in chosen]
+        counts = Counter(name for told in truths for name in ([told] if isinstance(told, str) else told or []))
         return {name: counts[name] for name in self.classes}
 
     def truth(self, sample: Sample) -> str | list[str] | None:
@@ -184,10 +185,8 @@ def read_samples(part: Part) -> LabelledSamples:
     dropped = {found.where: found.what for found in part.dataset.instance.findings() if found.dropped}
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
     data = data.without({**dropped, **rejected})
-    wanted = (
-        "of which all action units must be known" if units else f"whose emotions with a class are {listed(label_map)}"
-    )
-    _refuse_nothing(data, f"{where}, {wanted}")
+    emotions = f"whose emotions with a class are {listed(label_map)}"
+    _refuse_nothing(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
 
 
@@ -204,10 +203,6 @@ def _with_units(sample: Sample) -> Sample:
     if not sample.aus_complete:
         raise SampleRejected("action units not fully known")
     return dataclasses.replace(sample, label=None)
-
-
-def _names(truth: str | list[str] | None) -> list[str]:
-    return [truth] if isinstance(truth, str) else truth or []
 
 
 def _label_map(part: Part) -> Mapping[str, str]:

@@ -247,10 +247,9 @@ class UnitsModel(Model, ABC):
 
     @abstractmethod
     def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
-        """Train on the training side of one fold and return a new predictor.
+        """Train on the training side of one fold and return a new predictor; all else is as in ``Model.fit``.
 
-        Its scores (n, units) lie in [0, 1]: from 0.5 on, a unit is said to show. ``y`` says which units show
-        (n, units); one may show in all samples, or in none. All else is as in ``Model.fit``.
+        ``y`` says which units show (n, units), one perhaps always or never; of scores in [0, 1], 0.5 and more say so.
         """
 
 

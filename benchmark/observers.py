@@ -71,7 +71,8 @@ class TaskDone:
         fold: Its name; under LOSO the held-out subject.
         number: Position among the tasks of its row, from 0.
         samples: How many samples were tested; 0 where the task failed.
-        accuracy: Share of them that was predicted rightly; None where none was tested.
+        accuracy: Share of those with a class that was predicted rightly; None where none has one, and where the
+            target is action units.
         fit_s: Seconds of training; None where the task failed.
         predict_s: Seconds of prediction; None where the task failed.
         error: What it raised, on one line; None where it went well.

@@ -136,11 +136,13 @@ class Reporter:
             self._observers.tell(TaskDone(**which, error=outcome.error))
             return
         truth = self._truths[id(self._plan.by_row[task.model][0])][task.fold]
+        known = truth >= 0  # a case study has samples without a class
+        right = None if truth.ndim > 1 else (outcome.scores.argmax(axis=1) == truth)[known]
         self._observers.tell(
             TaskDone(
                 **which,
                 samples=len(truth),
-                accuracy=float((outcome.scores.argmax(axis=1) == truth).mean()) if len(truth) else None,
+                accuracy=None if right is None or not len(right) else float(right.mean()),
                 fit_s=outcome.fit_s,
                 predict_s=outcome.predict_s,
                 warnings=outcome.warnings,
@@ -166,9 +168,11 @@ class Reporter:
 
     @cached_property
     def _truths(self) -> dict[int, dict[str, np.ndarray]]:
-        """Part -> fold -> class indices of its test side, in the order of a task's scores."""
+        """Part -> fold -> truth of its test side, as ``truths`` gives it, in the order of a task's scores."""
         found = {}
         for part in self._plan.parts:
-            label = {sample.sample_id: sample.label for sample in part.data.samples}
-            found[id(part)] = {fold: np.array([label[name] for name in ids]) for fold, ids in part.test_ids().items()}
+            order = {sample.sample_id: index for index, sample in enumerate(part.data.samples)}
+            truths = part.data.truths()
+            ids = part.test_ids()
+            found[id(part)] = {fold: truths[[order[name] for name in inside]] for fold, inside in ids.items()}
         return found

@@ -20,9 +20,8 @@ from plugins.observers._extras import refuse_without
 _PARAMS, _METRICS, _LONGEST = 100, 1000, 6000
 #: A request per task would make short tasks wait for the server.
 _SECONDS_BETWEEN_REQUESTS = 5
-_SCORES = ("uf1", "uar", "accuracy")
 #: No picture, and no prediction: what a reader of figures needs.
-_ARTIFACTS = ("leaderboard.md", "scores.json", "histories.csv")
+_ARTIFACTS = ("leaderboard.md", "action_units.md", "scores.json", "histories.csv")
 
 
 class MLflow(Observer):
@@ -119,14 +118,13 @@ class MLflow(Observer):
 
 def _figures(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the scores of a row, x 1; none where nothing is done."""
-    for name in _SCORES:
+    for name, interval in row["ci"].items():
         if row[name] is None:
             continue
         yield name, row[name]
-        low, high = row["ci"][name]
-        yield f"{name}_low", low
-        yield f"{name}_high", high
-    for name, value in (row["per_fold"] or {}).items():
+        for end, value in zip(("low", "high"), interval or (), strict=False):
+            yield f"{name}_{end}", value
+    for name, value in (row.get("per_fold") or {}).items():
         if value is not None:
             yield f"per_fold_{name}", value
     yield "tasks_done", row["tasks"]["done"]

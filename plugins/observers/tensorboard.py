@@ -12,8 +12,6 @@ from benchmark import hookimpl
 from benchmark.observers import Observer, RunDone, RunStarted, TaskDone
 from plugins.observers._extras import refuse_without
 
-_SCORES = ("uf1", "uar", "accuracy")
-
 
 class TensorBoard(Observer):
     """Write TensorBoard's events into ``tensorboard/`` of the run folder, for ``tensorboard --logdir runs``.
@@ -61,8 +59,8 @@ class TensorBoard(Observer):
         """Write the scores of each row."""
         for row in run.scores["rows"]:
             scalars: dict[str, float | None] = {}
-            for name in _SCORES:
-                low, high = row["ci"][name] or (None, None)
+            for name, interval in row["ci"].items():
+                low, high = interval or (None, None)
                 scalars |= {f"score/{name}": row[name], f"score/{name}_low": low, f"score/{name}_high": high}
             self._write(row["model"], scalars, texts={"flags": " ".join(row["flags"]) or "none"})
             self._writers[row["model"]].close()

@@ -54,7 +54,7 @@ def test_the_built_in_plugins_come_through_the_entry_point() -> None:
     catalogue = load_catalogue()
     assert catalogue.problems == ()
     assert {entry.distribution.partition(" ")[0] for entry in catalogue.entries} == {"mexbench"}
-    assert catalogue.names("protocol") == ["cross_dataset", "holdout", "kfold", "loso"]
+    assert catalogue.names("protocol") == ["case_study", "cross_dataset", "holdout", "kfold", "loso"]
 
 
 def test_a_strangers_plugin_comes_through_the_same_hook(install: Install) -> None:
@@ -147,7 +147,7 @@ def test_an_unknown_name_lists_choices_and_what_may_have_hidden_it(install: Inst
     install("broken-dist", "import nonsense_that_is_not_there")
     with pytest.raises(PluginError) as caught:
         load_catalogue().get("model", "svn")
-    assert "unknown model 'svn' (did you mean 'svm'?); choose from: ann, au_cnn, cnn, " in str(caught.value)
+    assert "unknown model 'svn' (did you mean 'svm'?); choose from: always_present, ann, au_cnn, " in str(caught.value)
     assert "not available: plugin distribution broken-dist 2.0" in str(caught.value)
 
 

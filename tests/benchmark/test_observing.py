@@ -19,7 +19,7 @@ from benchmark.manager import EVENTS, Catalogue, load_catalogue
 from benchmark.observers import Observer, RunDone, RunStarted, TaskDone
 from benchmark.store import RunFolder
 from benchmark.testing import assert_conforms
-from tests.helpers import Ran, entry, with_plugins
+from tests.helpers import Ran, config_of, entry, with_plugins
 
 CONFIG = "dataset: {plugin: synthetic, subjects: 3, clips: 6}\nprotocol: loso\nmodels: [majority, svm]\nseeds: [0, 1]\n"
 MODULE = """
@@ -391,3 +391,31 @@ def test_the_kit_finds_what_is_wrong() -> None:
         assert_conforms(Misspelt())
     with pytest.raises(AssertionError, match="PluginValidationError"):
         assert_conforms(Greedy())
+
+
+class Listener:
+    """Keep what is told of tasks."""
+
+    def __init__(self) -> None:
+        self.told: list[TaskDone] = []
+
+    @hookimpl
+    def bench_task_done(self, task: TaskDone) -> None:
+        self.told.append(task)
+
+
+def told_of(plan: planning.Plan, folder: Path) -> list[TaskDone]:
+    listener = Listener()
+    reporter = observing.Reporter(observing.Observers([("listener", listener)], pytest.fail), plan, folder)
+    assert engine.run(plan, RunFolder(folder), Serial(), notify=reporter.task) == []
+    return listener.told
+
+
+def test_a_run_whose_target_is_action_units_has_no_single_answer(builtin: Catalogue, tmp_path: Path) -> None:
+    from tests.benchmark.test_units_run import Faces
+
+    text = "target: action_units\ndataset: {plugin: faces, subjects: 3}\nprotocol: loso\nmodels: [always_present]\n"
+    plan = planning.plan(config_of(text, with_plugins(builtin, entry("dataset", Faces))))
+    told = told_of(plan, tmp_path / "run")
+    assert [(task.accuracy, task.error) for task in told] == [(None, None)] * 3
+    assert sum(task.samples for task in told) == len(plan.parts[0].data.samples)

@@ -82,7 +82,10 @@ def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("- svm", "- svn"), "models[0]: unknown model 'svn' (did you mean 'svm'?); choose from: ann, au_cnn, cnn, "),
+        (
+            ("- svm", "- svn"),
+            "models[0]: unknown model 'svn' (did you mean 'svm'?); choose from: always_present, ann, au_cnn, ",
+        ),
         (("- svm", "- {plugin: svn, C: 3}"), "models[0].plugin: unknown model 'svn' (did you mean 'svm'?)"),
         (
             ("- svm", "- {plugin: sum, name: svn, preprocess: [lbq]}"),

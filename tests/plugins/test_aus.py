@@ -85,6 +85,18 @@ def test_what_is_not_understood_is_kept_raw(cell: object, units: list[AU], names
 
 def test_au_zero_is_no_movement() -> None:
     assert parse(0) == AUCell("0", complete=True)
+    assert parse(0).certain  # that nothing shows
+
+
+@pytest.mark.parametrize(
+    ("cell", "certain"),
+    [
+        ("4+R10", True), ("12A", True), ("10A/B", True), ("?", False), ("", False), (None, False), ("4?", False),
+        ("L12 or L14", False), ("ref(7B)+43", False), ("R14+17+soft focus", False), ("(R6 or R12)+R15", False),
+    ],
+)  # fmt: skip
+def test_only_a_cell_without_doubt_says_what_does_not_show(cell: object, certain: bool) -> None:
+    assert parse(cell).certain is certain
 
 
 @given(st.text(alphabet="LRABT0123456789 ()+/?orxe,", max_size=250) | st.text(max_size=60))

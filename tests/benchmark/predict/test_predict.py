@@ -155,6 +155,10 @@ def test_a_list_of_clips(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     assert list(second.values())[:7] == ["second", "b.avi", "", "after", "", "", "0"]
     times = [row["time_s"] for row in rows(tmp_path / "out" / "frames.csv") if row["clip_id"] == "first"]
     assert (times[0], times[-1], len(times)) == ("1.000", "2.400", 15)
+    ran = bench("analyse", "case-study", tmp_path / "out" / "clips.csv")
+    assert ran.code == 0
+    assert "Without a prediction, and counted nowhere: 1 clips (second)" in ran.out
+    assert "| first  | anna      | before" in ran.out
 
 
 def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, tmp_path: Path) -> None:

@@ -37,8 +37,10 @@ def test_what_the_sheet_says(casme2_root: Path) -> None:
         apex=101,
         offset=103,
         aus=frozenset({"AU4", "AU10"}),
+        aus_complete=True,
         fps=200.0,
     )
+    assert [samples[f"casme2/{name}"].aus_complete for name in ("sub02/EP03_02", "sub26/EP18_50")] == [False, False]
     assert samples["casme2/sub02/EP03_02"].emotion == "disgust"
     assert samples["casme2/sub26/EP18_50"].apex is None
     assert samples["casme2/sub26/EP18_50"].aus == frozenset()

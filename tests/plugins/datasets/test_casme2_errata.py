@@ -124,6 +124,7 @@ def test_the_real_annotation(casme2_sheet: Path, tmp_path: Path) -> None:
     assert [cell.raw for cell in cells] == [str(row[5]) for row in rows]
     assert Counter(cell.raw for cell in cells if not cell.complete) == {"?": 5}
     assert sum(bool(sample.aus) for sample in samples) == 250
+    assert [sample.aus_complete for sample in samples] == [bool(sample.aus) for sample in samples]
     assert {f.what for f in dataset.findings()} == {
         "frames missing",
         "action units not fully read",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from benchmark.video.reader import VARIABLE
 from plugins.datasets import youtube
 from plugins.datasets.youtube import Youtube
 from tests import films
-from tests.helpers import config_of
+from tests.helpers import Ran, config_of
 
 HEADER = "clip_id,path,subject,condition,start_s,end_s,emotion,source_url\n"
 
@@ -97,6 +99,29 @@ def test_samples_of_a_run(tmp_path: Path, builtin: Catalogue) -> None:
     assert arrays.notes == {VARIABLE: 2}
     assert arrays.x.shape[1:] == (1, 20, 20, 3)
     assert data.classes == ("fear", "happiness")
+
+
+def test_a_case_study_of_unlabelled_films(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    for index in range(4):
+        films.person(tmp_path / f"{index}.mp4", 1 + index / 10)
+    (tmp_path / "lab.csv").write_text("clip_id,path,subject,emotion\na,0.mp4,x,fear\nb,1.mp4,y,joy\n")
+    (tmp_path / "wild.csv").write_text("clip_id,path,condition\nc,2.mp4,before\nd,3.mp4,after\n")
+    (tmp_path / "study.yaml").write_text(
+        f"dataset:\n- {{plugin: youtube, title: lab, manifest: '{tmp_path / 'lab.csv'}'}}\n"
+        f"- {{plugin: youtube, title: wild, manifest: '{tmp_path / 'wild.csv'}'}}\n"
+        "frames: {unit: clip, count: 3}\npreprocess: [face, grayscale, {plugin: resize, size: 16}]\n"
+        "protocol: {plugin: case_study, train: [lab], apply: wild}\nmodels: [majority]\n"
+    )
+    ran = bench("run", tmp_path / "study.yaml", "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    with (tmp_path / "run" / "predictions.csv").open() as stream:
+        found = list(csv.DictReader(stream))
+    assert [(row["clip_id"], row["y_true"], row["y_pred"]) for row in found] == [
+        ("wild/c", "", "fear"), ("wild/d", "", "fear")
+    ]  # fmt: skip
+    assert [line.split()[0] for line in ran.out.splitlines() if line.startswith(("before", "after"))] == [
+        "after", "before"
+    ]  # fmt: skip
 
 
 def test_too_much_for_the_memory(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

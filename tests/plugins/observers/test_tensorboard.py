@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Ran
+from benchmark.manager import load_catalogue
+from tests.helpers import Ran, entry, with_plugins
 
 event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
 
@@ -84,3 +85,19 @@ def test_a_failed_task(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: p
     texts = [value.tensor.string_val[0].decode() for value in found if value.tag.startswith("failed")]
     assert texts == [f"synthetic/s0{n}, seed 0: ValueError: no way" for n in (1, 2, 3)]
     assert "score/uf1" not in scalars(tmp_path / "run/tensorboard/majority")
+
+
+def test_action_units(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmark.cli import run as run_command
+    from tests.benchmark.test_units_run import Faces
+
+    catalogue = with_plugins(load_catalogue(), entry("dataset", Faces))
+    monkeypatch.setattr(run_command, "open_catalogue", lambda: catalogue)
+    (tmp_path / "c.yaml").write_text("target: action_units\ndataset: faces\nprotocol: loso\nmodels: [always_present]\n")
+    ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard")
+    assert (ran.code, "warning: observer" in ran.err) == (0, False), ran.err
+    (row,) = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
+    found = scalars(tmp_path / "run" / "tensorboard" / "always_present")
+    assert found["score/f1"] == {0: pytest.approx(row["f1"], rel=1e-6)}
+    assert found["score/macro_f1_high"] == {0: pytest.approx(row["ci"]["macro_f1"][1], rel=1e-6)}
+    assert "fold/accuracy" not in found
