@@ -96,8 +96,13 @@ def main() -> None:
                 measure(name, plan, folder, Serial(), at_once=1, limit=5)
             else:
                 measure(name, plan, folder, LocalCluster(WORKERS, folder.path, None, print), at_once=WORKERS, limit=10)
-            again = resume(options.tasks, folder)
-            print(f"{'again':<8} {again:6.2f} s for the finished run of {len(plan.tasks)} tasks (limit 20 for 100,000)")
+            cpu, again = -time.process_time(), resume(options.tasks, folder)
+            cpu += time.process_time()
+            print(
+                f"{'again':<8} {again:6.2f} s, {cpu:.2f} s of them computing, for the finished run of "
+                f"{len(plan.tasks)} tasks (limit 20 s for 100,000)",
+                flush=True,
+            )
 
 
 def resume(tasks: int, folder: RunFolder) -> float:
