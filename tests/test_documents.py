@@ -101,6 +101,20 @@ def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Calla
         config["dataset"]["expect"] = "any"
         config["models"] = config["models"][:2]
 
+    def two_units(config: dict[str, Any]) -> None:
+        config |= {"models": ["majority", "always_present"], "profile": "paper"}
+
+    def few_faces(config: dict[str, Any]) -> None:
+        config["profiles"]["demo"] = {"models.au_cnn.epochs": 1, "frames.count": 1}
+        config["models"] = config["models"][:1]
+
+    def small_study(config: dict[str, Any]) -> None:
+        for member in config["dataset"]:
+            member["stand_in"] |= {"subjects": 2, "clips": 4}
+
+    workspace.config("action_units.yaml", two_units)
+    workspace.config("video.yaml", few_faces)
+    workspace.config("case_study.yaml", small_study)
     workspace.config("loso_casme2.yaml", classical)
     workspace.config("loso_megc2019_flow.yaml", any_pack)
     shutil.rmtree(workspace.folder / "leaderboards")
@@ -126,13 +140,16 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
     made, *shown = blocks("README.md")
     assert [line.split()[:2] for line in made.splitlines()] == [["make", "demo"], ["make", "test"]]
-    licensed, synth, new, boards, array, rows = shown
+    licensed, units_and_films, synth, new, boards, array, rows, dask = shown
     workspace.run(filled(licensed))
     casme, flow = (workspace.folder / "runs" / name for name in ("loso_casme2", BOARD))
     manifest = json.loads((casme / "manifest.json").read_text())
     assert len(json.loads((flow / "scores.json").read_text())["rows"]) == 2
     workspace.run(filled(synth))
     assert (workspace.folder / "clip.mp4").stat().st_size > 0
+    said = workspace.run(units_and_films, CASME2_ROOT=filled("/path/to/CASME2")).stdout
+    assert "clip.mp4: " in said
+    assert "not a diagnosis" in said
     assert "broken" not in workspace.run(filled(new)).stdout
     assert len(json.loads((workspace.folder / "runs/my_model/scores.json").read_text())["rows"]) == 2
     assert "2 of 2 submissions verify" in workspace.run(filled(boards)).stdout
@@ -151,6 +168,12 @@ def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
         scores = json.loads((workspace.folder / f"runs/casme2-{model}/scores.json").read_text())
         assert [row["model"] for row in scores["rows"]] == [model]
     assert manifest["config"]["dataset"]["plugin"] == "casme2"
+    workspace.run(dask, CASME2_ROOT=slurm["CASME2_ROOT"])
+    told = [
+        json.loads((workspace.folder / name / "scores.json").read_text())
+        for name in ("runs/casme2", "runs/casme2-dask")
+    ]
+    assert [row["uf1"] for row in told[0]["rows"]] == [row["uf1"] for row in told[1]["rows"]]
 
 
 def manifest_tasks(folder: Path) -> int:
