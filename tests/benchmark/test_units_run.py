@@ -22,7 +22,7 @@ from benchmark.manager import Catalogue
 from benchmark.store import RunFolder
 from benchmark.units_results import UnitsResults
 from tests.benchmark.test_units import reference
-from tests.helpers import Ran, config_of, entry, sample, with_plugins
+from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
 from tests.plugins.datasets.layouts import write_casme2
 
 MODELS = "[svm, {plugin: decision_tree, max_depth: 3}, majority, always_present]"
@@ -370,6 +370,10 @@ def test_the_command_writes_a_page_of_its_own(ran: Path, bench: Callable[..., Ra
     [
         (["compare", "runs/units", "runs/units"], "is a run with 'target: action_units', which has no classes to rank"),
         (["leaderboard", "define", "runs/units", "board"], "is a run with 'target: action_units'"),
+        (
+            ["leaderboard", "submit", "runs/units", "loso_megc2019_flow", "--root", f"{ROOT / 'leaderboards'}"],
+            "is a run with 'target: action_units'",
+        ),
         (["score", "runs/units/predictions.csv"], "predictions of action units ('target: action_units')"),
         (["audit", "units.yaml"], "bench audit: measures what leaks are worth for classes, not with 'target: action"),
         (
