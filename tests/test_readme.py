@@ -86,14 +86,3 @@ def test_the_make_targets_exist() -> None:
     assert commands == ["demo", "test"]
     for target in commands:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-
-
-def test_the_commands_in_the_readme_are_understood(bench: Callable[..., Ran]) -> None:
-    lines = [line for block in blocks("README.md", "sh") for line in block.splitlines() if line.startswith("bench ")]
-    assert len(lines) >= 2
-    for line in lines:
-        command, *rest = line.partition("#")[0].split()[1:]
-        assert all((ROOT / word).is_file() for word in rest if word.startswith("configs/"))
-        assert bench(command, "--help").code == 0
-        for option in (word for word in rest if word.startswith("--")):
-            assert option in bench(command, "--help").out
