@@ -26,6 +26,8 @@ models: [{plugin: noting, name: a}, {plugin: noting, name: b, power: 2}]
 seeds: [0, 1]
 """
 TASKS = 4 * 2 * 2
+#: Names the process of the run, which its workers inherit.
+RUN = "MEXBENCH_TESTED_RUN"
 
 
 def pause(name: str) -> None:
@@ -46,7 +48,7 @@ class SlowToy(Toy):
 
 @dataclass(frozen=True, kw_only=True)
 class Noting(Model):
-    """Say by name, seed, held-out subject and process what is trained, in a file; score by noise of the seed.
+    """Say by name, seed, held-out subject, process and run what is trained, in a file; score by noise of the seed.
 
     Args:
         power: Of the noise.
@@ -57,7 +59,7 @@ class Noting(Model):
     def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
         held_out = ({f"toy/p{index}" for index in range(4)} - set(groups)).pop()
         with Path("notes.txt").open("a", encoding="utf-8") as notes:
-            notes.write(f"{'ab'[self.power - 1]} {seed} {held_out} {os.getpid()}\n")
+            notes.write(f"{'ab'[self.power - 1]} {seed} {held_out} {os.getpid()} {os.environ.get(RUN, '-')}\n")
         sys.audit("tests.survival.fit", "run/")
         pause(f"{'ab'[self.power - 1]}{seed}-{held_out[4:]}")
         return lambda test: np.random.default_rng([seed, len(x)]).random((len(test), n_classes)) ** self.power
@@ -80,6 +82,7 @@ def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None
     """
     os.chdir(folder)
     os.environ["MEXBENCH_CACHE"] = str(folder / "cache")
+    os.environ[RUN] = str(os.getpid())
     events = 0
 
     def count(event: str, found: tuple[object, ...]) -> None:

@@ -43,7 +43,7 @@ def undisturbed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def notes(folder: Path) -> list[tuple[str, ...]]:
-    """Return what was trained, in order: model, seed, held-out subject, process."""
+    """Return what was trained, in order: model, seed, held-out subject, process, process of the run."""
     path = folder / "notes.txt"
     return [tuple(line.split()) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -94,12 +94,15 @@ def test_killed_at_random_moments_and_resumed(server: Server, undisturbed: Path,
         places += 1
         place = workplace(tmp_path / str(places))
         while True:  # the same run, killed once or several times until it is let through
-            before, done = len(notes(place)), stored(place)
+            done = stored(place)
             disturb = kills < MOMENTS and (not done or chance.random() < 0.3)
             kill_at = int(chance.integers(1, events)) if disturb else None
-            code = server.run(place, "--out", "run", "--jobs", str(jobs), kill_at=kill_at)
+            process = server.start(place, "--out", "run", "--jobs", str(jobs), kill_at=kill_at)
+            process.join()
+            code = process.exitcode
             kills += code == -signal.SIGKILL
-            new = notes(place)[before:]
+            # Not what a worker of the run before still began in the moment in which that was killed.
+            new = [task for task in notes(place) if task[4] == str(process.pid)]
             wait_for_end({int(task[3]) for task in new})
             assert done.isdisjoint(task[:3] for task in new)
             assert max(Counter(task[:3] for task in new).values(), default=1) == 1
