@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import dask_worker
-from benchmark.dask_cluster import connected
-from benchmark.dask_executor import Cluster
-from benchmark.executors import Serial, Success, Task, Workload
-from benchmark.interfaces import Model, Predictor
+from mexbench.evaluation.executors.dask import worker as dask_worker
+from mexbench.evaluation.executors.dask.cluster import connected
+from mexbench.evaluation.executors.dask.executor import Cluster
+from mexbench.evaluation.task_runner import Serial, Success, Task, Workload
+from mexbench.interfaces import Model, Predictor
 
 COUNT = 24
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.helpers import ROOT
+from tests.helpers import SEARCH_PATH
 
 
 def free_port() -> int:
@@ -49,7 +49,7 @@ class DaskCluster:
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:  # fmt: skip
         """Start one and wait until it says that it is ready."""
-        path = os.pathsep.join([(environment or {}).get("PYTHONPATH", ""), str(ROOT)])
+        path = os.pathsep.join([(environment or {}).get("PYTHONPATH", ""), SEARCH_PATH])
         module = f"distributed.cli.dask_{what}"
         process = subprocess.Popen(
             [*behind, sys.executable, "-m", module, *arguments],

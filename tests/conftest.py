@@ -7,14 +7,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()  # before numpy, so that this process computes as a bench process does
 
 import pytest  # noqa: E402
 
-from benchmark import cli  # noqa: E402
-from benchmark.manager import Catalogue, load_catalogue  # noqa: E402
+from mexbench import cli  # noqa: E402
+from mexbench.registry.catalogue import Catalogue, load_catalogue  # noqa: E402
 from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_flow  # noqa: E402
 
 # A CI that starts its commands in the background has them ignore Ctrl-C, and so would every process of a test.

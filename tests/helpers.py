@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmark import document
-from benchmark.config import RunConfig
-from benchmark.config_reader import from_document
-from benchmark.interfaces import Clip, Dataset, Fold, Protocol, Sample
-from benchmark.manager import Catalogue, Entry
+from mexbench.config import document
+from mexbench.config.loader import from_document
+from mexbench.config.run_config import RunConfig
+from mexbench.interfaces import Clip, Dataset, Fold, Protocol, Sample
+from mexbench.registry.catalogue import Catalogue, Entry
 
 ROOT = Path(__file__).resolve().parent.parent
+#: PYTHONPATH of a process that must find the tests and both packages, installed or not.
+SEARCH_PATH = os.pathsep.join(str(path) for path in (ROOT, ROOT / "benchmark", ROOT / "plugins"))
 
 
 def flow_image(seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.interfaces import Clip
+from mexbench.interfaces import Clip
 
 
 def face_frame(

@@ -14,9 +14,9 @@ from unittest import mock
 
 import numpy as np
 
-from benchmark import cli
-from benchmark.interfaces import Clip, Model, Predictor, Sample
-from benchmark.manager import Catalogue, load_catalogue
+from mexbench import cli
+from mexbench.interfaces import Clip, Model, Predictor, Sample
+from mexbench.registry.catalogue import Catalogue, load_catalogue
 from tests.helpers import Toy, entry, with_plugins
 
 CONFIG = """\
@@ -95,7 +95,7 @@ def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None
     sys.addaudithook(count)
     with (
         Path("said.txt").open("w", encoding="utf-8", buffering=1) as said,
-        mock.patch("benchmark.cli.common.load_catalogue", catalogue),
+        mock.patch("mexbench.cli.output.load_catalogue", catalogue),
         redirect_stdout(said),
         redirect_stderr(said),
     ):

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data import UNIT_NAMES
-from tests.benchmark.test_units import reference
+from mexbench.data.samples import UNIT_NAMES
 from tests.helpers import ROOT, Ran
+from tests.mexbench.metrics.test_action_units import reference
 
 SMALL = "{subjects: 5, clips: 10, width: 240, height: 200, frames: 7}"
 

@@ -32,29 +32,31 @@ def test_there_is_something_to_look_at() -> None:
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_imports_no_plugin(path: Path) -> None:
-    assert not {name for name in imports(path) if name.partition(".")[0] == "plugins"}
+    assert not {name for name in imports(path) if name.partition(".")[0] == "mexbench_plugins"}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_plugins_use_what_a_stranger_may_use(path: Path) -> None:
-    allowed = {"benchmark", "benchmark.interfaces", "benchmark.errors", "benchmark.files", "benchmark.fingerprint"}
-    allowed |= {"benchmark.cache", "benchmark.cli", "benchmark.cli.common", "benchmark.observers"}
-    allowed |= {"benchmark.video.reader", "benchmark.video.manifest"}  # one reader of films for everybody
-    assert {name for name in imports(path) if name.partition(".")[0] == "benchmark"} <= allowed
+    allowed = {"mexbench", "mexbench.interfaces", "mexbench.errors", "mexbench.files", "mexbench.fingerprint"}
+    allowed |= {"mexbench.data.cache", "mexbench.cli", "mexbench.cli.output", "mexbench.interfaces.observer"}
+    allowed |= {"mexbench.data.video.reader", "mexbench.data.video.clip_list"}  # one reader of films for everybody
+    assert {name for name in imports(path) if name.partition(".")[0] == "mexbench"} <= allowed
 
 
 @pytest.mark.parametrize("path", [*CORE, *PLUGINS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_but_its_command_reaches_the_audit(path: Path) -> None:
     """The leaks live there: no ordinary run may come near one."""
     name = path.relative_to(ROOT).as_posix()
-    reached = {found for found in imports(path) if found.startswith("benchmark.audit")}
-    assert not reached or name == "benchmark/cli/audit.py" or name.startswith("benchmark/audit/")
-    assert "benchmark.audit" not in path.read_text(encoding="utf-8") or reached
+    reached = {found for found in imports(path) if found.startswith("mexbench.studies.audit")}
+    assert (
+        not reached or name == "benchmark/mexbench/cli/audit.py" or name.startswith("benchmark/mexbench/studies/audit/")
+    )
+    assert "mexbench.studies.audit" not in path.read_text(encoding="utf-8") or reached
 
 
 def test_importing_the_core_loads_nothing_heavy() -> None:
     modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        ".".join(path.relative_to(ROOT / "benchmark").with_suffix("").parts).removesuffix(".__init__")
         for path in CORE
         if path.name != "__main__.py"
     ]

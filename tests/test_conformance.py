@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.interfaces import (
+from mexbench.interfaces import (
     Augmentation,
     Clip,
     EpochsModel,
@@ -24,12 +24,12 @@ from benchmark.interfaces import (
     Protocol,
     Sample,
 )
-from benchmark.manager import load_catalogue
-from benchmark.parameters import build
-from benchmark.testing import assert_conforms, conformance
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.registry.parameters import build
+from mexbench.testing import assert_conforms, conformance
 from tests import films
 from tests.helpers import Ran, Toy, write_flow
-from tests.plugins.datasets.layouts import write_casme2
+from tests.mexbench_plugins.datasets.layouts import write_casme2
 
 ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.startswith("mexbench ")]
 #: What a plugin needs to be built at all, or to be quick.
@@ -85,7 +85,7 @@ LAYOUTS: Mapping[str, Callable[[Path], Path]] = {"smic": write_smic, "image_fold
 
 
 def test_casme2_conforms_on_data_in_its_layout(tmp_path: Path) -> None:
-    from plugins.datasets.casme2 import Casme2
+    from mexbench_plugins.datasets.casme2 import Casme2
 
     rows = [(1, "EP01", 46, 47, 48, 4, "disgust"), (2, "EP01", 46, 47, 48, "12", "happiness")]
     write_casme2(tmp_path / "data", rows)

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from benchmark import files, provenance
-from benchmark.cache import Cache, Entry
-from benchmark.executors import Task
-from benchmark.store import RunFolder
+from mexbench import files
+from mexbench.data.cache import Cache, Entry
+from mexbench.evaluation.task_runner import Task
+from mexbench.runs import provenance
+from mexbench.runs.run_folder import RunFolder
 from tests import survival
 from tests.helpers import Ran
 
@@ -25,7 +26,7 @@ Bench = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("benchmark.cli.common.load_catalogue", survival.catalogue)
+    monkeypatch.setattr("mexbench.cli.output.load_catalogue", survival.catalogue)
     (tmp_path / "c.yaml").write_text(survival.CONFIG)
     return tmp_path
 

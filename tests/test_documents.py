@@ -21,15 +21,15 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark import scaffold
-from plugins.synth.standin import StandIn, casme2_root
-from tests.benchmark.boards.conftest import CLIPS
-from tests.benchmark.cli.test_new import write_stills
-from tests.helpers import ROOT, write_flow
+from mexbench.registry import scaffold
+from mexbench_plugins.synth.standin import StandIn, casme2_root
+from tests.helpers import ROOT, SEARCH_PATH, write_flow
+from tests.mexbench.cli.test_new import write_stills
+from tests.mexbench.reports.conftest import CLIPS
 
 BOARD = "loso_megc2019_flow"
 _SHIMS = {
-    "bench": 'exec python -m benchmark "$@"',
+    "bench": 'exec python -m mexbench "$@"',
     "pytest": 'exec python -W error -m pytest -q -p no:cacheprovider "$@"',
     # No network: the build tool of the test extra builds, and mexbench is there already.
     "pip": 'exec python -m pip "$1" --quiet --no-index --no-build-isolation "${@:2}"',
@@ -58,7 +58,7 @@ class Workspace:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("CASME2", "MEGC2019", "VGG16"))},
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": SEARCH_PATH,
         }
 
     def run(self, commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -234,8 +234,8 @@ def test_help_that_is_quoted_is_the_help(document: str) -> None:
         words = command.removeprefix("$ bench ").split()
         assert command == f"$ bench {' '.join(words)}"
         done = subprocess.run(
-            [sys.executable, "-m", "benchmark", *words], capture_output=True, text=True, check=True,
-            env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-m", "mexbench", *words], capture_output=True, text=True, check=True,
+            env={**os.environ, "COLUMNS": "100", "PYTHONPATH": SEARCH_PATH},
         )  # fmt: skip
         assert done.stdout == text
     assert len(blocks("CONTRIBUTING.md", "text")) == 1

@@ -11,15 +11,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from benchmark import engine, leaderboard, planning
-from benchmark.errors import ProtocolError
-from benchmark.executors import Serial
-from benchmark.interfaces import Clip, Model, Predictor, Preprocessor, Sample
-from benchmark.manager import Catalogue
-from benchmark.results import collect
-from benchmark.store import RunFolder
-from tests.benchmark.test_engine import MANIFEST
+from mexbench.errors import ProtocolError
+from mexbench.evaluation import plan as planning
+from mexbench.evaluation import run as engine
+from mexbench.evaluation.task_runner import Serial
+from mexbench.interfaces import Clip, Model, Predictor, Preprocessor, Sample
+from mexbench.registry.catalogue import Catalogue
+from mexbench.reports import run_page as leaderboard
+from mexbench.reports.run_report import collect
+from mexbench.runs.run_folder import RunFolder
 from tests.helpers import Ran, Toy, config_of, entry, with_plugins
+from tests.mexbench.evaluation.test_run import MANIFEST
 from tests.pictures import texture
 
 
@@ -152,7 +154,7 @@ def test_what_is_refused(catalogue: Catalogue, dataset: str, protocol: str, mess
 
 
 def test_frames_of_a_clip_on_both_sides(toys: Catalogue) -> None:
-    from tests.benchmark.test_frames import Ramp
+    from tests.mexbench.config.test_frame_selection import Ramp
 
     class Ramps(Ramp):
         def label_map(self) -> dict[str, str]:

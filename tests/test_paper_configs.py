@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark import config_reader
-from benchmark.manager import Catalogue
+from mexbench.config import loader as config_reader
+from mexbench.registry.catalogue import Catalogue
 from tests.helpers import ROOT
 
 CONFIGS = sorted((ROOT / "configs" / "papers").glob("*.yaml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT
+from tests.helpers import SEARCH_PATH
 
 PYPROJECT = """
 [build-system]
@@ -21,7 +21,7 @@ build-backend = "hatchling.build"
 name = "nearest-mean"
 version = "1.2"
 
-[project.entry-points.benchmark]
+[project.entry-points.mexbench]
 nearest_mean = "nearest_mean"
 """
 SOURCE = '''
@@ -30,8 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark import hookimpl
-from benchmark.interfaces import Model
+from mexbench import hookimpl
+from mexbench.interfaces import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ def install(target: Path, *sources: Path) -> Path:
 
 
 def bench(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "benchmark", *arguments]
+    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{SEARCH_PATH}"}
+    command = [sys.executable, "-m", "mexbench", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 

@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 import yaml
 
-from benchmark.boards.page import main_table
-from benchmark.boards.rows import board_rows, scores_of
-from benchmark.boards.verified import BoardReader
-from benchmark.manager import Catalogue
-from benchmark.schema import config_schema
+from mexbench.config.schema import config_schema
+from mexbench.registry.catalogue import Catalogue
+from mexbench.reports.leaderboards.page import main_table
+from mexbench.reports.leaderboards.rows import board_rows, scores_of
+from mexbench.reports.leaderboards.verified import BoardReader
 from tests.helpers import ROOT, Ran, config_of
 
 BOARDS, NAME = ROOT / "leaderboards", "loso_megc2019_flow"
@@ -40,7 +40,7 @@ def test_the_table_in_the_readme_is_the_leaderboards() -> None:
 
 
 def test_the_figures_in_the_text_are_those_of_the_data(scores: dict[str, dict[str, Any]]) -> None:
-    from plugins.datasets.megc2019_flow import _published
+    from mexbench_plugins.datasets.megc2019_flow import _published
 
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"A constant answer gets {100 * scores['majority']['accuracy']:.0f} % accuracy" in text

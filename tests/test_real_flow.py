@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmark.interfaces import Sample
-from plugins.datasets.megc2019_flow import Megc2019Flow
+from mexbench.interfaces import Sample
+from mexbench_plugins.datasets.megc2019_flow import Megc2019Flow
 from tests.helpers import ROOT, Ran
 
 CONFIG = ROOT / "configs" / "loso_megc2019_flow.yaml"

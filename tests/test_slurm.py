@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from benchmark.dask_cluster import connected
+from mexbench.evaluation.executors.dask.cluster import connected
 from tests.helpers import ROOT
 
 

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
-from benchmark.errors import BenchError  # noqa: E402
+from mexbench.errors import BenchError  # noqa: E402
 from tests.fuzz.surfaces import SURFACES, Surface  # noqa: E402
 
 CORPUS = Path(__file__).parent / "corpus"

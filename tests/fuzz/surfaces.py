@@ -16,37 +16,39 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from benchmark import document, external, predictions_file
-from benchmark.boards import submission
-from benchmark.boards.definition import Definition, Question, samples_digest, save, truth_digest
-from benchmark.boards.page import markdown
-from benchmark.boards.rows import board_rows
-from benchmark.boards.site import audits, pages
-from benchmark.boards.submission import Submission
-from benchmark.boards.verified import BoardReader, VerifiedBoard
-from benchmark.boards.verify import board_figures
-from benchmark.config_reader import from_document
-from benchmark.errors import BenchError
-from benchmark.executors import Success, Task
-from benchmark.fingerprint import digest
-from benchmark.interfaces import Clip
-from benchmark.manager import load_catalogue
-from benchmark.store import RunFolder
-from benchmark.video import manifest
-from benchmark.video.fetch import url_fault
-from benchmark.video.reader import Video
-from plugins.datasets import _files
-from plugins.datasets.casme2 import Casme2
-from plugins.datasets.samm import Samm
-from plugins.preprocessors.clahe import Clahe
-from plugins.preprocessors.face import Face
-from plugins.preprocessors.grayscale import Grayscale
-from plugins.preprocessors.resize import Resize
+from mexbench.config import document
+from mexbench.config.loader import from_document
+from mexbench.data.video import clip_list as manifest
+from mexbench.data.video.download import url_fault
+from mexbench.data.video.reader import Video
+from mexbench.errors import BenchError
+from mexbench.evaluation.task_runner import Success, Task
+from mexbench.fingerprint import digest
+from mexbench.interfaces import Clip
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.reports import external
+from mexbench.reports.leaderboards import submission
+from mexbench.reports.leaderboards.definition import Definition, Question, samples_digest, save, truth_digest
+from mexbench.reports.leaderboards.page import markdown
+from mexbench.reports.leaderboards.rows import board_rows
+from mexbench.reports.leaderboards.submission import Submission
+from mexbench.reports.leaderboards.verified import BoardReader, VerifiedBoard
+from mexbench.reports.leaderboards.verify import board_figures
+from mexbench.reports.site import audits, pages
+from mexbench.runs import predictions_csv as predictions_file
+from mexbench.runs.run_folder import RunFolder
+from mexbench_plugins.datasets._io import folders as _files
+from mexbench_plugins.datasets.casme2 import Casme2
+from mexbench_plugins.datasets.samm import Samm
+from mexbench_plugins.preprocessors.clahe import Clahe
+from mexbench_plugins.preprocessors.face import Face
+from mexbench_plugins.preprocessors.grayscale import Grayscale
+from mexbench_plugins.preprocessors.resize import Resize
 from tests import films
 from tests.fuzz import mutation
 from tests.fuzz.mutation import Random
 from tests.helpers import ROOT
-from tests.plugins.datasets.layouts import CASME2_HEADER, CASME2_ROWS, SAMM_HEADER, samm_row, write_frames
+from tests.mexbench_plugins.datasets.layouts import CASME2_HEADER, CASME2_ROWS, SAMM_HEADER, samm_row, write_frames
 
 
 class Surface(ABC):
@@ -284,7 +286,7 @@ class Audits(Surface):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        from tests.benchmark.boards.site.conftest import AUDIT
+        from tests.mexbench.reports.site.conftest import AUDIT
 
         self.seeds = [json.dumps({**AUDIT, "dataset": "toy", "models": ["net"]}).replace("svm-linear", "net").encode()]
         board, made = toy_board()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.errors import ConfigError
+from mexbench.errors import ConfigError
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, fault, fuzz
 from tests.fuzz.surfaces import SURFACES, Sheets, Surface

@@ -11,16 +11,16 @@ import os
 import tempfile
 import time
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
 import numpy as np  # noqa: E402
 
-from plugins.models._network import NetworkModel  # noqa: E402
-from plugins.models.au_cnn import AUCNN  # noqa: E402
-from plugins.models.cnn import CNN  # noqa: E402
-from plugins.models.cnn_lstm import CNNLSTM  # noqa: E402
+from mexbench_plugins.models._nn.network_model import NetworkModel  # noqa: E402
+from mexbench_plugins.models.au_cnn import AUCNN  # noqa: E402
+from mexbench_plugins.models.cnn import CNN  # noqa: E402
+from mexbench_plugins.models.cnn_lstm import CNNLSTM  # noqa: E402
 
 NETWORKS: dict[str, tuple[NetworkModel, tuple[int, ...]]] = {
     "au_cnn": (AUCNN(batch_size=4, epochs=1), (1, 128, 128, 3)),

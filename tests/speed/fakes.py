@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.interfaces import Clip, Dataset, Model, Predictor, Sample
+from mexbench.interfaces import Clip, Dataset, Model, Predictor, Sample
 
 SUBJECTS = 100
 MILLISECOND = 1e-3

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmark import metrics
-from benchmark.feasibility import Figure, judge, printed
-from benchmark.feasibility.margins import shown
-from tests.benchmark.feasibility.matrices import every_matrix
+from mexbench.metrics import classification as metrics
+from mexbench.studies.claims.feasibility import Figure, judge, printed
+from mexbench.studies.claims.feasibility.margins import shown
+from tests.mexbench.studies.claims.feasibility.matrices import every_matrix
 
 ROUNDS = 5
 TINY = (4, 3, 2, 2)

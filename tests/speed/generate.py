@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.synth import faces
-from plugins.synth.action_units import parse
-from plugins.synth.clips import Camera, Take, Timing
-from plugins.synth.expression import express
+from mexbench_plugins.synth import faces
+from mexbench_plugins.synth.action_units import parse
+from mexbench_plugins.synth.clips import Camera, Take, Timing
+from mexbench_plugins.synth.expression import express
 
 WIDTH, HEIGHT, TARGET = 640, 480, 60
 

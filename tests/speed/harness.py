@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
@@ -29,10 +29,10 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
-from benchmark.data import load_arrays, read_samples  # noqa: E402
-from benchmark.document import parse  # noqa: E402
-from benchmark.manager import load_catalogue  # noqa: E402
-from benchmark.metrics import REPLICATES, subject_bootstrap  # noqa: E402
+from mexbench.config.document import parse  # noqa: E402
+from mexbench.data.samples import load_arrays, read_samples  # noqa: E402
+from mexbench.metrics.classification import REPLICATES, subject_bootstrap  # noqa: E402
+from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 
 ROOT = os.environ.get("MEGC2019_FLOW_ROOT")
 DATASET = (
@@ -53,7 +53,7 @@ models:
 
 def peer() -> None:
     """Run the same three trained models, fold after fold."""
-    from benchmark.config_reader import from_document
+    from mexbench.config.loader import from_document
 
     config = from_document(parse(CONFIG, "speed", {}), load_catalogue(), name="speed")
     data, arrays = load_arrays(config.parts[0], read_samples(config.parts[0]))
@@ -93,7 +93,7 @@ def main() -> None:
         (folder / "speed.yaml").write_text(CONFIG)
 
         def bench(jobs: int, out: str) -> Callable[[], object]:
-            command = [sys.executable, "-m", "benchmark", "run", str(folder / "speed.yaml")]
+            command = [sys.executable, "-m", "mexbench", "run", str(folder / "speed.yaml")]
             command += ["--out", str(folder / out), "--jobs", str(jobs)]
             return lambda: subprocess.run(command, check=True, capture_output=True)
 

@@ -31,7 +31,7 @@ models:
 def wall(config: Path, out: Path, *arguments: str) -> float:
     """Return the seconds of a run."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "benchmark", "run", str(config), "--out", str(out), *arguments]
+    command = [sys.executable, "-m", "mexbench", "run", str(config), "--out", str(out), *arguments]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
 

@@ -17,20 +17,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
 import numpy as np  # noqa: E402
 
-from benchmark.boards import submission as files  # noqa: E402
-from benchmark.boards.definition import load, save  # noqa: E402
-from benchmark.boards.page import markdown  # noqa: E402
-from benchmark.boards.rows import board_rows  # noqa: E402
-from benchmark.boards.submission import Submission, predictions_digest  # noqa: E402
-from benchmark.boards.verified import BoardReader  # noqa: E402
-from benchmark.boards.verify import board_figures, pools  # noqa: E402
-from benchmark.scoring import compare_rows  # noqa: E402
+from mexbench.metrics.summary import compare_rows  # noqa: E402
+from mexbench.reports.leaderboards import submission as files  # noqa: E402
+from mexbench.reports.leaderboards.definition import load, save  # noqa: E402
+from mexbench.reports.leaderboards.page import markdown  # noqa: E402
+from mexbench.reports.leaderboards.rows import board_rows  # noqa: E402
+from mexbench.reports.leaderboards.submission import Submission, predictions_digest  # noqa: E402
+from mexbench.reports.leaderboards.verified import BoardReader  # noqa: E402
+from mexbench.reports.leaderboards.verify import board_figures, pools  # noqa: E402
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent / "leaderboards"
 NAME = "loso_megc2019_flow"

@@ -49,7 +49,7 @@ def main() -> int:
             size = film.stat().st_size / 1e6
             print(f"{minutes:g} minutes of 640 x 480, 25 frames a second, {size:.0f} MB", flush=True)
             for model in options.model or models:
-                command = [sys.executable, "-m", "benchmark", "predict", str(film), "--model", str(models[model])]
+                command = [sys.executable, "-m", "mexbench", "predict", str(film), "--model", str(models[model])]
                 memory, seconds = peak_mb([*command, "--out", str(folder / f"{model}-{minutes:g}")])
                 worst = max(worst, memory - bare)
                 rate = 60 * minutes / seconds

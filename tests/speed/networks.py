@@ -44,7 +44,7 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
 def eager(name: str) -> Callable[[], object]:
     """Return one step of PyTorch."""
     torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
-    twins: Any = importlib.import_module("tests.plugins.models.test_torch_parity")
+    twins: Any = importlib.import_module("tests.mexbench_plugins.models.test_torch_parity")
     twins.KerasNorm, twins.before_norm = torch.nn.BatchNorm2d, torch.nn.Conv2d
     torch.set_num_threads(1)
     x, y = data(name)
@@ -70,9 +70,9 @@ def ours(name: str) -> Callable[[], object]:
     """Return one step of the training engine."""
     import jax
 
-    from plugins.models import _training
+    from mexbench_plugins.models._nn import trainer as _training
 
-    made: Any = importlib.import_module(f"plugins.models.{name}")
+    made: Any = importlib.import_module(f"mexbench_plugins.models.{name}")
     model_type = {"au_cnn": "AUCNN", "cnn": "CNN", "cnn_lstm": "CNNLSTM", "hybrid_micronet": "HybridMicroNet"}
     x, y = data(name)
     model = getattr(made, model_type.get(name, "OffApexNet"))(learning_rate=1e-4)
@@ -136,7 +136,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.only:
         if options.keep_memory:
-            from plugins.models._training import keep_memory
+            from mexbench_plugins.models._nn.trainer import keep_memory
 
             keep_memory()
         serve(options.networks[0], options.only)

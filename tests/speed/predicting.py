@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.synth import faces
-from plugins.synth.action_units import parse
-from plugins.synth.clips import Camera, Take, Timing
-from plugins.synth.expression import express
+from mexbench_plugins.synth import faces
+from mexbench_plugins.synth.action_units import parse
+from mexbench_plugins.synth.clips import Camera, Take, Timing
+from mexbench_plugins.synth.expression import express
 from tests import films
 
 CONFIG = """
@@ -33,7 +33,7 @@ models:
 def train(folder: Path) -> dict[str, Path]:
     """Train both networks for one epoch: what they predict is worth nothing, how long it takes is the same."""
     (folder / "train.yaml").write_text(CONFIG)
-    command = [sys.executable, "-m", "benchmark", "run", str(folder / "train.yaml"), "--out", str(folder / "run")]
+    command = [sys.executable, "-m", "mexbench", "run", str(folder / "train.yaml"), "--out", str(folder / "run")]
     subprocess.run([*command, "--save-models", "all"], check=True, capture_output=True)
     return {name: folder / "run" / "models" / name / "all" / "0" for name in ("au_cnn", "cnn_lstm")}
 

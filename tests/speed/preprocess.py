@@ -16,19 +16,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.cache import Cache, Entry
-from benchmark.fingerprint import digest, digest_array, digest_files
-from benchmark.interfaces import Clip
-from plugins.preprocessors.clahe import Clahe
-from plugins.preprocessors.face import Face
-from plugins.preprocessors.grayscale import Grayscale
-from plugins.preprocessors.lbp import Lbp
-from plugins.preprocessors.lbp_top import LbpTop
-from plugins.preprocessors.resize import Resize
-from plugins.synth import faces
-from plugins.synth.action_units import parse
-from plugins.synth.clips import Camera, Take, Timing
-from plugins.synth.expression import express
+from mexbench.data.cache import Cache, Entry
+from mexbench.fingerprint import digest, digest_array, digest_files
+from mexbench.interfaces import Clip
+from mexbench_plugins.preprocessors.clahe import Clahe
+from mexbench_plugins.preprocessors.face import Face
+from mexbench_plugins.preprocessors.grayscale import Grayscale
+from mexbench_plugins.preprocessors.lbp import Lbp
+from mexbench_plugins.preprocessors.lbp_top import LbpTop
+from mexbench_plugins.preprocessors.resize import Resize
+from mexbench_plugins.synth import faces
+from mexbench_plugins.synth.action_units import parse
+from mexbench_plugins.synth.clips import Camera, Take, Timing
+from mexbench_plugins.synth.expression import express
 
 FRAMES = 30
 ROUNDS = 7

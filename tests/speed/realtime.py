@@ -14,21 +14,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
 import cv2  # noqa: E402
 
-from benchmark import saved  # noqa: E402
-from benchmark.config import Component  # noqa: E402
-from benchmark.interfaces import Preprocessor  # noqa: E402
-from benchmark.manager import load_catalogue  # noqa: E402
-from benchmark.predict import inputs  # noqa: E402
-from benchmark.predict.engine import STAGES, Stopwatch, Watcher  # noqa: E402
-from benchmark.predict.windows import Cutting, windows  # noqa: E402
-from benchmark.video.reader import Video  # noqa: E402
-from plugins.preprocessors.face import Face  # noqa: E402
+from mexbench.config.run_config import Component  # noqa: E402
+from mexbench.data.video.reader import Video  # noqa: E402
+from mexbench.interfaces import Preprocessor  # noqa: E402
+from mexbench.registry.catalogue import load_catalogue  # noqa: E402
+from mexbench.runs import saved_model as saved  # noqa: E402
+from mexbench.studies.inference import input_spec as inputs  # noqa: E402
+from mexbench.studies.inference.window_predictor import STAGES, Stopwatch, Watcher  # noqa: E402
+from mexbench.studies.inference.windows import Cutting, windows  # noqa: E402
+from mexbench_plugins.preprocessors.face import Face  # noqa: E402
 from tests.speed import predicting  # noqa: E402
 
 SECONDS, FPS, ROUNDS = 12, 30.0, 3

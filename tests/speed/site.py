@@ -14,14 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmark import threads
+from mexbench import threads
 
 threads.use_one()
 
-from benchmark.boards.rows import board_rows  # noqa: E402
-from benchmark.boards.site.folder import write as write_folder  # noqa: E402
-from benchmark.boards.site.pages import site  # noqa: E402
-from benchmark.boards.verified import BoardReader  # noqa: E402
+from mexbench.reports.leaderboards.rows import board_rows  # noqa: E402
+from mexbench.reports.leaderboards.verified import BoardReader  # noqa: E402
+from mexbench.reports.site.folder import write as write_folder  # noqa: E402
+from mexbench.reports.site.pages import site  # noqa: E402
 from tests.speed.leaderboard import NAME, render, timed, write  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -83,7 +83,7 @@ def eager() -> float:
 
 def alone() -> float:
     """Time our network on one fold, by ``fit``; which is one fold of ``fit_folds`` that holds nothing out."""
-    from plugins.models.ststnet import STSTNet
+    from mexbench_plugins.models.ststnet import STSTNet
 
     x, y = data()
     groups = np.array(["s"] * SAMPLES)
@@ -92,7 +92,7 @@ def alone() -> float:
 
 def together(folds: int) -> float:
     """Time our network on several folds, by ``fit_folds``."""
-    from plugins.models.ststnet import STSTNet
+    from mexbench_plugins.models.ststnet import STSTNet
 
     x, y = data()
     groups, masks = np.array(["s"] * SAMPLES), np.arange(SAMPLES)[None] % 68 != np.arange(folds)[:, None]

@@ -31,7 +31,7 @@ def frames() -> np.ndarray:
 def eager() -> Callable[[], object]:
     """Return PyTorch's computation, in the shapes and weights of torchvision's."""
     torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
-    from plugins.preprocessors._vgg16_weights import BLOCKS
+    from mexbench_plugins.preprocessors._vgg16_weights import BLOCKS
 
     torch.set_num_threads(1)
     layers, inputs = [], 3
@@ -52,8 +52,8 @@ def eager() -> Callable[[], object]:
 
 def ours() -> Callable[[], object]:
     """Return the step on a clip."""
-    from benchmark.interfaces import Clip
-    from plugins.preprocessors.vgg16 import VGG16
+    from mexbench.interfaces import Clip
+    from mexbench_plugins.preprocessors.vgg16 import VGG16
 
     step, clip = VGG16(weights="auto"), Clip(frames=frames())
     return lambda: step(clip)

@@ -1,8 +1,0 @@
-"""``python -m benchmark`` is ``bench``."""
-
-import sys
-
-from benchmark.cli import main
-
-if __name__ == "__main__":  # a worker process imports this module too, and must not start another run
-    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The command ``bench``. Each command is a module with ``add_arguments`` and ``run``, imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from mexbench import threads
+from mexbench.errors import BenchError
+
+#: Command -> (its module, its line in ``bench --help``).
+COMMANDS = {
+    "run": ("mexbench.cli.run", "run a config: train, test, score, write a leaderboard"),
+    "check": ("mexbench.cli.check", "check a config and its data without training anything"),
+    "audit": ("mexbench.cli.audit", "show what each kind of leak would add to a config's honest scores"),
+    "list": ("mexbench.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
+    "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
+    "predict": ("mexbench.cli.predict", "say what a saved model sees in films, window by window"),
+    "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),
+    "compare": ("mexbench.cli.compare", "compare two runs: config, samples, a paired test"),
+    "leaderboard": ("mexbench.cli.leaderboard", "define, submit, verify and render leaderboards"),
+    "analyse": ("mexbench.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),
+    "site": ("mexbench.cli.site", "write the leaderboards as a static web page"),
+    "claims": ("mexbench.cli.claims", "judge published figures: can any confusion matrix give them?"),
+    "cache": ("mexbench.cli.cache", "show or clear what is kept of pre-processed samples"),
+    "new": (
+        "mexbench.cli.new",
+        "write a plugin to start from: a model, dataset, preprocessor or protocol",
+    ),
+    "test-plugin": ("mexbench.cli.test_plugin", "check that a plugin keeps what its interface promises"),
+    "schema": ("mexbench.cli.schema", "print the JSON Schema of a config, for editors"),
+    "synth": ("mexbench_plugins.synth.command", "make a micro-expression clip from one still face"),
+    "sys-info": ("mexbench.cli.sys_info", "print versions and devices, for bug reports"),
+}
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
+    """
+    threads.use_one()  # before numpy is loaded
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments[0] if arguments else None)
+    options = parser.parse_args(arguments)
+    try:
+        with _sigterm_as_ctrl_c():
+            return importlib.import_module(COMMANDS[options.command][0]).run(options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone, as in "bench list | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, a batch system's warning, stop a command as Ctrl-C does, once: reports are being written then."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # no signal reaches any other
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description="Evaluate micro-expression recognition honestly: subject-independent protocols, pooled scores, "
+        "intervals over subjects.",
+        epilog="Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.",
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
+        )
+        if name == command:  # the others' options are not needed to say that they exist
+            importlib.import_module(module).add_arguments(subparser)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # slow, and seldom asked for
+
+        print(f"mexbench {version('mexbench')}")
+        parser.exit()

@@ -1,0 +1,189 @@
+"""``bench analyse``: action units by emotion, case studies, the agreement of two models."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mexbench import cli
+from mexbench.cli.output import open_catalogue, positive, say, say_boxed
+from mexbench.errors import ConfigError, DataError, RunFolderError, listed
+from mexbench.files import write_text
+from mexbench.interfaces import Dataset
+
+if TYPE_CHECKING:
+    from mexbench.studies.case_study.predicted_clips import Predictions
+
+_FIGURE = "silhouette.png"
+_HONEST: dict[str, Any] = {"nargs": 2, "metavar": ("RUN", "ROW")}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    from mexbench.studies.au_clusters.analysis import LEVELS
+    from mexbench.studies.au_clusters.clustering import CAP, SEEDS
+
+    actions = parser.add_subparsers(dest="action", metavar="ANALYSIS", required=True)
+    units = actions.add_parser(
+        "au-subdivision", help="cluster the action units of each emotion, and compare with a published table"
+    )
+    units.add_argument("--dataset", required=True, metavar="NAME", help="plugin of the data set, such as casme2")
+    units.add_argument("--root", metavar="DIR", help="its 'root': a folder that holds the annotation will do")
+    units.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="a parameter of the data set, such as classes=7",
+    )  # fmt: skip
+    units.add_argument("--cap", type=positive, default=CAP, metavar="K", help=f"largest K to try (default: {CAP})")
+    units.add_argument(
+        "--seeds",
+        type=positive,
+        default=len(SEEDS),
+        metavar="N",
+        help=f"seeds to start from (default: {len(SEEDS)})",
+    )
+    units.add_argument(
+        "--assign", type=Path, metavar="CSV",
+        help="assign new vectors: columns clip_id, emotion and one per unit (AU4, AUL12, AU04_c) with 0 or 1",
+    )  # fmt: skip
+    units.add_argument(
+        "--level", choices=tuple(LEVELS), default="numbers", help="whose clusters --assign takes (default: numbers)"
+    )
+    units.add_argument("--no-figure", action="store_true", help="draw no silhouette figure, which needs matplotlib")
+    units.add_argument(
+        "--out", type=Path, metavar="DIR", help="where page, figure and CSV go (default: analysis/au-subdivision_NAME)"
+    )
+    study = actions.add_parser("case-study", help="describe what a model says about clips, by condition and subject")
+    study.add_argument("clips", type=Path, metavar="CLIPS", help="run folder of a case study, or a clips.csv")
+    study.add_argument("--honest", **_HONEST, help="the model's honest score: a row of a finished run")
+    agreement = actions.add_parser("agreement", help="how far two models agree about the same clips, and by chance")
+    agreement.add_argument("first", type=Path, metavar="A", help="run folder of a case study, or a clips.csv")
+    agreement.add_argument("second", type=Path, metavar="B", help="the same of the other model")
+    for which in "ab":
+        agreement.add_argument(
+            f"--row-{which}", metavar="ROW", help=f"which row of {which.upper()}, where it is a run with several"
+        )
+    for which in "ab":
+        agreement.add_argument(f"--honest-{which}", **_HONEST, help=f"the honest score of {which.upper()}")
+    for action in (study, agreement):
+        action.add_argument("--out", type=Path, metavar="FILE", help="write the page there instead of printing it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    actions = {"au-subdivision": _subdivide, "case-study": _study, "agreement": _agreement}
+    return actions[options.action](options)
+
+
+def _subdivide(options: argparse.Namespace) -> int:
+    from mexbench.reports.plots import refuse_without_matplotlib
+    from mexbench.studies.au_clusters import page as coded_page
+    from mexbench.studies.au_clusters import plot as silhouette
+    from mexbench.studies.au_clusters.analysis import analyse
+
+    if not options.no_figure:
+        refuse_without_matplotlib("the silhouette figure (--no-figure leaves it out)")
+    dataset = _dataset(options)
+    found = dataset.coded_units()
+    if not found:
+        raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
+    if notice := dataset.notice():
+        say_boxed(notice)
+    analysis = analyse(
+        dataset.display_name() or options.dataset, found, list(dataset.label_map()),
+        cap=options.cap, seeds=range(options.seeds),
+    )  # fmt: skip
+    level = next(level for level in analysis.levels if level.name == options.level)
+    written = {} if options.assign is None else {"assigned.csv": coded_page.assigned(options.assign, level)}
+    folder = options.out or Path("analysis") / f"au-subdivision_{options.dataset}"
+    drawn = not options.no_figure and silhouette.draw(analysis, folder / _FIGURE)
+    if not drawn and not options.no_figure:
+        say("no silhouette figure: no emotion has different clips enough for two clusters")
+    page = coded_page.markdown(analysis, figure=_FIGURE if drawn else None)
+    print(page, end="")
+    for name, text in {"subdivision.md": page, **written}.items():
+        write_text(folder / name, text)
+    say(f"written to {folder}: {', '.join(['subdivision.md', *([_FIGURE] if drawn else []), *written])}")
+    return cli.OK
+
+
+def _dataset(options: argparse.Namespace) -> Dataset:
+    """Build the data set.
+
+    Raises:
+        ConfigError: A parameter is missing, unknown or of another type.
+        PluginError: There is no such data set.
+    """
+    from mexbench.config import document
+    from mexbench.registry.parameters import build
+
+    cls = open_catalogue().get("dataset", options.dataset).load()
+    given = document.Document({} if options.root is None else {"root": options.root}, f"--dataset {options.dataset}")
+    for assignment in options.overrides:
+        given = document.override(given, assignment)
+    instance, faults = build(cls, given.data)
+    if faults:
+        said = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in faults]
+        raise ConfigError(
+            "\n".join(f"data set {options.dataset!r}: {text}" for text in said) + "\n  --root or --set gives it"
+        )
+    return cast("Dataset", instance)
+
+
+def _study(options: argparse.Namespace) -> int:
+    from mexbench.studies.case_study import page as study_page
+    from mexbench.studies.case_study import predicted_clips as clips
+    from mexbench.studies.case_study.summary import study
+
+    if options.clips.is_dir():
+        if options.honest:
+            raise ConfigError("--honest: a run folder quotes its own, from 'honest_run' of its protocol")
+        studies = clips.read_studies(options.clips)
+    else:
+        found = _with_honest(clips.read(options.clips), options.honest)
+        studies = {found.name: study(found)}
+    with _damage_named(options.clips):
+        page = study_page.markdown(studies)
+    return _out(page, options.out)
+
+
+def _agreement(options: argparse.Namespace) -> int:
+    from mexbench.studies.agreement.agreement import agree
+    from mexbench.studies.agreement.page import markdown
+    from mexbench.studies.case_study import predicted_clips as clips
+
+    first = _with_honest(clips.read(options.first, options.row_a), options.honest_a)
+    second = _with_honest(clips.read(options.second, options.row_b), options.honest_b)
+    found = agree(first, second)
+    with _damage_named(options.first, options.second):
+        page = markdown(found)
+    return _out(page, options.out)
+
+
+@contextmanager
+def _damage_named(*paths: Path) -> Iterator[None]:
+    """Turn what goes wrong while a page is made of stored figures into an error: somebody altered them."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunFolderError(f"{listed(map(str, paths))}: the case study in it is damaged: {error!r}") from None
+
+
+def _with_honest(found: Predictions, given: Sequence[str] | None) -> Predictions:
+    from mexbench.studies.case_study.caveats import honest_score
+
+    if given is None:
+        return found
+    return dataclasses.replace(found, honest=honest_score(Path(given[0]), given[1], found.classes))
+
+
+def _out(page: str, path: Path | None) -> int:
+    if path is None:
+        print(page, end="")
+    else:
+        write_text(path, page)
+        say(f"written to {path}")
+    return cli.OK

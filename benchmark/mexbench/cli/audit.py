@@ -1,0 +1,191 @@
+"""``bench audit``: the same models and data, first honestly, then with one leak at a time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mexbench import cli
+from mexbench.cli import run as honest_run
+from mexbench.cli.executor_options import add_jobs_arguments, local_executor
+from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
+from mexbench.errors import ConfigError, PluginError, unknown
+
+if TYPE_CHECKING:
+    from mexbench.config.run_config import RunConfig
+    from mexbench.evaluation.plan import PartPlan
+    from mexbench.evaluation.task_runner import Outcome
+    from mexbench.studies.audit.audit import Audit
+    from mexbench.studies.audit.cases import Job
+    from mexbench.studies.audit.leak import Leak
+
+FOLDER = "audit"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="run folder (default: runs/NAME_OF_THE_CONFIG): finished tasks of 'bench run' are used, and the audit "
+        f"goes to its folder {FOLDER}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--leaks", metavar="NAME,NAME", default="all", help="which leaks to show: 'all' (default), 'none', or names"
+    )
+    parser.add_argument(
+        "--repeats", type=positive, default=5, metavar="N", help="draws of each random split (default: 5)"
+    )
+    add_jobs_arguments(parser)
+    parser.add_argument("--info-sheet", action="store_true", help="also write the model info sheet of the run")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from mexbench.runs.lock import only_one
+    from mexbench.studies.audit.cases import refuse_leaky
+
+    chosen = _chosen(options.leaks)
+    config = open_config(options)
+    if config.target != "emotion":
+        raise ConfigError(f"bench audit: measures what leaks are worth for classes, not with 'target: {config.target}'")
+    refuse_leaky(config)
+    folder = options.out or Path("runs") / config.name
+    say("the honest run:")
+    code = honest_run.run(_honest(options, folder))
+    if code == cli.INTERRUPTED:
+        return code
+    parts, audit = _audit(options, config, folder, chosen)
+    with only_one(folder, say):
+        return _measure(options, config, parts, audit, code)
+
+
+def _measure(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
+    jobs = audit.jobs()
+    total = sum(len(job.tasks) for job in jobs)
+    waiting = total - sum(len(job.done(audit.root)) for job in jobs)
+    say(f"the leaks: {len(audit.leaks)} x {len(audit.cases)} models, {total} tasks, {waiting} to do; {audit.root}")
+    done = 0
+    try:
+        with progress("audit", waiting) as tick:
+
+            def notify(job: Job, outcome: Outcome) -> None:
+                nonlocal done
+                done += 1
+                tick(done, f"{job.place}: {outcome.task}")
+
+            audit.train(jobs, local_executor(options.jobs, audit.run.path), notify)
+    except KeyboardInterrupt:
+        say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
+        return cli.INTERRUPTED
+    return _write(options, config, parts, audit, code)
+
+
+def _chosen(text: str) -> list[type[Leak]]:
+    """Read ``--leaks``.
+
+    Raises:
+        ConfigError: No leak has such a name.
+    """
+    from mexbench.studies.audit.audit import LEAKS
+
+    by_name = {leak.name: leak for leak in LEAKS}
+    if text in ("all", "none"):
+        return list(LEAKS) if text == "all" else []
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"--leaks: {unknown('leak', name, [*by_name, 'all', 'none'])}")
+    return [leak for leak in LEAKS if leak.name in names]
+
+
+def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
+    """Return the arguments of the ``bench run`` that the audit starts from."""
+    parser = argparse.ArgumentParser()
+    honest_run.add_arguments(parser)
+    changes = [f"--set={change}" for change in options.overrides]
+    where = [f"--{name}={value}" for name in ("jobs", "device") if (value := getattr(options, name)) is not None]
+    return parser.parse_args([str(options.config), f"--out={folder}", *where, *changes])
+
+
+def _audit(
+    options: argparse.Namespace, config: RunConfig, folder: Path, chosen: list[type[Leak]]
+) -> tuple[list[PartPlan], Audit]:
+    from mexbench.data.cache import Cache, default_root
+    from mexbench.evaluation import plan as planning
+    from mexbench.runs.run_folder import RunFolder
+    from mexbench.studies.audit.audit import Audit
+    from mexbench.studies.audit.cases import cases, frame_level, honest_parts
+    from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit
+
+    cache, data = Cache(default_root()), planning.read(config)
+    with progress("load", planning.clips_to_load(config, data)) as tick:
+        plan = planning.plan(config, cache, tick, data)
+    parts = honest_parts(plan)
+    for part in plan.parts:
+        if part not in parts:
+            say(f"not audited, leaky itself: the rows under {part.part.protocol.name}")
+    found = cases(parts, config)
+    leaks: list[Leak] = []
+    for leak in chosen:
+        if leak is FrameSplit:
+            frames = {}
+            for part in parts:
+                with progress("load frames", len(part.data.sources)) as tick:
+                    made = frame_level(part, config, cache, tick)
+                frames |= dict.fromkeys((m.name for m in part.part.models), made) if isinstance(made, str) else made
+            leaks.append(FrameSplit(repeats=options.repeats, frames=frames))
+        elif leak is ClipSplit:
+            leaks.append(ClipSplit(repeats=options.repeats))
+        else:
+            leaks.append(leak())
+    return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
+
+
+def _write(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
+    """Write the reports, print the tables, say what is missing."""
+    from mexbench.config.run_config import dataset_title
+    from mexbench.files import read_json, write_json, write_text
+    from mexbench.runs import provenance
+    from mexbench.studies.audit import info_sheet, page
+    from mexbench.studies.audit.cases import facts
+
+    root = audit.root
+    report = {
+        "schema": 1,
+        "config": config.name,
+        "dataset": dataset_title(config),
+        "protocol": ", ".join(dict.fromkeys(part.part.protocol.name for part in parts)),
+        "seeds": list(config.seeds),
+        "flags": list(dict.fromkeys(flag for part in parts for flag in part.flags)),
+        "models": [case.model for case in audit.cases],
+        "command": provenance.command_line(),
+        "config_fingerprint": config.fingerprint,
+        "commit": provenance.git_commit() or "unknown",
+        "null": {case.model: audit.null(case) for case in audit.cases},
+        "rows": list(audit.rows()),
+    }
+    write_json(root / "audit.json", report)
+    write_text(root / "audit.md", page.markdown(report))
+    written = ["audit.md", "audit.json"]
+    try:
+        written += [path.name for path in page.draw(report, root)]
+    except PluginError as error:
+        say(f"warning: {error}")
+    if options.info_sheet:
+        scores = read_json(audit.run.path / "scores.json")
+        write_text(root / "info_sheet.md", info_sheet.markdown(report, [facts(part) for part in parts], scores))
+        written.append("info_sheet.md")
+    for model in report["models"]:
+        print(f"\n{model}\n\n{page.table(report, model, short=True).text()}")
+    for line in page.reasons(report):
+        say(line)
+    for job, failure in audit.failures:
+        say(f"failed: {job.place}: {failure.task}: {failure.error}")
+    if "synthetic" in report["flags"]:
+        print("\nsynthetic data: these figures say nothing about real faces")
+    say(f"written to {root}: {', '.join(written)}")
+    whole = all(row["status"] in ("measured", "does not apply") for row in report["rows"])
+    return code if whole else cli.FAILED

@@ -1,0 +1,54 @@
+"""``bench claims``: published figures against the arithmetic of confusion matrices, and against what was measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mexbench import cli
+from mexbench.cli.output import progress, say
+from mexbench.files import write_text
+
+_SOURCE = Path("leaderboards") / "claims.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("ids", nargs="*", metavar="ID", help="rows to judge and print; all by default, to a page")
+    parser.add_argument(
+        "--file", type=Path, default=_SOURCE, metavar="FILE", help=f"published figures (default: {_SOURCE})"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: beside the figures, .md)")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the page is stale")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from mexbench.errors import ClaimError
+    from mexbench.reports.claims_page import page
+    from mexbench.studies.claims.claims import load
+    from mexbench.studies.claims.judge import judge_claim
+
+    if options.ids and (options.check or options.out):
+        raise ClaimError("a page holds every row: give either IDs, to print them, or --out and --check")
+    claims = load(options.file)
+    chosen = claims.chosen(options.ids)
+    judged = []
+    with progress("claims", len(chosen)) as tick:
+        for done, claim in enumerate(chosen, 1):
+            judged.append(judge_claim(claim))
+            tick(done, claim.id)
+    text = page(claims, judged, options.file.parent)
+    if options.ids:
+        print(text, end="")
+        return cli.OK
+    out = options.out or options.file.with_suffix(".md")
+    if options.check:
+        current = out.read_text(encoding="utf-8") if out.is_file() else None
+        if current == text:
+            return cli.OK
+        say(f"{out}: {'missing' if current is None else 'stale'}; 'bench claims' writes it")
+        return cli.FAILED
+    write_text(out, text)
+    say(f"written to {out}: {len(judged)} rows")
+    return cli.OK

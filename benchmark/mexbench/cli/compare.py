@@ -1,0 +1,91 @@
+"""``bench compare RUN_A RUN_B``: two runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mexbench import cli
+from mexbench.cli.output import say
+from mexbench.files import write_text
+from mexbench.reports import compare as comparison
+from mexbench.reports.compare import Difference, RowComparison
+from mexbench.reports.run_page import Table, percent, probability
+from mexbench.runs.stored_run import read_run
+
+_NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("first", type=Path, metavar="RUN_A", help="run folder")
+    parser.add_argument("second", type=Path, metavar="RUN_B", help="run folder")
+    parser.add_argument(
+        "--rows", nargs=2, default=[], metavar=("ROW_A", "ROW_B"),
+        help="the rows to compare (default: those whose names both runs have)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="show so many samples of each pair of rows (default: 20)"
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every sample that is predicted otherwise")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    first, second = read_run(options.first), read_run(options.second)
+    pairs = comparison.chosen_rows(first, second, options.rows)
+    compared = [comparison.compare_runs(first, second, pair) for pair in pairs]
+    parts = [f"A: {first.path}", f"B: {second.path}"]
+    for path, found in ((first.path, first), (second.path, second)):
+        if not found.scores["complete"]:
+            parts.append(f"incomplete: {path}; what it lacks is left out of both")
+    parts += _config("code and machine", comparison.run_differences(first, second))
+    for one in compared:
+        parts += _pair(one, max(options.limit, 0))
+    print("\n\n".join(parts))
+    if options.csv:
+        write_text(options.csv, comparison.csv_text(compared))
+        say(f"written to {options.csv}: {sum(len(one.disagreements) for one in compared)} lines")
+    return cli.OK
+
+
+def _config(what: str, differences: Sequence[Difference]) -> list[str]:
+    if not differences:
+        return [f"{what}: the same in both"]
+    return [Table([what, "A", "B"], [[d.what, d.first, d.second] for d in differences]).text()]
+
+
+def _pair(found: RowComparison, limit: int) -> list[str]:
+    title = found.rows[0] if found.rows[0] == found.rows[1] else " against ".join(found.rows)
+    alone = "".join(
+        f", {count} in {which} alone are left out" for which, count in zip("AB", found.alone, strict=True) if count
+    )
+    runs = len(found.runs)
+    said = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
+    cells = [
+        [
+            _NAMES[score.name],
+            percent(score.first),
+            percent(score.second),
+            f"{percent(score.first - score.second)} [{percent(score.interval[0])}, {percent(score.interval[1])}]",
+            probability(score.p),
+        ]
+        for score in found.scores
+    ]
+    parts = [said, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
+    if not found.disagreements:
+        return [*parts, "every sample is predicted alike"]
+    counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())
+    shown = found.disagreements[:limit]
+    parts.append(f"{len(found.disagreements)} predictions differ: {counted}")
+    several = len(found.runs) > 1
+    if shown:
+        headers = ["sample", *(["seed", "repeat"] if several else []), "truth", "A", "B"]
+        lines = [
+            [d.sample_id, *([str(d.seed), str(d.repeat)] if several else []), d.truth, d.first, d.second] for d in shown
+        ]
+        parts.append(Table(headers, lines).text())
+    if rest := len(found.disagreements) - len(shown):
+        parts.append(f"and {rest} more: --limit or --csv FILE shows them")
+    return parts

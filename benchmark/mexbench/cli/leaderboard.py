@@ -1,0 +1,175 @@
+"""``bench leaderboard``: define a board, submit rows, verify them, render the pages."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mexbench import cli
+from mexbench.cli.output import open_catalogue, say
+from mexbench.errors import BenchError, BoardError
+
+if TYPE_CHECKING:
+    from mexbench.reports.leaderboards.verified import BoardReader, Verified, VerifiedBoard
+    from mexbench.studies.claims.claims import Claims
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    define = actions.add_parser("define", help="make a new leaderboard from a finished run's data and protocol")
+    define.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    define.add_argument("name", metavar="NAME", help="of the leaderboard")
+    define.add_argument("--title", help="of its page (default: NAME)")
+    define.add_argument("--note", default="", help="what a reader should know")
+    define.add_argument(
+        "--headline", choices=("uf1", "uar", "accuracy"), default="uf1", help="what ranks (default: uf1)"
+    )
+    submit = actions.add_parser("submit", help="write a submission for each row of a finished run")
+    submit.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    submit.add_argument("name", metavar="NAME", help="of the leaderboard")
+    submit.add_argument(
+        "--row", action="append", default=[], metavar="ROW", help="submit this row alone; may be repeated"
+    )
+    verify = actions.add_parser("verify", help="recompute every figure from the predictions")
+    verify.add_argument("what", nargs="*", metavar="NAME|FILE", help="leaderboards or submissions (default: all)")
+    render = actions.add_parser("render", help="write the pages")
+    render.add_argument("names", nargs="*", metavar="NAME", help="of leaderboards (default: all)")
+    render.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is stale")
+    for action in (define, submit, verify, render):
+        action.add_argument(
+            "--root", type=Path, default=Path("leaderboards"), metavar="DIR",
+            help="folder of the leaderboards (default: leaderboards)",
+        )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    actions = {"define": _define, "submit": _submit, "verify": _verify, "render": _render}
+    return actions[options.action](options)
+
+
+def _define(options: argparse.Namespace) -> int:
+    from mexbench.reports.leaderboards.definition import save
+    from mexbench.reports.leaderboards.submit import define
+    from mexbench.runs.stored_run import read_run
+
+    run_folder = read_run(options.run)
+    board = define(
+        run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
+    )
+    for path in save(options.root, board):
+        say(f"written to {path}")
+    return cli.OK
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from mexbench.reports.leaderboards.definition import load
+    from mexbench.reports.leaderboards.submit import store, submissions
+    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.runs.stored_run import read_run
+
+    board = load(options.root, options.name)
+    found = submissions(read_run(options.run), board, open_catalogue(), options.row)
+    for path, state in store(BoardReader(options.root).folder(board.name), found):
+        say(f"{path}: {state}")
+    say(f"{len(found)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
+    return cli.OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Look at everything, and say everything: 2 where something cannot be read, 1 where something does not verify."""
+    from mexbench.reports.leaderboards.definition import NAME
+    from mexbench.reports.leaderboards.verified import BoardReader
+
+    reader = BoardReader(options.root)
+    found: list[Verified] = []
+    broken: list[str] = []
+    for what in options.what or all_boards(options.root):
+        try:
+            if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
+                found += reader.board(what).submissions
+            else:
+                found.append(_one(reader, Path(what)))
+        except BenchError as error:
+            broken.append(str(error))
+    for text in broken:
+        say(f"error: {text}")
+    say_faults(found)
+    sound = [one for one in found if not one.faults]
+    print(f"{len(sound)} of {len(found)} submissions verify")
+    if broken or any(not one.readable for one in found):
+        return cli.BAD_INPUT
+    return cli.OK if len(sound) == len(found) else cli.FAILED
+
+
+def _one(reader: BoardReader, path: Path) -> Verified:
+    """Verify a file, against the board that it names."""
+    from mexbench.reports.leaderboards.definition import load
+    from mexbench.reports.leaderboards.submission import read
+
+    return reader.look(load(reader.root, read(path).board), path)
+
+
+def _render(options: argparse.Namespace) -> int:
+    from mexbench.files import write_text
+    from mexbench.reports.leaderboards.page import markdown
+    from mexbench.reports.leaderboards.rows import board_rows
+    from mexbench.reports.leaderboards.verified import BoardReader
+
+    reader, claims, code = BoardReader(options.root), read_claims(options.root), cli.OK
+    boards: list[VerifiedBoard] = [reader.board(name) for name in options.names or all_boards(options.root)]
+    for board in boards:
+        name = board.definition.name
+        page = options.root / f"{name}.md"
+        if not board.sound:
+            say_faults(board.submissions)
+            say(f"{name}: has submissions that do not verify, so its page is not written")
+            code = cli.FAILED
+            continue
+        text = markdown(board_rows(reader, board, claims))
+        current = page.read_bytes() if page.is_file() else None
+        if current == text.encode():
+            say(f"{page}: up to date, {len(board.submissions)} rows")
+        elif options.check:
+            state = "missing" if current is None else "stale"
+            say(f"{page}: {state}; 'bench leaderboard render {name}' writes it")
+            code = cli.FAILED
+        else:
+            write_text(page, text)
+            say(f"written to {page}: {len(board.submissions)} rows")
+    return code
+
+
+def read_claims(root: Path) -> Claims | None:
+    """Read the published figures beside the leaderboards, where there are any."""
+    from mexbench.studies.claims.claims import load
+
+    path = root / "claims.yaml"
+    return load(path) if path.is_file() else None
+
+
+def all_boards(root: Path) -> Sequence[str]:
+    """Return the names of all leaderboards.
+
+    Raises:
+        BoardError: There are none.
+    """
+    from mexbench.reports.leaderboards.definition import names
+
+    found = names(root)
+    if not found:
+        raise BoardError(
+            f"{root}: has no leaderboards, which are NAME.yaml with samples/NAME.csv; give --root, or make one with "
+            f"'bench leaderboard define'"
+        )
+    return found
+
+
+def say_faults(found: Sequence[Verified]) -> None:
+    """Say what is wrong with submissions."""
+    for one in found:
+        if one.faults:
+            say(f"{one.path}:" + "".join(f"\n  {fault}" for fault in one.faults))

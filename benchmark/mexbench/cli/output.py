@@ -1,0 +1,119 @@
+"""What several commands share: loading a config, saying what is wrong with plugins, showing progress."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from mexbench.config.loader import load
+from mexbench.config.run_config import RunConfig
+from mexbench.data.samples import LabelledSamples
+from mexbench.errors import listed
+from mexbench.registry.catalogue import Catalogue, load_catalogue
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose and change a config."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file, such as configs/quickstart.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change a value of the config, such as seeds=[0,1,2], models.svm.C=0.1 or dataset.channels=bgr",
+    )
+
+
+def open_catalogue() -> Catalogue:
+    """Draw up the catalogue and say on stderr which plugin distributions are broken."""
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        say(f"error: {problem}")
+    return catalogue
+
+
+def open_config(options: argparse.Namespace) -> RunConfig:
+    """Read the config that the arguments name."""
+    return load(options.config, open_catalogue(), options.overrides)
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return number
+
+
+def say(text: str = "") -> None:
+    """Tell the user something that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_boxed(text: str) -> None:
+    """Tell the user something that must not be overlooked."""
+    lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
+    bar = "+" + "-" * 78 + "+"
+    say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
+
+
+def left_out_lines(data: LabelledSamples) -> list[str]:
+    """Name what is left out, and why: nothing is dropped in silence."""
+    return [f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
+
+
+#: In a log file, work that takes less needs no progress.
+_SECONDS_BETWEEN_LINES = 2
+
+
+class Ticker(Protocol):
+    """Called with how much is done, and on what it goes on."""
+
+    def __call__(self, done: int, doing: str = "", /) -> None:
+        """Show it."""
+        ...
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Ticker]:
+    """Show a bar on a terminal; elsewhere a line at every tenth, if that takes a while."""
+    if not sys.stderr.isatty():
+        shown, last = 0, time.monotonic()
+
+        def log(done: int, doing: str = "", /) -> None:
+            nonlocal shown, last
+            tenth = 10 * done // max(total, 1)
+            if tenth > shown and time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+                shown, last = tenth, time.monotonic()
+                say(f"{what}: {done} of {total}{', ' * bool(doing)}{doing}")
+
+        yield log
+        return
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[doing]}", markup=False),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        shown_task = bar.add_task(what, total=total, doing="")
+        yield lambda done, doing="", /: bar.update(shown_task, completed=done, doing=doing)

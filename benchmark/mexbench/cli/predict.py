@@ -1,0 +1,144 @@
+"""``bench predict``: what a saved model says about films, or about what a camera sees."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+from pathlib import Path
+
+from mexbench import cli
+from mexbench.cli.output import open_catalogue, progress, say, say_boxed
+from mexbench.config.loader import load
+from mexbench.errors import ConfigError
+from mexbench.runs import saved_model as saved
+from mexbench.studies.inference import camera, page
+from mexbench.studies.inference import input_spec as inputs
+from mexbench.studies.inference import videos as films
+from mexbench.studies.inference.tables import winner
+from mexbench.studies.inference.window_predictor import Watcher
+from mexbench.studies.inference.windows import Cutting
+
+_WINDOW_S = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "film", nargs="?", type=Path, metavar="VIDEO|FOLDER|MANIFEST",
+        help="a film (mp4, mov, avi, webm), a folder of films, or a list of clips (.csv)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR",
+        help="a saved model: RUN/models/MODEL/all/SEED, written by 'bench run --save-models all'",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for results (default: predictions/NAME)")
+    parser.add_argument(
+        "--video", action="store_true", help="also write the films with the predictions on them: they show faces"
+    )
+    parser.add_argument("--camera", type=int, metavar="N", help="watch a camera, 0 is the first; nothing is written")
+    parser.add_argument("--seconds", type=float, metavar="S", help="with --camera: stop after so long (else Ctrl-C)")
+    parser.add_argument("--fps", type=float, default=10.0, help="frames of each second to look at (default: 10)")
+    parser.add_argument(
+        "--window", type=float, default=_WINDOW_S, metavar="S",
+        help="seconds that are predicted together; a clip to a model that was trained on clips (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hop", type=float, metavar="S",
+        help="seconds from one window to the next (default: half a window; a whole one where a frame is a sample)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, help="refuse the model unless its samples were made as this config makes them"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    _check(options)
+    catalogue = open_catalogue()
+    where = films.target(options.film) if options.film else None
+    out = options.out or (films.default_out(options.film) if options.film else None)
+    if out is not None:
+        films.refuse_used(out)
+    model = saved.load(options.model, catalogue)
+    wanted = inputs.wanted(model, catalogue)
+    if options.config:
+        inputs.refuse_other_config(model, load(options.config, catalogue))
+    cutting = _cutting(options, wanted)
+    say(f"model: {page.describe(model)}")
+    for change in model.changes:
+        say(f"warning: {change}")
+    say_boxed(f"{page.RESEARCH}\n{page.honest_score(model.about)}\n{page.CONSENT}")
+    watcher = Watcher(model, wanted, cutting)
+    if where is None or out is None:
+        return _watch(options, watcher)
+    return _read(options, where, out, watcher)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot go together, before anything is loaded.
+
+    Raises:
+        ConfigError: The text names the options.
+    """
+    if (options.film is None) == (options.camera is None):
+        raise ConfigError("give either a film, a folder of films or a list of clips, or --camera N")
+    if options.camera is not None and (options.out or options.video):
+        raise ConfigError("--camera writes nothing: leave --out and --video out")
+    if options.camera is None and options.seconds is not None:
+        raise ConfigError("--seconds is for --camera; of a film, a list of clips says which part is read")
+    if options.camera is not None and not 0 <= options.camera < 100:
+        raise ConfigError(f"--camera {options.camera}: expected a number from 0 to 99")
+    if options.seconds is not None and not options.seconds > 0:
+        raise ConfigError(f"--seconds {options.seconds:g}: expected more than 0")
+    for name in ("fps", "window", "hop", "seconds"):
+        value = getattr(options, name)
+        if value is not None and not math.isfinite(value):
+            raise ConfigError(f"--{name} {value:g}: expected a finite number")
+    if options.camera is None and importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError(
+            "the timeline needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
+            "or in a checkout: pip install -e '.[figures]'"
+        )
+
+
+def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> Cutting:
+    by_frame = wanted.count is None
+    if by_frame and options.hop not in (None, options.window):
+        raise ConfigError(
+            f"--hop {options.hop:g}: to this model each frame is a sample, which is predicted once: leave --hop out"
+        )
+    hop = options.hop if options.hop is not None else options.window if by_frame else options.window / 2
+    return Cutting(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
+
+
+def _read(options: argparse.Namespace, where: films.Target, out: Path, watcher: Watcher) -> int:
+    names = [clip.clip_id for clip in where.clips]
+    with progress("films", len(names)) as tick:
+        summaries, unreadable = films.predict(
+            where, watcher, out, video=options.video,
+            progress=lambda clip, time_s: tick(names.index(clip.clip_id), f"{clip.clip_id}, {time_s:.0f} s"),
+        )  # fmt: skip
+    for summary in summaries:
+        print(page.statement(summary, watcher.model.classes))
+        for line in page.found(summary):
+            print(f"  {line}")
+    print(f"\n{page.latency(watcher, *films.total(summaries))}\n\nwritten: {out}")
+    for text in unreadable.values():
+        say(f"error: could not be read: {text}")
+    return cli.FAILED if unreadable else cli.OK
+
+
+def _watch(options: argparse.Namespace, watcher: Watcher) -> int:
+    frames, length = 0, 0.0
+    say("watching; Ctrl-C stops")
+    try:
+        for seen, frames, elapsed in camera.watch(options.camera, watcher, seconds=options.seconds):
+            length, rate = seen.window.end_s, frames / elapsed
+            said = seen.reason if seen.scores is None else winner(seen.scores, watcher.model.classes)
+            top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
+            print(f"{seen.window.end_s:8.1f} s  {said}{top}  ({rate:.1f} frames a second)", flush=True)
+    except KeyboardInterrupt:
+        say("stopped")
+    print(f"\n{page.latency(watcher, frames, length)}")
+    return cli.OK

@@ -1,0 +1,57 @@
+"""``bench site``: the leaderboards as a static web page that works from a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mexbench import cli
+from mexbench.cli.output import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("site"), metavar="DIR",
+        help="folder to write, whole or not at all (default: site); replaced where it holds an earlier site and "
+        "nothing else",
+    )  # fmt: skip
+    parser.add_argument(
+        "--root", type=Path, default=Path("leaderboards"), metavar="DIR",
+        help="folder of the leaderboards (default: leaderboards)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--audit", type=Path, action="append", default=[], metavar="FILE",
+        help="RUN/audit/audit.json of 'bench audit', shown beside the rows that it is about; may be repeated; those in "
+        "DIR/audits are always shown",
+    )  # fmt: skip
+    parser.epilog = (
+        "The pages show what 'bench leaderboard render' shows: every submission is verified first, and nothing is "
+        "written where one does not verify. They need no server and no network: open site/index.html. The same "
+        "leaderboards give the same bytes. Exit codes: 0 written, 1 a submission does not verify, 2 bad input."
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from mexbench.cli.leaderboard import all_boards, read_claims, say_faults
+    from mexbench.reports.leaderboards.rows import board_rows
+    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.reports.site import audits, folder, pages
+
+    folder.refuse_foreign(options.out)  # before the work, not after it
+    reader, claims = BoardReader(options.root), read_claims(options.root)
+    paths = [*sorted(options.root.glob("audits/*.json")), *options.audit]
+    found = {path: audits.read(path) for path in paths}
+    boards = [reader.board(name) for name in all_boards(options.root)]
+    if unsound := [one for board in boards for one in board.submissions if one.faults]:
+        say_faults(unsound)
+        say("some submissions do not verify, so no page is written")
+        return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
+    rows = [board_rows(reader, board, claims) for board in boards]
+    audits.refuse_strangers(found, rows)
+    made = pages.site(rows, claims, list(found.values()))
+    folder.write(options.out, made)
+    count = sum(len(board.rows) for board in rows)
+    say(f"written to {options.out}: {len(rows)} leaderboards, {count} rows; open {options.out / 'index.html'}")
+    return cli.OK

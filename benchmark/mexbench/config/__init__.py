@@ -1,0 +1,1 @@
+"""A run's description: read from YAML, checked, with sweeps and profiles."""

@@ -1,0 +1,51 @@
+"""The ``profiles`` block of a config: named sets of changes, one of which is in force.
+
+    profile: demo
+    profiles:
+      demo: {models.au_cnn.epochs: 5}
+      paper: {}
+
+``--set profile=paper`` chooses another; any other ``--set`` outranks the profile. Every table names the profile, so
+that a quick look is not taken for the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from mexbench.config.document import Document, parse_path, replaced
+from mexbench.errors import unknown
+
+
+def apply(document: Document) -> tuple[Document, str | None]:
+    """Return the config with the changes of its profile made and without both blocks, and the profile's name.
+
+    Raises:
+        ConfigError: One block stands without the other, the profile is unknown, or a change leads nowhere.
+    """
+    data = document.data
+    if "profile" not in data and "profiles" not in data:
+        return document, None
+    profiles, name = data.get("profiles"), data.get("profile")
+    if not isinstance(profiles, dict) or not all(isinstance(changes, dict) for changes in profiles.values()):
+        raise document.error(("profiles",), "expected a mapping such as {demo: {models.ann.epochs: 5}, paper: {}}")
+    if not isinstance(name, str) or name not in profiles:
+        place = ("profile",) if "profile" in data else ("profiles",)
+        raise document.error(place, unknown("profile", str(name), profiles))
+    found = {key: value for key, value in data.items() if key not in ("profile", "profiles")}
+    lines = dict(document.lines)
+    # A line that is a text is that of a --set: what the user asked for on the spot outranks the profile.
+    asked = {path: line for path, line in lines.items() if isinstance(line, str) and path[0] in found}
+    for key, value in profiles[name].items():
+        where = ("profiles", name, key)
+        origin = f"{document.where(where)}: profile {name}"
+        wanted = parse_path(str(key), origin)
+        if any(wanted[: len(path)] == path for path in asked):
+            continue
+        found, path = replaced(found, wanted, (), value, origin)
+        lines = {other: line for other, line in lines.items() if other[: len(path)] != path}
+        lines |= {(*path, *at[len(where) :]): line for at, line in document.lines.items() if at[: len(where)] == where}
+    for path, line in asked.items():
+        found, _ = replaced(found, path, (), functools.reduce(lambda node, part: node[part], path, data), line)
+        lines = {other: kept for other, kept in lines.items() if other[: len(path)] != path} | {path: line}
+    return Document(found, document.name, lines), name

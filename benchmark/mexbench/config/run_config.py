@@ -1,0 +1,218 @@
+"""A run, described: a frozen ``RunConfig`` whose plugins are built and whose parameters are all known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any, Generic, Literal, TypeVar
+
+from mexbench.config.frame_selection import FrameSelection
+from mexbench.fingerprint import digest
+from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
+from mexbench.registry.parameters import values
+
+P = TypeVar("P", bound=Plugin)
+#: What a run's models are to tell of a sample: its one class, or which of twelve action units show.
+Target = Literal["emotion", "action_units"]
+
+#: Names of models and protocols become file names, table cells and page titles.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
+
+
+@dataclass(frozen=True)
+class Component(Generic[P]):
+    """One plugin of a config: which, under what name, from where, and the object itself."""
+
+    plugin: str
+    name: str
+    distribution: str
+    instance: P
+
+    def resolved(self) -> dict[str, object]:
+        """Return the block as a config would spell it out, defaults included."""
+        return {"plugin": self.plugin, "name": self.name, **values(self.instance)}
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides the results: the block without its paths, which say where and not what."""
+        provenance = dict(self.instance.provenance())
+        beside = {"provenance": provenance} if provenance else {}
+        return {"plugin": self.plugin, **values(self.instance, paths=False), **beside}
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a model sees of a clip.
+
+    Args:
+        frames: What of a clip is a sample; None takes a sample as the dataset gives it.
+        preprocess: Steps that every sample goes through, in order.
+    """
+
+    frames: FrameSelection | None
+    preprocess: tuple[Component[Preprocessor], ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""
+        return {**self._frames(), "preprocess": [without_name(step) for step in self.preprocess]}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the results: ``resolved`` without paths."""
+        return {**self._frames(), "preprocess": [step.identity() for step in self.preprocess]}
+
+    def _frames(self) -> dict[str, Any]:
+        chosen = values(self.frames) if self.frames else {}
+        return {"frames": {key: value for key, value in chosen.items() if value is not None}} if chosen else {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a run that share their samples, their input and their protocol.
+
+    Args:
+        dataset: As in ``RunConfig``.
+        members: As in ``RunConfig``.
+        input: What the models see.
+        protocol: Which samples train and which test.
+        models: What is evaluated, under the names of the rows.
+        seeds: As in ``RunConfig``.
+        profile: As in ``RunConfig``.
+        target: As in ``RunConfig``.
+    """
+
+    dataset: Component[Dataset]
+    members: tuple[Component[Dataset], ...]
+    input: Input
+    protocol: Component[Protocol]
+    models: tuple[Component[Model], ...]
+    seeds: tuple[int, ...]
+    profile: str | None = None
+    target: Target = "emotion"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A config in which nothing is left to check but the data.
+
+    Args:
+        name: The file's name without its ending: the default folder under ``runs/``.
+        dataset: Where samples come from; a ``Composite`` where the config lists several.
+        members: The data sets one by one, as the config lists them.
+        input: What a model sees that does not say otherwise.
+        protocols: Which samples train and which test; names are unique.
+        models: What is evaluated, under each protocol; names are unique.
+        inputs: Model's name -> what it sees instead of ``input``.
+        seeds: Every model is trained once per seed.
+        profile: Name of the profile in force, None where the config has none.
+        target: What models are to tell of a sample.
+    """
+
+    name: str
+    dataset: Component[Dataset]
+    members: tuple[Component[Dataset], ...]
+    input: Input
+    protocols: tuple[Component[Protocol], ...]
+    models: tuple[Component[Model], ...]
+    inputs: Mapping[str, Input]
+    seeds: tuple[int, ...]
+    profile: str | None = None
+    target: Target = "emotion"
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The run's rows, brought together where they share input and protocol."""
+        groups: dict[tuple[str, str], list[Component[Model]]] = {}
+        inputs = {digest(found.resolved()): found for found in (self.input, *self.inputs.values())}
+        for protocol, model in product(self.protocols, self.models):
+            seen = digest(self.inputs.get(model.name, self.input).resolved())
+            row = replace(model, name=self.row(model, protocol))
+            groups.setdefault((protocol.name, seen), []).append(row)
+        protocols = {protocol.name: protocol for protocol in self.protocols}
+        return tuple(
+            Part(
+                self.dataset,
+                self.members,
+                inputs[seen],
+                protocols[name],
+                tuple(rows),
+                self.seeds,
+                self.profile,
+                self.target,
+            )
+            for (name, seen), rows in groups.items()
+        )
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the rows, in the order of the config: every protocol of a model, then the next model."""
+        return tuple(self.row(model, protocol) for model, protocol in product(self.models, self.protocols))
+
+    def row(self, model: Component[Model], protocol: Component[Protocol]) -> str:
+        """Return the name of a row: the model's, with the protocol's where there are several."""
+        return model.name if len(self.protocols) == 1 else f"{model.name} under {protocol.name}"
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole config with every default and variable filled in; loading it gives this config again."""
+        own = {name: {"frames": None, **found.resolved()} for name, found in self.inputs.items()}
+        return {
+            "dataset": without_name(self.dataset) if self.is_single else [without_name(one) for one in self.members],
+            **self.input.resolved(),
+            "protocol": without_name(self.protocols[0])
+            if len(self.protocols) == 1
+            else [protocol.resolved() for protocol in self.protocols],
+            "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
+            "seeds": list(self.seeds),
+            **self._target(),
+            **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the results: ``resolved`` without paths."""
+        own = {name: found.identity() for name, found in self.inputs.items()}
+        return {
+            # A path says where and not what, but data that is made up is not the data.
+            "dataset": {
+                **(
+                    self.dataset.identity() if self.is_single else {"members": [one.identity() for one in self.members]}
+                ),
+                "title": dataset_title(self),
+            },
+            **self.input.identity(),
+            "protocol": self.protocols[0].identity()
+            if len(self.protocols) == 1
+            else {protocol.name: protocol.identity() for protocol in self.protocols},
+            "models": {model.name: {**model.identity(), **own.get(model.name, {})} for model in self.models},
+            "seeds": list(self.seeds),
+            **self._target(),
+        }
+
+    def _target(self) -> dict[str, str]:
+        """Return the key ``target`` where it is not the usual one: so what was run before there was another, stays."""
+        return {} if self.target == "emotion" else {"target": self.target}
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of ``identity``: the same on every machine, wherever the data lies."""
+        return digest(self.identity())
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one data set alone."""
+        return len(self.members) == 1
+
+    def components(self) -> tuple[Component[Any], ...]:
+        """Return every plugin that the config names."""
+        steps = [step for found in (self.input, *self.inputs.values()) for step in found.preprocess]
+        return (*self.members, *steps, *self.protocols, *self.models)
+
+
+def dataset_title(config: RunConfig | Part) -> str:
+    """Return what every output calls the dataset."""
+    return config.dataset.instance.display_name() or config.dataset.plugin
+
+
+def without_name(component: Component[Any]) -> dict[str, object]:
+    """Return a plugin's block without a name."""
+    return {key: value for key, value in component.resolved().items() if key != "name"}

@@ -1,0 +1,135 @@
+"""The JSON Schema of a config: what an editor needs to complete and check one."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.run_config import NAME, Target
+from mexbench.errors import PluginError
+from mexbench.interfaces import Plugin
+from mexbench.registry.catalogue import KINDS, Catalogue
+from mexbench.registry.parameters import json_schema, summary
+
+_VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "filled in from the environment"}
+
+#: What a model sees: for all models, or for one.
+_INPUT: dict[str, Any] = {
+    "frames": {"anyOf": [{"$ref": "#/$defs/frames"}, {"type": "null"}]},
+    "preprocess": {
+        "type": "array",
+        "items": {"$ref": "#/$defs/preprocessor"},
+        "description": "steps that every sample goes through, in order",
+    },
+}
+
+
+def config_schema(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are left out."""
+    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # no part of a config
+    for entry in sorted(catalogue.entries, key=lambda entry: (entry.kind, entry.name)):
+        if entry.kind not in definitions:
+            continue
+        try:
+            cls = entry.load()
+        except PluginError:
+            continue
+        alone, mapping = _plugin(entry.kind, entry.name, cls)
+        definitions[entry.kind]["anyOf"] += [*alone, mapping]
+    for kind, definition in definitions.items():
+        if not definition["anyOf"]:  # an empty anyOf is no schema; without a plugin of this kind, nothing is valid
+            definitions[kind] = {"not": {}}
+    frames = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": summary(FrameSelection),
+        **_properties(json_schema(FrameSelection)),
+    }
+    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mexbench config",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["dataset", "protocol", "models"],
+        "properties": {
+            "dataset": {
+                "anyOf": [
+                    {"$ref": "#/$defs/dataset"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/dataset"}},
+                ],
+                "description": "where samples come from: one data set, or a list that makes a composite",
+            },
+            **_INPUT,
+            "protocol": {
+                "anyOf": [
+                    {"$ref": "#/$defs/protocol"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/protocol"}},
+                ],
+                "description": "which samples train and which test: one protocol, or several, side by side",
+            },
+            "models": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/model"},
+                "description": "what is evaluated; names are unique",
+            },
+            "seeds": {
+                "anyOf": [
+                    seed,
+                    {
+                        "type": "array",
+                        "minItems": 1,
+                        "uniqueItems": True,
+                        "items": {"anyOf": [seed, _VARIABLE]},
+                    },
+                ],
+                "description": "every model is trained once per seed",
+            },
+            "target": {
+                "enum": list(get_args(Target)),
+                "description": "what models tell of a sample: its class, or which action units show",
+            },
+            "sweep": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "array", "minItems": 1},
+                "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
+            },
+            "profiles": {
+                "type": "object",
+                "additionalProperties": {"type": "object"},
+                "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
+            },
+            "profile": {"type": "string", "description": "the profile in force"},
+        },
+        "$defs": {**definitions, "frames": frames},
+    }
+
+
+def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the schema of a plugin's name alone, where that suffices, and of its mapping."""
+    schema = _properties(json_schema(cls))
+    properties: dict[str, Any] = {"plugin": {"const": name}}
+    if kind in ("model", "protocol"):
+        properties["name"] = {"type": "string", "pattern": f"^(?:{NAME.pattern})$"}
+    properties |= _INPUT if kind == "model" else {}
+    properties |= schema["properties"]
+    mapping = {
+        "type": "object",
+        "description": summary(cls),
+        "additionalProperties": False,
+        "required": ["plugin", *schema["required"]],
+        "properties": properties,
+    }
+    return ([] if schema["required"] else [{"const": name, "description": summary(cls)}]), mapping
+
+
+def _properties(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let every value come from the environment as well."""
+    properties = {}
+    for parameter, found in schema["properties"].items():
+        outer = {key: value for key, value in found.items() if key in ("description", "default")}
+        inner = {key: value for key, value in found.items() if key not in outer}
+        properties[parameter] = {"anyOf": [inner, _VARIABLE], **outer}
+    return {"properties": properties, "required": schema["required"]}

@@ -1,0 +1,1 @@
+"""Samples, their labels, and their pixels through pipeline and cache."""

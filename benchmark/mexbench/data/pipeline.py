@@ -1,0 +1,133 @@
+"""One clip through loading and the steps of ``preprocess``, or out of the cache."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mexbench.config import frame_selection as frames
+from mexbench.config.run_config import Component, Part
+from mexbench.data.cache import Cache, Entry
+from mexbench.data.perceptual_hash import few_of, perceptual_hash
+from mexbench.errors import DataError
+from mexbench.fingerprint import digest, digest_array, digest_code, digest_files, environment
+from mexbench.interfaces import Augmentation, Clip, Origin, Preprocessor, Sample
+
+T = TypeVar("T")
+
+
+class Pipeline:
+    """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
+
+    def __init__(self, part: Part, cache: Cache | None = None) -> None:
+        self.dataset = part.dataset.instance
+        steps, chosen = part.input.preprocess, part.input.frames
+        # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
+        self.cache = cache if steps else None
+        cut = next((i for i, s in enumerate(steps) if isinstance(s.instance, Augmentation)), None)
+        self.before: Sequence[Component[Preprocessor]] = steps[:cut]
+        self.augmentation = steps[cut] if cut is not None else None
+        self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
+        self.by_frame = chosen is not None and chosen.unit == "frame"
+        self.by_origin = any(step.instance.needs_origin() for step in steps)
+        self.parts = (*part.members, *steps)
+
+    @functools.cached_property
+    def recipe(self) -> str:
+        """Digest of what makes an entry of the cache out of a file; only asked for where there is a cache."""
+        parts = [[part.identity(), digest_code(type(part.instance))] for part in self.parts]
+        return digest([parts, environment(), self.by_frame])
+
+    @property
+    def copies(self) -> int:
+        """How many altered copies for the training side each clip gets."""
+        step = self.augmentation.instance if self.augmentation else None
+        return step.copies if isinstance(step, Augmentation) else 0
+
+    def __call__(self, sample: Sample, pick: frames.Pick | None) -> list[Entry]:
+        """Return the clip after the last step, then its altered copies.
+
+        Raises:
+            SampleRejected: A step cannot use this clip.
+            DataError: It cannot be read, or a step gave nonsense; names the sample.
+        """
+        raw = None
+        if self.cache is None:
+            return self._run(sample, self.raw(sample, pick))
+        files = self.dataset.files(sample, pick.numbers if pick else None)
+        if files:
+            source = _named(sample, lambda: digest_files(files))
+        else:
+            raw = self.raw(sample, pick)
+            source = digest_array(raw.frames)
+        picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
+        parts = [self.recipe, source, picked, sorted(sample.aus)]
+        if self.by_origin:
+            parts += [sample.clip_id, len(self.dataset.frame_numbers(sample))]
+        # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
+        keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
+        kept = [self.cache.get(key) for key in keys]
+        if all(entry is not None for entry in kept):
+            return [entry for entry in kept if entry is not None]
+        entries = self._run(sample, raw if raw is not None else self.raw(sample, pick))
+        for key, entry in zip(keys, entries, strict=True):
+            self.cache.put(key, entry)
+        return entries
+
+    def raw(self, sample: Sample, pick: frames.Pick | None) -> Clip:
+        """Load a clip, before any step."""
+        if pick is None:
+            return _checked(sample, "load", _named(sample, lambda: self.dataset.load(sample)))
+        return _checked(sample, "load", _named(sample, lambda: frames.load(self.dataset, sample, pick)))
+
+    def _run(self, sample: Sample, raw: Clip) -> list[Entry]:
+        length = len(self.dataset.frame_numbers(sample)) or len(raw.frames)
+        origin = Origin(clip_id=sample.clip_id, length=length, frames=raw.frames)
+        clips = [_through(self.before, sample, raw, origin)]
+        if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
+            original, name = clips[0], self.augmentation.plugin
+            for copy in range(step.copies):
+                seed = int(digest([self.augmentation.identity(), sample.sample_id, copy]), 16)
+                rng = np.random.default_rng(seed)
+                varied = _checked(sample, name, _named(sample, lambda rng=rng: step.vary(original, rng)))
+                clips.append(varied)
+            clips[0] = _through([self.augmentation], sample, original, origin)
+        digests, hashes = self.traits(raw)
+        return [Entry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
+
+    def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
+        frames = raw.frames if self.by_frame else few_of(raw.frames)
+        return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)
+
+
+def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: Origin) -> Clip:
+    for step in steps:
+        told = origin if step.instance.needs_origin() else None
+        before = replace(clip, aus=sample.aus or None, origin=told)  # whatever the step before left of them
+        clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
+    return clip
+
+
+def _named(sample: Sample, action: Callable[[], T]) -> T:
+    """Run an action; its error says which sample it was about."""
+    try:
+        return action()
+    except (DataError, OSError) as error:
+        raise DataError(f"sample {sample.sample_id}: {error}") from None
+
+
+def _checked(sample: Sample, step: str, clip: Clip) -> Clip:
+    """Refuse what a model could not use, and lock the array: one step cannot change another's input."""
+    array: Any = clip.frames
+    if not isinstance(array, np.ndarray) or array.ndim < 2 or 0 in array.shape:
+        shape = getattr(array, "shape", type(array).__name__)
+        raise DataError(f"sample {sample.sample_id}: {step} gave {shape}, expected an array (T, ...) with T >= 1")
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise DataError(f"sample {sample.sample_id}: {step} gave values that are not finite numbers")
+    array.flags.writeable = False
+    return clip

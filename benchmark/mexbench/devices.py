@@ -1,0 +1,78 @@
+"""What numbers are computed on: decided before JAX is loaded, asked without loading it where that can be."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Literal
+
+from mexbench.errors import DeviceError
+
+Device = Literal["cpu", "gpu"]
+
+
+def choose(device: Device | None, jobs: int) -> None:
+    """Tell JAX, in this process and in those that it starts, what to compute on.
+
+    Args:
+        device: None leaves the choice to JAX, which takes a GPU where there is one that it can use.
+        jobs: How many processes will share a GPU. JAX takes three quarters of its memory at once; with several, each
+            takes what it needs instead. A variable that the user has set stays as it is.
+
+    Raises:
+        DeviceError: There is no such device.
+    """
+    if jobs > 1:
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    elif device == "gpu":
+        asked = os.environ.get("JAX_PLATFORMS")
+        found = backend()
+        if found != "gpu":
+            reason = f"JAX_PLATFORMS is {asked!r}" if asked else _why_not()
+            raise DeviceError(f"--device gpu: JAX finds no GPU, only {found}: {reason}; or choose --device cpu")
+        import jax
+
+        # By its name, so that a process that cannot get the GPU fails instead of computing elsewhere in silence.
+        rocm = "rocm" in jax.devices()[0].client.platform_version.lower()
+        os.environ["JAX_PLATFORMS"] = "rocm,cpu" if rocm else "cuda,cpu"
+
+
+def backend() -> str:
+    """Return JAX's word for what it computes on by default: ``cpu``, ``gpu`` or ``tpu``.
+
+    JAX, which takes a second to load, is not loaded where it could find a processor alone.
+
+    Raises:
+        DeviceError: JAX_PLATFORMS names what is not there.
+    """
+    if "jax" not in sys.modules and (os.environ.get("JAX_PLATFORMS") == "cpu" or not _has_drivers()):
+        return "cpu"
+    import jax
+
+    try:
+        return str(jax.default_backend())
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a GPU's driver and no GPU
+        asked = os.environ.get("JAX_PLATFORMS")
+        raise DeviceError(f"JAX cannot start with JAX_PLATFORMS={asked!r}: {error or 'no such device'}") from None
+
+
+def used() -> str:
+    """Return what a task of this process was computed on: ``cpu``, or JAX's device where a model has loaded JAX."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        return "cpu"
+    first = jax.devices()[0]
+    return "cpu" if first.platform == "cpu" else f"{first.platform}:{first.id} {first.device_kind}"
+
+
+def _has_drivers() -> bool:
+    return any(importlib.util.find_spec(name) is not None for name in ("jax_plugins", "libtpu"))
+
+
+def _why_not() -> str:
+    if not _has_drivers():
+        return "its GPU support is not installed (pip install 'jax[cuda13]')"
+    return "see whether nvidia-smi shows one"

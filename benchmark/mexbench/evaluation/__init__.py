@@ -1,0 +1,1 @@
+"""Splits, their checks, the plan of tasks, and how they are run."""

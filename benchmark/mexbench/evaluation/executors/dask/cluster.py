@@ -1,0 +1,269 @@
+"""Dask clusters: one that runs already, or one of this machine's own; and workers that must not join in."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import multiprocessing
+import urllib.parse
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mexbench.devices import Device
+from mexbench.errors import ClusterError, listed
+from mexbench.evaluation.executors.dask import worker as dask_worker
+from mexbench.evaluation.executors.dask.worker import Recipe
+from mexbench.evaluation.executors.processes import deaf_to_ctrl_c
+from mexbench.threads import one_in_children
+
+#: Seconds until a scheduler that does not answer is given up, twice: a connection, then a first answer.
+_PATIENCE = 4
+
+#: What a cluster of our own does without: moving tasks, which are given to one worker, and remembering what it did.
+_LEAN = {
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.low-level-log-length": 10,
+    "distributed.admin.log-length": 10,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+#: Dask serves pages whether asked to or not: empty ones, to this machine alone.
+_NO_PAGES = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+
+
+class Link:
+    """A connection to a scheduler: the few calls that a run makes.
+
+    Args:
+        client: Dask's; its types leave open whether a call answers at once, and here every one does.
+    """
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401
+        self.client = client
+        self.address: str = client.scheduler.address
+
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler is there, as far as is known."""
+        return self.client.status == "running"
+
+    def workers(self) -> list[str]:
+        """Return the addresses of the workers that are there.
+
+        Raises:
+            OSError: The scheduler is gone.
+        """
+        return list(self.client.nthreads())
+
+    def ask(
+        self, function: Callable[..., Any], *arguments: object, workers: list[str] | None = None, **named: object
+    ) -> dict[str, Any]:
+        """Call a function on workers; return what each gave or raised, with nothing of those that never were.
+
+        Raises:
+            OSError: The scheduler is gone.
+        """
+        return self.client.run(function, *arguments, workers=workers, on_error="return", **named)
+
+    def submit(
+        self, worker: str, function: Callable[..., Any], *arguments: object, key: str, then: Callable[[Any, Any], None]
+    ) -> Any:  # noqa: ANN401
+        """Have a worker, and no other, do a task.
+
+        Args:
+            worker: Its address.
+            function: What to do.
+            arguments: Of the function.
+            key: Name of the task.
+            then: Called with the future, and with what the function gave or raised; in another thread.
+        """
+        future = self.client.submit(
+            function, *arguments, key=key, workers=[worker], allow_other_workers=False, pure=False
+        )
+
+        async def watch() -> None:
+            try:
+                found = await future
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whoever asked looks at it
+                found = error
+            then(future, found)
+
+        self.client.loop.add_callback(watch)
+        return future
+
+    def cancel(self, futures: Sequence[Any]) -> None:
+        """Take back tasks that have not begun.
+
+        Raises:
+            OSError: The scheduler is gone.
+        """
+        self.client.cancel(list(futures))
+
+    def close(self) -> None:
+        """Take leave."""
+        with suppress(Exception):  # a scheduler that is gone cannot be told
+            self.client.close(timeout=_PATIENCE)
+
+
+def refuse_without_dask() -> None:
+    """Say, before anything is read, that Dask is not installed.
+
+    Raises:
+        ClusterError: With the command that installs it.
+    """
+    if importlib.util.find_spec("distributed") is None or importlib.util.find_spec("cryptography") is None:
+        raise ClusterError("--executor dask needs Dask: pip install 'mexbench[dask]'")
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Link]:
+    """Connect to a scheduler that runs.
+
+    Args:
+        address: ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates that Dask's own configuration names.
+
+    Raises:
+        ClusterError: It is no address, or no Dask scheduler answers there.
+    """
+    _check_address(address)
+    distributed = _dask()
+    from distributed.comm.core import connect
+
+    async def probe() -> None:  # Client would wait without end for a port that accepts and stays silent
+        arguments = distributed.Security().get_connection_args("client")
+        comm = await asyncio.wait_for(connect(address, timeout=_PATIENCE, **arguments), _PATIENCE)
+        await comm.close()
+
+    try:
+        asyncio.run(probe())
+        with warnings.catch_warnings():  # versions are compared below, and named
+            warnings.simplefilter("ignore")
+            client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+    except Exception as error:  # noqa: BLE001 - what is not Dask may answer anything
+        reason = " ".join(str(error).split()) or "no answer"
+        raise ClusterError(
+            f"--scheduler {address}: no Dask scheduler can be reached there ({type(error).__name__}: {reason}); "
+            "start one with 'dask scheduler', or leave --scheduler out for a cluster on this machine"
+        ) from None
+    link = Link(client)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def _check_address(address: str) -> None:
+    try:
+        found = urllib.parse.urlsplit(address)
+        whole = found.scheme in ("tcp", "tls") and found.hostname and found.port and not found.path.strip("/")
+    except ValueError:  # such as a port that is no number
+        whole = False
+    if not whole:
+        raise ClusterError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT")
+
+
+@contextmanager
+def started(workers: int, scratch: Path) -> Iterator[Link]:
+    """Start a cluster on this machine, which ends with the block.
+
+    Its ports are open to this machine alone, and to nobody without a certificate that is made for it: other users of
+    the machine cannot send it code.
+
+    Args:
+        workers: How many processes.
+        scratch: Where they keep what they need a disk for.
+    """
+    import dask.config
+
+    distributed = _dask()
+    others = set(multiprocessing.active_children())
+    with dask.config.set(_LEAN), one_in_children(), deaf_to_ctrl_c():
+        cluster = distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", memory_limit=0, scheduler_kwargs=_NO_PAGES,
+            security=True, local_directory=str(scratch), silence_logs=logging.CRITICAL,
+        )  # fmt: skip
+    link = None
+    try:
+        with dask.config.set(_LEAN):
+            link = Link(distributed.Client(cluster, set_as_default=False))
+        yield link
+    finally:
+        if link is not None:
+            link.close()
+        for process in set(multiprocessing.active_children()) - others:  # a training may take hours
+            process.kill()
+        cluster.close()
+
+
+def _dask() -> Any:  # noqa: ANN401 - a module
+    """Import Dask, whose logs would say again what is said here."""
+    import distributed
+
+    for name in [found for found in logging.root.manager.loggerDict if found.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return distributed
+
+
+def strangers(
+    link: Link, recipes: Mapping[str, Recipe], device: Device | None, workers: list[str], *, ours: bool = False
+) -> dict[str, str]:
+    """Compare workers with this process: what they would compute with must be the same.
+
+    Returns:
+        Worker's address -> how it differs; nothing for those that do not.
+
+    Raises:
+        OSError: The scheduler is gone.
+    """
+    here = dask_worker.describe(recipes, device)
+    there = link.ask(dask_worker.describe, recipes, device, ours=ours, workers=workers)
+    found = {}
+    for worker in workers:
+        told = there.get(worker)
+        if isinstance(told, dict):
+            if faults := list(_differences(here, told)):
+                found[worker] = "; ".join(faults)
+        elif told is not None and not isinstance(told, OSError):  # which is one that went away
+            found[worker] = " ".join(f"{type(told).__name__}: {told}".split())
+    return found
+
+
+def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
+    for key in dict.fromkeys([*here, *there]):
+        ours, theirs = here.get(key), there.get(key)
+        if ours != theirs:
+            digests = key.startswith("code of")
+            yield f"{key} differs" if digests else f"{key} is {theirs or 'not there'}, here {ours or 'not there'}"
+
+
+def strangers_text(found: Mapping[str, str]) -> str:
+    """Name workers that differ, those with the same differences together."""
+    by_fault = defaultdict(list)
+    for worker, fault in found.items():
+        by_fault[fault].append(worker)
+    return "".join(f"\n  {listed(workers, limit=3)}: {fault}" for fault, workers in by_fault.items())
+
+
+def refuse_strangers(link: Link, recipes: Mapping[str, Recipe], device: Device | None) -> None:
+    """Compare all workers that are there, before anything is run.
+
+    Raises:
+        ClusterError: Names those that differ, and how.
+    """
+    address = link.address
+    try:
+        found = strangers(link, recipes, device, link.workers())
+    except (OSError, TimeoutError) as error:
+        raise ClusterError(f"--scheduler {address}: is gone ({error})") from None
+    if found:
+        raise ClusterError(
+            f"--scheduler {address}: workers would compute with something else than this process:"
+            f"{strangers_text(found)}\n  install the same versions there as here, restart these workers, and run again"
+        )

@@ -1,0 +1,279 @@
+"""Plan a run as pure tasks, and refuse what would leak."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mexbench.config.run_config import Component, Part, RunConfig, Target
+from mexbench.data.cache import Cache
+from mexbench.data.samples import Arrays, LabelledSamples, Progress, load_arrays, read_samples
+from mexbench.errors import DataError, ProtocolError, listed
+from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, Leak, Pixels, check_folds, find_leaks
+from mexbench.evaluation.task_runner import Task, Workload
+from mexbench.fingerprint import digest, digest_code, environment
+from mexbench.interfaces import Fold, FoldsModel, Model
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """What a part of a run will do, and the data it does it on.
+
+    Args:
+        part: What was asked for.
+        data: Labelled samples.
+        arrays: What models see.
+        folds: The splits, checked.
+        tasks: Every model x seed x fold.
+        flags: Words that stand beside every score of the part.
+        leaks: What the flags of leaks are about: the first of each kind.
+    """
+
+    part: Part
+    data: LabelledSamples
+    arrays: Arrays
+    folds: tuple[Fold, ...]
+    tasks: tuple[Task, ...]
+    flags: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
+
+    def workload(self) -> Workload:
+        """Return what the tasks need."""
+        position = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
+
+        def indices(ids: Sequence[str]) -> np.ndarray:
+            # Sorted: the order in which a protocol names samples cannot change what is learned.
+            return np.array(sorted(position[name] for name in ids), dtype=np.intp)
+
+        return Workload(
+            x=self.arrays.x,
+            copies=self.arrays.copies,
+            y=self.data.truths(),
+            groups=np.array([sample.group for sample in self.data.samples]),
+            folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
+            models={model.name: model.instance for model in self.part.models},
+            n_classes=len(self.data.classes),
+        )
+
+    def test_ids(self) -> dict[str, list[str]]:
+        """Return the sample ids of each fold's test side, in the order of a task's scores: that of the samples."""
+        order = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
+        return {fold.name: sorted(fold.test, key=order.__getitem__) for fold in self.folds}
+
+    def model_flags(self, model: Component[Model]) -> tuple[str, ...]:
+        """Return a model's flags: those of the part, then its own."""
+        return tuple(dict.fromkeys([*self.flags, *model.instance.flags()]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run will do.
+
+    Args:
+        config: What was asked for.
+        parts: In the order of ``config.parts``.
+    """
+
+    config: RunConfig
+    parts: tuple[PartPlan, ...]
+
+    @cached_property
+    def by_row(self) -> Mapping[str, tuple[PartPlan, Component[Model]]]:
+        """Row -> its part and its model, in the order of the config."""
+        found = {model.name: (part, model) for part in self.parts for model in part.part.models}
+        return {row: found[row] for row in self.config.rows}
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task of every row."""
+        return tuple(task for row, (part, _) in self.by_row.items() for task in part.tasks if task.model == row)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names: the same in every part."""
+        return self.parts[0].data.classes
+
+
+@dataclass(frozen=True)
+class Split:
+    """Folds that may be run.
+
+    Args:
+        folds: The splits, checked.
+        flags: Those of the leaks that the protocol permits, of near-duplicates, which are told by likeness and so never
+            refused, and of subjects that nobody knows.
+        leaks: The first leak of each kind.
+    """
+
+    folds: tuple[Fold, ...]
+    flags: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+
+
+def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
+    """Ask the protocol for folds and inspect each.
+
+    Args:
+        part: Names the protocol.
+        data: The samples.
+        pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
+
+    Raises:
+        ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
+    """
+    protocol = part.protocol.instance
+    where = f"protocol {part.protocol.plugin!r}"
+    try:
+        folds = tuple(protocol.folds(data.samples))
+        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
+    except ProtocolError as error:
+        raise ProtocolError(f"{where}: {error}") from None
+    leaks = find_leaks(folds, data.samples, pixels)
+    kinds = Counter(leak.kind for leak in leaks)
+    first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
+    shown = [leak for leak in first if leak.kind != NEAR]
+    if shown and protocol.subject_independent:
+        raise ProtocolError(
+            f"{where} promises that nothing stands on both sides of a fold, and "
+            + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
+            + "".join(f"\n  {leak}" for leak in shown)
+            + "\n  mend the data (remove or relabel one of the two), then run again"
+        )
+    nameless = any(sample.subject is None for sample in data.samples)
+    return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
+
+
+def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
+    """Read the samples of every part, before any pixel is read.
+
+    Raises:
+        DataError: The data cannot be used.
+        ProtocolError: Protocols disagree about the classes, or about whether labels are needed.
+    """
+    found = [read_samples(part) for part in config.parts]
+    for part, data in zip(config.parts, found, strict=True):
+        if (part.protocol.instance.case_study is None) != (config.protocols[0].instance.case_study is None):
+            raise ProtocolError(
+                f"protocols {config.protocols[0].name!r} and {part.protocol.name!r}: a case study applies models to "
+                "clips that the other could not use; run one config for each"
+            )
+        if data.classes != found[0].classes:
+            raise ProtocolError(
+                f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
+                f"{listed(found[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
+            )
+    return tuple(_same_clips(found))
+
+
+def clips_to_load(config: RunConfig, data: Sequence[LabelledSamples]) -> int:
+    """Count the clips that ``plan`` will load: each once per input."""
+    return sum({id(part.input): len(found.sources) for part, found in zip(config.parts, data, strict=True)}.values())
+
+
+def _same_clips(found: Sequence[LabelledSamples]) -> list[LabelledSamples]:
+    """Leave out of every part what one of them cannot use: rows are compared on the same clips."""
+    rejected = {clip: reason for data in found for clip, reason in data.rejected().items()}
+    return [data.without(rejected) for data in found]
+
+
+def plan(
+    config: RunConfig,
+    cache: Cache | None = None,
+    progress: Progress = lambda _: None,
+    data: Sequence[LabelledSamples] | None = None,
+) -> Plan:
+    """Read the data and work out the tasks; nothing is trained yet.
+
+    Args:
+        config: What is asked for.
+        cache: Where processed clips are kept.
+        progress: Called with how many clips are ready, each counted once per input.
+        data: What ``read`` gave, if it was called before.
+
+    Raises:
+        DataError: The data cannot be used, or not by one of the models.
+        ProtocolError: The protocol cannot be carried out on it.
+    """
+    data = data or read(config)
+    for part, samples in zip(config.parts, data, strict=True):
+        split(part, samples)  # before the pixels are read: a hopeless request should fail at once
+    loaded: dict[int, tuple[LabelledSamples, Arrays]] = {}  # by input: equal ones are one object
+    done = 0
+    for part, samples in zip(config.parts, data, strict=True):
+        if id(part.input) not in loaded:
+            before = done
+            loaded[id(part.input)] = load_arrays(
+                part, samples, cache, lambda count, start=before: progress(start + count)
+            )
+            done += len(samples.sources)
+    usable = _same_clips([*(found for found, _ in loaded.values()), *data])[len(loaded) :]
+    return Plan(
+        config,
+        tuple(
+            _plan_part(part, samples, *loaded[id(part.input)])
+            for part, samples in zip(config.parts, usable, strict=True)
+        ),
+    )
+
+
+def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> PartPlan:
+    position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
+    arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
+    for model in part.models:
+        try:
+            model.instance.check(arrays.x.shape[1:])
+        except DataError as error:
+            raise DataError(f"model {model.name!r}: {error}") from None
+    found = split(part, data, arrays.pixels)
+    shared = part.dataset, *part.input.preprocess, part.protocol
+    flags = [flag for component in shared for flag in component.instance.flags()]
+    return PartPlan(
+        part=part,
+        data=data,
+        arrays=arrays,
+        folds=found.folds,
+        tasks=_tasks(part, data, arrays, found.folds),
+        flags=tuple(dict.fromkeys([*flags, *([f"profile:{part.profile}"] if part.profile else []), *found.flags])),
+        leaks=found.leaks,
+    )
+
+
+def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fold]) -> tuple[Task, ...]:
+    """Fingerprint every task by everything that can change its result: data, split, model, its code, versions, seed.
+
+    What came before the final arrays (paths, loaders, steps) is in their content.
+    """
+    content = [
+        [sample.sample_id, data.truth(sample), sample.group, found]
+        for sample, found in zip(data.samples, arrays.digests, strict=True)
+    ]
+    shared = digest([data.classes, content, environment()])
+    sides = {fold.name: digest([sorted(fold.train), sorted(fold.test)]) for fold in folds}
+    tasks = []
+    for model in part.models:
+        recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
+        step = together(model.instance, arrays, part.target)
+        # Folds that are trained together share noise: which ones they are is part of what each of them is.
+        beside = [
+            [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
+            for index in range(len(folds))
+        ]
+        tasks += [
+            Task(model.name, seed, fold.name, digest([recipe, seed, sides[fold.name], *company]))
+            for seed in part.seeds
+            for fold, company in zip(folds, beside, strict=True)
+        ]
+    return tuple(tasks)
+
+
+def together(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+    """Return how many folds of a model are trained at once.
+
+    With augmented copies, and where action units are the target, they are trained one by one.
+    """
+    fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
+    return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1

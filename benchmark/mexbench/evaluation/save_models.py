@@ -1,0 +1,264 @@
+"""Which trained models a run keeps, where, and with what written beside them.
+
+RUN/models/MODEL/SEED/FOLD/   --save-models task: one per task, which never saw its fold's test side
+RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mexbench.config.run_config import Component, RunConfig, dataset_title
+from mexbench.errors import SavedModelError, listed
+from mexbench.evaluation.plan import PartPlan, Plan
+from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Task, Workload
+from mexbench.files import read_json, replacing_folder, write_text
+from mexbench.fingerprint import digest, digest_code
+from mexbench.interfaces import Model, Predictor
+from mexbench.registry.parameters import values
+from mexbench.runs import saved_model as saved
+from mexbench.runs.run_folder import RunFolder, folder_name
+
+Scope = Literal["task", "all"]
+#: What stands where a task has its fold.
+EVERYTHING = "all samples"
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Writes the predictors of a run, in whichever process they are trained.
+
+    Args:
+        root: ``RUN/models``.
+        scope: Of what: each task, or everything.
+        tasks: All tasks whose predictors are to be kept.
+        wanted: Those of them that are trained now: what has no result or is not kept yet.
+        about: Row -> what ``model.json`` says of every predictor of that row.
+        trained_on: Row -> fold -> what it says of the samples that trained.
+    """
+
+    root: Path
+    scope: Scope
+    tasks: tuple[Task, ...]
+    wanted: frozenset[Task]
+    about: Mapping[str, Mapping[str, Any]]
+    trained_on: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def folder(self, task: Task) -> Path:
+        """Return where a task's predictor lies."""
+        if self.scope == "all":
+            return self.root / task.model / "all" / str(task.seed)
+        return self.root / task.model / str(task.seed) / folder_name(task.fold)
+
+    def has(self, task: Task) -> bool:
+        """Whether the predictor of this very task lies there, unharmed."""
+        try:
+            return saved.read_about(self.folder(task))["fingerprint"] == task.fingerprint
+        except SavedModelError:
+            return False
+
+    def keep(self, task: Task, model: Model, predictor: Predictor) -> str | None:
+        """Write a predictor if it is wanted; return why it could not be written."""
+        if task not in self.wanted:
+            return None
+        about = {
+            **self.about[task.model],
+            "seed": task.seed,
+            "trained_on": self.trained_on[task.model][task.fold],
+            "fingerprint": task.fingerprint,
+        }
+        try:
+            with replacing_folder(self.folder(task)) as folder:
+                saved.write(folder, model, predictor, about)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises; the task's scores are good all the same
+            return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return None
+
+    @property
+    def waiting(self) -> tuple[Task, ...]:
+        """What is trained now, in the order of the tasks."""
+        return tuple(task for task in self.tasks if task in self.wanted)
+
+    def given(self, workload: Workload) -> Workload:
+        """Return a workload with this keeper in it, and with one fold of everything where that is what is kept."""
+        if self.scope == "task":
+            return replace(workload, keeper=self)
+        everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
+        return replace(workload, keeper=self, folds={EVERYTHING: (everyone, nobody)})
+
+    def error_path(self, task: Task) -> Path:
+        """Return where the traceback of a failed training on everything lies."""
+        return self.folder(task).with_suffix(".error.txt")
+
+
+def refuse_unsavable(config: RunConfig) -> None:
+    """Look, before anything is read or trained, whether every model of a config can be saved.
+
+    Raises:
+        SavedModelError: Names those that cannot.
+    """
+    lacking = [model for model in config.models if not saved.can_save(model.instance)]
+    if lacking:
+        raise SavedModelError(
+            "--save-models: "
+            + "; ".join(f"model {m.name!r} (plugin {m.plugin!r} of {m.distribution}) cannot be saved" for m in lacking)
+            + ": its class has no 'save' and 'load'; leave --save-models out, or such models"
+        )
+
+
+def keeper_for(scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool) -> Keeper:
+    """Return the keeper of a run.
+
+    Args:
+        scope: Of what.
+        plan: The run.
+        folder: Its folder.
+        waiting: The tasks of the run that have no result yet: they are trained anyway.
+        always: Whether what is kept already is trained again.
+    """
+    trained_on = {id(part): _trained_on(part, scope) for part in plan.parts}
+    keeper = Keeper(
+        root=folder.path / "models",
+        scope=scope,
+        tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
+        wanted=frozenset(),
+        about={row: _about(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
+        trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},
+    )
+    undone = set(waiting)
+    wanted = frozenset(task for task in keeper.tasks if always or task in undone or not keeper.has(task))
+    return replace(keeper, wanted=wanted)
+
+
+def train_on_everything(
+    plan: Plan, executor: Executor, keeper: Keeper, notify: Callable[[Outcome], None]
+) -> list[Failure]:
+    """Train models on every sample of a run and keep them; there is nothing left to test them on.
+
+    Args:
+        plan: The run.
+        executor: Where trainings run.
+        keeper: Of scope ``all``.
+        notify: Called with every outcome once it is stored.
+
+    Returns:
+        What failed.
+    """
+    failures = []
+    if not keeper.waiting:
+        return []
+    parts = {id(part): keeper.given(part.workload()) for part in plan.parts}
+    workloads = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
+    with closing(executor.run([(task,) for task in keeper.waiting], workloads)) as outcomes:
+        for outcome in outcomes:
+            path = keeper.error_path(outcome.task)
+            if isinstance(outcome, Failure):
+                write_text(path, f"{outcome.error}\n\n{outcome.trace}")
+                failures.append(outcome)
+            else:
+                path.unlink(missing_ok=True)
+            notify(outcome)
+    return failures
+
+
+def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> list[Path]:
+    """Write the run's honest scores into the models saved in its folder.
+
+    Args:
+        plan: What the run was to do.
+        folder: Its folder.
+        scores: ``scores.json``; the score of a row is written once all its tasks are done.
+
+    Returns:
+        Saved models of this run's models and seeds that are of other data, code, parameters or versions.
+    """
+    rows = {row["model"]: row for row in scores["rows"]}
+    known = {task.fingerprint for task in (*plan.tasks, *_refits(plan))}
+    stale = []
+    for path in sorted((folder.path / "models").glob(f"*/*/*/{saved.ABOUT}")):
+        if path.parent.name.startswith("."):  # half written by a run that was killed
+            continue
+        try:
+            about = read_json(path)
+            row, of_run = rows.get(about["name"]), about["seed"] in plan.config.seeds
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged: whoever loads it is told
+        if row is None or not of_run:
+            continue
+        if about["fingerprint"] not in known:
+            stale.append(path.parent)
+        elif row["tasks"]["done"] == row["tasks"]["total"] and about["score"] != (score := _score(row, scores)):
+            saved.write_about(path.parent, {**about, "score": score})
+    return stale
+
+
+def stale_text(stale: Sequence[Path]) -> str:
+    """Say that saved models are not of this run any more."""
+    return (
+        f"{len(stale)} saved models are of other data, code, parameters or versions than this run: "
+        f"{listed(map(str, stale), limit=3)}; --save-models replaces them"
+    )
+
+
+def _refits(plan: Plan) -> Iterator[Task]:
+    """Yield a training on everything per row and seed; whatever changes one of its folds changes it."""
+    for row, (part, _) in plan.by_row.items():
+        for seed in part.part.seeds:
+            folds = [task.fingerprint for task in part.tasks if (task.model, task.seed) == (row, seed)]
+            yield Task(row, seed, EVERYTHING, digest([EVERYTHING, folds]))
+
+
+def _trained_on(part: PartPlan, scope: Scope) -> dict[str, dict[str, Any]]:
+    if scope == "all":
+        sides = {EVERYTHING: tuple(s.sample_id for s in part.data.samples if s.label is not None)}
+    else:
+        sides = {fold.name: fold.train for fold in part.folds}
+    return {
+        name: {
+            "what": "all" if scope == "all" else "fold",
+            "fold": None if scope == "all" else name,
+            "samples": len(ids),
+            "sample_ids_digest": digest(sorted(ids)),
+        }
+        for name, ids in sides.items()
+    }
+
+
+def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[str, Any]:
+    nothing = {"frames": None}  # a sample as the dataset gives it
+    return {
+        "name": model.name,
+        "plugin": model.plugin,
+        "distribution": model.distribution,
+        "parameters": values(model.instance),
+        "code": digest_code(type(model.instance)),
+        "classes": list(part.data.classes),
+        **({} if part.data.target == "emotion" else {"target": part.data.target}),
+        "sample": {"shape": list(part.arrays.x.shape[1:]), "dtype": part.arrays.x.dtype.name},
+        **nothing,
+        **part.part.input.resolved(),
+        "input": {**nothing, **part.part.input.identity()},
+        "dataset": {
+            "title": dataset_title(config),
+            "identity": config.identity()["dataset"],
+            "fingerprint": part.data.fingerprint,
+        },
+        "protocol": part.part.protocol.identity(),
+        "config": {"name": config.name, "fingerprint": config.fingerprint},
+        "flags": list(part.model_flags(model)),
+    }
+
+
+def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the honest score; that of a case study is the one that it quotes, since it tests nothing itself."""
+    if (studies := scores.get("case_study")) is not None:
+        return studies[row["model"]]["honest"]
+    figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
+    kept = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+    return {**{name: row[name] for name in kept}, "protocol": row["protocol"], "dataset": scores["dataset"]}

@@ -1,0 +1,1 @@
+"""The catalogue of plugins, their typed parameters, and templates for new ones."""

@@ -1,0 +1,121 @@
+"""A plugin distribution to start from: ``pyproject.toml`` with the entry point, one source file that runs, one test.
+
+The files are templates in ``benchmark/mexbench/registry/templates``; ``$name`` and ``$cls`` stand for the plugin's name
+and its class.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import keyword
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib import metadata, resources
+from pathlib import Path
+from string import Template
+
+from mexbench.errors import PluginError
+from mexbench.files import write_text
+from mexbench.registry.catalogue import HOME, Catalogue
+
+#: What can be made.
+KINDS = ("model", "dataset", "preprocessor", "protocol")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_NAME = 30  # so that no line of a template grows beyond 120
+_OURS = (HOME, "mexbench_plugins", "tests")
+
+
+def write(kind: str, name: str, folder: Path, catalogue: Catalogue) -> list[Path]:
+    """Write the distribution of one plugin.
+
+    Args:
+        kind: One of ``KINDS``.
+        name: Of the plugin, of its module and, with hyphens, of its distribution.
+        folder: It must not exist.
+        catalogue: Whose names are taken.
+
+    Returns:
+        The files.
+
+    Raises:
+        PluginError: The name cannot be used, or the folder exists; nothing is written.
+    """
+    check_name(name, catalogue)
+    made = files(kind, name)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise PluginError(f"{folder}: exists already, and nothing is overwritten; choose another --out") from None
+    try:
+        for file, text in made.items():
+            write_text(folder / file, text)
+    except BaseException:  # such as a full disk: nothing half-written
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return [folder / file for file in made]
+
+
+def files(kind: str, name: str) -> Mapping[str, str]:
+    """Return the files of a plugin's distribution: name -> text."""
+    templates = resources.files("mexbench.registry") / "templates"
+    source = (templates / f"{kind}.py.txt").read_text(encoding="utf-8")
+    test = templates / f"test_{kind}.py.txt"
+    words = {"kind": kind, "name": name, "cls": _class_name(name, source), "distribution": name.replace("_", "-")}
+    texts = {
+        "pyproject.toml": (templates / "pyproject.toml.txt").read_text(encoding="utf-8"),
+        f"{name}.py": source,
+        f"test_{name}.py": (test if test.is_file() else templates / "test.py.txt").read_text(encoding="utf-8"),
+    }
+    return {file: Template(text).substitute(words) for file, text in texts.items()}
+
+
+def check_name(name: str, catalogue: Catalogue) -> None:
+    """See that a plugin may have this name.
+
+    Raises:
+        PluginError: It is no name, is a word of Python, or belongs to a plugin, a module or a distribution.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise PluginError(
+            f"{name!r} is no name for a plugin: expected small letters, digits and '_', a letter first, "
+            f"{_LONGEST_NAME} at most, such as 'my_model'"
+        )
+    if owner := _owner(name, catalogue):
+        raise PluginError(f"{name!r} is {owner}; choose another name")
+
+
+def _owner(name: str, catalogue: Catalogue) -> str | None:
+    """Say whose name it is already; None for nobody's."""
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        return "a reserved word of Python"
+    for entry in catalogue.entries:
+        if entry.name == name:
+            return f"the name of a {entry.kind} in {entry.distribution} ({entry.location})"
+    for (kind, disputed), claimants in catalogue.disputed.items():
+        if disputed == name:
+            return f"the name of a {kind} in {' and in '.join(claimants)}"
+    return _module(name)
+
+
+def _module(name: str) -> str | None:
+    if name in _OURS:
+        return "a package of mexbench itself"
+    if name in sys.stdlib_module_names:
+        return "a module of Python's standard library"
+    found = importlib.util.find_spec(name)
+    if found is not None and found.origin is not None:  # without an origin it is a folder that only looks like a module
+        return f"a module that is installed here ({found.origin})"
+    try:
+        return f"a distribution that is installed here ({metadata.version(name)})"
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _class_name(name: str, source: str) -> str:
+    """Return ``MyModel`` for ``my_model``; another one where that means something already."""
+    made = "".join(part.capitalize() for part in name.split("_"))
+    taken = keyword.iskeyword(made) or hasattr(builtins, made) or re.search(rf"\b{made}\b", source)
+    return f"{made}Plugin" if taken else made

@@ -1,0 +1,179 @@
+"""Verdicts on published figures -> ``claims.md``. Nothing on the page is typed in by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mexbench.errors import ClaimError
+from mexbench.reports.leaderboards.rows import scores_of
+from mexbench.reports.run_page import Table
+from mexbench.studies.claims.claims import Claim, Claims, Source
+from mexbench.studies.claims.feasibility.margins import shown
+from mexbench.studies.claims.feasibility.misnomers import FOLDS
+from mexbench.studies.claims.judge import Judged, averages_of_f1, below_chance
+
+_LEGEND = (
+    "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
+    "matrix is below. **Impossible** rests on an exact argument, on a bound that errs on the row's side, or on a "
+    "search through every case. **Undecided** says that none of these was reached. Where averages are not stated, "
+    "macro averages and averages weighted by support are both tried. Where class supports are not published, "
+    "*impossible* means for all supports, and *possible* for some that are named. "
+)
+_STATUSES = ("possible", "impossible", "undecided")
+
+
+def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
+    """Write the page.
+
+    Args:
+        claims: The whole file, for its sources.
+        judged: The verdicts to show.
+        boards: Folder of the leaderboards that 'measured' names.
+    """
+    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in _STATUSES)
+    parts = [
+        "# Published figures: can they be, and what is measured?",
+        f"{len(judged)} rows of published figures: {counts}. "
+        "`bench claims` writes this page from `claims.yaml`; the figures stand as printed.",
+        _LEGEND + FOLDS,
+    ]
+    for key, source in claims.sources.items():
+        rows = [j for j in judged if j.claim.source == key]
+        if rows or source.note:
+            parts.append(f"## {source.title}")
+        if source.note:
+            parts.append(f"{source.note[0].upper()}{source.note[1:]}.")
+        if rows:
+            parts.append(_main(rows, source, boards).markdown())
+            parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
+            parts += _notes(rows)
+    parts += [*_chance(judged), *_averages(judged), *_misnomers(judged)]
+    return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
+
+
+def _main(rows: Sequence[Judged], source: Source, boards: Path) -> Table:
+    headers = ["row", "method, data", "claimed", "test samples", "feasible?"]
+    headers += ["document's split", "measured under it", "measured under LOSO"]
+    cells = []
+    for judged in rows:
+        claim = judged.claim
+        tested = shown(claim.supports) if claim.supports else f"{claim.samples or 'unknown'}, {claim.classes} classes"
+        cells.append(
+            [
+                claim.id,
+                f"{claim.method}, {claim.dataset} ({claim.where})",
+                claim.shown(),
+                tested,
+                judged.status,
+                claim.split,
+                measured(claim, source, "split", boards),
+                measured(claim, source, "loso", boards),
+            ]
+        )
+    return Table(headers, cells)
+
+
+def _why(judged: Judged) -> str:
+    return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
+
+
+def measured(claim: Claim, source: Source, key: str, boards: Path) -> str:
+    """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
+
+    Raises:
+        ClaimError: The leaderboard cannot be read.
+    """
+    reference = claim.measured.get(key)
+    if reference is None:
+        lacks = claim.unmeasured or source.unmeasured
+        return f"not measured: {lacks}" if lacks else "not measured"
+    board, model, *member = reference.split("/")
+    path = boards / f"{board}.json"
+    lacking = f"not measured yet: {board} has no row {'/'.join([model, *member])}"
+    try:
+        if (boards / f"{board}.yaml").is_file():
+            found = scores_of(boards, board)
+        elif path.is_file():  # the scores.json of a run that is no leaderboard
+            found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+        else:
+            return lacking
+        row = found.get(model)
+        scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
+    if not scores or scores.get("uf1") is None:
+        return lacking
+    texts = [f"{name} {100 * scores[name]:.2f}" for name in ("accuracy", "uf1", "uar") if scores.get(name) is not None]
+    return " / ".join([*texts, *(row or {}).get("flags", [])])
+
+
+def _notes(rows: Sequence[Judged]) -> list[str]:
+    lines = [f"- `{j.claim.id}`: {j.claim.note}" for j in rows if j.claim.note]
+    unknown: dict[str, list[str]] = {}
+    for j in rows:
+        if j.claim.supports is None and j.claim.why:
+            unknown.setdefault(j.claim.why, []).append(j.claim.id)
+    lines += [f"- supports unknown for {len(ids)} of these rows: {why}" for why, ids in unknown.items()]
+    return ["\n".join(lines)] if lines else []
+
+
+def _chance(judged: Sequence[Judged]) -> list[str]:
+    lines = []
+    for j in judged:
+        chance = below_chance(j.claim)
+        if chance is None:
+            continue
+        line = (
+            f"- `{j.claim.id}` ({j.claim.method}): {j.claim.shown()} over {j.claim.classes} classes is below the "
+            f"{100 * float(chance):.2f} % of guessing evenly"
+        )
+        if j.claim.shape:
+            most = max(j.claim.shape) / sum(j.claim.shape)
+            line += f", and the {100 * most:.2f} % of always naming the class that most of the published clips have"
+        lines.append(line)
+    return ["## Below chance", "\n".join(lines)] if lines else []
+
+
+def _averages(judged: Sequence[Judged]) -> list[str]:
+    rows = []
+    for j in judged:
+        for name, verdict in averages_of_f1(j) or ():
+            rows.append([j.claim.id, j.claim.shown(), name, verdict])
+    if not rows:
+        return []
+    return [
+        "## F1 below both precision and recall: which averages can give it",
+        Table(["row", "claimed", "average", "verdict"], rows).markdown(),
+    ]
+
+
+def _misnomers(judged: Sequence[Judged]) -> list[str]:
+    words = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
+    lines = []
+    for j in judged:
+        if j.misnomers:
+            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _STATUSES}
+            told = "; ".join(f"{words[s]}: {', '.join(names)}" for s, names in by.items() if names)
+            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {told}")
+    if not lines:
+        return []
+    return ["## The usual misnomers, and mixtures of averages where none is stated", "\n".join(lines)]
+
+
+def _witnesses(judged: Sequence[Judged]) -> list[str]:
+    rows = []
+    for j in judged:
+        for name, verdict in j.cases:
+            if verdict.matrix is not None:
+                cells = "; ".join(" ".join(map(str, row)) for row in verdict.matrix)
+                rows.append([j.claim.id, name, cells])
+    if not rows:
+        return []
+    return [
+        "## Witnesses",
+        "One matrix for each possible row, truth in rows, rows parted by semicolons: one of many, not the authors'.",
+        Table(["row", "read as", "matrix"], rows).markdown(),
+    ]

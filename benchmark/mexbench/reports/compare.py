@@ -1,0 +1,245 @@
+"""Two runs side by side: what their configs say otherwise, which samples they predict otherwise, and a paired test."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError, listed, unknown
+from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval, replicated, scores
+from mexbench.metrics.significance import permutation_test
+from mexbench.metrics.summary import Pool, Prediction
+from mexbench.runs.stored_run import StoredRun
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that two runs do not share; ``absent`` stands where one has none."""
+
+    what: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of both rows on the samples that both predict.
+
+    Args:
+        name: One of ``metrics.HEADLINE``.
+        first: Of the first row.
+        second: Of the second.
+        interval: Of the first less the second, by bootstrap over subjects.
+        p: Of the permutation test over subjects.
+    """
+
+    name: str
+    first: float
+    second: float
+    interval: tuple[float, float]
+    p: float
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A sample that two rows predict otherwise."""
+
+    seed: int
+    repeat: int
+    sample_id: str
+    subject: str
+    truth: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class RowComparison:
+    """Two rows on the samples that both predict.
+
+    Args:
+        rows: Names of the rows.
+        config: What they were made with that differs.
+        runs: Seeds and repeats that both have.
+        shared: Samples that both predict, over all runs.
+        alone: Samples that only the first predicts, and that only the second does.
+        scores: Of both, on the shared samples.
+        disagreements: The samples that they predict otherwise.
+    """
+
+    rows: tuple[str, str]
+    config: tuple[Difference, ...]
+    runs: tuple[tuple[int, int], ...]
+    shared: int
+    alone: tuple[int, int]
+    scores: tuple[Score, ...]
+    disagreements: tuple[Disagreement, ...]
+
+    def kinds(self) -> dict[str, int]:
+        """Count the disagreements by who is right."""
+        found = Counter(
+            "A is right" if one.first == one.truth else "B is right" if one.second == one.truth else "both are wrong"
+            for one in self.disagreements
+        )
+        return {name: found[name] for name in ("A is right", "B is right", "both are wrong")}
+
+
+def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Choose the rows to compare.
+
+    Args:
+        first: A run.
+        second: Another.
+        named: A row of each; without them, the rows whose names both have, or the only row of each.
+
+    Raises:
+        DataError: A row is unknown, or no two belong together.
+    """
+    if named:
+        for run, row in zip((first, second), named, strict=True):
+            if row not in run.rows:
+                raise DataError(f"{run.path}: {unknown('row', row, run.rows)}")
+        return [(named[0], named[1])]
+    same = [(row, row) for row in first.rows if row in second.rows]
+    if same:
+        return same
+    if len(first.rows) == len(second.rows) == 1:
+        return [(next(iter(first.rows)), next(iter(second.rows)))]
+    raise DataError(
+        f"no row has the same name in both runs: {first.path} has {listed(first.rows)}, {second.path} has "
+        f"{listed(second.rows)}; name one of each with --rows ROW_A ROW_B"
+    )
+
+
+def run_differences(first: StoredRun, second: StoredRun) -> list[Difference]:
+    """Return what the manifests say otherwise about the code, the versions and the machine."""
+    return _differences(_facts(first), _facts(second))
+
+
+def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> RowComparison:
+    """Compare a row of one run with a row of another.
+
+    Raises:
+        DataError: Nothing is there to compare, or a sample has another truth or subject in the two.
+    """
+    if first.classes != second.classes:
+        raise DataError(
+            f"the runs have different classes, {listed(first.classes)} and {listed(second.classes)}: no prediction of "
+            "one can be held against the other"
+        )
+    one, other = ({(pool.seed, pool.repeat): _by_id(pool) for pool in run.pools(row)}
+                  for run, row in zip((first, second), rows, strict=True))  # fmt: skip
+    runs = [key for key in one if key in other]
+    if not runs:
+        raise DataError(
+            f"no seed in common: {first.path}, {rows[0]}, has {_seeds(one)}; "
+            f"{second.path}, {rows[1]}, has {_seeds(other)}"
+        )
+    shared = {key: sorted(one[key].keys() & other[key].keys()) for key in runs}
+    if not any(shared.values()):
+        raise DataError(f"no sample in common: {first.path}, {rows[0]}, and {second.path}, {rows[1]}")
+    _refuse_other_samples(one, other, shared)
+    counts = [_counts(found, shared, len(first.classes)) for found in (one, other)]
+    names = first.classes
+    return RowComparison(
+        rows=rows,
+        config=tuple(_differences(_flat(_made(first, rows[0])), _flat(_made(second, rows[1])))),
+        runs=tuple(runs),
+        shared=sum(map(len, shared.values())),
+        alone=(
+            sum(len(one[key].keys() - other[key].keys()) for key in runs),
+            sum(len(other[key].keys() - one[key].keys()) for key in runs),
+        ),
+        scores=tuple(_score(name, *counts) for name in HEADLINE),
+        disagreements=tuple(
+            Disagreement(*key, name, a.group, names[a.truth], names[a.predicted], names[b.predicted])
+            for key in runs
+            for name in shared[key]
+            if (a := one[key][name]).predicted != (b := other[key][name]).predicted
+        ),
+    )
+
+
+def csv_text(compared: Sequence[RowComparison]) -> str:
+    """Write every disagreement as CSV."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["row_a", "row_b", "seed", "repeat", "sample_id", "subject", "y_true", "y_pred_a", "y_pred_b"])
+    for found in compared:
+        for d in found.disagreements:
+            cells = [d.seed, d.repeat, d.sample_id, d.subject, d.truth, d.first, d.second]
+            writer.writerow([*found.rows, *cells])
+    return stream.getvalue()
+
+
+def _by_id(pool: Pool) -> dict[str, Prediction]:
+    return {found.sample_id: found for found in pool.predictions}
+
+
+def _seeds(found: Mapping[tuple[int, int], object]) -> str:
+    return listed(f"seed {seed}, repeat {repeat}" if repeat else f"seed {seed}" for seed, repeat in found)
+
+
+Runs = Mapping[tuple[int, int], Mapping[str, Prediction]]
+
+
+def _refuse_other_samples(one: Runs, other: Runs, shared: Mapping[tuple[int, int], Sequence[str]]) -> None:
+    for key, ids in shared.items():
+        odd = [
+            name for name in ids
+            if (one[key][name].truth, one[key][name].group) != (other[key][name].truth, other[key][name].group)
+        ]  # fmt: skip
+        if odd:
+            raise DataError(
+                f"{len(odd)} samples have another truth or subject in the two runs, so they are not the same data: "
+                f"{listed(odd, limit=5)}"
+            )
+
+
+def _counts(found: Runs, shared: Mapping[tuple[int, int], Sequence[str]], n_classes: int) -> NDArray[np.int64]:
+    """Count (runs, subjects, K, K) on the shared samples."""
+    pools = [Pool(*key, tuple(found[key][name] for name in ids)) for key, ids in shared.items()]
+    groups = sorted({prediction.group for pool in pools for prediction in pool.predictions})
+    return np.stack([pool.by_group(groups, n_classes) for pool in pools])
+
+
+def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Score:
+    weights = bootstrap_weights(first.shape[1])
+    drawn = replicated(first, weights)[name] - replicated(second, weights)[name]
+    one, other = (float(np.nanmean(scores(counts.sum(axis=1))[name])) for counts in (first, second))
+    p = permutation_test(first, second, metric=name)
+    return Score(name, one, other, interval(drawn[~np.isnan(drawn)], LEVEL), p)
+
+
+def _facts(run: StoredRun) -> dict[str, str]:
+    manifest = run.manifest
+    machine = manifest.get("machine", {})
+    kept = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
+    return _flat({**kept, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
+
+
+def _made(run: StoredRun, row: str) -> dict[str, Any]:
+    return {**run.row_config(row).identity, "seeds": run.seeds(row), "data": run.part(row).get("dataset_fingerprint")}
+
+
+def _flat(value: object, path: str = "") -> dict[str, str]:
+    if isinstance(value, Mapping):
+        parts = [_flat(inside, f"{path}.{key}" if path else str(key)) for key, inside in value.items()]
+    elif isinstance(value, list) and any(isinstance(inside, (Mapping, list)) for inside in value):
+        parts = [_flat(inside, f"{path}[{index}]") for index, inside in enumerate(value)]
+    else:
+        return {path: str(value)}
+    return {key: text for part in parts for key, text in part.items()}
+
+
+def _differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
+    keys = dict.fromkeys([*first, *second])
+    pairs = [Difference(key, first.get(key, "absent"), second.get(key, "absent")) for key in keys]
+    return [found for found in pairs if found.first != found.second]

@@ -1,0 +1,212 @@
+"""A leaderboard's rows -> its markdown page. The same rows give the same page, to the byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
+from mexbench.metrics.significance import PERMUTATIONS, Comparison
+from mexbench.reports import run_page as leaderboard
+from mexbench.reports.leaderboards.rows import BoardRows, ClaimBeside, Row, Section
+from mexbench.reports.run_page import DASH, Table, escape, percent, probability, with_interval
+
+#: Score -> what pages call it.
+NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+#: Section -> its heading, and what it holds.
+HEADINGS: Mapping[Section, tuple[str, str]] = {
+    "honest": ("Honest", "Nothing is known that stands on both sides of a fold."),
+    "flagged": (
+        "Flagged",
+        "The flags say what is wrong with these figures, such as a person on both sides of a fold. They have no rank.",
+    ),
+    "synthetic": (
+        "Synthetic",
+        "Made-up data: these figures show that the program runs, and say nothing about real faces.",
+    ),
+}
+
+
+def markdown(board: BoardRows) -> str:
+    """Write the page."""
+    definition = board.definition
+    parts = [
+        f"# {escape(definition.title)}",
+        *([escape(definition.note)] if definition.note else []),
+        _setting(board),
+    ]
+    for section, (heading, text) in HEADINGS.items():
+        if rows := board.section(section):
+            parts += [f"## {heading}", text, main_table(board, rows).markdown()]
+    if not board.rows:
+        parts.append("No row has been submitted yet.")
+    else:
+        parts.append(legend(board))
+    if claims := [(row, beside) for row in board.rows for beside in row.claims]:
+        parts += ["## Claimed beside measured", claims_table(claims).markdown(), _CLAIMS]
+    for section, comparisons in board.comparisons.items():
+        if comparisons:
+            also = f", {section}" if sum(bool(found) for found in board.comparisons.values()) > 1 else ""
+            parts += [f"## Comparisons{also}", comparison_table(board, comparisons).markdown(), COMPARISONS]
+    if board.rows:
+        parts += [*_details(board), "## Where each row comes from", _origins(board).markdown(), _ORIGINS]
+    return "\n\n".join(parts) + "\n"
+
+
+def main_table(board: BoardRows, rows: Sequence[Row], *, brief: bool = False) -> Table:
+    """Rank, scores with intervals and what stands behind them; ``brief`` for a page that has less room."""
+    order = score_order(board)
+    headers = ["rank", "model", *(NAMES[name] for name in order), "subjects", "seeds"]
+    headers += ["flags"] if brief else ["parameters", "ms per sample", "flags", "plugin", "date"]
+    cells = []
+    for row in rows:
+        entry, figures = row.entry, row.entry.figures
+        line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
+        line += [str(figures["n_subjects"]), str(len(entry.seeds))]
+        flags = " ".join(entry.flags) or DASH
+        took = entry.costs.predict_ms_per_sample
+        if not brief:
+            line += [DASH if entry.model.parameters is None else f"{entry.model.parameters:,}"]
+            line += [DASH if took is None else f"{took:.3g}"]
+        line += (
+            [flags] if brief else [flags, f"{entry.model.plugin}, {entry.model.distribution}", entry.origin.ended[:10]]
+        )
+        cells.append(line)
+    return Table(headers, cells)
+
+
+def claims_table(claims: Sequence[tuple[Row, ClaimBeside]]) -> Table:
+    """What documents print of a method, beside what the row measured on the same data."""
+    headers = ["model", "tested on", "document", "its split", "claimed", "measured here"]
+    cells = []
+    for row, beside in claims:
+        claim, scores = beside.claim, beside.scores
+        shown = [f"{name} {percent(scores[name])}" for name in ("accuracy", "uf1", "uar") if name in scores]
+        where = f"{beside.source}, {claim.method} ({claim.where})"
+        cells.append([row.name, beside.member or "all", where, claim.split, claim.shown(), " / ".join(shown) or DASH])
+    return Table(headers, cells)
+
+
+def _setting(board: BoardRows) -> str:
+    definition = board.definition
+    support = ", ".join(f"{escape(name)} {count}" for name, count in board.support.items())
+    folds = len({question.fold for question in definition.questions})
+    people = len({question.subject for question in definition.questions if question.subject})
+    rest = {key: value for key, value in definition.protocol.items() if key != "plugin"}
+    lines = [
+        f"- data set **{escape(definition.dataset)}** ({', '.join(map(escape, board.members))}): "
+        f"{len(definition.truths)} samples of {people} subjects ({support}); fingerprint `{definition.fingerprint}`",
+        f"- protocol **{escape(definition.protocol['plugin'])}**, {folds} folds"
+        + (
+            f"; {', '.join(f'{escape(key)}: {escape(json.dumps(value))}' for key, value in rest.items())}"
+            if rest
+            else ""
+        ),
+        f"- ranked by {NAMES[definition.headline]}; epochs of the code that are accepted: "
+        f"{', '.join(map(str, definition.epochs))}",
+        "- each row can be scored again from its predictions: `bench leaderboard verify`; this page is what "
+        "`bench leaderboard render` makes of them",
+    ]
+    return "\n".join(lines)
+
+
+def legend(board: BoardRows) -> str:
+    """Say how to read the main table."""
+    return (
+        "Scores are x 100, pooled over folds and averaged over seeds. In brackets: "
+        f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
+        "macro recall. A rank is a range where the interval of a difference includes zero; all pairs are compared. "
+        "Parameters are the values of a network, running statistics included; a dash stands for a model that has no "
+        "layers to count. Parameters, milliseconds and what a model was trained on are the run's word; everything else "
+        "follows from the predictions."
+    )
+
+
+def _unit(board: BoardRows) -> str:
+    return "subject" if any(question.subject for question in board.definition.questions) else "clip"
+
+
+_CLAIMS = (
+    "Figures of documents stand as printed; [claims.md](claims.md) asks which of them can be. A difference has many "
+    "possible causes: other data, another split, another training."
+)
+COMPARISONS = (
+    "Paired, each row against the leader and against the row behind it: to test every two rows would take a number of "
+    f"tests that grows with the square of the rows. p is that of a permutation test over subjects ({PERMUTATIONS} "
+    "permutations), corrected after Holm for the tests in this table. Rows are paired seed by seed; where they have "
+    "other numbers of seeds, each seed of one with each of the other."
+)
+_ORIGINS = (
+    "A commit that ends in `-dirty` had changes that were not committed. The config to run a row again stands in its "
+    "file, under `origin.config`."
+)
+
+
+def comparison_table(board: BoardRows, comparisons: Sequence[Comparison]) -> Table:
+    """Paired tests: the difference of two rows in the score that ranks."""
+    name = NAMES[board.definition.headline]
+    cells = []
+    for found in comparisons:
+        low, high = map(percent, found.interval)
+        difference = f"{percent(found.difference)} [{low}, {high}]"
+        cells.append([found.first, found.second, difference, probability(found.p), probability(found.p_holm)])
+    return Table(["better", "worse", f"difference in {name}", "p", "p (Holm)"], cells)
+
+
+def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
+    """Return the tables that a run's page has as well: heading, table, and a note, which may be empty."""
+    scores = _scores(board)
+    parts = []
+    if any(row["per_fold"] for row in scores["rows"]):
+        parts.append(("Averaged over folds", leaderboard.fold_table(scores), leaderboard.FOLD_NOTE))
+    if len(board.members) > 1:
+        parts.append(("By dataset", leaderboard.member_table(scores), ""))
+    return [*parts, ("By class: recall / precision", leaderboard.class_table(scores), "")]
+
+
+def _details(board: BoardRows) -> list[str]:
+    scores = _scores(board)
+    parts = []
+    for heading, table, note in detail_tables(board):
+        parts += [f"## {heading}", table.markdown(), *([note] if note else [])]
+    parts += ["## Confusion matrices", "Truth in rows, prediction in columns, summed over seeds."]
+    for _, row in leaderboard.ranked(scores["rows"], board.definition.headline):
+        parts += [f"**{escape(row['model'])}**", leaderboard.confusion_table(scores, row).markdown()]
+    return parts
+
+
+def _scores(board: BoardRows) -> dict[str, Any]:
+    """Return the rows as ``scores.json`` of a run has them."""
+    return {
+        "rows": [row.scored() for row in board.rows],
+        "headline": board.definition.headline,
+        "classes": board.definition.classes,
+        "members": board.members,
+        "support": board.support,
+    }
+
+
+def _origins(board: BoardRows) -> Table:
+    headers = ["model", "plugin, version", "epoch", "commit", "device", "training, s per seed", "started", "submission"]
+    cells = []
+    for row in board.rows:
+        entry, origin = row.entry, row.entry.origin
+        took = DASH if entry.costs.fit_s is None else f"{entry.costs.fit_s:.3g}"
+        version = f"{entry.model.plugin}, {entry.model.distribution}"
+        made = [str(origin.epoch), origin.commit or DASH, f"{origin.device}, {origin.machine}", took, origin.started]
+        cells.append([row.name, version, *made, row.file])
+    return Table(headers, cells)
+
+
+def score_order(board: BoardRows) -> list[str]:
+    """Return the scores of a table, the one that ranks first."""
+    return sorted(HEADLINE, key=lambda name: name != board.definition.headline)
+
+
+def rank_text(row: Row) -> str:
+    """Write a rank, a range where rows cannot be told apart, a dash where there is none."""
+    if row.rank is None:
+        return DASH
+    low, high = row.rank
+    return str(low) if low == high else f"{low}-{high}"

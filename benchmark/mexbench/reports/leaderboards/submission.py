@@ -1,0 +1,253 @@
+"""A submission: one row of a leaderboard, with the predictions that its figures follow from.
+
+The file is JSON with one prediction per line, so that a change shows as one. It has no picture, no label in clear and
+no path of the machine that it was made on.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from mexbench.config.yaml import path_text
+from mexbench.errors import BoardError
+from mexbench.files import write_text
+from mexbench.fingerprint import digest
+from mexbench.reports.leaderboards.curves import Point
+
+SCHEMA = 1
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+_LONGEST_NAME = 120
+
+
+class Answer(NamedTuple):
+    """What a model said about one sample.
+
+    Args:
+        fold: The fold that tested it.
+        sample_id: The sample.
+        subject: Whose, as the run had it; empty where it had none.
+        truth: ``definition.truth_digest`` of the class that the run had.
+        scores: For each seed, in the order of ``Entry.seeds``, the scores of the classes.
+    """
+
+    fold: str
+    sample_id: str
+    subject: str
+    truth: str
+    scores: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """Whose row it is.
+
+    Args:
+        name: Of the row.
+        plugin: What was run.
+        distribution: The plugin's distribution and version.
+        parameters: Values of the network, running statistics included; None where the model has no layers to count.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    plugin: str
+    distribution: str
+    parameters: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What the run says of itself: the part of its manifest that names no place and no person.
+
+    Args:
+        dataset: What outputs call the data.
+        fingerprint: Of the data set.
+        classes: Class names in order.
+        protocol: The plugin with all its parameters, paths left out.
+        config: The config of this row alone, all values filled in; variables stand for paths.
+        epoch: Of the code; see ``provenance.EPOCH``.
+        commit: Of the code, where it was known; ``-dirty`` behind it says that files differed.
+        versions: Of this project, of Python and of what computes.
+        device: What numbers were computed on.
+        machine: The kind of processor.
+        left_out: Clips that the run could not use.
+        errata: Annotations that it corrected.
+        started: When, in UTC.
+        ended: When, in UTC.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    dataset: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    protocol: dict[str, Any]
+    config: dict[str, Any]
+    epoch: int
+    commit: str | None
+    versions: dict[str, str]
+    device: str
+    machine: str
+    left_out: int
+    errata: int
+    started: str
+    ended: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What was measured while it ran; no prediction can confirm it.
+
+    Args:
+        fit_s: Seconds of training for one seed and repeat, all folds together.
+        predict_ms_per_sample: Milliseconds per prediction.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    fit_s: float | None
+    predict_ms_per_sample: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A submission without its predictions.
+
+    Args:
+        schema: Of the file.
+        board: The leaderboard that it is for.
+        model: Whose row.
+        origin: Where it comes from.
+        flags: Words that stand beside its scores.
+        seeds: That the model was trained with.
+        costs: What it took.
+        curves: What its trainings told of themselves, by value such as ``loss``; see ``curves.read_curves``.
+        figures: What ``scoring.figures`` gives for the predictions.
+        predictions_digest: Of the predictions.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    schema: int
+    board: str
+    model: ModelCard
+    origin: Origin
+    flags: tuple[str, ...]
+    seeds: tuple[int, ...]
+    costs: Costs
+    curves: dict[str, tuple[Point, ...]]
+    figures: dict[str, Any]
+    predictions_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission(Entry):
+    """A whole submission.
+
+    Args:
+        predictions: Every answer.
+    """
+
+    predictions: tuple[Answer, ...]
+
+    @property
+    def entry(self) -> Entry:
+        """Everything but the predictions."""
+        return Entry(**{field.name: getattr(self, field.name) for field in fields(Entry)})
+
+
+def predictions_digest(answers: Sequence[Answer]) -> str:
+    """Digest answers, in their order."""
+    return digest([list(answer) for answer in answers])
+
+
+def file_name(model: str) -> str:
+    """Return the name of a model's submission: no name leads out of the folder, and no two share a file."""
+    name = urllib.parse.quote(model, safe=" =+,")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    return f"{name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}-{digest(model)}'}.json"
+
+
+def text(submission: Submission) -> str:
+    """Write the file's text."""
+    entry = adapter(Entry).dump_python(submission.entry, mode="json")
+    curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
+    head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+    lines = ",\n".join(
+        f"  {json.dumps(list(answer), ensure_ascii=False, allow_nan=False)}" for answer in submission.predictions
+    )
+    return f'{head},\n "curves": {curves},\n "predictions": [\n{lines}\n ]\n}}\n'
+
+
+def write(path: Path, submission: Submission) -> None:
+    """Write the file."""
+    write_text(path, text(submission))
+
+
+def read(path: Path) -> Submission:
+    """Read a submission.
+
+    Raises:
+        BoardError: It is no JSON, of a newer schema, or has a value that cannot be; the text says where.
+    """
+    return parse(path.read_bytes(), str(path))
+
+
+def parse(content: bytes, name: str) -> Submission:
+    """Read a submission from a file's bytes; see ``read``."""
+    try:
+        found = adapter(Submission).validate_json(content)
+    except ValidationError as error:
+        raise BoardError(f"{name}: {_fault(content, error)}") from None
+    if found.schema != SCHEMA:
+        raise BoardError(f"{name}: {_other_schema(found.schema)}")
+    return found
+
+
+@functools.cache
+def adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    """Return what reads and writes a record."""
+    return TypeAdapter(cls)
+
+
+def _fault(content: bytes, error: ValidationError) -> str:
+    """Say the first thing that is wrong, and how many more there are; another schema explains them all."""
+    found = error.errors(include_url=False)
+    first = found[0]
+    if first["type"] == "json_invalid":
+        return f"this is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
+    schema = _schema(content)
+    if schema != SCHEMA:
+        return _other_schema(schema)
+    where = path_text(tuple(first["loc"])) or "the file"
+    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if first["type"].startswith("missing"):
+        return f"{where}: is missing{rest}"
+    if first["type"].startswith("unexpected"):
+        return f"{where}: is no key of a submission{rest}"
+    shown = "" if isinstance(first["input"], (dict, list)) else f", got {first['input']!r}"
+    return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}{shown}{rest}"
+
+
+def _schema(content: bytes) -> object:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return data.get("schema") if isinstance(data, dict) else None
+
+
+def _other_schema(schema: object) -> str:
+    if isinstance(schema, int) and schema > SCHEMA:
+        return f"schema {schema} is newer than this version reads ({SCHEMA}): update mexbench"
+    return f"is no submission: expected 'schema': {SCHEMA}, got {schema!r}"

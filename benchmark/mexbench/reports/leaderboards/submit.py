@@ -1,0 +1,222 @@
+"""A finished run -> a board of its own, or submissions to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mexbench.errors import BenchError, BoardError, listed, unknown
+from mexbench.interfaces import Model
+from mexbench.metrics.classification import SCORES
+from mexbench.registry.catalogue import Catalogue
+from mexbench.registry.parameters import build
+from mexbench.reports.leaderboards import submission as files
+from mexbench.reports.leaderboards.curves import read_curves
+from mexbench.reports.leaderboards.definition import Definition, Question, samples_digest, truth_digest
+from mexbench.reports.leaderboards.submission import Answer, Costs, ModelCard, Origin, Submission, predictions_digest
+from mexbench.reports.leaderboards.verify import board_figures, differences, verify
+from mexbench.runs.stored_run import PredictedSample, StoredRun
+
+#: Of the flags of a run, those that every row on a board of the same data and protocol has.
+_SHARED = ("synthetic", "unknown-subjects")
+_INPUT = ("plugin", "name", "frames", "preprocess")
+
+
+def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = "") -> Definition:
+    """Define the board that a run's rows would be submitted to.
+
+    Raises:
+        BoardError: The run is incomplete, or its rows were not all made on the same samples under one protocol.
+    """
+    _refuse_incomplete(run, list(run.rows))
+    boards = []
+    for row in run.rows:
+        fingerprint = run.part(row)["dataset_fingerprint"]
+        questions = [_question(p, fingerprint) for p in _of_first_seed(run.predictions[row])]
+        flags = [flag for flag in _SHARED if flag in run.rows[row]["flags"]]
+        boards.append((fingerprint, run.row_config(row).protocol, sorted(questions, key=_order), flags))
+    if any(board != boards[0] for board in boards):
+        raise BoardError(f"{run.path}: its rows have different samples or protocols; define a board from a run of one")
+    fingerprint, protocol, questions, flags = boards[0]
+    return Definition(
+        name=name,
+        title=title,
+        dataset=run.scores["dataset"],
+        fingerprint=fingerprint,
+        protocol=protocol,
+        classes=run.classes,
+        headline=headline,
+        epochs=(run.manifest.get("epoch", 1),),
+        flags=tuple(flags),
+        samples=samples_digest(questions),
+        note=note,
+        questions=tuple(questions),
+    )
+
+
+def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: Sequence[str] = ()) -> list[Submission]:
+    """Make a submission of each row, and see that it verifies.
+
+    Args:
+        run: A finished run.
+        board: Where to.
+        catalogue: Whose plugins count a network's values.
+        rows: Which rows; by default those under the board's protocol, all where none is.
+
+    Raises:
+        BoardError: The run is incomplete, a row is unknown, or it does not answer the board; the text says why.
+    """
+    for row in rows:
+        if row not in run.rows:
+            raise BoardError(f"{run.path}: {unknown('row', row, run.rows)}")
+    alike = [row for row in run.rows if run.row_config(row).protocol == board.protocol]
+    chosen = [row for row in run.rows if row in (rows or alike or run.rows)]
+    _refuse_incomplete(run, chosen)
+    found, faults = [], []
+    for row in chosen:
+        made = _submission(run, board, row, catalogue)
+        wrong = verify(board, made) or _unlike_the_report(run, row, made)
+        faults += [f"{row}: {fault}" for fault in wrong]
+        found.append(made)
+    if faults:
+        raise BoardError(
+            f"{run.path}: does not answer the leaderboard {board.name!r}, so nothing is submitted:"
+            + "".join(f"\n  {fault}" for fault in faults[:20])
+            + (f"\n  and {len(faults) - 20} more" if len(faults) > 20 else "")
+        )
+    return found
+
+
+def store(folder: Path, found: Sequence[Submission]) -> list[tuple[Path, str]]:
+    """Write submissions into a board's folder: each file with what became of it, ``new``, ``same`` or ``replaced``.
+
+    Raises:
+        BoardError: Another model stands there under the same name; nothing is written.
+    """
+    states = []
+    for one in found:
+        path = folder / files.file_name(one.model.name)
+        state = "new"
+        if path.exists():
+            before = files.read(path)
+            config, same = before.origin.config, one.origin.config
+            if (before.model.plugin, config["models"]) != (one.model.plugin, same["models"]):
+                raise BoardError(
+                    f"{path}: holds another model of the name {one.model.name!r}; give this one a name of its own "
+                    "in the config ('name: ...'), or remove that file"
+                )
+            state = "same" if before == one else "replaced"
+        states.append((path, state))
+    for (path, _), one in zip(states, found, strict=True):
+        files.write(path, one)
+    return states
+
+
+def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogue) -> Submission:
+    reported, manifest, made = run.rows[row], run.manifest, run.row_config(row)
+    answers = _answers(run, row)
+    left_out = run.part(row).get("left_out", {})
+    submission = Submission(
+        schema=files.SCHEMA,
+        board=board.name,
+        model=ModelCard(
+            name=made.model["name"],
+            plugin=reported["plugin"],
+            distribution=reported["distribution"],
+            parameters=_parameters(made.model, catalogue, len(run.classes)),
+        ),
+        origin=Origin(
+            dataset=run.scores["dataset"],
+            fingerprint=run.part(row)["dataset_fingerprint"],
+            classes=run.classes,
+            protocol=dict(made.protocol),
+            config=dict(made.config),
+            epoch=manifest.get("epoch", 1),
+            commit=manifest.get("git_commit"),
+            versions=dict(manifest["versions"]),
+            device=manifest.get("device", "unknown"),
+            machine=manifest.get("machine", {}).get("machine", "unknown"),
+            left_out=sum(len(ids) for ids in left_out.values()),
+            errata=len(manifest.get("errata", [])),
+            started=manifest["started"],
+            ended=manifest.get("ended") or manifest["started"],
+        ),
+        flags=tuple(reported["flags"]),
+        seeds=tuple(run.seeds(row)),
+        costs=Costs(fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"]),
+        curves=dict(read_curves(run.path, row)),
+        figures={},
+        predictions_digest=predictions_digest(answers),
+        predictions=answers,
+    )
+    try:
+        figures = board_figures(board, submission)
+    except (KeyError, IndexError):  # it does not answer the board: verify says why
+        figures = {}
+    return Submission(**{**vars(submission), "figures": figures})
+
+
+def _answers(run: StoredRun, row: str) -> tuple[Answer, ...]:
+    fingerprint, seeds = run.part(row)["dataset_fingerprint"], run.seeds(row)
+    found: dict[tuple[str, str], list[PredictedSample]] = {}
+    for p in sorted(run.predictions[row], key=lambda p: (p.fold, p.sample_id, seeds.index(p.seed))):
+        found.setdefault((p.fold, p.sample_id), []).append(p)
+    return tuple(
+        Answer(
+            fold,
+            sample_id,
+            same[0].subject,
+            truth_digest(fingerprint, sample_id, same[0].truth),
+            tuple(p.scores for p in same),
+        )
+        for (fold, sample_id), same in found.items()
+    )
+
+
+def _unlike_the_report(run: StoredRun, row: str, made: Submission) -> list[str]:
+    """See that ``predictions.csv`` gives the scores of ``scores.json``: else one of the two was altered."""
+    keys = (*SCORES, "confusion")
+    reported = {key: run.rows[row][key] for key in keys}
+    return [
+        f"scores.json and predictions.csv disagree: {fault}"
+        for fault in differences(reported, {key: made.figures[key] for key in keys})
+    ]
+
+
+def _parameters(model: Mapping[str, Any], catalogue: Catalogue, n_classes: int) -> int | None:
+    """Count a network's values; None for what has no layers, and for a plugin that is not installed here."""
+    values = {key: value for key, value in model.items() if key not in _INPUT}
+    try:
+        built, _ = build(catalogue.get("model", model["plugin"]).load(), values)
+        rows = built.layers(n_classes) if isinstance(built, Model) else ()
+    except BenchError:
+        return None
+    return sum(row.values for row in rows) or None
+
+
+def _refuse_incomplete(run: StoredRun, rows: Sequence[str]) -> None:
+    parts = [run.rows[row] for row in rows]
+    if not parts:
+        raise BoardError(f"{run.path}: has no rows")
+    if "case_study" in run.scores:
+        raise BoardError(f"{run.path}: is a case study, which describes and tests nothing: no leaderboard takes it")
+    open_rows = [row for row in parts if row["tasks"]["done"] < row["tasks"]["total"] or "incomplete" in row["flags"]]
+    if open_rows:
+        said = [f"{row['model']} ({row['tasks']['done']} of {row['tasks']['total']} tasks)" for row in open_rows]
+        raise BoardError(
+            f"{run.path}: is incomplete: {listed(said)}; finish it with the same 'bench run', then submit again"
+        )
+
+
+def _of_first_seed(predicted: Sequence[PredictedSample]) -> list[PredictedSample]:
+    return [p for p in predicted if p.seed == predicted[0].seed]
+
+
+def _question(p: PredictedSample, fingerprint: str) -> Question:
+    truth = truth_digest(fingerprint, p.sample_id, p.truth)
+    return Question(p.fold, p.sample_id, p.clip_id, p.subject, p.dataset, truth)
+
+
+def _order(question: Question) -> tuple[str, str]:
+    return question.fold, question.sample_id

@@ -1,0 +1,328 @@
+"""The rows of ``scores.json`` -> ranked rows -> a table on the terminal or a markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tabulate import tabulate
+
+from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+
+Row = Mapping[str, Any]
+
+DASH = "-"
+_FEW_FOLDS = 6
+#: A row with one of these stands below the honest ones, without a rank.
+UNRANKED = ("leak:", "incomplete")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers and cells, not yet in any format."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """Format for a terminal."""
+        return tabulate(self.rows, headers=self.headers, tablefmt="simple", disable_numparse=True)
+
+    def markdown(self) -> str:
+        """Format for a page; bars and markup in a cell are escaped."""
+        rows = [[escape(cell) for cell in row] for row in self.rows]
+        headers = [escape(header) for header in self.headers]
+        return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def competes(row: Row) -> bool:
+    """Whether a row may be ranked: it is whole, and nothing stood on both sides of its folds."""
+    return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
+
+
+def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]:
+    """Order rows, the highest first, equal ones sharing a rank; those that may not compete follow without one.
+
+    Rows with other samples or another protocol have ranks of their own.
+    """
+    fit = [row for row in rows if competes(row)]
+    groups = {row.get("group"): [other for other in fit if other.get("group") == row.get("group")] for row in fit}
+    places: list[tuple[int | None, Row]] = []
+    for inside in groups.values():
+        inside.sort(key=lambda row: (-row[by], -row["uar"], row["model"]))
+        places += [(1 + sum(other[by] > row[by] for other in inside), row) for row in inside]
+    return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
+
+
+#: Columns that are often the same in every row: a terminal is narrow, and says them once below the table.
+_SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags")
+
+
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Format the main table for a terminal: what is the same in every row is said once, below it."""
+    table = main_table(scores)
+    columns = list(zip(*table.rows, strict=True))
+    same = [name for name, cells in zip(table.headers, columns, strict=True) if name in _SIZES and len(set(cells)) == 1]
+    kept = [index for index, name in enumerate(table.headers) if name not in same]
+    narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
+    said = {name: table.rows[0][table.headers.index(name)] for name in same}
+    flags = said.pop("flags", DASH)
+    said.pop("protocol", None)
+    said = {name: value for name, value in said.items() if value != DASH}
+    lines = [narrow.text()]
+    if said:
+        lines.append(
+            ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in said.items())
+        )
+    if flags != DASH:
+        lines.append(f"every row is flagged: {flags}")
+    return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
+
+
+def main_table(scores: Mapping[str, Any]) -> Table:
+    """Rank, model, UF1, UAR and accuracy with intervals, folds, subjects, seeds, flags; scores are x 100.
+
+    A rank is a range where others are too near to be told apart.
+    """
+    several = _several(scores)
+    headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
+    repeated = any(row.get("repeats", 0) > 1 for row in scores["rows"])
+    protocols = {row.get("protocol") for row in scores["rows"]}
+    headers += ["protocol"] if len(protocols) > 1 else []
+    headers += ["samples", "subjects", "folds", *(["repeats"] if repeated else []), "seeds", "flags"]
+    rows = []
+    for place, row in ranked(scores["rows"], scores.get("headline", "uf1")):
+        folds = (
+            f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
+        )
+        cells = [_rank(place, row), row["model"]]
+        cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
+        cells += [percent(row["spread"]["uf1"])] if several else []
+        cells += [row["protocol"]] if len(protocols) > 1 else []
+        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or DASH)]
+        cells += [str(row["repeats"])] if repeated else []
+        cells.append(str(len(row["seeds"])))
+        rows.append([*cells, " ".join(row["flags"]) or DASH])
+    return Table(headers, rows)
+
+
+def member_table(scores: Mapping[str, Any]) -> Table:
+    """UF1 / UAR of every model on each member dataset of a composite."""
+    tested = {member for row in scores["rows"] for member in row["by_dataset"]}
+    members = [member for member in scores["members"] if member in tested]
+    rows = []
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
+        found = [row["by_dataset"].get(member) for member in members]
+        cells = [f"{percent(m['uf1'])} / {percent(m['uar'])}" if m else DASH for m in found]
+        rows.append([row["model"], *cells])
+    return Table(["model", *(f"{member} UF1 / UAR" for member in members)], rows)
+
+
+def clip_table(scores: Mapping[str, Any]) -> Table:
+    """UF1, UAR and accuracy of every model on clips, where samples are their frames."""
+    rows = []
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
+        if (clips := row.get("per_clip")) is not None:
+            cells = [with_interval(clips, name) for name in ("uf1", "uar", "accuracy")]
+            rows.append([row["model"], *cells, str(clips["n_clips"])])
+    return Table(["model", "UF1", "UAR", "accuracy", "clips"], rows)
+
+
+def class_table(scores: Mapping[str, Any]) -> Table:
+    """Recall / precision of every model on each class."""
+    names = scores["classes"]
+    support = scores["support"] or {}
+    headers = ["model", *(f"{name} ({support[name]})" if name in support else name for name in names)]
+    rows = []
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
+        found = [row["per_class"].get(name) for name in names]
+        cells = [f"{percent(c['recall'])} / {percent(c['precision'])}" if c else DASH for c in found]
+        rows.append([row["model"], *cells])
+    return Table(headers, rows)
+
+
+def confusion_table(scores: Mapping[str, Any], row: Row) -> Table:
+    """Truth in rows, prediction in columns, summed over seeds."""
+    names = scores["classes"]
+    cells = [[name, *map(str, counts)] for name, counts in zip(names, row["confusion"], strict=True)]
+    return Table(["truth \\ predicted", *names], cells)
+
+
+def comparison_table(scores: Mapping[str, Any]) -> Table:
+    """The difference in UF1 of every two ranked models, with its interval and the paired test."""
+    headers = ["better", "worse", "difference in UF1", "p", "p (Holm)"]
+    rows = []
+    for found in scores["comparisons"]:
+        low, high = found["ci"]
+        difference = f"{percent(found['difference'])} [{percent(low)}, {percent(high)}]"
+        rows.append([*found["models"], difference, probability(found["p"]), probability(found["p_holm"])])
+    return Table(headers, rows)
+
+
+def fold_table(scores: Mapping[str, Any]) -> Table:
+    """Scores averaged over folds beside those of the pooled predictions, and how many folds have none."""
+    names = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+    headers = ["model", *(f"{name}: pooled / by fold" for name in names.values()), "folds without UF1 and UAR"]
+    rows = []
+    for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
+        if (mean := row.get("per_fold")) is not None:
+            cells = [f"{percent(row[name])} / {percent(mean[name])}" for name in names]
+            rows.append([row["model"], *cells, f"{mean['undefined_folds']} of {mean['folds']}"])
+    return Table(headers, rows)
+
+
+def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """Write the page of one run."""
+    intervals = scores["intervals"]
+    parts = [
+        f"# {escape(scores['config'])}",
+        *banners(scores),
+        *setting(scores),
+        main_table(scores).markdown(),
+        "Scores are x 100, pooled over folds"
+        + (", mean over seeds and repeats of the split" if _several(scores) else "")
+        + f". In brackets: {intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s "
+        f"({intervals['replicates']} replicates). UF1 is macro F1, UAR macro recall. "
+        "A rank is a range where the interval of a difference includes zero: overlapping intervals of two scores "
+        "prove nothing, the comparisons below do."
+        + (" Rows with other samples or another protocol are ranked apart." if len(scores["parts"]) > 1 else ""),
+    ]
+    if scores.get("comparisons"):
+        parts += ["## Comparisons", comparison_table(scores).markdown(), _comparison_note(scores)]
+    if any(row.get("per_fold") for row in scores["rows"]):
+        parts += ["## Averaged over folds", fold_table(scores).markdown(), FOLD_NOTE]
+    if any(row.get("per_clip") for row in scores["rows"]):
+        parts += ["## By clip: mean of the frames' scores", clip_table(scores).markdown()]
+    if len(scores["members"]) > 1:
+        parts += ["## By dataset", member_table(scores).markdown()]
+    parts += ["## By class: recall / precision", class_table(scores).markdown()]
+    shown = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1")) if row["confusion"] is not None]
+    if shown:
+        parts.append("## Confusion matrices")
+    for row in shown:
+        parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
+    parts += ["## How this was made", origin(scores, manifest)]
+    return "\n\n".join(parts) + "\n"
+
+
+def banners(scores: Mapping[str, Any]) -> list[str]:
+    """Say above everything else what a reader must know."""
+    found = []
+    tasks = scores["tasks"]
+    if not scores["complete"]:
+        found.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
+    if "synthetic" in scores["flags"]:
+        found.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
+    if UNKNOWN_SUBJECTS in scores["flags"]:
+        found.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
+    leaks = sorted({flag for part in scores["parts"] for flag in part["flags"] if flag.startswith("leak:")})
+    if leaks:
+        which = "No row is" if any(flag.startswith("leak:") for flag in scores["flags"]) else "Those rows are not"
+        found.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
+    return found
+
+
+FOLD_NOTE = (
+    "UF1 and UAR have no meaning on a fold whose test side lacks a class, so their means are over the other folds "
+    "alone: another, smaller set of samples than the pooled scores have. Compare with papers that average over folds, "
+    "not with each other."
+)
+
+
+def _comparison_note(scores: Mapping[str, Any]) -> str:
+    intervals = scores["intervals"]
+    return (
+        f"Paired: both models on the same {intervals['unit']}s. The interval of the difference is by bootstrap over "
+        f"{intervals['unit']}s; p is that of a permutation test which swaps the two models' predictions "
+        f"{intervals['unit']} by {intervals['unit']} ({scores['permutations']} permutations), corrected for the number "
+        "of comparisons after Holm."
+    )
+
+
+def setting(scores: Mapping[str, Any]) -> list[str]:
+    """Say what the rows were made on: once where all were made alike, else for each group of rows."""
+    parts, members = scores["parts"], ", ".join(map(escape, scores["members"]))
+    lines = []
+    for part in parts:
+        whose = f"- {', '.join(f'**{escape(row)}**' for row in part['rows'])}: " if len(parts) > 1 else ""
+        counts = {**part["support"], **({"no class": part["unlabelled"]} if part.get("unlabelled") else {})}
+        support = ", ".join(f"{escape(name)} {count}" for name, count in counts.items())
+        of_what = "" if len(parts) > 1 else f" of {members}"
+        steps = ", ".join(part["preprocess"]) or "none"
+        unit = "frames" if part["unit"] == "frame" else "samples"
+        lines.append(
+            f"{whose}{part['samples']} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
+            f"protocol **{escape(part['protocol'])}**{_folds(part)}."
+        )
+        lines += _left_out(part)
+    if len(parts) == 1:
+        return [f"Dataset **{escape(scores['dataset'])}**: {lines[0]}", *(["\n".join(lines[1:])] if lines[1:] else [])]
+    return [f"Dataset **{escape(scores['dataset'])}** ({members}).", "\n".join(dict.fromkeys(lines))]
+
+
+def _folds(part: Mapping[str, Any]) -> str:
+    """Name a few folds, and say so where not every sample is tested."""
+    names, samples = part["folds"], part["samples"]
+    parts = [", ".join(map(escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
+    parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _several(scores: Mapping[str, Any]) -> bool:
+    return any(len(row["per_seed"]) > 1 for row in scores["rows"])
+
+
+def _rank(place: int | None, row: Row) -> str:
+    if place is None:
+        return DASH
+    low, high = row.get("rank") or (place, place)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def probability(value: float) -> str:
+    """Write a p value."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """Say how a run was made."""
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    lines = [
+        f"- command: `{manifest['command']}`",
+        f"- commit: {manifest['git_commit'] or 'unknown'}",
+        f"- config fingerprint: `{manifest['config_fingerprint']}`",
+        "- dataset fingerprint (sample ids and labels): "
+        + ", ".join(dict.fromkeys(f"`{part['dataset_fingerprint']}`" for part in scores["parts"])),
+        f"- versions: {versions}",
+        f"- device: {manifest['device']}; {manifest['machine']['platform']}",
+        f"- started {manifest['started']}, ended {manifest['ended'] or 'not yet'}",
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(part: Mapping[str, Any]) -> list[str]:
+    lines = [f"- left out, {escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
+    return [*lines, *(f"- note, {count} clips: {escape(text)}" for text, count in part["notes"].items())]
+
+
+def with_interval(row: Row, name: str) -> str:
+    """Write a score with its interval, a dash where there is none."""
+    if row[name] is None:
+        return DASH
+    low, high = row["ci"][name]
+    return f"{percent(row[name])} [{percent(low)}, {percent(high)}]"
+
+
+def percent(value: float | None) -> str:
+    """Write a score x 100, a dash where there is none."""
+    return DASH if value is None else f"{100 * value:.2f}"
+
+
+def escape(text: object) -> str:
+    """Make a text harmless in markdown: it may come from a data set's folder names."""
+    escaped = str(text)
+    for mark in "\\`*<>|":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    escaped = escaped.replace("](", "]\\(")  # no link
+    return " ".join(escaped.split())

@@ -1,0 +1,299 @@
+"""Rows -> the pages of a site. The same rows give the same pages, to the byte.
+
+The templates escape whatever they are given; only drawings and the style sheet are markup already.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mexbench.reports.leaderboards import page
+from mexbench.reports.leaderboards import submission as files
+from mexbench.reports.leaderboards.curves import Point
+from mexbench.reports.leaderboards.rows import BoardRows, Row
+from mexbench.reports.run_page import DASH, Table, percent, with_interval
+from mexbench.reports.site import charts
+from mexbench.reports.site.audits import Audit, Effect
+from mexbench.reports.site.config_text import commands, yaml_text
+from mexbench.studies.claims.claims import Claims
+
+#: Subjects, or clips, past which a row's page draws them and does not list them.
+MOST_LISTED = 300
+_CONTENT = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table of rows: its cells, with what the filters and the links need.
+
+    Args:
+        row: Whose.
+        board: Where it stands.
+        cells: Header -> text.
+        mark: Drawing of its score and interval.
+    """
+
+    row: Row
+    board: BoardRows
+    cells: Mapping[str, str]
+    mark: Markup
+
+    @property
+    def kind(self) -> str:
+        """Where its data comes from."""
+        return kind_of(self.row)
+
+
+def kind_of(row: Row) -> str:
+    """Return the kind of data that a row was measured on."""
+    return "synthetic" if row.section == "synthetic" else "real"
+
+
+def board_path(board: BoardRows) -> str:
+    """Return the place of a board's page."""
+    return f"boards/{board.definition.name}.html"
+
+
+def row_path(board: BoardRows, row: Row) -> str:
+    """Return the place of a row's page: a file's name that no model's name can lead out of its folder."""
+    return f"rows/{board.definition.name}/{files.file_name(row.name).removesuffix('.json')}.html"
+
+
+def site(
+    boards: Sequence[BoardRows], claims: Claims | None = None, audits: Sequence[Audit] = ()
+) -> dict[str, str]:  # fmt: skip
+    """Make every page.
+
+    Args:
+        boards: In the order of their names.
+        claims: Published figures, for a page of their own.
+        audits: To show beside the rows that they are about.
+
+    Returns:
+        Path inside the site -> text.
+    """
+    writer = _Writer(has_claims=claims is not None)
+    found = {"index.html": writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards))}
+    for board in boards:
+        found[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
+        for row in board.rows:
+            found[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, audits))
+    if claims is not None:
+        found["claims.html"] = writer.page("claims.html", "claims.html", claims=_claims(claims, boards))
+    return found
+
+
+class _Writer:
+    """The templates, with what every page needs."""
+
+    def __init__(self, *, has_claims: bool) -> None:
+        self.environment = Environment(
+            loader=PackageLoader("mexbench.reports.site"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        style, script = ((_CONTENT / name).read_text(encoding="utf-8") for name in ("site.css", "site.js"))
+        self.environment.globals |= {
+            "style": Markup(style),  # noqa: S704 - our own
+            "script": Markup(script),  # noqa: S704 - our own
+            "policy": _policy(style, script),
+            "has_claims": has_claims,
+            "names": page.NAMES,
+            "percent": percent,
+            "rank_text": page.rank_text,
+            "kind_of": kind_of,
+            "board_path": board_path,
+            "row_path": row_path,
+        }
+
+    def page(self, path: str, template: str, **values: object) -> str:
+        """Fill a template; ``link`` in it leads from the page to another path of the site."""
+        up = "../" * path.count("/")
+        return self.environment.get_template(template).render(link=lambda to: up + urllib.parse.quote(to), **values)
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow the page its own style and script, and no request: to no host, and to no file."""
+    styles, scripts = (
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; style-src {styles}; script-src {scripts}; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _every_line(boards: Sequence[BoardRows]) -> list[Line]:
+    """Return the rows of all boards, for one table."""
+    lines = []
+    for board in boards:
+        for line in _lines(board, board.rows):
+            cells = {name: line.cells[name] for name in ("rank", "model", *page.NAMES.values(), "flags")}
+            definition = board.definition
+            cells |= {"leaderboard": definition.name, "data set": definition.dataset, "data": line.kind}
+            cells["plugin"] = line.cells["plugin"]
+            lines.append(Line(line.row, board, cells, line.mark))
+    return lines
+
+
+def _lines(board: BoardRows, rows: Sequence[Row]) -> list[Line]:
+    table = page.main_table(board, rows)
+    return [
+        Line(row, board, dict(zip(table.headers, cells, strict=True)), _mark(board, row))
+        for row, cells in zip(rows, table.rows, strict=True)
+    ]
+
+
+def _mark(board: BoardRows, row: Row) -> Markup:
+    figures, name = row.entry.figures, board.definition.headline
+    return charts.interval_mark(figures[name], *figures["ci"][name])
+
+
+def _board(board: BoardRows) -> dict[str, Any]:
+    sections = [
+        (heading, text, _lines(board, rows))
+        for section, (heading, text) in page.HEADINGS.items()
+        if (rows := board.section(section))
+    ]
+    claims = [(row, beside) for row in board.rows for beside in row.claims]
+    return {
+        "board": board,
+        "sections": sections,
+        "legend": page.legend(board),
+        "claims": page.claims_table(claims) if claims else None,
+        "comparisons": [
+            (section, page.comparison_table(board, found)) for section, found in board.comparisons.items() if found
+        ],
+        "comparisons_note": page.COMPARISONS,
+        "details": page.detail_tables(board) if board.rows else [],
+    }
+
+
+def _row(board: BoardRows, row: Row, audits: Sequence[Audit]) -> dict[str, Any]:
+    figures, definition = row.entry.figures, board.definition
+    right = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
+    answers = row.counts.matrices.sum(axis=(0, 2, 3))
+    people = {name: (int(a), int(r)) for name, a, r in zip(board.groups, answers, right, strict=True) if a}
+    unit = "subject" if any(question.subject for question in definition.questions) else "clip"
+    config = yaml_text(row.entry.origin.config)
+    compared = [c for found in board.comparisons.values() for c in found if row.name in (c.first, c.second)]
+    return {
+        "board": board,
+        "row": row,
+        "kind": kind_of(row),
+        "scores": _score_table(board, row),
+        "matrix": [
+            (name, [(count, count / max(sum(counts), 1)) for count in counts])
+            for name, counts in zip(definition.classes, figures["confusion"], strict=True)
+        ],
+        "classes_chart": charts.class_bars(figures["per_class"]),
+        "classes": _class_table(figures["per_class"]),
+        "people_chart": charts.subject_columns({name: r / a for name, (a, r) in people.items()}, unit),
+        "people": _people_table(people, unit) if len(people) <= MOST_LISTED else None,
+        "unit": unit,
+        "members": _member_table(figures["by_dataset"]),
+        "seeds": _seed_table(figures["per_seed"]),
+        "curves": [
+            (name, charts.curve(name, points, index), _curve_table(points))
+            for index, (name, points) in enumerate(row.entry.curves.items())
+            if points
+        ],
+        "audits": [_audit(audit, effects) for audit in audits if (effects := audit.of(board, row))],
+        "claims": page.claims_table([(row, beside) for beside in row.claims]) if row.claims else None,
+        "comparisons": page.comparison_table(board, compared) if compared else None,
+        "config": config,
+        "commands": commands(row, definition.name, config),
+    }
+
+
+def _score_table(board: BoardRows, row: Row) -> Table:
+    """Every score of a row, the one that ranks first: with its interval, its spread over seeds, its mean over folds."""
+    figures = row.entry.figures
+    cells = []
+    for name in page.score_order(board):
+        fold = (figures.get("per_fold") or {}).get(name)
+        cells.append([page.NAMES[name], with_interval(figures, name), percent(figures["spread"][name]), percent(fold)])
+    for name, shown in (("macro_precision", "macro precision"), ("weighted_f1", "F1 weighted by class size")):
+        cells.append([shown, percent(figures[name]), percent(figures["spread"][name]), DASH])
+    return Table(["score", "pooled [interval]", "spread over seeds", "mean over folds"], cells)
+
+
+def _class_table(per_class: Mapping[str, Mapping[str, float | None]]) -> Table:
+    rows = [
+        [name, *(percent(found[key]) for key in ("recall", "precision", "f1")), f"{found['support'] or 0:g}",
+         f"{found['predicted'] or 0:g}"]
+        for name, found in per_class.items()
+    ]  # fmt: skip
+    return Table(["class", "recall", "precision", "F1", "samples", "predicted"], rows)
+
+
+def _people_table(people: Mapping[str, tuple[int, int]], unit: str) -> Table:
+    rows = [[name, str(answers), str(right), percent(right / answers)] for name, (answers, right) in people.items()]
+    return Table([unit, "answers", "right", "share x 100"], rows)
+
+
+def _member_table(members: Mapping[str, Mapping[str, Any]]) -> Table | None:
+    rows = [
+        [name, str(found["n_samples"]), *(percent(found[key]) for key in page.NAMES)] for name, found in members.items()
+    ]
+    return Table(["data set", "samples", *page.NAMES.values()], rows) if len(rows) > 1 else None
+
+
+def _seed_table(runs: Sequence[Mapping[str, Any]]) -> Table | None:
+    rows = [[str(run["seed"]), str(run["repeat"] + 1), *(percent(run[key]) for key in page.NAMES)] for run in runs]
+    return Table(["seed", "repeat", *page.NAMES.values()], rows) if len(rows) > 1 else None
+
+
+def _curve_table(points: Sequence[Point]) -> Table:
+    rows = [[f"{epoch}", *(f"{value:.4g}" for value in values)] for epoch, *values in points]
+    return Table(["epoch", "mean", "10th percentile", "90th percentile"], rows)
+
+
+def _audit(audit: Audit, effects: Sequence[Effect]) -> dict[str, Any]:
+    measured = [effect for effect in effects if effect.status == "measured"]
+    rows = []
+    for effect in measured:
+        added, random = (f"{100 * value:+.2f}" for value in (
+            effect.inflation[effect.score],
+            effect.null[effect.score][0] - audit.null[effect.model][effect.score][0],
+        ))  # fmt: skip
+        interval = "{:+.2f} to {:+.2f}".format(*(100 * end for end in effect.ci[effect.score])) if effect.ci else DASH
+        score = page.NAMES[effect.score]
+        rows.append([effect.leak, effect.what, effect.against, score, added, interval, random])
+    headers = ["leak", "what is done", "set against", "score", "points added", "interval", "random predictor"]
+    return {
+        "audit": audit,
+        "chart": charts.inflation(measured, audit.null[measured[0].model]) if measured else None,
+        "table": Table(headers, rows) if rows else None,
+        "others": [effect for effect in effects if effect.status != "measured"],
+    }
+
+
+def _claims(claims: Claims, boards: Sequence[BoardRows]) -> list[dict[str, Any]]:
+    """List published figures, each with the rows that measured the same and what they found."""
+    beside: dict[str, list[Any]] = {}
+    for board in boards:
+        for row in board.rows:
+            for found in row.claims:
+                shown = [
+                    f"{page.NAMES[name]} {percent(found.scores[name])}" for name in page.NAMES if name in found.scores
+                ]
+                beside.setdefault(found.claim.id, []).append((board, row, found.member, ", ".join(shown) or DASH))
+    listed = []
+    for claim in claims.claims:
+        source = claims.sources[claim.source]
+        lacks = claim.unmeasured or source.unmeasured
+        listed.append({"claim": claim, "source": source, "rows": beside.get(claim.id, []), "lacks": lacks})
+    return listed

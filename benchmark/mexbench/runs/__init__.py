@@ -1,0 +1,1 @@
+"""The run folder: tasks, results, predictions, saved models, provenance."""

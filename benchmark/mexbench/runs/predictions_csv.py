@@ -1,0 +1,256 @@
+"""Predictions made elsewhere: our ``predictions.csv``, a plain CSV, or a log of the MEGC2019 challenge.
+
+Which of them a file is follows from its first line: a header with a column for the truth and one for the prediction
+makes it a CSV, anything without commas a log:
+
+    casme2 sub01           <- data set and subject
+    EP02_01f 0 2           <- clip, truth, prediction
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mexbench.errors import DataError, listed
+
+Format = Literal["predictions.csv", "CSV", "MEGC2019 log"]
+
+#: What a column may be called, once in small letters with underscores; the first name is the one of predictions.csv.
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "sample": ("sample_id", "sample", "id", "clip_id", "clip", "clip_name", "video", "filename", "file", "name"),
+    "truth": ("y_true", "truth", "true", "true_label", "true_class", "label", "class", "ground_truth", "gt", "target"),
+    "prediction": (
+        "y_pred",
+        "prediction",
+        "predicted",
+        "predicted_label",
+        "predicted_class",
+        "pred",
+        "y_hat",
+        "output",
+    ),
+    "clip": ("clip_id",),
+    "subject": ("subject", "subject_id", "sub", "participant"),
+    "dataset": ("dataset", "database", "db"),
+    "model": ("model",),
+    "seed": ("seed",),
+    "fold": ("fold",),
+}
+_OURS = frozenset({"model", "seed", "fold", "sample_id", "y_true", "y_pred"})
+#: What predictions.csv has in the place of y_true and y_pred where action units are the target.
+UNITS_COLUMNS = frozenset({"units_true", "units_pred"})
+_SCORE = "score_"
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_REPEAT = re.compile(r"repeat (\d+)\b")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One prediction as the file has it.
+
+    Args:
+        number: Of the line, from 1.
+        sample: Id of the sample; in a log, data set, subject and clip.
+        truth: The label as text.
+        prediction: The label as text.
+        subject: None where the file names none.
+        clip: The clip that the sample is of; empty where the file names none.
+        dataset: Empty where the file names none.
+        model: Empty where the file names none.
+        seed: 0 where the file names none.
+        fold: Empty where the file names none.
+    """
+
+    number: int
+    sample: str
+    truth: str
+    prediction: str
+    subject: str | None = None
+    clip: str = ""
+    dataset: str = ""
+    model: str = ""
+    seed: int = 0
+    fold: str = ""
+
+    @property
+    def repeat(self) -> int:
+        """Which draw of a repeated split the fold is part of, from 0."""
+        return repeat_of(self.fold)
+
+
+def repeat_of(fold: str) -> int:
+    """Return which draw of a repeated split a fold is part of, from 0: its name says so."""
+    found = _REPEAT.match(fold)
+    return int(found[1]) - 1 if found else 0
+
+
+@dataclass(frozen=True)
+class PredictionsFile:
+    """A file that was read.
+
+    Args:
+        path: Where from.
+        format: What it was.
+        lines: Its predictions; at least one.
+        classes: Class names in order, where the file says them: predictions.csv does, by its columns of scores.
+    """
+
+    path: Path
+    format: Format
+    lines: tuple[Line, ...]
+    classes: tuple[str, ...] = ()
+
+
+def read(path: Path) -> PredictionsFile:
+    """Read a file of predictions.
+
+    Raises:
+        DataError: It is empty, no text, of no known form, or has a line that cannot be understood, which is named.
+    """
+    rows = text_lines(path)
+    first = rows[0][1]
+    delimiter = max(",;\t", key=first.count)
+    columns = _columns(next(csv.reader([first], delimiter=delimiter, skipinitialspace=True)))
+    if {cell.strip() for cell in first.split(delimiter)} >= UNITS_COLUMNS:
+        raise DataError(
+            f"{path}: predictions of action units ('target: action_units'), several of which may show at once, cannot "
+            "be scored as classes; their scores are in scores.json and action_units.md of the run that made them"
+        )
+    if {"truth", "prediction"} <= columns.keys():
+        return _read_csv(path, rows, delimiter, columns)
+    if "," in first or ";" in first:
+        names = {kind: COLUMNS[kind][:4] for kind in ("truth", "prediction") if kind not in columns}
+        wanted = "; ".join(f"one for the {kind}, such as {listed(choices)}" for kind, choices in names.items())
+        raise DataError(f"{path}, line {rows[0][0]}: the header {first.strip()!r} lacks a column: {wanted}")
+    return PredictionsFile(path, "MEGC2019 log", tuple(_read_log(path, rows)))
+
+
+def read_ids(path: Path) -> dict[str, str | None]:
+    """Read the samples that predictions are expected for: id -> truth, None where the file has none.
+
+    Args:
+        path: A file of predictions, or a list with one id per line.
+
+    Raises:
+        DataError: It is neither, or names a sample twice.
+    """
+    rows = text_lines(path)
+    if all("," not in text and ";" not in text and len(text.split()) == 1 for _, text in rows):
+        ids = [text.strip() for _, text in rows]
+        ids = ids[1:] if _normal(ids[0]) in COLUMNS["sample"] else ids  # a table of one column
+        if twice := sorted(name for name, count in Counter(ids).items() if count > 1):
+            raise DataError(f"{path}: names a sample twice: {listed(twice)}")
+        return dict.fromkeys(ids)
+    return {line.sample: line.truth for line in read(path).lines}
+
+
+def text_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that are not blank, each with its number.
+
+    Raises:
+        DataError: There is none, or the file is no text in UTF-8.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text in UTF-8: {error}") from None
+    # A lone carriage return ends a line too; the other separators that splitlines knows may stand in a name.
+    lines = re.split(r"\r\n|\n|\r", text)
+    found = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not found:
+        raise DataError(f"{path}: is empty; expected predictions, one per line")
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[\s\-.]+", "_", name.strip().lower())
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Find what each column is: the name that stands first in ``COLUMNS`` wins."""
+    names = [_normal(name) for name in header]
+    found = {}
+    for kind, choices in COLUMNS.items():
+        places = [names.index(choice) for choice in choices if choice in names]
+        if places:
+            found[kind] = places[0]
+    return found
+
+
+def _read_csv(
+    path: Path, rows: Sequence[tuple[int, str]], delimiter: str, columns: Mapping[str, int]
+) -> PredictionsFile:
+    header, *cells = (
+        [cell.strip() for cell in row]
+        for row in csv.reader([text for _, text in rows], delimiter=delimiter, skipinitialspace=True)
+    )
+    if "sample" not in columns:
+        raise DataError(
+            f"{path}, line {rows[0][0]}: no column names the sample; expected one such as "
+            f"{listed(COLUMNS['sample'][:5])}, got {listed(header)}"
+        )
+    if len(cells) != len(rows) - 1:
+        raise DataError(f"{path}: a quotation mark that opens a text over several lines; write one sample per line")
+    if not cells:
+        raise DataError(f"{path}: has a header and no predictions")
+    lines = []
+    for (number, _), row in zip(rows[1:], cells, strict=True):
+        trimmed = row[: len(header)] if not any(row[len(header) :]) else row
+        if len(trimmed) != len(header):
+            raise DataError(f"{path}, line {number}: {len(row)} cells under {len(header)} headers")
+        lines.append(_line(path, number, {kind: trimmed[place] for kind, place in columns.items()}))
+    ours = set(header) >= _OURS
+    classes = tuple(name.removeprefix(_SCORE) for name in header if name.startswith(_SCORE)) if ours else ()
+    return PredictionsFile(path, "predictions.csv" if ours else "CSV", tuple(lines), classes)
+
+
+def _line(path: Path, number: int, cells: Mapping[str, str]) -> Line:
+    seed = cells.get("seed") or "0"
+    if not seed.isdecimal():
+        raise DataError(f"{path}, line {number}: expected a whole number as seed, got {seed!r}")
+    if not cells["sample"]:
+        raise DataError(f"{path}, line {number}: names no sample")
+    return Line(
+        number=number,
+        sample=cells["sample"],
+        truth=cells["truth"],
+        prediction=cells["prediction"],
+        subject=cells.get("subject") or None,
+        clip=cells.get("clip", ""),
+        dataset=cells.get("dataset", ""),
+        model=cells.get("model", ""),
+        seed=int(seed),
+        fold=cells.get("fold", ""),
+    )
+
+
+def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[Line]:
+    where: tuple[str, str] | None = None
+    empty = True
+    for number, text in rows:
+        words = text.split()
+        if len(words) >= 3 and all(_NUMBER.fullmatch(word) for word in words[-2:]):
+            if where is None:
+                raise DataError(
+                    f"{path}, line {number}: {text.strip()!r} stands before any line of data set and subject"
+                )
+            dataset, subject = where
+            name = f"{dataset}/{subject}"
+            clip = " ".join(words[:-2])  # some clip names have a blank inside
+            yield Line(number, f"{name}/{clip}", words[-2], words[-1], subject=name, dataset=dataset)
+            empty = False
+        elif len(words) == 2:
+            where = words[0], words[1]
+        else:
+            raise DataError(
+                f"{path}, line {number}: expected '<data set> <subject>', or '<clip> <truth> <prediction>' with labels "
+                f"as whole numbers, got {text.strip()!r}"
+            )
+    if empty:
+        raise DataError(f"{path}: names subjects and no predictions")

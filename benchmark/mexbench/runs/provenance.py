@@ -1,0 +1,68 @@
+"""Where a result comes from: versions, commit, machine, device, time."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from mexbench.fingerprint import versions
+from mexbench.registry.catalogue import HOME
+
+#: Raised by one whenever a change of this project changes the figures of runs that were made before it: a leaderboard
+#: says which epochs it accepts. A manifest without the number was written in epoch 1.
+EPOCH = 2
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def own_version() -> str:
+    """Return the installed version of this project."""
+    try:
+        return metadata.version(HOME)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def git_commit() -> str | None:
+    """Return the commit of this checkout, with ``-dirty`` behind it where files differ; None outside git."""
+    here = Path(__file__).resolve().parents[3]
+    if not (
+        (here / ".git").exists() and (here / "benchmark" / "mexbench").is_dir()
+    ):  # installed elsewhere: a repository further up would be somebody else's
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def machine() -> dict[str, object]:
+    """Return the platform and its processors."""
+    return {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}
+
+
+def all_versions(distributions: Sequence[str] = ()) -> dict[str, str]:
+    """Return the versions of this project, of Python, of what computes, and of other plugin distributions."""
+    strangers = {}
+    for text in sorted(set(distributions)):
+        name, _, version = text.partition(" ")
+        if name != HOME:
+            strangers[name] = version
+    return {HOME: own_version(), **versions(), **strangers}
+
+
+def command_line() -> str:
+    """Return the command as a user could type it again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,0 +1,302 @@
+"""A saved model: a folder with the files that a plugin wrote and ``model.json``, which says what it is.
+
+    model.json   format, plugin, distribution, parameters, classes, shape and type of a sample, frames and steps that
+                 samples went through, data, training samples, seed, versions, honest score, SHA-256 of each file
+    ...          what ``Model.save`` wrote: weights.safetensors, pipeline.skops, ...
+
+No file is believed before its checksum is compared, and none is a pickle. A checksum shows damage, not intent: whoever
+can change a file can change its checksum too. What keeps a folder harmless is that its formats hold values, not code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickletools
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.config.run_config import Target
+from mexbench.errors import BenchError, PluginError, SavedModelError, listed
+from mexbench.files import read_json, write_json
+from mexbench.fingerprint import digest, digest_code, environment
+from mexbench.interfaces import Model, Predictor
+from mexbench.registry.catalogue import Catalogue
+from mexbench.registry.parameters import build, values
+
+FORMAT = 1
+ABOUT = "model.json"
+#: What must stand in model.json for it to be used.
+_KEYS: Mapping[str, type] = {
+    "plugin": str, "distribution": str, "parameters": dict, "code": str, "classes": list, "sample": dict,
+    "input": dict, "preprocess": list, "fingerprint": str, "versions": dict, "files": dict,
+}  # fmt: skip
+_PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth"})
+_PICKLE = "{} is or holds a pickle, which can run any code when it is read"
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A predictor and where it comes from.
+
+    Args:
+        folder: Where it lies.
+        about: ``model.json``.
+        predictor: The predictor.
+        changes: What is not as it was when the model was saved, such as a version: its scores may differ in the last
+            digits. Nothing of it is known to be wrong.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    predictor: Predictor
+    changes: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the scores."""
+        return tuple(self.about["classes"])
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
+        """Return scores (n, n_classes) for samples x (n, T, ...) that went through the model's frames and steps.
+
+        Raises:
+            SavedModelError: The samples have another shape or type than those that it was trained on.
+        """
+        expected = self.about["sample"]
+        if [*x.shape[1:]] != expected["shape"] or x.dtype.name != expected["dtype"]:
+            raise SavedModelError(
+                f"{self.folder}: trained on samples {tuple(expected['shape'])} {expected['dtype']}, "
+                f"asked about samples {x.shape[1:]} {x.dtype.name}"
+            )
+        return self.predictor(x)
+
+    def refuse_other_input(self, wanted: Mapping[str, Any]) -> None:
+        """Refuse samples that were made another way than those that the model was trained on.
+
+        Args:
+            wanted: The blocks ``frames``, None where there is none, and ``preprocess`` of ``Input.identity()``.
+
+        Raises:
+            SavedModelError: Names every difference.
+        """
+        before = self.about["input"]
+        lines = []
+        if before["frames"] != wanted["frames"]:
+            lines.append(f"frames: trained with {before['frames']}, now {wanted['frames']}")
+        steps = zip_longest(before["preprocess"], wanted["preprocess"], fillvalue="no step")
+        lines += [f"step {i}: trained with {old}, now {new}" for i, (old, new) in enumerate(steps, 1) if old != new]
+        if lines:
+            raise SavedModelError(
+                f"{self.folder}: was trained on samples that were made another way:"
+                + "".join(f"\n  {line}" for line in lines)
+            )
+
+
+def can_save(model: Model) -> bool:
+    """Whether a model's class says how its predictors are saved and loaded."""
+    cls = type(model)
+    return cls.save is not Model.save and cls.load is not Model.load
+
+
+def write(folder: Path, model: Model, predictor: Predictor, about: Mapping[str, Any]) -> None:
+    """Write a predictor into an empty folder.
+
+    Args:
+        folder: The folder.
+        model: What trained it.
+        predictor: What was trained.
+        about: What ``model.json`` says beside what is known here.
+
+    Raises:
+        ValueError: The plugin wrote what no saved model may hold.
+    """
+    model.save(predictor, folder)
+    if faults := list(files_faults(folder)):
+        raise ValueError("; ".join(faults))
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    write_about(folder, {"format": FORMAT, **about, "versions": environment(), "score": None, "files": files})
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write ``model.json`` with its own checksum."""
+    content = {key: value for key, value in about.items() if key != "checksum"}
+    write_json(folder / ABOUT, {**content, "checksum": digest(content)})
+
+
+def files_faults(folder: Path) -> Iterator[str]:
+    """Say what must not be among the files that a plugin wrote."""
+    paths = sorted(path for path in folder.iterdir())
+    if not paths:
+        yield "no file was written"
+    for path in paths:
+        if path.is_symlink() or not path.is_file():
+            yield f"{path.name} is no plain file"
+        elif path.name == ABOUT:
+            yield f"{ABOUT} is the engine's name for a file of its own"
+        elif _is_or_holds_pickle(path):
+            yield _PICKLE.format(path.name)
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Read ``model.json`` and compare every checksum; no other file is opened as what it claims to be.
+
+    Raises:
+        SavedModelError: It is no saved model, of a newer format, incomplete or damaged; the text names the file.
+    """
+    try:
+        about = read_json(folder / ABOUT)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SavedModelError(
+            f"{folder}: is no saved model: it has no {ABOUT}; give a folder such as RUN/models/MODEL/SEED/FOLD, "
+            "written by 'bench run --save-models'"
+        ) from None
+    except ValueError as error:
+        raise _damaged(folder, f"{ABOUT} cannot be read ({error})") from None
+    version = about.get("format") if isinstance(about, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise _damaged(folder, f"{ABOUT} states no format")
+    if version > FORMAT:
+        raise SavedModelError(
+            f"{folder}: has format {version}, and this program reads formats up to {FORMAT}: it was saved by a newer "
+            f"version ({about.get('distribution')}); install that one"
+        )
+    if about.get("checksum") != digest({key: value for key, value in about.items() if key != "checksum"}):
+        raise _damaged(folder, f"the checksum of {ABOUT} differs")
+    if lacking := [key for key, kind in _KEYS.items() if not isinstance(about.get(key), kind)]:
+        raise _damaged(folder, f"{ABOUT} lacks {listed(lacking)}")
+    _check_files(folder, about["files"])
+    return about
+
+
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    for name, expected in files.items():
+        path = folder / name
+        if name != Path(name).name or name in {".", "..", ABOUT}:
+            raise _damaged(folder, f"{ABOUT} names {name!r}, which is no file of this folder")
+        if path.is_symlink() or not path.is_file():
+            raise _damaged(folder, f"{name} is missing, or no plain file")
+        if _sha256(path) != expected:
+            raise _damaged(folder, f"the checksum of {name} differs")
+    strangers = sorted(path.name for path in folder.iterdir() if path.name not in {*files, ABOUT})
+    if strangers:
+        raise _damaged(folder, f"has files that {ABOUT} does not name: {listed(strangers, limit=5)}")
+
+
+def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> SavedModel:
+    """Read a saved model.
+
+    Args:
+        folder: What ``bench run --save-models`` wrote: ``RUN/models/MODEL/SEED/FOLD`` or ``RUN/models/MODEL/all/SEED``.
+        catalogue: Where its plugin is looked up; nothing that is not installed is ever imported.
+        target: What it must tell: an emotion, or which action units show.
+
+    Raises:
+        SavedModelError: The folder is no saved model, tells something else, is damaged, of a newer format, of a plugin
+            that is not installed or now has other parameters, or holds what the plugin refuses.
+    """
+    about = read_about(folder)
+    if (told := about.get("target", "emotion")) != target:
+        raise SavedModelError(f"{folder}: tells {told} (target: {told}), and {target} is wanted; give another model")
+    model = _model(folder, about, catalogue)
+    try:
+        if pickles := [name for name in about["files"] if _is_or_holds_pickle(folder / name)]:
+            raise ValueError(_PICKLE.format(listed(pickles)))
+        predictor = model.load(folder)
+        _try_out(predictor, about)
+    except Exception as error:  # noqa: BLE001 - a stranger's code reads a file that anybody may have made
+        text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
+        raise SavedModelError(f"{folder}: cannot be loaded: {text}; train and save it again") from None
+    installed = catalogue.get("model", about["plugin"]).distribution
+    return SavedModel(folder, about, predictor, tuple(_changes(about, model, installed)))
+
+
+def _model(folder: Path, about: Mapping[str, Any], catalogue: Catalogue) -> Model:
+    plugin, origin = about["plugin"], about["distribution"]
+    try:
+        cls = catalogue.get("model", plugin).load()
+    except PluginError as error:
+        raise SavedModelError(f"{folder}: was trained by {plugin!r} of {origin}: {error}") from None
+    model, faults = build(cls, about["parameters"])
+    changed = [f"{'.'.join(path)}: {text}" if path else text for path, text in faults]
+    if model is not None:
+        before, now = about["parameters"], values(model)
+        changed = [
+            f"{key}: saved {before.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
+            for key in {**before, **now}
+            if before.get(key) != now.get(key)
+        ]
+    if changed:
+        raise SavedModelError(
+            f"{folder}: model {plugin!r} has other parameters than in {origin}, which saved it:"
+            + "".join(f"\n  {text}" for text in changed)
+            + "\n  install that version, or train and save the model again"
+        )
+    model = cast("Model", model)
+    if not can_save(model):
+        raise SavedModelError(f"{folder}: model {plugin!r} as it is installed cannot load; it was saved by {origin}")
+    return model
+
+
+def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
+    """Ask about one sample of zeros: an answer of another shape than ``model.json`` promises is found here.
+
+    Raises:
+        ValueError: With both shapes.
+    """
+    sample = np.zeros((1, *about["sample"]["shape"]), about["sample"]["dtype"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zeros may be far from anything that it knows
+        found = np.asarray(predictor(sample))
+    expected = (1, len(about["classes"]))
+    if found.shape != expected or found.dtype.kind not in "biuf":
+        raise ValueError(f"the predictor gives {found.dtype} {found.shape}, expected numbers {expected}")
+
+
+def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:
+    if installed != about["distribution"]:
+        yield f"plugin {about['plugin']!r}: saved by {about['distribution']}, now {installed}"
+    before, now = about["versions"], environment()
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            yield f"{name}: saved with {before.get(name, 'none')}, now {now.get(name, 'none')}"
+    if about["code"] != digest_code(type(model)):
+        yield f"the code of model {about['plugin']!r} has changed since {about['distribution']} saved it"
+
+
+def _damaged(folder: Path, what: str) -> SavedModelError:
+    return SavedModelError(f"{folder}: is damaged: {what}; copy it again, or train and save it again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_or_holds_pickle(path: Path) -> bool:
+    if path.suffix.lower() in _PICKLES:
+        return True
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            return any(Path(name).suffix.lower() in _PICKLES or _is_pickle(archive.read(name)) for name in names)
+    return _is_pickle(path.read_bytes())
+
+
+def _is_pickle(content: bytes) -> bool:
+    """Whether bytes are a pickle of protocol 2 or later, or a numpy file of objects, which is one inside."""
+    if content.startswith(b"\x93NUMPY"):
+        return b"'|O" in content[:256]
+    if not content.startswith(b"\x80"):
+        return False
+    try:  # reads the instructions without following them
+        return any(code.name == "STOP" for code, _, _ in pickletools.genops(content))
+    except (ValueError, UnicodeDecodeError, EOFError, OverflowError):
+        return False

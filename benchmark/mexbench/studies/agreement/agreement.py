@@ -1,0 +1,201 @@
+"""Do two models say the same of the same clips? And how often would they if they knew nothing?
+
+Source: paper 5 (HybridMicroNet with action units, 2026), section 4.4, which lets the agreement of two models stand in
+for accuracy. It is none: two models that always say the same word agree always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mexbench.errors import DataError, listed
+from mexbench.metrics.classification import bootstrap_weights, by_cluster, interval
+from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How far a table of two models' answers lies on its diagonal.
+
+    Args:
+        raw: Share of clips with one answer.
+        expected: The same share for two models that answer at random, each with its own frequencies.
+        kappa: Cohen's, ``(raw - expected) / (1 - expected)``; None where both always give one and the same answer.
+    """
+
+    raw: float
+    expected: float
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class OneEmotion:
+    """An emotion against all others.
+
+    Args:
+        emotion: Which.
+        first: Clips of which the first model says it.
+        second: Clips of which the second does.
+        both: Clips of which both do.
+        specific: ``2 both / (first + second)``; None where neither ever says it.
+        expected: The same for two models that answer at random, each with its own frequencies.
+        kappa: Cohen's, of saying it or not.
+    """
+
+    emotion: str
+    first: int
+    second: int
+    both: int
+    specific: float | None
+    expected: float | None
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two models on the same clips.
+
+    Args:
+        first: The one.
+        second: The other.
+        emotions: Those that both models can say.
+        joined: How many clips both predict.
+        alone: Clips of the first alone, and of the second.
+        outside: Joined clips of which the first says an emotion that is not common, and the second; some are both.
+        counts: (K, K) clips, answers of the first in rows; of the joined clips where both say a common emotion.
+        measures: Of ``counts``.
+        intervals: Of ``raw``, ``expected`` and ``kappa``, by bootstrap; None where it cannot be drawn.
+        undefined: Share of the replicates that have no kappa.
+        unit: What the bootstrap draws, ``subject`` or ``clip``, and how many there are.
+        each: By emotion.
+    """
+
+    first: Predictions
+    second: Predictions
+    emotions: tuple[str, ...]
+    joined: int
+    alone: tuple[tuple[str, ...], tuple[str, ...]]
+    outside: tuple[tuple[str, ...], tuple[str, ...]]
+    counts: NDArray[np.int64]
+    measures: Measures
+    intervals: Mapping[str, tuple[float, float] | None]
+    undefined: float
+    unit: tuple[str, int]
+    each: tuple[OneEmotion, ...]
+
+
+def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Return ``raw``, ``expected`` and ``kappa`` of tables (..., K, K), each (...); kappa is NaN where it has no value.
+
+    Source: Cohen, A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20, 1960.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    total = table.sum(axis=(-2, -1))
+    raw = np.trace(table, axis1=-2, axis2=-1) / total
+    expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / total**2
+    lacking = 1 - expected
+    kappa = np.divide(raw - expected, lacking, out=np.full(np.shape(raw), np.nan), where=lacking > 1e-12)
+    return {"raw": raw, "expected": expected, "kappa": kappa}
+
+
+def agree(first: Predictions, second: Predictions) -> Agreement:
+    """Join two models' predictions by clip and compare them on the emotions that both can say.
+
+    Clips of which either model says another emotion are counted and left out: the other could not have agreed.
+
+    Raises:
+        DataError: The models have no two emotions in common, no clip is in both, a clip has two subjects, or no clip
+            gets a common emotion from both.
+    """
+    emotions = tuple(name for name in first.classes if name in second.classes)
+    names = f"{first.name} says {listed(first.classes)}; {second.name} says {listed(second.classes)}"
+    if len(emotions) < 2:
+        shared = f"only {emotions[0]!r}" if emotions else "no emotion"
+        raise DataError(f"the two models have {shared} in common, and agreement needs at least two: {names}")
+    one, other = ({clip.clip_id: clip for clip in found.clips} for found in (first, second))
+    joined = sorted(one.keys() & other.keys())
+    if not joined:
+        raise DataError(
+            f"no clip is in both: {first.name} has {listed(one, limit=3)}, {second.name} has {listed(other, limit=3)}; "
+            "clips are joined by their ids"
+        )
+    odd = [name for name in joined if one[name].subject != other[name].subject]
+    if odd:
+        raise DataError(
+            f"{len(odd)} clips have another subject in the two, so they are not the same: {listed(odd, limit=5)}"
+        )
+    said = {name: (_said(first, one[name]), _said(second, other[name])) for name in joined}
+    kept = [name for name in joined if set(said[name]) <= set(emotions)]
+    if not kept:
+        raise DataError(
+            f"of none of the {len(joined)} clips in both do both models say one of the common emotions "
+            f"{listed(emotions)}: there is nothing to compare"
+        )
+    groups = sorted({one[name].group for name in kept})
+    by_group = by_cluster(
+        [emotions.index(said[name][0]) for name in kept],
+        [emotions.index(said[name][1]) for name in kept],
+        [one[name].group for name in kept],
+        groups,
+        len(emotions),
+    )
+    counts = by_group.sum(axis=0)
+    found = measures(counts)
+    intervals, undefined = _intervals(by_group)
+    return Agreement(
+        first=first,
+        second=second,
+        emotions=emotions,
+        joined=len(joined),
+        alone=(tuple(sorted(one.keys() - other.keys())), tuple(sorted(other.keys() - one.keys()))),
+        outside=(
+            tuple(name for name in joined if said[name][0] not in emotions),
+            tuple(name for name in joined if said[name][1] not in emotions),
+        ),
+        counts=counts,
+        measures=Measures(float(found["raw"]), float(found["expected"]), _known(float(found["kappa"]))),
+        intervals=intervals,
+        undefined=undefined,
+        unit=("clip" if all(one[name].subject is None for name in kept) else "subject", len(groups)),
+        each=tuple(_one_emotion(counts, index, name) for index, name in enumerate(emotions)),
+    )
+
+
+def _said(found: Predictions, clip: PredictedClip) -> str:
+    return found.classes[clip.predicted]
+
+
+def _intervals(by_group: NDArray[np.int64]) -> tuple[dict[str, tuple[float, float] | None], float]:
+    """Draw subjects, or clips, with replacement: none where there is one alone."""
+    groups, k, _ = by_group.shape
+    if groups < 2:
+        return dict.fromkeys(("raw", "expected", "kappa")), 0.0
+    drawn = (bootstrap_weights(groups) @ by_group.reshape(groups, k * k)).reshape(-1, k, k)
+    found = measures(drawn)
+    fine = {name: values[~np.isnan(values)] for name, values in found.items()}
+    undefined = float(np.isnan(found["kappa"]).mean())
+    return {name: interval(values) if len(values) else None for name, values in fine.items()}, undefined
+
+
+def _one_emotion(counts: NDArray[np.int64], index: int, name: str) -> OneEmotion:
+    total, both = int(counts.sum()), int(counts[index, index])
+    first, second = int(counts[index].sum()), int(counts[:, index].sum())
+    table = [[both, first - both], [second - both, total - first - second + both]]
+    said = first + second
+    return OneEmotion(
+        emotion=name,
+        first=first,
+        second=second,
+        both=both,
+        specific=2 * both / said if said else None,
+        expected=2 * first * second / (total * said) if said else None,
+        kappa=_known(float(measures(table)["kappa"])),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

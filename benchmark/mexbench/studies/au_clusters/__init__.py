@@ -1,0 +1,1 @@
+"""Classes divided by clusters of action units."""

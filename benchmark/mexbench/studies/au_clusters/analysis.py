@@ -1,0 +1,113 @@
+"""What a sheet's action units are at three levels of normalisation, and what of them cannot be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mexbench.errors import DataError
+from mexbench.interfaces import CodedUnits
+from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, Units, subdivide
+
+#: Field of ``CodedUnits`` -> what pages call the level.
+LEVELS: Mapping[str, str] = {"raw": "raw token", "sided": "with side", "numbers": "number alone"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """The units of every clip at one level.
+
+    Args:
+        name: Field of ``CodedUnits``.
+        coded: Emotion -> the units of each of its clips, those without any left out.
+        uncertain: Clips whose cell names units none of which is certain: they have none at this level.
+        division: The clusters.
+    """
+
+    name: str
+    coded: Mapping[str, tuple[Units, ...]]
+    uncertain: tuple[CodedUnits, ...]
+    division: Subdivision
+
+    def counts(self) -> dict[str, Counter[Units]]:
+        """Return emotion -> combination -> clips."""
+        return {emotion: Counter(found) for emotion, found in self.coded.items()}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The sub-division of a data set.
+
+    Args:
+        dataset: What pages call it.
+        cells: How many cells there are.
+        unknown: Clips whose cell names no unit, as ``?`` does.
+        other: Emotion -> clips that are left out because it is not asked for; '' for a blank cell.
+        levels: By ``LEVELS``.
+        cap: The largest K that was tried.
+        seeds: Of the initialisations.
+    """
+
+    dataset: str
+    cells: int
+    unknown: tuple[CodedUnits, ...]
+    other: Mapping[str, int]
+    levels: tuple[Level, ...]
+    cap: int
+    seeds: tuple[int, ...]
+
+    def same_as(self, level: Level) -> Level | None:
+        """Return an earlier level with the very same units, if there is one."""
+        earlier = self.levels[: self.levels.index(level)]
+        return next((other for other in earlier if other.coded == level.coded), None)
+
+
+def analyse(
+    dataset: str,
+    found: Sequence[CodedUnits],
+    emotions: Sequence[str],
+    *,
+    cap: int = CAP,
+    seeds: Sequence[int] = SEEDS,
+) -> Analysis:
+    """Sub-divide every emotion at every level.
+
+    Args:
+        dataset: What pages call it.
+        found: Of every clip of the sheet.
+        emotions: Which, in their order; clips of others are left out and counted.
+        cap: The largest K that is tried.
+        seeds: Of the initialisations.
+
+    Raises:
+        DataError: Not one clip of these emotions has a unit.
+    """
+    chosen = [clip for clip in found if clip.emotion in emotions]
+    known = [clip for clip in chosen if clip.raw]
+    if not known:
+        raise DataError(f"{dataset}: not one of its {len(found)} clips has a coded action unit and one of the emotions")
+    levels: list[Level] = []
+    for name in LEVELS:
+        coded = {
+            emotion: tuple(units for clip in known if clip.emotion == emotion and (units := getattr(clip, name)))
+            for emotion in emotions
+        }
+        before = next((level for level in levels if level.coded == coded), None)
+        levels.append(
+            Level(
+                name=name,
+                coded=coded,
+                uncertain=tuple(clip for clip in known if not getattr(clip, name)),
+                division=before.division if before else subdivide(coded, cap=cap, seeds=seeds),
+            )
+        )
+    return Analysis(
+        dataset=dataset,
+        cells=len(found),
+        unknown=tuple(clip for clip in found if not clip.raw),
+        other=Counter(clip.emotion or "" for clip in found if clip.emotion not in emotions),
+        levels=tuple(levels),
+        cap=cap,
+        seeds=tuple(seeds),
+    )

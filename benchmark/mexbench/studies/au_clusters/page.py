@@ -1,0 +1,187 @@
+"""The sub-division of a data set -> a page, and new vectors -> a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mexbench.errors import DataError, listed, unknown
+from mexbench.interfaces import CodedUnits
+from mexbench.reports.run_page import DASH, Table, escape
+from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
+from mexbench.studies.au_clusters.clustering import Group, said
+from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, Match, compare, read_lines
+
+#: A column of new vectors: a unit as the level writes it, or as a detector's CSV does (``AU04_c``).
+_COLUMN = re.compile(r"AU_?([LRABT]?)0*(\d+)([A-E]?)(?:_c)?", re.IGNORECASE)
+
+
+def markdown(found: Analysis, *, figure: str | None = None) -> str:
+    """Write the page.
+
+    Args:
+        found: The sub-division.
+        figure: File name of the silhouette figure, if there is one.
+    """
+    seeds = ", ".join(map(str, found.seeds))
+    parts = [
+        f"# Action units of {escape(found.dataset)}, sub-divided by emotion",
+        _counted(found),
+        f"K-means on binary vectors, one place per unit; K from 2 to {found.cap} by the mean silhouette over clips, "
+        f"the smaller K among equals; seeds {seeds}, of which the fit with the least inertia is kept. With as many "
+        "clusters as there are different combinations, every clip that has a twin scores 1, so the silhouette favours "
+        "many clusters: a K at the cap, or at the number of combinations, says little about groups of units.",
+        *([f"![mean silhouette by number of clusters]({figure})"] if figure else []),
+    ]
+    for level in found.levels:
+        parts.append(f"## {LEVELS[level.name].capitalize()}")
+        if level.uncertain:
+            parts.append(f"Without a unit that is certain, left out here: {_named(level.uncertain)}.")
+        if (same := found.same_as(level)) is not None:
+            parts.append(f"Every clip has the same units as under *{LEVELS[same.name]}*: the clusters are those above.")
+            continue
+        parts += [choice_table(found, level).markdown(), cluster_table(level).markdown()]
+    matches = against_paper(found)
+    parts += ["## Against table 10 of the AU-CNN paper", match_table(matches).markdown(), summary(matches)]
+    return "\n\n".join(parts) + "\n"
+
+
+def choice_table(found: Analysis, level: Level) -> Table:
+    """How K was chosen for each emotion."""
+    rows = []
+    for name in level.coded:
+        group = level.division.groups.get(name)
+        if group is None:
+            rows.append([name, "0", "0", DASH, DASH, DASH, "no clip with a unit"])
+            continue
+        chosen = next((tried for tried in group.tried if tried.k == len(group.clusters)), None)
+        rows.append(
+            [
+                name, str(group.clips), str(len(group.combinations)), str(len(group.clusters)),
+                f"{chosen.silhouette:.3f}" if chosen else DASH,
+                " ".join(map(str, group.by_seed)) or DASH, _remark(group, found.cap),
+            ]
+        )  # fmt: skip
+    return Table(["emotion", "clips", "combinations", "K", "silhouette", "K by seed alone", "remark"], rows)
+
+
+def cluster_table(level: Level) -> Table:
+    """Every cluster with its combinations and how many clips show each."""
+    rows = [
+        [cluster.name, str(cluster.clips), ", ".join(f"{said(units)} x {n}" for units, n in cluster.combinations)]
+        for group in level.division.groups.values()
+        for cluster in group.clusters
+    ]
+    return Table(["cluster", "clips", "combinations x clips"], rows)
+
+
+def against_paper(found: Analysis) -> list[Match]:
+    """Look for every line of the paper's table."""
+    counts = {level.name: level.counts() for level in found.levels}
+    return compare(read_lines(), counts["raw"], counts["sided"], counts["numbers"])
+
+
+def match_table(matches: Sequence[Match]) -> Table:
+    """What became of every line."""
+    rows = []
+    for match in matches:
+        elsewhere = f"these numbers show in {listed(match.elsewhere)}" if match.elsewhere else ""
+        rows.append(
+            [match.line.name, said(match.line.units), match.how, str(match.clips), match.note or elsewhere or DASH]
+        )
+    return Table(["line of the table", "units", "found", "clips", "remark"], rows)
+
+
+def summary(matches: Sequence[Match]) -> str:
+    """Count the lines."""
+    how = Counter("after normalisation" if m.how not in (LITERALLY, ABSENT) else m.how for m in matches)
+    counted = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, "after normalisation", ABSENT))
+    silent = sum(bool(match.note) for match in matches)
+    return f"Of {len(matches)} lines: {counted}" + (
+        f" ({silent} of these because no clip here has the emotion)." if silent else "."
+    )
+
+
+def assigned(path: Path, level: Level) -> str:
+    """Assign the vectors of a CSV to clusters; return them as CSV, without a cluster where no unit shows.
+
+    Args:
+        path: Columns ``clip_id``, ``emotion`` and one per unit (``AU4``, ``AUL12``, or ``AU04_c``) with 0 or 1.
+        level: Whose clusters.
+
+    Raises:
+        DataError: The file has other columns, or a line names no emotion that has clusters, or other values.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["clip_id", "emotion", "units", "cluster", "distance", "unseen"])
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as source:
+            reader = csv.DictReader(source)
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            units = {name: _token(match) for name in header if (match := _COLUMN.fullmatch(name))}
+            if lacking := [*({"clip_id", "emotion"} - set(header)), *([] if units else ["AU..."])]:
+                raise DataError(f"{path}: lacks the columns {listed(sorted(lacking))}; it has {listed(header)}")
+            for line in reader:
+                where = f"{path}, line {reader.line_num}"
+                if None in line or None in line.values():
+                    raise DataError(f"{where}: has another number of cells than the header")
+                emotion = line["emotion"].strip().lower()
+                if emotion not in level.division.groups:
+                    raise DataError(f"{where}: {unknown('emotion', emotion, level.division.groups)}")
+                shown = {token for name, token in units.items() if _flag(where, name, line[name])}
+                if not shown:  # a vector of nothing is as far from all that show something
+                    writer.writerow([line["clip_id"], emotion, said(shown), "", "", ""])
+                    continue
+                to = level.division.assign(emotion, shown)
+                writer.writerow(
+                    [line["clip_id"], emotion, said(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]
+                )
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: is no CSV that can be read: {error}") from None
+    return stream.getvalue()
+
+
+def _token(match: re.Match[str]) -> str:
+    return f"{match[1].upper()}{match[2]}{match[3].upper()}"
+
+
+def _flag(where: str, column: str, cell: str) -> bool:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = -1
+    if value not in (0, 1):
+        raise DataError(f"{where}: {column} is {cell!r}, expected 0 or 1")
+    return value == 1
+
+
+def _remark(group: Group, cap: int) -> str:
+    if group.why_one:
+        return group.why_one
+    k = len(group.clusters)
+    if k == len(group.combinations):
+        return "a cluster for each combination"
+    return "the cap ended the search" if k == cap else DASH
+
+
+def _counted(found: Analysis) -> str:
+    lines = [f"- {found.cells} cells read"]
+    if found.unknown:
+        lines.append(f"- no unit is named, left out: {_named(found.unknown)}")
+    if found.other:
+        counts = ", ".join(f"{name or '(blank)'} {count}" for name, count in sorted(found.other.items()))
+        lines.append(f"- of another emotion, left out: {escape(counts)}")
+    return "\n".join(lines)
+
+
+def _named(clips: Sequence[CodedUnits]) -> str:
+    names = [f"{escape(clip.clip_id)} ({clip.cell.strip()[:40] or 'blank'!r})" for clip in clips]
+    return f"{len(clips)} cells: {listed(names)}"

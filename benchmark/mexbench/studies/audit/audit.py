@@ -1,0 +1,174 @@
+"""Train what the leaks need, then measure: one row per model and leak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError
+from mexbench.evaluation.task_runner import Executor, Failure, Outcome
+from mexbench.fingerprint import digest
+from mexbench.metrics.classification import bootstrap_weights, interval
+from mexbench.runs.run_folder import RunFolder
+from mexbench.studies.audit.cases import Case, Job, Predicted
+from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, n_epochs
+from mexbench.studies.audit.fit_on_all import Oversampling, Pca, Scaler, Selection
+from mexbench.studies.audit.leak import Leak, Pair, pooled, score_random
+from mexbench.studies.audit.misreported import OverFolds, PrecisionAsRecall
+from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit
+from mexbench.studies.audit.taxonomy import label
+
+#: In the order of the table.
+LEAKS: tuple[type[Leak], ...] = (
+    FrameSplit, ClipSplit, EpochPerSubject, EpochGlobal, EarlyStopping, Scaler, Pca, Selection, Oversampling,
+    OverFolds, PrecisionAsRecall,
+)  # fmt: skip
+SHOWN = ("uf1", "uar")
+Summary = Mapping[str, Sequence[float]]
+
+
+@dataclass
+class Audit:
+    """Cases and leaks, and what became of them.
+
+    Args:
+        cases: The run's models.
+        leaks: In the order of the table.
+        run: The run folder with the honest results.
+        root: Where the leaks' results go.
+    """
+
+    cases: Sequence[Case]
+    leaks: Sequence[Leak]
+    run: RunFolder
+    root: Path
+    failures: list[tuple[Job, Failure]] = field(default_factory=list)
+    _nulls: dict[tuple[object, ...], Summary] = field(default_factory=dict)
+
+    def jobs(self) -> list[Job]:
+        """Return everything that must be trained, each once."""
+        found: dict[tuple[str, str], Job] = {}
+        for leak in self.leaks:
+            for case in self.cases:
+                if leak.unfit(case) is None and self.honest(case) is not None:
+                    found |= {(case.model, job.place): job for job in leak.jobs(leak.on(case))}
+        return list(found.values())
+
+    def train(self, jobs: Sequence[Job], executor: Executor, notify: Callable[[Job, Outcome], None]) -> None:
+        """Do what is missing."""
+        for job in jobs:
+            with closing(job.run(self.root, executor)) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome, Failure):
+                        self.failures.append((job, outcome))
+                    notify(job, outcome)
+
+    def honest(self, case: Case) -> Predicted | None:
+        """Return the predictions of the run itself, or None where some are missing."""
+        results = [self.run.read_result(task) for task in case.tasks]
+        whole = [found for found in results if found is not None]
+        return case.predicted(whole, case.repeats) if len(whole) == len(results) else None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Measure each leak on each model."""
+        for case in self.cases:
+            for leak in self.leaks:
+                yield {**_about(leak), "model": case.model, **self._row(leak, case)}
+
+    def null(self, case: Case) -> Summary:
+        """Score random predictors without any leak."""
+        tested = np.unique(np.concatenate([test for _, test in case.sides().values()]))
+        key = ("none", len(tested), len(case.samples))
+        if key not in self._nulls:
+            self._nulls[key] = _summary(score_random(case, [tested], _rng("none")))
+        return self._nulls[key]
+
+    def _row(self, leak: Leak, case: Case) -> dict[str, Any]:
+        honest = self.honest(case)
+        if honest is None:
+            return {"status": "incomplete", "why": "the honest run of this model is not complete"}
+        if reason := leak.unfit(case):
+            return {"status": "does not apply", "why": reason}
+        here = leak.on(case)
+        jobs = leak.jobs(here)
+        found = {job.place: job.done(self.root) for job in jobs}
+        failed = [failure for job, failure in self.failures if job.place in found and failure.task.model == case.model]
+        if any(len(found[job.place]) < len(job.tasks) for job in jobs):
+            if failed and all(failure.error.startswith(DataError.__name__) for failure in failed):
+                return {"status": "does not apply", "why": failed[0].error.partition(": ")[2]}
+            why = f"{failed[0].task}: {failed[0].error}" if failed else "some tasks have no result"
+            return {"status": "failed" if failed else "incomplete", "why": why}
+        return {
+            "status": "measured",
+            "note": leak.note(here),
+            **measure(here, leak.pair(here, honest, found)),
+            "null": self._null(leak, here, honest),
+        }
+
+    def _null(self, leak: Leak, case: Case, honest: Predicted) -> Summary:
+        # Nothing but the samples and the number of epochs decides it; models share it.
+        key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
+        if key not in self._nulls:
+            found = leak.null(case, honest, _rng(leak.name))
+            self._nulls[key] = self.null(case) if found is None else _summary(found)
+        return self._nulls[key]
+
+
+def measure(case: Case, pair: Pair) -> dict[str, Any]:
+    """Score both sides on the samples that both test, and the difference, with its interval over subjects.
+
+    Returns:
+        ``honest``, ``leaky`` and ``inflation`` by score, ``ci`` of the inflation (None where no sample is tested by
+        both), and the number of samples.
+    """
+    honest, leaky = pair.together
+    paired = bool((honest >= 0).any())
+    if not paired:
+        honest, leaky = pair.honest, pair.leaky
+    one, other = case.counts(honest), case.counts(leaky)
+    every = np.ones((1, one.shape[1]))
+    before, after = pooled(one, every), pair.scorer(other, every)
+    found: dict[str, Any] = {
+        "honest": {name: float(before[name][0]) for name in SHOWN},
+        "leaky": {name: float(after[name][0]) for name in SHOWN},
+        "samples": int((leaky >= 0).any(axis=0).sum()),
+        "ci": None,
+    }
+    found["inflation"] = {name: found["leaky"][name] - found["honest"][name] for name in SHOWN}
+    if paired:
+        tested = one.sum(axis=(0, 2, 3)) > 0
+        weights = np.zeros((len(drawn := bootstrap_weights(int(tested.sum()))), len(tested)))
+        weights[:, tested] = drawn
+        low, high = pooled(one, weights), pair.scorer(other, weights)
+        found["ci"] = {name: list(interval(_numbers(high[name] - low[name]))) for name in SHOWN}
+    return found
+
+
+def _numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[~np.isnan(values)]
+
+
+def _about(leak: Leak) -> dict[str, Any]:
+    return {
+        "leak": leak.name,
+        "taxonomy": leak.number,
+        "kind": label(leak.number),
+        "what": leak.what,
+        "against": leak.twin,
+        "touches": list(leak.touches),
+    }
+
+
+def _summary(found: Mapping[str, NDArray[np.float64]]) -> Summary:
+    """Return mean and the range of 95 % of the simulations."""
+    return {name: [float(found[name].mean()), *interval(found[name])] for name in SHOWN}
+
+
+def _rng(name: str) -> np.random.Generator:
+    return np.random.default_rng(int(digest(["null", name]), 16))

@@ -1,0 +1,1 @@
+"""A case study, described from predicted clips."""

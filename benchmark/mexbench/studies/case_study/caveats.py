@@ -1,0 +1,93 @@
+"""What stands on every page of a case study: what it is not, how far to believe it, whose faces these are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mexbench.errors import RunFolderError, listed
+from mexbench.reports.run_page import competes, escape, with_interval
+from mexbench.runs.stored_run import read_run
+
+NO_DIAGNOSIS = (
+    "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "
+    "somebody felt, and nothing on this page supports a statement about the health or the character of a person."
+)
+PRIVACY = (
+    "**Consent and privacy.** A face is personal data, and what is concluded from it may be data about health. Use "
+    "recordings whose people agreed to this use, or whose licence covers it, and keep this page as private as they are."
+)
+
+
+def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the score of a model in a run that tested it honestly, as JSON values.
+
+    Args:
+        folder: The run folder.
+        model: The row; where the run has several protocols, its first row of that model.
+        classes: Those of the model whose predictions are described; the page says so where they are others.
+
+    Raises:
+        RunFolderError: It is no finished run, has no such row, or that row is no honest score.
+    """
+    run = read_run(folder)
+    named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
+    if not named:
+        raise RunFolderError(
+            f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
+        )
+    row = next((row for row in named if competes(row)), None)
+    if row is None or "case_study" in run.scores:
+        why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
+        raise RunFolderError(
+            f"{folder}: its row {named[0]['model']!r} {why}: that is no honest score; run the model under loso"
+        )
+    kept = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
+    kept += ("folds", "seeds", "repeats")
+    return {
+        **{key: row[key] for key in kept},
+        "dataset": run.scores["dataset"],
+        "run": folder.resolve().name,
+        "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
+    }
+
+
+def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:
+    """Return the statements as paragraphs of markdown.
+
+    Args:
+        honest: Model -> its honest score, None where none was given.
+        flags: Those of the predictions.
+    """
+    made_up = ["**Synthetic data:** made by a program. Nothing here says anything about real faces."]
+    unknown = [name for name, score in honest.items() if score is None]
+    beliefs = [_belief(name, score) for name, score in honest.items() if score is not None]
+    said = [NO_DIAGNOSIS, *beliefs, *([_nobody_knows(unknown)] if unknown else []), PRIVACY]
+    return [f"> {line}" for line in [*(made_up if "synthetic" in flags else []), *said]]
+
+
+def _nobody_knows(names: Sequence[str]) -> str:
+    return (
+        f"**How far to believe it: nobody knows.** No honest score of {escape(listed(names))} was given (of a run "
+        "under leave-one-subject-out: 'honest_run' of the protocol, or --honest), so nothing here says how often it is "
+        "right, not even on people like those that it was trained on."
+    )
+
+
+def _belief(name: str, score: Mapping[str, Any]) -> str:
+    figures = ", ".join(
+        f"{said} {with_interval(score, key)}"
+        for key, said in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+    )
+    flags = f" (flags: {escape(' '.join(score['flags']))})" if score["flags"] else ""
+    other = (
+        f" **It is not quite the same model:** its classes were {escape(listed(score['other_classes']))} there."
+        if score["other_classes"]
+        else ""
+    )
+    whose = f"{score['n_samples']} samples of {score['n_subjects']} subjects of {escape(score['dataset'])}{flags}"
+    return (
+        f"**How far to believe it.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
+        f"{whose}; on other people, cameras and occasions expect less.{other}"
+    )

@@ -1,0 +1,147 @@
+"""A case study: what a model said about clips, by condition and by subject, and how sure each share is.
+
+A clip has one prediction: the class with the highest mean of its scores, over its frames or windows and over seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval
+from mexbench.metrics.summary import Pool, Prediction, figures
+from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, subdivide
+from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+
+
+def study(found: Predictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
+    """Describe what a model said about the clips of a case study.
+
+    Args:
+        found: Its predictions.
+        coded: Class -> the action units of each training clip, by number alone, for the clusters.
+
+    Returns:
+        What ``scores.json`` has of it: JSON values.
+    """
+    conditions = sorted({clip.condition for clip in found.clips if clip.condition is not None})
+    some = [clip for clip in found.clips if clip.condition is None] if conditions else []
+    subjects = sorted({clip.subject for clip in found.clips if clip.subject is not None})
+    division = subdivide(coded) if coded and any(clip.aus for clip in found.clips) else None
+    return {
+        "classes": list(found.classes),
+        "flags": list(found.flags),
+        "unit": found.unit,
+        "level": LEVEL,
+        "honest": found.honest,
+        "n_clips": len(found.clips),
+        "silent": list(found.silent),
+        "n_subjects": len(subjects),
+        "n_scored": sum(clip.truth is not None for clip in found.clips),
+        "n_other_emotion": sum(clip.truth is None and clip.emotion is not None for clip in found.clips),
+        "all": _shares(found.clips, found.classes),
+        "conditions": [
+            {"condition": name, **_shares([clip for clip in found.clips if clip.condition == name], found.classes)}
+            for name in conditions
+        ]
+        + ([{"condition": None, **_shares(some, found.classes)}] if some else []),
+        "subjects": [
+            {"subject": name, **_counts([clip for clip in found.clips if clip.subject == name], found.classes)}
+            for name in subjects
+        ],
+        "scores": _scores(found),
+        "clusters": None if division is None else {"cap": CAP, "seeds": list(SEEDS), "groups": division.as_json()},
+        "clips": [
+            {
+                "clip_id": clip.clip_id,
+                "subject": clip.subject,
+                "condition": clip.condition,
+                "emotion": clip.emotion,
+                "truth": None if clip.truth is None else found.classes[clip.truth],
+                "predicted": found.classes[clip.predicted],
+                "aus": sorted(clip.aus),
+                "cluster": _cluster(division, found.classes[clip.predicted], clip),
+            }
+            for clip in found.clips
+        ],
+    }
+
+
+def wilson(hits: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the score interval of a share, which holds for few clips too.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = hits / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str, Any]:
+    """Count what is predicted; intervals by bootstrap over subjects, none where there is one alone."""
+    groups = sorted({clip.group for clip in clips})
+    position = {name: index for index, name in enumerate(groups)}
+    counts = np.zeros((len(groups), len(classes)))
+    for clip in clips:
+        counts[position[clip.group], clip.predicted] += 1
+    drawn = bootstrap_weights(len(groups)) @ counts
+    shares = drawn / drawn.sum(axis=1, keepdims=True)
+    totals = counts.sum(axis=0)
+    return {
+        "clips": len(clips),
+        "groups": len(groups),
+        "shares": [
+            {
+                "class": name,
+                "clips": int(totals[index]),
+                "share": float(totals[index] / len(clips)),
+                "ci": list(interval(shares[:, index])) if len(groups) > 1 else None,
+            }
+            for index, name in enumerate(classes)
+        ],
+    }
+
+
+def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str, Any]:
+    """Count what is predicted of one person; intervals are Wilson's, over clips."""
+    hits = [sum(clip.predicted == index for clip in clips) for index in range(len(classes))]
+    return {
+        "clips": len(clips),
+        "conditions": sorted({clip.condition for clip in clips if clip.condition is not None}),
+        "shares": [
+            {"class": name, "clips": count, "share": count / len(clips), "ci": list(wilson(count, len(clips)))}
+            for name, count in zip(classes, hits, strict=True)
+        ],
+    }
+
+
+def _scores(found: Predictions) -> dict[str, Any] | None:
+    """Score the clips whose emotion is a class of the model; None where there is none."""
+    predictions = tuple(
+        Prediction(clip.clip_id, clip.group, "", "", clip.truth, clip.predicted)
+        for clip in found.clips
+        if clip.truth is not None
+    )
+    if not predictions:
+        return None
+    row = figures([Pool(0, 0, predictions)], found.classes)
+    kept = {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
+    return kept if row["n_subjects"] > 1 else {**kept, "ci": dict.fromkeys(HEADLINE)}
+
+
+def _cluster(division: Subdivision | None, predicted: str, clip: PredictedClip) -> str | None:
+    """Return the cluster of the predicted class that the clip's action units are nearest to."""
+    if division is None or not clip.aus or predicted not in division.groups:
+        return None
+    return division.assign(predicted, clip.aus).name
+
+
+def numbers(aus: Iterable[str]) -> frozenset[str]:
+    """Return ``Sample.aus`` as tokens of a sub-division: ``{"AU4"}`` is ``{"4"}``."""
+    return frozenset(name.removeprefix("AU") for name in aus)

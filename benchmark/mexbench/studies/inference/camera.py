@@ -1,0 +1,67 @@
+"""A camera, live: what it sees is predicted and printed, and nothing is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mexbench.data.video.reader import Frame, Sampler
+from mexbench.errors import DataError
+from mexbench.studies.inference.window_predictor import Seen, Watcher
+from mexbench.studies.inference.windows import windows
+
+
+def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
+    """Return an open camera.
+
+    Raises:
+        DataError: There is none of this number.
+    """
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    camera = cv2.VideoCapture(number)
+    if not camera.isOpened():
+        raise DataError(f"--camera {number}: no such camera, or another program has it; the first one is 0")
+    return camera
+
+
+def watch(number: int, watcher: Watcher, *, seconds: float | None = None) -> Iterator[tuple[Seen, int, float]]:
+    """Yield what the model says about each window, how many frames were looked at until then, and in how many seconds.
+
+    Frames that come while a window is worked on are lost, or wait in the camera: the rate shows it.
+
+    Args:
+        number: Of the camera, from 0.
+        watcher: The model.
+        seconds: When to stop; None goes on.
+
+    Raises:
+        DataError: There is no such camera, or it gives no frame.
+    """
+    camera = open_camera(number)
+    start, count = time.monotonic(), 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal count
+        import cv2
+
+        wanted = Sampler(watcher.cutting.fps)
+        while seconds is None or time.monotonic() - start < seconds:
+            done, image = camera.read()
+            if not done or image is None:
+                if not count:
+                    raise DataError(f"--camera {number}: gives no frame; is it in use, or covered by a switch?")
+                return
+            now = time.monotonic() - start
+            if wanted(now):
+                count += 1
+                yield Frame(now, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+    try:
+        for window in windows(watcher.watch.each("decode", frames()), watcher.cutting):
+            seen = watcher(window)
+            yield seen, count, max(time.monotonic() - start, 1e-9)
+    finally:
+        camera.release()

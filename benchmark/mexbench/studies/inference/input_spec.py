@@ -1,0 +1,111 @@
+"""What a saved model wants to see, and whether a film can give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.run_config import Component, Input, RunConfig
+from mexbench.errors import BenchError, NotAnnotated, PluginError, SavedModelError
+from mexbench.interfaces import Clip, Preprocessor
+from mexbench.registry.catalogue import Catalogue
+from mexbench.registry.parameters import build
+from mexbench.runs.saved_model import SavedModel
+
+_MEND = "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the samples of a model are made of frames.
+
+    Args:
+        count: Frames of a window that are one sample; None where each frame is one.
+        steps: What they go through.
+    """
+
+    count: int | None
+    steps: tuple[Component[Preprocessor], ...]
+
+    @property
+    def finds_faces(self) -> bool:
+        """Whether a step looks for a face."""
+        return any(step.instance.finds_faces for step in self.steps)
+
+
+def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
+    """Build the steps that the model's samples went through.
+
+    Raises:
+        SavedModelError: A step is not installed, is not what it was, or needs what a film in the wild does not have.
+    """
+    chosen, faults = (
+        build(FrameSelection, model.about["frames"]) if model.about.get("frames") is not None else (None, [])
+    )
+    if faults:
+        raise SavedModelError(f"{model.folder}: its 'frames' cannot be used: {faults[0][1]}")
+    steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
+    model.refuse_other_input({"frames": None, **Input(chosen, steps).identity()})
+    if chosen is None:
+        raise SavedModelError(
+            f"{model.folder}: was trained on samples as its data set gives them, without a 'frames' block, and a film "
+            f"has no such samples; {_MEND}"
+        )
+    if chosen.at is not None:
+        raise SavedModelError(
+            f"{model.folder}: was trained on annotated moments (frames: at: {list(chosen.at)}), and nobody has "
+            f"annotated {' and '.join(chosen.at)} in a film; {_MEND}"
+        )
+    found = Wanted(None if chosen.unit == "frame" else chosen.count, steps)
+    _refuse_annotation(model, found)
+    return found
+
+
+def refuse_other_config(model: SavedModel, config: RunConfig) -> None:
+    """Refuse a model that saw something else than a config says that its model sees.
+
+    Raises:
+        SavedModelError: Says how they differ.
+    """
+    named = [one.name for one in config.models if one.name == model.about.get("name")]
+    named += [one.name for one in config.models if one.plugin == model.about["plugin"]]
+    found = config.inputs.get(named[0], config.input) if named else config.input
+    model.refuse_other_input({"frames": None, **found.identity()})
+
+
+def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> Component[Preprocessor]:
+    plugin = str(block.get("plugin"))
+    try:
+        entry = catalogue.get("preprocessor", plugin)
+        cls = entry.load()
+    except PluginError as error:
+        raise SavedModelError(f"{model.folder}: its samples went through the step {plugin!r}: {error}") from None
+    step, faults = build(cls, {key: value for key, value in block.items() if key != "plugin"})
+    if step is None:
+        text = "; ".join(f"{'.'.join(path)}: {text}" if path else text for path, text in faults)
+        raise SavedModelError(
+            f"{model.folder}: the step {plugin!r} has other parameters now than when the model was trained: {text}; "
+            "install the version that saved it, or train and save it again"
+        )
+    return Component(plugin=plugin, name=plugin, distribution=entry.distribution, instance=cast("Preprocessor", step))
+
+
+def _refuse_annotation(model: SavedModel, found: Wanted) -> None:
+    """Send noise through the steps: one that cannot do without an annotation says so before any film is decoded."""
+    frames = np.random.default_rng(0).integers(0, 256, (found.count or 2, 240, 320, 3), dtype=np.uint8)
+    clip = Clip(frames=frames, fps=10.0)
+    for step in found.steps:
+        if step.instance.finds_faces:  # there is none in noise
+            continue
+        try:
+            clip = step.instance(clip)
+        except NotAnnotated as error:
+            raise SavedModelError(
+                f"{model.folder}: needs what nobody has annotated in a film: {error}; {_MEND}, without this step"
+            ) from None
+        except BenchError:  # about noise, not about a film: should it be more, the first window says so
+            return

@@ -1,0 +1,159 @@
+"""What every output says: how far to believe it, what was found in each film, how long each stage took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from mexbench.reports.run_page import escape, percent
+from mexbench.runs.saved_model import SavedModel
+from mexbench.studies.inference.tables import Summary
+from mexbench.studies.inference.window_predictor import STAGES, Watcher
+
+RESEARCH = (
+    "Research use, not a diagnosis: no figure here supports a statement about what a person feels, intends or suffers "
+    "from, and none may decide anything about anybody."
+)
+CONSENT = (
+    "Consent and privacy: analyse only people who have agreed to it. The tables derive from their faces and are "
+    "personal data: keep them private, delete them when they are no longer needed, and do not publish a person's."
+)
+
+
+def honest_score(about: Mapping[str, Any]) -> str:
+    """Say what the model reached on people whom it had not seen, as far as its folder knows."""
+    score = about.get("score")
+    if not isinstance(score, dict):
+        return (
+            "Honest score: none is known for this model: the run that saved it was not finished, so nobody knows how "
+            "often it is right on people whom it has not seen."
+        )
+    flags = [str(flag) for flag in score.get("flags") or ()]
+    leaks = [flag for flag in flags if flag.startswith("leak")]
+    text = (
+        f"Honest score: UF1 {percent(score.get('uf1'))}, UAR {percent(score.get('uar'))}, accuracy "
+        f"{percent(score.get('accuracy'))} (x 100), under {score.get('protocol')} on {score.get('dataset')}, "
+        f"{score.get('n_samples')} samples of {score.get('n_subjects')} subjects"
+        f"{', flags: ' * bool(flags)}{', '.join(flags)}. "
+    )
+    if leaks:
+        return f"{text}It is not honest: {', '.join(leaks)}."
+    return f"{text}On other films, people and cameras expect less."
+
+
+def short_score(about: Mapping[str, Any]) -> str:
+    """Say the same in a few words, for a figure."""
+    score = about.get("score")
+    if not isinstance(score, dict):
+        return "no honest score known"
+    flags = f" ({', '.join(map(str, score['flags']))})" if score.get("flags") else ""
+    return f"UF1 {percent(score.get('uf1'))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
+
+
+def describe(model: SavedModel) -> str:
+    """Return one line about a model."""
+    about = model.about
+    data = about.get("dataset") or {}
+    trained = about.get("trained_on") or {}
+    return (
+        f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on {trained.get('samples', '?')} "
+        f"samples of {data.get('title', '?')}; classes: {', '.join(model.classes)}"
+    )
+
+
+def how(watcher: Watcher) -> str:
+    """Say what a window is to this model."""
+    cutting, count = watcher.cutting, watcher.wanted.count
+    text = (
+        f"Films are sampled at {cutting.fps:g} frames a second, by the time of each frame, and cut into windows of "
+        f"{cutting.length_s:g} s, one every {cutting.hop_s:g} s. "
+    )
+    if count is None:
+        text += (
+            "To this model a frame is a sample: windows.csv has the mean over a window's frames, and frames.csv each "
+            "frame. "
+        )
+    else:
+        text += (
+            f"To this model a clip of {count} frames is a sample: they are spread evenly over a window, those between "
+            "two interpolated, and frames.csv has the mean over the windows that hold a frame. "
+        )
+    if watcher.wanted.finds_faces:
+        text += (
+            "As in training, a face is looked for once in a window, in its first frame, unless a step says otherwise. "
+        )
+    return (
+        text
+        + "clips.csv has the mean over a clip's windows. Scores are the model's: not all models give probabilities."
+    )
+
+
+def statement(summary: Summary, classes: Sequence[str]) -> str:
+    """Say in a line what came out for a clip, and above all where there was no face."""
+    name = summary.clip.clip_id
+    if summary.windows and summary.faces["none"] == summary.windows and not summary.predicted:
+        return f"{name}: no face was found in any of its {summary.windows} windows: nothing is predicted"
+    if not summary.predicted:
+        return f"{name}: nothing is predicted for any of its {summary.windows} windows: {_counted(summary.reasons)}"
+    ranked = sorted(classes, key=lambda one: (-summary.winners[one], classes.index(one)))
+    won = ", ".join(f"{one} {summary.winners[one]}" for one in ranked if summary.winners[one])
+    text = f"{name}: {summary.predicted} of {summary.windows} windows predicted: {won}"
+    return f"{text}; no face in {summary.faces['none']}" if summary.faces["none"] else text
+
+
+def found(summary: Summary) -> list[str]:
+    """Return what else is to be known about a clip: counted, nothing dropped in silence."""
+    lines = [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.reasons.items())]
+    lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.notes.items())]
+    lines += [
+        f"{text} ({summary.missing_s:.1f} s are missing)" if summary.missing_s and "promises" in text else text
+        for text in summary.findings
+    ]
+    return lines
+
+
+def latency(watcher: Watcher, frames: int, length_s: float) -> str:
+    """Return a table of the time that each stage took, in all and for a frame that was looked at.
+
+    Args:
+        watcher: Has the times.
+        frames: Frames that were looked at.
+        length_s: Of the films together, in seconds.
+    """
+    seconds = watcher.watch.seconds
+    total = sum(seconds.values())
+    rows = [[stage, *_times(seconds[stage], total, frames)] for stage in STAGES]
+    rows.append(["all", *_times(total, total, frames)])
+    table = tabulate(
+        rows, headers=["stage", "seconds", "share", "ms a frame"], tablefmt="github", disable_numparse=True,
+        colalign=("left", "right", "right", "right"),
+    )  # fmt: skip
+    speed = f"{frames / total:.1f} frames a second" if total else "no time at all"
+    against = f", {length_s / total:.1f} x real time" if total and length_s else ""
+    return f"{table}\n\n{frames} frames looked at, {speed}{against}, on one thread, without loading the model."
+
+
+def readme(model: SavedModel, watcher: Watcher, summaries: Sequence[Summary], unreadable: Mapping[str, str]) -> str:
+    """Return the page beside the tables."""
+    lines = ["# Predictions", "", f"**{RESEARCH}**", "", escape(honest_score(model.about)), "", CONSENT, ""]
+    lines += ["## Model", "", escape(describe(model)) + ".", ""]
+    lines += [f"Changed since it was saved: {escape(change)}." for change in model.changes]
+    lines += ["", how(watcher), "", "## Clips", ""]
+    for summary in summaries:
+        lines.append(f"- {escape(statement(summary, model.classes))}.")
+        lines += [f"  - {escape(text)}" for text in found(summary)]
+    lines += [f"- {escape(name)}: not read to its end: {escape(text)}" for name, text in unreadable.items()]
+    frames, length = sum(one.frames for one in summaries), sum(one.length_s for one in summaries)
+    lines += ["", "## Time", "", latency(watcher, frames, length), ""]
+    return "\n".join(lines)
+
+
+def _times(seconds: float, total: float, frames: int) -> list[str]:
+    share = f"{100 * seconds / total:.0f} %" if total else "-"
+    return [f"{seconds:.3f}", share, f"{1000 * seconds / frames:.2f}" if frames else "-"]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return "; ".join(f"{text} ({count})" for text, count in sorted(counts.items())) or "no frame was looked at"

@@ -1,0 +1,159 @@
+"""The three tables, written row by row while a film is read: frames.csv, windows.csv and clips.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.data.video.clip_list import Entry
+from mexbench.studies.inference.window_predictor import Seen
+
+
+@dataclass
+class Summary:
+    """What is known of a clip once it was read.
+
+    Args:
+        clip: Its line of the list.
+        frames: Frames that were looked at.
+        windows: Windows that they made.
+        predicted: Windows with a prediction.
+        total: Sum of their scores (n_classes,).
+        winners: Class -> windows that it won.
+        faces: ``one``, ``several`` or ``none`` -> windows.
+        reasons: Why windows have no prediction -> windows.
+        notes: What steps noted -> windows.
+        findings: What is irregular about the film.
+        missing_s: Seconds that the film's header promises and that could not be decoded.
+        length_s: Time of the last frame that was looked at, less that of the first.
+        wall_s: How long it took.
+    """
+
+    clip: Entry
+    total: NDArray[np.float64]
+    frames: int = 0
+    windows: int = 0
+    predicted: int = 0
+    winners: Counter[str] = field(default_factory=Counter)
+    faces: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    findings: tuple[str, ...] = ()
+    missing_s: float = 0.0
+    length_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def scores(self) -> NDArray[np.float64] | None:
+        """Mean scores over the windows with a prediction (n_classes,); None where there is none."""
+        return self.total / self.predicted if self.predicted else None
+
+    def add(self, seen: Seen, classes: Sequence[str]) -> None:
+        """Count a window."""
+        self.windows += 1
+        self.notes.update(seen.notes)
+        if seen.faces:
+            self.faces[seen.faces] += 1
+        if seen.scores is None:
+            self.reasons[seen.reason] += 1
+            return
+        self.predicted += 1
+        self.total += seen.scores
+        self.winners[winner(seen.scores, classes)] += 1
+
+
+class Tables:
+    """Writes into a folder; ``close`` or a ``with`` block ends the files."""
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.classes = classes
+        self._nothing = [""] * len(classes)
+        self._streams = [(folder / f"{name}.csv").open("w", encoding="utf-8", newline="") for name in _HEADERS]
+        self._frames, self._windows, self._clips = (csv.writer(stream, lineterminator="\n") for stream in self._streams)
+        for writer, header in zip((self._frames, self._windows, self._clips), _HEADERS.values(), strict=True):
+            writer.writerow([*header, *(f"score_{name}" for name in classes)])
+        self._waiting: dict[float, _Frame] = {}
+        self._clip_id = ""
+
+    def __enter__(self) -> Self:
+        """Return the tables."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the files."""
+        for stream in self._streams:
+            stream.close()
+
+    def add(self, clip_id: str, seen: Seen) -> None:
+        """Write a window, and the frames that no later window can hold."""
+        window, self._clip_id = seen.window, clip_id
+        scores = self._scored(seen.scores)
+        self._windows.writerow(
+            [clip_id, _seconds(window.start_s), _seconds(window.end_s), len(window.frames), seen.faces, *scores[:1],
+             "; ".join((seen.reason, *seen.notes) if seen.reason else seen.notes), *scores[1:]]
+        )  # fmt: skip
+        self._write_frames(before_s=window.start_s)
+        for index, frame in enumerate(window.frames):
+            row = self._waiting.setdefault(frame.time_s, _Frame(np.zeros(len(self.classes))))
+            row.faces = seen.faces
+            if seen.scores is not None:
+                row.total += seen.scores if seen.each is None else seen.each[index]
+                row.windows += 1
+
+    def end(self, summary: Summary, *, readable: bool = True) -> None:
+        """Write the last frames of a clip, and its line."""
+        self._write_frames(before_s=float("inf"))
+        if not readable:
+            return
+        clip, scores = summary.clip, self._scored(summary.scores)
+        self._clips.writerow(
+            [clip.clip_id, clip.path, clip.subject, clip.condition, clip.emotion, scores[0], summary.predicted,
+             *scores[1:]]
+        )  # fmt: skip
+
+    def _write_frames(self, before_s: float) -> None:
+        for time_s in [time_s for time_s in self._waiting if time_s < before_s]:
+            row = self._waiting.pop(time_s)
+            scores = self._scored(row.total / row.windows if row.windows else None)
+            self._frames.writerow([self._clip_id, _seconds(time_s), row.faces, *scores])
+
+    def _scored(self, scores: NDArray[np.float64] | None) -> list[str]:
+        """Return the class that wins, then the scores; blanks where there are none."""
+        if scores is None:
+            return ["", *self._nothing]
+        return [winner(scores, self.classes), *(f"{score:.6g}" for score in scores)]
+
+
+_HEADERS: Mapping[str, Sequence[str]] = {
+    "frames": ("clip_id", "time_s", "faces", "predicted"),
+    "windows": ("clip_id", "start_s", "end_s", "frames", "faces", "predicted", "note"),
+    "clips": ("clip_id", "path", "subject", "condition", "emotion", "predicted", "windows"),
+}
+
+
+@dataclass
+class _Frame:
+    """A frame that further windows may hold."""
+
+    total: NDArray[np.float64]
+    windows: int = 0
+    faces: str = ""
+
+
+def winner(scores: NDArray[np.float64], classes: Sequence[str]) -> str:
+    """Return the class with the highest score, the first among equals."""
+    return classes[int(np.argmax(scores))]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}"

@@ -1,0 +1,188 @@
+"""A film, a folder of films or a list of clips, read with a model into a folder of results: whole or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mexbench.data.video import clip_list as manifest
+from mexbench.data.video.clip_list import Entry
+from mexbench.data.video.reader import FILMS, Frame, Video
+from mexbench.errors import ConfigError, DataError
+from mexbench.files import replacing_folder, write_text
+from mexbench.studies.inference import page
+from mexbench.studies.inference.annotated_video import Annotated
+from mexbench.studies.inference.tables import Summary, Tables
+from mexbench.studies.inference.timeline import Timeline
+from mexbench.studies.inference.window_predictor import Watcher
+from mexbench.studies.inference.windows import windows
+
+#: Bytes of frames that one window may hold.
+MOST_BYTES = 2**30
+#: Called with the clip and the seconds of it that are read.
+Progress = Callable[[Entry, float], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to read.
+
+    Args:
+        folder: Where the paths of the clips begin.
+        clips: At least one.
+        single: Whether it is one film by name: then what is wrong with it ends the command.
+    """
+
+    folder: Path
+    clips: tuple[Entry, ...]
+    single: bool = False
+
+
+def target(path: Path) -> Target:
+    """Find out what a path means: a film, a folder of films, or a list of clips (.csv).
+
+    Raises:
+        DataError: There is nothing, or a list cannot be used.
+    """
+    if path.is_dir():
+        found = sorted(one for one in path.iterdir() if one.suffix.lower() in FILMS and not one.name.startswith("."))
+        if not found:
+            raise DataError(
+                f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
+            )
+        return Target(path, tuple(_entry(one) for one in found))
+    if path.suffix.lower() == ".csv":
+        clips = manifest.read(path)
+        manifest.require_films(clips, path.parent)
+        return Target(path.parent, clips)
+    if not path.exists():
+        raise DataError(f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv)")
+    return Target(path.parent, (_entry(path),), single=True)
+
+
+def refuse_used(folder: Path) -> None:
+    """Refuse to replace anything.
+
+    Raises:
+        ConfigError: The folder is there and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"--out {folder}: is there already; choose another --out, or remove it")
+
+
+def predict(
+    where: Target, watcher: Watcher, out: Path, *, video: bool, progress: Progress = lambda *_: None
+) -> tuple[list[Summary], dict[str, str]]:
+    """Read films and write what the model says.
+
+    Args:
+        where: The films.
+        watcher: The model.
+        out: A folder that is not there yet, or empty.
+        video: Whether annotated films are written too.
+        progress: Called now and then.
+
+    Returns:
+        What came out for each clip, and clip id -> error for those that cannot be read.
+
+    Raises:
+        DataError: The one film, or every one, cannot be read; nothing is written.
+    """
+    classes = watcher.model.classes
+    summaries: list[Summary] = []
+    unreadable: dict[str, str] = {}
+    refuse_used(out)
+    with replacing_folder(out) as folder:
+        with Tables(folder, classes) as tables:
+            reader = _Reader(where.folder, watcher, tables, folder, video, progress)
+            for clip in where.clips:
+                summary = Summary(clip, np.zeros(len(classes)))
+                try:
+                    reader(clip, summary)
+                except DataError as error:
+                    if where.single:
+                        raise
+                    tables.end(summary, readable=False)
+                    unreadable[clip.clip_id] = str(error)
+                else:
+                    tables.end(summary)
+                    summaries.append(summary)
+        if not summaries:
+            raise DataError("no film could be read:" + "".join(f"\n  {text}" for text in unreadable.values()))
+        write_text(folder / "README.md", page.readme(watcher.model, watcher, summaries, unreadable))
+    return summaries, unreadable
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one clip after the other into a folder."""
+
+    root: Path
+    watcher: Watcher
+    tables: Tables
+    out: Path
+    video: bool
+    progress: Progress
+
+    def __call__(self, clip: Entry, summary: Summary) -> None:
+        watcher, classes = self.watcher, self.watcher.model.classes
+        timeline, began = Timeline(classes), time.perf_counter()
+        with ExitStack() as stack:
+            film = stack.enter_context(Video(clip.film(self.root)))
+            self._refuse_large(film)
+            annotated = Annotated(self.out / f"annotated-{clip.clip_id}.mp4", watcher.cutting.fps, classes)
+            stack.callback(annotated.close)
+            frames = film.frames(fps=watcher.cutting.fps, start_s=clip.start_s, end_s=clip.end_s)
+            for window in windows(_counted(watcher.watch.each("decode", frames), summary), watcher.cutting):
+                seen = watcher(window)
+                summary.add(seen, classes)
+                self.tables.add(clip.clip_id, seen)
+                timeline.add(seen)
+                if self.video:
+                    annotated.add(seen)
+                self.progress(clip, window.end_s)
+            summary.findings, summary.missing_s = film.findings(), film.missing_s
+        summary.wall_s = time.perf_counter() - began
+        below = (
+            f"research use, not a diagnosis; {watcher.model.about.get('name')}: {page.short_score(watcher.model.about)}"
+        )
+        timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary, classes), below)
+
+    def _refuse_large(self, film: Video) -> None:
+        cutting = self.watcher.cutting
+        needed = cutting.frames * film.width * film.height * 3
+        if needed > MOST_BYTES:
+            raise DataError(
+                f"{film.path}: a window of {cutting.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
+                f"MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
+            )
+
+
+def _counted(frames: Iterator[Frame], summary: Summary) -> Iterator[Frame]:
+    first = None
+    for frame in frames:
+        first = frame.time_s if first is None else first
+        summary.frames += 1
+        summary.length_s = frame.time_s - first
+        yield frame
+
+
+def _entry(path: Path) -> Entry:
+    # A file's name is a file's name; what a terminal would obey is not shown.
+    name = "".join(letter if letter.isprintable() else "?" for letter in path.name)
+    return Entry(line=str(path), clip_id=name, path=path.name)
+
+
+def default_out(path: Path) -> Path:
+    """Return where results go that nobody gave a place."""
+    return Path("predictions") / (path.resolve().name if path.is_dir() else path.stem)
+
+
+def total(summaries: Sequence[Summary]) -> tuple[int, float]:
+    """Return frames that were looked at, and seconds of film."""
+    return sum(one.frames for one in summaries), sum(one.length_s for one in summaries)

@@ -1,0 +1,64 @@
+"""The conformance kit: what every plugin promises, as checks that anybody can run on their own.
+
+    from mexbench.testing import assert_conforms
+
+    def test_my_model():
+        assert_conforms(MyModel())
+
+One run tells all that is wrong. ``bench test-plugin NAME`` prints the same checks as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
+from mexbench.interfaces.observer import Observer
+from mexbench.testing import datasets, models, observers, plugins, preprocessors, protocols
+from mexbench.testing.checks import Check
+
+CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
+    Dataset: datasets.CHECKS,
+    Preprocessor: preprocessors.CHECKS,
+    Model: models.CHECKS,
+    Protocol: protocols.CHECKS,
+    Observer: observers.CHECKS,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one check.
+
+    Args:
+        check: What was checked, in words.
+        faults: What is wrong; nothing where all is well.
+    """
+
+    check: str
+    faults: tuple[str, ...]
+
+
+def conformance(plugin: Plugin) -> Iterator[Result]:
+    """Check a plugin, one promise after the other.
+
+    Args:
+        plugin: An instance with the parameters to check it with; a dataset reads its data.
+    """
+    kind = next(interface for interface in CHECKS if isinstance(plugin, interface))
+    for check in (*plugins.CHECKS, *CHECKS[kind]):
+        yield Result(check.words, tuple(check(plugin)))
+
+
+def assert_conforms(plugin: Plugin) -> None:
+    """Fail with everything that is wrong with a plugin.
+
+    Raises:
+        AssertionError: Names each promise that is broken, and how.
+    """
+    broken = [result for result in conformance(plugin) if result.faults]
+    if broken:
+        lines = [f"{type(plugin).__name__}: {len(broken)} promises are broken"]
+        lines += [f"- {result.check}: {fault}" for result in broken for fault in result.faults]
+        raise AssertionError("\n".join(lines))

@@ -1,0 +1,217 @@
+"""What models promise."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.interfaces import EpochsModel, FoldsModel, Model, Predictor, UnitsModel
+from mexbench.runs.saved_model import can_save, files_faults
+from mexbench.testing.checks import check, same
+
+N_CLASSES = 4
+_EACH = 6
+#: Float error that a different batch may cause: additions in another order, not another result.
+_TOLERANCE = 1e-3
+
+
+def examples(model: Model, labels: NDArray[np.intp], seed: int = 0) -> NDArray[Any]:
+    """Draw samples (n, *example_shape), read-only, in which classes differ by brightness and place."""
+    rng = np.random.default_rng(seed)
+    shape = model.example_shape
+    x = rng.normal(128, 20, size=(len(labels), *shape))
+    for row, label in zip(x, labels, strict=True):
+        part = np.array_split(np.arange(row.size), N_CLASSES)[label]
+        row.reshape(-1)[part] += 60
+    x = np.clip(x, 0, 255).astype(model.example_dtype)
+    x.flags.writeable = False
+    return x
+
+
+def _labels(*classes: int) -> NDArray[np.intp]:
+    return np.tile(np.array(classes, dtype=np.intp), _EACH)
+
+
+def _fit(model: Model, x: NDArray[Any], y: NDArray[np.intp], seed: int = 0) -> Predictor:
+    groups = np.array([f"subject {index % 3}" for index in range(len(y))])
+    for array in (y, groups):
+        array.flags.writeable = False
+    return model.fit(x, y, n_classes=N_CLASSES, groups=groups, seed=seed)
+
+
+ALL = _labels(0, 1, 2, 3)
+
+
+@check("gives finite scores (n, n_classes) for read-only input")
+def scores(model: Model) -> Iterator[str]:
+    """Look at the scores of as many samples as trained, of one sample, and of more than trained."""
+    predictor = _fit(model, examples(model, ALL), ALL)
+    for count in (len(ALL), 1, 2 * len(ALL) + 1):
+        found = np.asarray(predictor(examples(model, np.resize(ALL, count), seed=1)))
+        if found.shape != (count, N_CLASSES) or found.dtype.kind not in "biuf":
+            yield f"{count} samples gave {found.dtype} {found.shape}, expected numbers {(count, N_CLASSES)}"
+        elif not np.isfinite(found).all():
+            yield f"{count} samples gave scores that are not finite"
+
+
+@check("gives the same scores for the same seed")
+def deterministic(model: Model) -> Iterator[str]:
+    """Train twice."""
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    one, other = (np.asarray(_fit(model, x, ALL, seed=7)(test)) for _ in range(2))
+    if not same(one, other):
+        yield f"scores differ by up to {np.abs(one - other).max():.3g}"
+
+
+@check("keeps nothing between two calls of fit")
+def stateless(model: Model) -> Iterator[str]:
+    """Train on something else in between, and ask the first predictor again."""
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    first = _fit(model, x, ALL)
+    before = np.array(first(test))
+    other = _labels(3, 2, 1, 0)
+    _fit(model, examples(model, other, seed=2), other)(test)
+    if not same(before, np.asarray(first(test))):
+        yield "an earlier predictor changed"
+    if not same(before, np.asarray(_fit(model, x, ALL)(test))):
+        yield "training again after another training gives another predictor"
+
+
+@check("takes each test sample by itself")
+def one_by_one(model: Model) -> Iterator[str]:
+    """Predict together and one by one: whoever looks at the other test samples learns from them."""
+    predictor = _fit(model, examples(model, ALL), ALL)
+    test = examples(model, ALL, seed=1)
+    together = np.asarray(predictor(test), dtype=np.float64)
+    alone = np.concatenate([np.asarray(predictor(test[i : i + 1]), dtype=np.float64) for i in range(len(test))])
+    if not np.allclose(together, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
+        yield f"scores differ by up to {np.abs(together - alone).max():.3g} from those of the whole test side"
+
+
+@check("copes with a class that never trained")
+def unseen_class(model: Model) -> Iterator[str]:
+    """Train on classes 0 and 2 alone."""
+    labels = _labels(0, 2)
+    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if found.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif not np.isfinite(found).all():
+        yield "scores are not finite"
+
+
+@check("copes with a single class in training")
+def single_class(model: Model) -> Iterator[str]:
+    """Train on class 1 alone: there is only one answer."""
+    labels = _labels(1)
+    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if found.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif set(found.argmax(axis=1).tolist()) != {1}:
+        yield "another class than the only one is predicted"
+
+
+@check("where it trains folds together, leaves no trace of what a fold holds out")
+def folds_together(model: Model) -> Iterator[str]:
+    """Train two folds at once, then again with other pixels and labels where the first one holds out."""
+    if not isinstance(model, FoldsModel) or model.folds_at_once() == 1:
+        return
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    masks = np.ones((2, len(ALL)), dtype=bool)
+    masks[0, : len(ALL) // 3] = masks[1, -(len(ALL) // 3) :] = False
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    held_out = np.flatnonzero(~masks[0])
+    other_x, other_y = x.copy(), ALL.copy()
+    other_x[held_out] = examples(model, ALL, seed=2)[held_out]
+    other_y[held_out] = (other_y[held_out] + 1) % N_CLASSES
+    one, other = (
+        np.asarray(model.fit_folds(a, b, masks, n_classes=N_CLASSES, groups=groups, seed=0)[0](test))
+        for a, b in ((x, ALL), (other_x, other_y))
+    )
+    if not same(one, other):
+        yield f"scores differ by up to {np.abs(one - other).max():.3g} when held-out samples change"
+
+
+@check("where it can be saved, scores the same after saving and loading, with no pickle among the files")
+def saving(model: Model) -> Iterator[str]:
+    """Save three predictors, one of them trained on a single class, load each and ask both."""
+    if not can_save(model):
+        return
+    test = examples(model, ALL, seed=1)
+    for labels in (ALL, _labels(0, 2), _labels(1)):
+        predictor = _fit(model, examples(model, labels), labels)
+        with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
+            folder = Path(name)
+            model.save(predictor, folder)
+            yield from files_faults(folder)
+            loaded = model.load(folder)
+            before, after = np.asarray(predictor(test)), np.asarray(loaded(test))
+        if not same(before, after):
+            yield f"trained on classes {sorted(set(labels.tolist()))}, scores differ after loading"
+
+
+@check("where it shows its epochs, gives probabilities for each, and leaves no trace of what a fold holds out")
+def epochs(model: Model) -> Iterator[str]:
+    """Train a fold epoch by epoch, then again with other pixels and labels where it holds out."""
+    if not isinstance(model, EpochsModel):
+        return
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    mask = np.arange(len(ALL))[None] >= len(ALL) // 3
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    other_x, other_y = np.where(mask.reshape(-1, *[1] * (x.ndim - 1)), x, examples(model, ALL, seed=2)), ALL.copy()
+    other_y[~mask[0]] = (other_y[~mask[0]] + 1) % N_CLASSES
+    one, other = (
+        [
+            [np.asarray(predictor(test)) for predictor in predictors]
+            for predictors in model.fit_epochs(a, b, mask, n_classes=N_CLASSES, groups=groups, seed=0)
+        ]
+        for a, b in ((x, ALL), (other_x, other_y))
+    )
+    if [len(found) for found in one] != [1] * model.epochs:
+        yield f"gave {[len(found) for found in one]} predictors, expected one fold's in each of {model.epochs} epochs"
+        return
+    for number, ((found,), (again,)) in enumerate(zip(one, other, strict=True), 1):
+        if found.shape != (len(ALL), N_CLASSES) or found.min() < 0 or found.sum(axis=1).max() > 1 + _TOLERANCE:
+            yield f"epoch {number}: scores {found.shape} are no probabilities"
+        if not same(found, again):
+            most = np.abs(found - again).max()
+            yield f"epoch {number}: scores differ by up to {most:.3g} when held-out samples change"
+
+
+@check("where it detects action units, gives scores from 0 to 1, each sample by itself, saved ones too")
+def units(model: Model) -> Iterator[str]:
+    """Train on four units, of which the third always shows and the last never does."""
+    if not isinstance(model, UnitsModel):
+        return
+    shows = np.stack([ALL == 0, ALL > 1, ALL >= 0, ALL < 0], axis=1)
+    shows.flags.writeable = False
+    groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
+    test = examples(model, ALL, seed=1)
+    one, other = (model.fit_units(examples(model, ALL), shows, groups=groups, seed=7) for _ in range(2))
+    found = np.asarray(one(test), dtype=np.float64)
+    if found.shape != shows.shape:
+        yield f"scores have shape {found.shape}, expected {shows.shape}"
+        return
+    if not (np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1):
+        yield f"scores lie from {found.min():.3g} to {found.max():.3g}, expected 0 to 1"
+    if not same(found, np.asarray(other(test), dtype=np.float64)):
+        yield "training twice with one seed gives other scores"
+    alone = np.concatenate([np.asarray(one(test[i : i + 1]), dtype=np.float64) for i in range(len(test))])
+    if not np.allclose(found, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
+        yield f"scores differ by up to {np.abs(found - alone).max():.3g} from those of the whole test side"
+    if can_save(model):
+        with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
+            model.save(one, Path(name))
+            yield from files_faults(Path(name))
+            loaded = np.asarray(model.load(Path(name))(test), dtype=np.float64)
+        if not same(found, loaded):
+            yield "scores of units differ after loading"
+
+
+CHECKS = (
+    scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving, epochs, units,
+)  # fmt: skip

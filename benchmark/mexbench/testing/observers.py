@@ -1,0 +1,27 @@
+"""What observers promise. These checks tell them of no run: they would write down one that never was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pluggy
+
+from mexbench import GROUP
+from mexbench.interfaces import hookspecs
+from mexbench.interfaces.observer import Observer
+from mexbench.registry.catalogue import EVENTS, hears, marker_faults
+from mexbench.testing.checks import check
+
+
+@check("has hooks that tell of a run, each with its argument")
+def hooks(observer: Observer) -> Iterator[str]:
+    """Register it, which compares names and arguments with what the hooks give."""
+    yield from marker_faults(observer)
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(observer)  # raises where an argument is none of the hook's
+    if not hears(manager, observer):
+        yield f"has none of {', '.join(EVENTS)}"
+
+
+CHECKS = (hooks,)

@@ -1,0 +1,75 @@
+"""The built-in plugins: a table of contents, and the only hook implementations of this package."""
+
+from mexbench import hookimpl
+
+
+@hookimpl
+def bench_datasets() -> dict[str, str]:
+    """Return the built-in datasets."""
+    return {
+        "casme2": "mexbench_plugins.datasets.casme2:Casme2",
+        "image_folder": "mexbench_plugins.datasets.image_folder:ImageFolder",
+        "megc2019_flow": "mexbench_plugins.datasets.megc2019_flow:Megc2019Flow",
+        "samm": "mexbench_plugins.datasets.samm:Samm",
+        "smic": "mexbench_plugins.datasets.smic:Smic",
+        "synthetic": "mexbench_plugins.datasets.synthetic:Synthetic",
+        "youtube": "mexbench_plugins.datasets.youtube:Youtube",
+    }
+
+
+@hookimpl
+def bench_preprocessors() -> dict[str, str]:
+    """Return the built-in preprocessors."""
+    return {
+        "action_units": "mexbench_plugins.preprocessors.action_units:ActionUnits",
+        "augment": "mexbench_plugins.preprocessors.augment:Augment",
+        "clahe": "mexbench_plugins.preprocessors.clahe:Clahe",
+        "face": "mexbench_plugins.preprocessors.face:Face",
+        "grayscale": "mexbench_plugins.preprocessors.grayscale:Grayscale",
+        "lbp": "mexbench_plugins.preprocessors.lbp:Lbp",
+        "lbp_top": "mexbench_plugins.preprocessors.lbp_top:LbpTop",
+        "normalise": "mexbench_plugins.preprocessors.normalise:Normalise",
+        "optical_flow": "mexbench_plugins.preprocessors.optical_flow:OpticalFlow",
+        "resize": "mexbench_plugins.preprocessors.resize:Resize",
+        "rgb": "mexbench_plugins.preprocessors.rgb:Rgb",
+        "vgg16": "mexbench_plugins.preprocessors.vgg16:VGG16",
+    }
+
+
+@hookimpl
+def bench_models() -> dict[str, str]:
+    """Return the built-in models."""
+    return {
+        "always_present": "mexbench_plugins.models.always_present:AlwaysPresent",
+        "ann": "mexbench_plugins.models.ann:ANN",
+        "au_cnn": "mexbench_plugins.models.au_cnn:AUCNN",
+        "cnn": "mexbench_plugins.models.cnn:CNN",
+        "cnn_lstm": "mexbench_plugins.models.cnn_lstm:CNNLSTM",
+        "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
+        "hybrid_micronet": "mexbench_plugins.models.hybrid_micronet:HybridMicroNet",
+        "majority": "mexbench_plugins.models.majority:Majority",
+        "off_apexnet": "mexbench_plugins.models.off_apexnet:OffApexNet",
+        "ststnet": "mexbench_plugins.models.ststnet:STSTNet",
+        "svm": "mexbench_plugins.models.svm:SVM",
+    }
+
+
+@hookimpl
+def bench_protocols() -> dict[str, str]:
+    """Return the built-in protocols."""
+    return {
+        "case_study": "mexbench_plugins.protocols.case_study:CaseStudy",
+        "cross_dataset": "mexbench_plugins.protocols.cross_dataset:CrossDataset",
+        "holdout": "mexbench_plugins.protocols.holdout:Holdout",
+        "kfold": "mexbench_plugins.protocols.kfold:KFold",
+        "loso": "mexbench_plugins.protocols.loso:LOSO",
+    }
+
+
+@hookimpl
+def bench_observers() -> dict[str, str]:
+    """Return the built-in observers."""
+    return {
+        "mlflow": "mexbench_plugins.observers.mlflow:MLflow",
+        "tensorboard": "mexbench_plugins.observers.tensorboard:TensorBoard",
+    }

@@ -1,0 +1,1 @@
+"""Reading sheets, folders, frames and corrections of data sets."""

@@ -1,0 +1,165 @@
+"""Where the parts of a data set lie, and one image from its bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError
+
+#: Suffixes of the images that the data sets come in.
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read one image: (H, W, 3) RGB, or (H, W, 1) where the file is gray.
+
+    16-bit values are divided by 257 and rounded, so that 65535 becomes 255 and 0 stays 0. Transparency is dropped.
+    A photo that says how the camera was held is turned upright.
+
+    Raises:
+        DataError: The file is missing, a folder, empty, cut off or no image.
+    """
+    import cv2
+
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder, expected an image file; copy it again") from None
+    except OSError as error:
+        what = "is a folder, expected an image file" if path.is_dir() else f"cannot be read ({error.strerror})"
+        raise DataError(f"{path}: {what}; copy it again") from None
+    if (fault := _fault(content)) is not None:
+        raise DataError(f"{path}: {fault}; copy it again")
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:  # such as more pixels than OpenCV is willing to hold
+        image = None
+    if image is None:
+        raise DataError(f"{path}: is no readable image ({len(content)} bytes); copy it again")
+    return _as_rgb(image, path)
+
+
+def _fault(content: bytes) -> str | None:
+    """Say what is wrong with a file that some decoders would fill up with gray without a word."""
+    if not content:
+        return "is empty (0 bytes)"
+    # Compressed data never holds a bare end marker, and a preview inside the header ends before the image starts.
+    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN):
+        return f"is cut off: a JPEG without its end ({len(content)} bytes)"
+    if content.startswith(_PNG_START) and _PNG_END not in content:
+        return f"is cut off: a PNG without its end ({len(content)} bytes)"
+    return None
+
+
+def _as_rgb(image: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    if image.dtype == np.uint16:
+        image = (image.astype(np.uint32) + 128) // 257
+    elif image.dtype != np.uint8:
+        raise DataError(f"{path}: has values of type {image.dtype}; expected 8 or 16 bits a channel")
+    if image.ndim == 2:
+        image = image[..., None]
+    # OpenCV decodes colour to BGR.
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+
+
+def list_frames(folder: Path) -> dict[int, Path]:
+    """Return a clip's frames by the last number in their names, rising: ``img9.jpg`` before ``img10.jpg``.
+
+    A folder that is called like a frame is listed, so that reading it fails by name rather than leaving a gap.
+
+    Raises:
+        DataError: Two files have one number.
+    """
+    frames: dict[int, Path] = {}
+    for path in visible(folder):
+        digits = re.findall(r"\d+", path.stem, re.ASCII) if path.suffix.lower() in IMAGES else []
+        if not digits:
+            continue
+        number = int(digits[-1])
+        if number in frames:
+            raise DataError(
+                f"{folder}: {frames[number].name} and {path.name} are both frame {number}; remove one of them"
+            )
+        frames[number] = path
+    return dict(sorted(frames.items()))
+
+
+def inside(root: Path, *parts: str, where: str) -> Path:
+    """Join names that stand in a sheet or a manifest to a folder; none of them can lead out of it.
+
+    Raises:
+        DataError: A name is empty, ``..`` or holds a separator; the text names ``where`` it stands.
+    """
+    for part in parts:
+        if not part or part.strip(". ") == "" or any(character in part for character in "/\\:\0"):
+            raise DataError(f"{where}: {part!r} cannot be the name of a folder: expected a name without / \\ : or ..")
+    return root.joinpath(*parts)
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted by name, without hidden files and what archivers leave behind.
+
+    Raises:
+        DataError: The folder cannot be listed.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
+
+
+def folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name."""
+    return [path for path in visible(folder) if path.is_dir()]
+
+
+def require_folder(root: Path, layout: str) -> None:
+    """Refuse a root that is no folder or has nothing in it.
+
+    Raises:
+        DataError: The text says which ``layout`` was expected.
+    """
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {what}; 'root' must be the folder of {layout}")
+    if not visible(root):
+        raise DataError(f"{root}: is empty; 'root' must be the folder of {layout}")
+
+
+def walk(root: Path, *, skip: re.Pattern[str], depth: int = 3) -> Iterator[Path]:
+    """Yield a folder and those below it, the nearest first, without entering those whose name matches ``skip``.
+
+    The many thousands of clip folders lie below the skipped ones.
+    """
+    level = [root]
+    for _ in range(depth + 1):
+        yield from level
+        level = [inner for folder in level for inner in folders(folder) if not skip.fullmatch(inner.name)]
+
+
+def holding_subjects(root: Path, subject: re.Pattern[str]) -> list[Path]:
+    """Return the folders, nearest first, in which folders of subjects lie."""
+    return [
+        folder for folder in walk(root, skip=subject) if any(subject.fullmatch(inner.name) for inner in folders(folder))
+    ]
+
+
+def find_files(root: Path, name: re.Pattern[str], *, skip: re.Pattern[str], above: int = 2) -> list[Path]:
+    """Return files by name: in ``root`` and below it, the nearest first, then in the folders right above it."""
+    places = [*walk(root, skip=skip), *root.absolute().parents[:above]]
+    found: list[Path] = []
+    for place in places:
+        try:
+            inner = visible(place)
+        except DataError:  # a folder above that is not ours to read
+            continue
+        found += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
+    return found

@@ -1,0 +1,149 @@
+"""CASME-II: 255 micro-expressions of 26 people, 200 frames a second."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mexbench.errors import DataError, listed
+from mexbench.interfaces import CodedUnits, Erratum
+from mexbench_plugins.datasets._io import errata as _errata
+from mexbench_plugins.datasets._io.annotated_clips import Layout, read_copy, read_units
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
+from mexbench_plugins.datasets._io.frame_dataset import Copy
+from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
+from mexbench_plugins.synth.standin import StandIn, casme2_root
+
+#: What the annotations were published as, the newest first.
+ANNOTATIONS = ("20190701", "20140508")
+#: Release -> what the folder of its frames is called; the order in which ``auto`` looks.
+RELEASES = {"raw_selected": "CASME2_RAW_selected", "raw": "CASME2-RAW", "cropped": "Cropped"}
+NEGATIVE = ("disgust", "repression", "sadness", "fear", "anger", "contempt")
+FIVE = ("happiness", "disgust", "repression", "surprise", "others")
+LABEL_MAPS: Mapping[int, Mapping[str, str]] = {
+    3: {**dict.fromkeys(NEGATIVE, "negative"), "happiness": "positive", "surprise": "surprise"},
+    5: {emotion: emotion for emotion in FIVE},
+    7: {emotion: emotion for emotion in (*FIVE, "sadness", "fear")},
+}
+_SUBJECT = re.compile(r"sub\d{2}", re.ASCII)
+_LAYOUT = (
+    f"{RELEASES['raw_selected']}, {RELEASES['raw']} or {RELEASES['cropped']} (sub01/EP02_01f/img46.jpg), with "
+    f"CASME2-coding-{ANNOTATIONS[0]}.xlsx or CASME2-coding-{ANNOTATIONS[1]}.xlsx beside, above or below it"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Casme2(StandInDataset):
+    """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps, as it lies on disk after unpacking.
+
+    A clip is its frames from onset to offset. Errata are meant for the annotation 20190701; of the annotation
+    20140508 they correct the values that are known to be wrong there too, and a correction that does not fit a sheet
+    is not made and is reported. The MEGC2019 list holds 145 of these clips; ``classes: 3`` takes all that have one of
+    its classes.
+
+    Args:
+        root: Folder that holds the frames and the annotation, or the folder of the frames with the annotation in it
+            or above it; stand-in builds synthetic data in the same layout.
+        annotation: Version of the annotation; auto takes the newest that is there.
+        release: Which frames; auto takes the first of raw_selected, raw, cropped that is there.
+        classes: 5 happiness, disgust, repression, surprise, others; 7 sadness and fear as well; 3 negative, positive,
+            surprise as in MEGC2019, others left out.
+        errata: Whether known errors of the annotation are corrected.
+        stand_in: What synthetic data to build where root is stand-in.
+    """
+
+    source = (
+        "Yan et al., CASME II: an improved spontaneous micro-expression database and the baseline evaluation, "
+        "PLoS ONE 9(1), 2014, doi 10.1371/journal.pone.0086041"
+    )
+    licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+
+    original, variable, dataset = "CASME-II", "CASME2_ROOT", "casme2"
+
+    root: Path | Literal["stand-in"]
+    annotation: Literal["auto", "20140508", "20190701"] = "auto"
+    release: Literal["auto", "raw", "raw_selected", "cropped"] = "auto"
+    classes: Literal[5, 7, 3] = 5
+    errata: Literal["on", "off"] = "on"
+    stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def known_errata(cls) -> Sequence[Erratum]:
+        """Return every correction that is known."""
+        return _errata.known("casme2")
+
+    def label_map(self) -> Mapping[str, str]:
+        """Return emotion -> class for the chosen number of classes."""
+        return LABEL_MAPS[self.classes]
+
+    @staticmethod
+    def _build(options: StandIn) -> Path:
+        return casme2_root(options)
+
+    def _read(self) -> Copy:
+        root = self.folder()
+        require_folder(root, _LAYOUT)
+        return read_copy(self._layout(root, self._frames_folder(root)))
+
+    def coded_units(self) -> Sequence[CodedUnits]:
+        """Read the annotation alone: ``root`` may hold nothing else."""
+        root = self.folder()
+        require_folder(root, _LAYOUT)
+        return read_units(self._layout(root, root))
+
+    def _layout(self, root: Path, frames: Path) -> Layout:
+        version, sheet = self._annotation(root)
+        # Corrections are keyed by ids of people's clips.
+        errata_on = self.errata == "on" and not self.is_stand_in
+        return Layout(
+            dataset=self.name_in_ids,
+            sheet=sheet,
+            annotation=version,
+            frames=frames,
+            prefix="sub",
+            digits=2,
+            subject_folder=_SUBJECT,
+            emotions=frozenset(emotion for names in LABEL_MAPS.values() for emotion in names),
+            fps=200.0,
+            corrections=_errata.corrections("casme2") if errata_on else {},
+        )
+
+    def _frames_folder(self, root: Path) -> Path:
+        found: dict[str, Path] = {}
+        for folder in holding_subjects(root, _SUBJECT):
+            found.setdefault(_release(folder), folder)
+        wanted = [*RELEASES, ""] if self.release == "auto" else [self.release]
+        for release in wanted:
+            if release in found:
+                return found[release]
+        names = [RELEASES[release] for release in wanted if release]
+        there = [f"{release or 'unnamed'} ({folder})" for release, folder in found.items()]
+        raise DataError(
+            f"{root}: no frames of release {self.release!r}: looked for {listed(names)} with folders of subjects "
+            f"(sub01) in it, three levels deep; found: {listed(there)}; 'root' must be the folder of {_LAYOUT}"
+        )
+
+    def _annotation(self, root: Path) -> tuple[str, Path]:
+        versions = ANNOTATIONS if self.annotation == "auto" else (self.annotation,)
+        for version in versions:
+            name = re.compile(rf"CASME2-coding-{version}\.(xlsx|csv)", re.IGNORECASE)
+            if found := find_files(root, name, skip=_SUBJECT):
+                return version, found[0]
+        names = [f"CASME2-coding-{version}.xlsx" for version in versions]
+        raise DataError(
+            f"{root}: no annotation: looked for {listed(names)}, or .csv of that name, in it, three levels below and "
+            "two above; copy the annotation beside the frames"
+        )
+
+
+def _release(folder: Path) -> str:
+    """Tell a release by the name of its folder; '' for a name that says nothing."""
+    name = re.sub(r"[\W_]+", "", folder.name).casefold()
+    if "cropped" in name:
+        return "cropped"
+    if "raw" in name:
+        return "raw_selected" if "selected" in name else "raw"
+    return ""

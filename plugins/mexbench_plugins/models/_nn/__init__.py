@@ -1,0 +1,1 @@
+"""Networks in JAX: layers, losses, training, checkpoints."""

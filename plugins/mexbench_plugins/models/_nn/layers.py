@@ -1,0 +1,289 @@
+"""Layers of the networks: Flax NNX with exact statistics over padded batches, and a record of shapes and values.
+
+Images are (n, H, W, C). Every layer is called with its input alone; those that behave otherwise in training also take
+the ``Batch``, which is None in evaluation.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from numpy.random import Generator
+
+from mexbench.interfaces import LayerRow
+
+Convention = Literal["keras", "torch"]
+#: Weights or running statistics of a network, as NNX keeps them.
+Values = nnx.State[Any, Any]
+
+# Keras: momentum .99, eps 1e-3, biased variance in the running statistics. PyTorch: .9 (written .1), 1e-5, unbiased.
+MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
+EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
+
+
+class Batch(NamedTuple):
+    """What a training step knows beside the pixels.
+
+    Args:
+        real: 1 for a sample, 0 for padding (n,).
+        key: Source of dropout noise.
+    """
+
+    real: Array
+    key: Array
+
+
+_rows: ContextVar[list[LayerRow] | None] = ContextVar("rows", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[LayerRow]]:
+    """Collect a row for every layer that is called inside the block."""
+    rows: list[LayerRow] = []
+    token = _rows.set(rows)
+    try:
+        yield rows
+    finally:
+        _rows.reset(token)
+
+
+def record(name: str, y: Array, layer: nnx.Module | None = None) -> Array:
+    """Add a row where rows are collected, and hand the output on."""
+    if (rows := _rows.get()) is not None:
+        values = 0 if layer is None else count_values(layer)
+        rows.append(LayerRow(name, tuple(y.shape[1:]), values))
+    return y
+
+
+def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variable) -> int:
+    """Count the values of a module, or of one kind of its variables: ``nnx.Param`` for the trainable ones."""
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(module, kind)))
+
+
+def uniform(rng: Generator, shape: tuple[int, ...], limit: float) -> Array:
+    """Draw weights between -limit and limit, in numpy: JAX takes seconds to compile the draws of a whole network."""
+    return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
+
+
+def glorot(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Draw a kernel (..., inputs, outputs) as Keras does."""
+    window = np.prod(shape[:-2])
+    return uniform(rng, shape, float(np.sqrt(6 / (window * (shape[-2] + shape[-1])))))
+
+
+def _kernel_and_bias(rng: Generator, shape: tuple[int, ...], convention: Convention) -> tuple[Array, Array]:
+    """Draw both: Keras has zero biases, PyTorch draws kernel and bias within 1 / sqrt(fan in)."""
+    if convention == "keras":
+        return glorot(rng, shape), jnp.zeros(shape[-1])
+    limit = float(np.prod(shape[:-1])) ** -0.5
+    return uniform(rng, shape, limit), uniform(rng, shape[-1:], limit)
+
+
+class Conv(nnx.Module):
+    """Convolution with bias; no padding unless told.
+
+    Args:
+        inputs: Input channels.
+        filters: Output channels.
+        size: Height and width of the kernel.
+        stride: In both directions.
+        padding: Pixels on each side, or ``"SAME"``.
+        padding_value: What they hold.
+        convention: Whose initial weights.
+        product: Whether to compute it as one matrix product on a CPU, which is the only fast way inside ``each``; it
+            pads nothing.
+        normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
+            gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
+        rng: Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        filters: int,
+        size: int,
+        *,
+        stride: int = 1,
+        padding: int | Literal["SAME"] = 0,
+        padding_value: float = 0.0,
+        convention: Convention = "keras",
+        normalised: bool = False,
+        product: bool = False,
+        rng: Generator,
+    ) -> None:
+        self.stride, self.normalised, self.product, self.padding_value = stride, normalised, product, padding_value
+        self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
+        self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
+        kernel, bias = _kernel_and_bias(rng, (size, size, inputs, filters), convention)
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+
+    def __call__(self, x: Array) -> Array:
+        """Convolve (n, H, W, C)."""
+        bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
+        kernel, strides = self.kernel[...], (self.stride, self.stride)
+        if self.product and _on_cpu():
+            y = _as_product(x, kernel, self.stride)
+        else:
+            # Around x less a constant stand zeros, which the convolution pads with by itself: padded beforehand,
+            # hybrid_micronet's step takes 1.7 times as long.
+            y = jax.lax.conv_general_dilated(
+                x - self.padding_value, kernel, strides, self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            y += self.padding_value * kernel.sum((0, 1, 2))
+        return record(self.name, y + bias, self)
+
+
+def each(look: Callable[[Array], Array], x: Array) -> Array:
+    """Apply layers without batch statistics to (n, H, W, C), on a CPU image by image.
+
+    The feature maps of one image stay in the processor's cache, and backwards they are computed once more: that costs
+    less than to write and to read those of a batch. Convolutions must be products: in a loop XLA has no other fast one.
+    """
+    if not _on_cpu():
+        return look(x)
+    return jax.lax.map(jax.checkpoint(lambda image: look(image[None])[0]), x)
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def _as_product(x: Array, kernel: Array, stride: int) -> Array:
+    """Convolve without padding, by one product of what each filter sees with the filters."""
+    seen = jnp.concatenate(_places(x, len(kernel), stride), axis=-1)
+    return seen @ kernel.reshape(-1, kernel.shape[-1])
+
+
+class Dense(nnx.Module):
+    """Fully connected layer.
+
+    Args:
+        inputs: Input features.
+        units: Output features.
+        convention: Whose initial weights.
+        rng: Source of the initial weights.
+    """
+
+    def __init__(self, inputs: int, units: int, *, convention: Convention = "keras", rng: Generator) -> None:
+        self.name = f"Dense {units}"
+        kernel, bias = _kernel_and_bias(rng, (inputs, units), convention)
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+
+    def __call__(self, x: Array) -> Array:
+        """Multiply (n, D)."""
+        return record(self.name, x @ self.kernel[...] + self.bias[...], self)
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation over all axes but the last, blind to padding.
+
+    Args:
+        features: Size of the last axis.
+        convention: Whose momentum, epsilon and running variance.
+    """
+
+    def __init__(self, features: int, *, convention: Convention = "keras") -> None:
+        self.convention: Convention = convention
+        self.scale = nnx.Param(jnp.ones(features))
+        self.bias = nnx.Param(jnp.zeros(features))
+        self.mean = nnx.BatchStat(jnp.zeros(features))
+        self.var = nnx.BatchStat(jnp.ones(features))
+
+    def __call__(self, x: Array, batch: Batch | None) -> Array:
+        """Normalise by the batch's own statistics, which then enter the running ones; by those in evaluation."""
+        mean, var = (self.mean[...], self.var[...]) if batch is None else self._learn(x, batch.real)
+        factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
+        return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
+
+    def _learn(self, x: Array, real: Array) -> tuple[Array, Array]:
+        inside = tuple(range(1, x.ndim - 1))
+        count = jnp.sum(real) * np.prod(x.shape[1:-1])
+        # Sums per sample first: then the weights meet (n, C) numbers, and not every pixel.
+        mean = real @ jnp.sum(x, inside) / count
+        var = real @ jnp.sum((x - mean) ** 2, inside) / count
+        entering = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
+        keep = MOMENTUM[self.convention]
+        self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)
+        self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(entering)
+        return mean, var
+
+
+def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
+    """Take the maximum over windows of (n, H, W, C); windows that do not fit are dropped, as in Keras and PyTorch."""
+    if padding:
+        x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
+    return record(f"MaxPooling2D {size}x{size}/{stride}", _maxima(x, size, stride))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _maxima(x: Array, size: int, stride: int) -> Array:
+    """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU."""
+    return functools.reduce(jnp.maximum, _places(x, size, stride))
+
+
+def _places(x: Array, size: int, stride: int) -> list[Array]:
+    """Return what all windows have at each of their places: size * size arrays (n, rows, columns, C)."""
+    rows, columns = (stride * ((side - size) // stride) + 1 for side in x.shape[1:3])
+    return [x[:, i : i + rows : stride, j : j + columns : stride] for i in range(size) for j in range(size)]
+
+
+def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Array, Array]]:
+    best: Array = _maxima(x, size, stride)
+    return best, (x, best)
+
+
+def _maxima_backward(size: int, stride: int, kept: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+    """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
+
+    Differentiation would add up one array of the input's size for each place in the window, and with what stands before
+    the pooling that took nine times as long.
+    """
+    x, best = kept
+    share = gradient / functools.reduce(jnp.add, [part == best for part in _places(x, size, stride)], 0)
+    height, width = x.shape[1:3]
+    rows, columns = -(-height // stride), -(-width // stride)
+    x = jnp.pad(x, [(0, 0), (0, rows * stride - height), (0, columns * stride - width), (0, 0)])
+    cells = x.reshape(len(x), rows, stride, columns, stride, -1)  # a window begins at the first pixel of each
+    reach = -(-size // stride)  # how many cells a window covers, either way
+    around = [(0, 0), (reach - 1, rows - best.shape[1]), (reach - 1, columns - best.shape[2]), (0, 0)]
+    best, share = jnp.pad(best, around, constant_values=jnp.inf), jnp.pad(share, around)
+    total = jnp.zeros_like(cells)
+    for down in range(reach):
+        for right in range(reach):
+            begun = (slice(None), slice(reach - 1 - down, None), slice(reach - 1 - right, None))
+            ours, part = (array[begun][:, :rows, None, :columns, None] for array in (best, share))
+            inside = (np.arange(stride) < size - stride * down)[:, None, None, None]
+            inside = inside & (np.arange(stride) < size - stride * right)[:, None]
+            total += jnp.where((cells == ours) & inside, part, 0)
+    return (total.reshape(x.shape)[:, :height, :width],)
+
+
+_maxima.defvjp(_maxima_forward, _maxima_backward)
+
+
+def average_pool(x: Array, size: int) -> Array:
+    """Average over windows of (n, H, W, C) that do not overlap and must fill the image."""
+    n, height, width, channels = x.shape
+    windows = x.reshape(n, height // size, size, width // size, size, channels)
+    return record(f"AveragePooling2D {size}x{size}/{size}", windows.mean((2, 4)))
+
+
+def global_average_pool(x: Array) -> Array:
+    """Average each channel of (n, H, W, C) over the image."""
+    return record("GlobalAveragePooling2D", x.mean((1, 2)))
+
+
+def dropout(x: Array, rate: float, batch: Batch | None) -> Array:
+    """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation."""
+    if batch is None or rate == 0:
+        return x
+    return jnp.where(jax.random.bernoulli(batch.key, 1 - rate, x.shape), x / (1 - rate), 0)

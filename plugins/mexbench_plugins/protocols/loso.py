@@ -1,0 +1,36 @@
+"""Leave one subject out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mexbench.errors import ProtocolError, listed
+from mexbench.interfaces import Fold, Protocol, Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class LOSO(Protocol):
+    """Leave-one-subject-out: every subject in turn is the test side, all others train."""
+
+    source = "See et al., MEGC 2019, FG 2019, section IV: LOSO on the composite, scores from pooled counts"
+
+    def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
+        """Return one fold per subject, named after it."""
+        nameless = [sample.sample_id for sample in samples if sample.subject is None]
+        if nameless:
+            raise ProtocolError(
+                f"{len(nameless)} of {len(samples)} samples have no subject ({listed(nameless, limit=3)}): "
+                "leave-one-subject-out needs one for each; choose another protocol"
+            )
+        subjects = sorted({str(sample.subject) for sample in samples})
+        if len(subjects) < 2:
+            raise ProtocolError(f"needs at least two subjects to leave one out, the data has only {subjects[0]!r}")
+        return [
+            Fold(
+                name=subject,
+                train=tuple(sample.sample_id for sample in samples if sample.subject != subject),
+                test=tuple(sample.sample_id for sample in samples if sample.subject == subject),
+            )
+            for subject in subjects
+        ]

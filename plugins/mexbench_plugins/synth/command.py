@@ -1,0 +1,133 @@
+"""``bench synth``: a micro-expression clip from one still face."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mexbench import cli
+from mexbench.errors import ConfigError
+
+_LONGEST = 100_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--face", required=True, metavar="PHOTO|builtin:SEED", help="a photo with one face, or a procedural face"
+    )
+    shown = parser.add_mutually_exclusive_group(required=True)
+    shown.add_argument("--emotion", metavar="NAME", help="draw action units that this emotion shows itself by")
+    shown.add_argument("--aus", metavar="AUS", help="action units to show, such as 6+12, L12 or 4+R10")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="CLIP.mp4|FOLDER",
+        help="film, or folder of frames img1.jpg, img2.jpg, ...; a JSON and a contact sheet are written beside it",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--fps", type=float, default=200.0, help="frames per second (default: 200, as CASME-II)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed is another take (default: 0)")
+    parser.add_argument(
+        "--intensity", type=float, default=1.0,
+        help="amplitude: 1 is a micro-expression, 3 an expression that anybody sees (default: 1)",
+    )  # fmt: skip
+    parser.add_argument("--size", default="640x480", metavar="WxH", help="picture of a procedural face (640x480)")
+    for name, default, text in (
+        ("lead", 10, "neutral frames before the onset"),
+        ("rise", 30, "steps from the onset to the apex"),
+        ("fall", 40, "steps from the apex to the offset"),
+        ("tail", 10, "neutral frames after the offset"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default: {default})")
+    for name, default, text in (
+        ("noise", 1.5, "sensor noise in grey levels"),
+        ("drift", 0.15, "slow head movement in pixels"),
+        ("flicker", 0.004, "change of the light, as a share"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=float, default=default, help=f"{text}; 0 switches it off (default: {default})"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    import numpy as np
+
+    from mexbench_plugins.synth import action_units, emotions, faces, output
+    from mexbench_plugins.synth.clips import Camera, Take, Timing
+    from mexbench_plugins.synth.expression import express
+
+    _check_numbers(options)
+    emotion = options.emotion.lower() if options.emotion else None
+    request = output.Request(out=options.out, emotion=emotion, fps=options.fps, force=options.force)
+    output.check(request)
+    if emotion is None:
+        aus = action_units.parse(options.aus)
+    else:
+        aus = emotions.draw(emotion, np.random.default_rng([options.seed, 0xE]))
+    timing = Timing(lead=options.lead, rise=options.rise, fall=options.fall, tail=options.tail)
+    camera = Camera(noise=options.noise, drift=options.drift, flicker=options.flicker)
+    width, height = _size(options.size)
+    face = faces.read(options.face, width=width, height=height)
+    height, width = face.image.shape[:2]
+    shown = express(aus, face.geometry, width, height, intensity=options.intensity)
+    record = output.write(Take(face, shown, timing, camera, options.seed), request)
+    print(_report(record, request.targets))
+    return cli.OK
+
+
+def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
+    kept, steady = record["identity_preservation"], record["monotonicity"]
+    clip, about, sheet = targets
+    lines = (
+        ("clip", f"{clip}: {record['frames']} frames, {record['width']}x{record['height']}, {record['fps']:g} fps"),
+        ("about it", str(about)),
+        ("contact sheet", str(sheet)),
+        ("shown", f"{record['emotion'] or 'as asked'}, AU {'+'.join(record['aus'])}"),
+        ("frames", f"onset {record['onset']}, apex {record['apex']}, offset {record['offset']}, counted from 1"),
+        ("greatest move", f"{record['peak_displacement_pixels']:.2f} pixels"),
+        (
+            "identity",
+            f"SSIM {kept['ssim']:.3f} outside the action units; distance {kept['distance']:.3f} to the own neutral "
+            f"face, {kept['nearest_other']:.3f} to the nearest other",
+        ),
+        (
+            "monotonicity",
+            f"{steady['rising']:.0%} of the steps rise to the apex, {steady['falling']:.0%} fall after it",
+        ),
+    )
+    return "\n".join(f"{name:<15}{text}" for name, text in lines)
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Refuse numbers that give no clip, before anything is rendered.
+
+    Raises:
+        ConfigError: One is out of bounds; the text names it.
+    """
+    bounds = {"fps": (1, 1000), "intensity": (0.1, 4), "noise": (0, 50), "drift": (0, 10), "flicker": (0, 0.5)}
+    for name, (low, high) in bounds.items():
+        if not low <= getattr(options, name) <= high:
+            raise ConfigError(f"--{name} must lie between {low} and {high}: got {getattr(options, name):g}")
+    if options.seed < 0:
+        raise ConfigError(f"--seed must not be negative: got {options.seed}")
+    for name, low in (("lead", 0), ("rise", 1), ("fall", 1), ("tail", 0)):
+        if not low <= getattr(options, name) <= _LONGEST:
+            raise ConfigError(f"--{name} must lie between {low} and {_LONGEST}: got {getattr(options, name)}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Read 640x480.
+
+    Raises:
+        ConfigError: It is no size, or one in which no face can be painted or filmed.
+    """
+    width, _, height = text.lower().partition("x")
+    if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise ConfigError(f"--size must be written WIDTHxHEIGHT, such as 640x480: got {text!r}")
+    size = int(width), int(height)
+    if not (120 <= size[1] <= 1080 and 0.8 * size[1] <= size[0] <= 1920) or size[0] % 2 or size[1] % 2:
+        raise ConfigError(
+            f"--size {text}: both sides must be even, the height 120 to 1080, the width 0.8 of the height to 1920"
+        )
+    return size

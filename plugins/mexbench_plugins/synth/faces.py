@@ -1,0 +1,116 @@
+"""A still face to start from: ``builtin:SEED``, painted by this program, or a user's photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import ConfigError, DataError
+from mexbench_plugins.synth import geometry, identity, portrait
+from mexbench_plugins.synth.detection import SMALLEST, locate
+from mexbench_plugins.synth.geometry import Geometry
+
+_BUILTIN = "builtin:"
+#: A longer side is shrunk to this: the motion is a few pixels, and a clip of a 40-megapixel photo would help nobody.
+_LONGEST = 1280
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A still face.
+
+    Args:
+        image: The picture (H, W, 3), RGB.
+        geometry: Where the parts of the face lie.
+        name: ``builtin:7``, or the photo's file name.
+        seed: The seed of a procedural face; None for a photo.
+    """
+
+    image: NDArray[np.uint8]
+    geometry: Geometry
+    name: str
+    seed: int | None = None
+
+
+def builtin(seed: int, *, width: int = 640, height: int = 480, supersample: int = 2) -> Face:
+    """Paint the person of a seed.
+
+    Args:
+        seed: The same seed is the same person, in any size.
+        width: Width of the picture in pixels.
+        height: Its height; the face takes about two thirds of it.
+        supersample: Every pixel is the mean of this many squared.
+    """
+    who = identity.draw(seed)
+    image = portrait.render(who, width, height, supersample=supersample)
+    return Face(image, geometry.of_identity(who, width, height), f"{_BUILTIN}{seed}", seed)
+
+
+def photo(path: Path) -> Face:
+    """Read a photo and find the face in it: the largest, where there are several.
+
+    Raises:
+        DataError: The file cannot be read, or shows no face.
+    """
+    image = _read(path)
+    scale = _LONGEST / max(image.shape[:2])
+    if scale < 1:
+        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    image = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])  # video wants even sides
+    found = locate(image)
+    if found is None:
+        raise DataError(
+            f"{path}: no face found: use a photo of one person who looks into the camera, upright, "
+            f"the face at least {SMALLEST} pixels wide, or a procedural face: --face builtin:0"
+        )
+    return Face(image, found, path.name)
+
+
+def read(text: str, *, width: int = 640, height: int = 480) -> Face:
+    """Return the face that a user asks for: ``builtin:SEED`` in this size, or the path of a photo in its own.
+
+    Raises:
+        ConfigError: It is neither.
+        DataError: The photo cannot be read, or shows no face.
+    """
+    if not text.startswith(_BUILTIN):
+        return photo(Path(text))
+    seed = text.removeprefix(_BUILTIN)
+    if not (seed.isascii() and seed.isdigit()):
+        raise ConfigError(f"face {text!r}: the seed must be a whole number that is not negative, as in builtin:7")
+    return builtin(int(seed), width=width, height=height)
+
+
+def posed(face: Face, *, shift: tuple[float, float], scale: float, turn: float) -> Face:
+    """Move a face in its picture, as when the person sits down again for another clip.
+
+    Args:
+        face: The face.
+        shift: Columns and rows to move by.
+        scale: Size, 1 as it is.
+        turn: Degrees to turn by.
+    """
+    place = face.geometry
+    matrix = cv2.getRotationMatrix2D((place.x, place.y), -turn, scale) + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
+    height, width = face.image.shape[:2]
+    image = cv2.warpAffine(face.image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return Face(image.astype(np.uint8), place.moved(matrix.astype(np.float32)), face.name, face.seed)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        raw = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}: give a photo, or a procedural face: builtin:0") from None
+    try:
+        # 8 bits, three channels, turned as EXIF says.
+        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
+    except cv2.error:  # such as a picture whose header promises more pixels than OpenCV takes
+        image = None
+    if image is None:
+        raise DataError(f"{path}: not a picture that can be read: give a JPEG or PNG file")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)

@@ -1,0 +1,228 @@
+"""The official layouts of CASME-II and SAMM on disk: folders, frame names, annotation sheets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError
+from mexbench_plugins.synth import emotions
+from mexbench_plugins.synth.action_units import ActionUnit, written
+from mexbench_plugins.synth.actors import Scene, StandIn, scenes
+
+Cell = str | int
+
+_EPISODES = 19  # films that people were shown in CASME-II
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """Where one clip goes, and its numbers.
+
+    Args:
+        subject: The person's name in the sheet.
+        filename: The clip's name in the sheet.
+        folder: The clip's folder, relative to the root of the data set.
+        onset: Number of its first frame.
+        apex: Number of the frame of greatest intensity.
+        offset: Number of its last frame.
+    """
+
+    subject: str
+    filename: str
+    folder: Path
+    onset: int
+    apex: int
+    offset: int
+
+
+class Layout(ABC):
+    """How a data set lies on disk."""
+
+    #: Name of its folder in the cache.
+    name: ClassVar[str]
+    #: How often each emotion occurs, in the data set's own words.
+    frequencies: ClassVar[Mapping[str, int]]
+
+    @abstractmethod
+    def shot(self, scene: Scene, options: StandIn) -> Shot:
+        """Give a clip its names and numbers."""
+
+    @abstractmethod
+    def frame_name(self, shot: Shot, number: int) -> str:
+        """Return the file name of a frame."""
+
+    @abstractmethod
+    def pixels(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn an RGB frame (H, W, 3) into what the data set stores, in OpenCV's order of colours."""
+
+    @abstractmethod
+    def row(self, scene: Scene, shot: Shot) -> Sequence[Cell]:
+        """Return the clip's row in the annotation sheet."""
+
+    @abstractmethod
+    def write_sheet(self, root: Path, rows: Sequence[Sequence[Cell]]) -> None:
+        """Write the annotation sheet."""
+
+    def write(self, root: Path, options: StandIn) -> Iterator[str]:
+        """Write the whole data set into an empty folder; yield each clip's name when it is written.
+
+        Raises:
+            OSError: The disk is full, or the folder cannot be written.
+        """
+        rows = []
+        for scene in scenes(options, self.frequencies):
+            shot = self.shot(scene, options)
+            folder = root / shot.folder
+            folder.mkdir(parents=True)
+            for number, frame in enumerate(scene.take.frames(), start=shot.onset):
+                settings = [cv2.IMWRITE_JPEG_QUALITY, options.quality]
+                done, encoded = cv2.imencode(".jpg", self.pixels(frame), settings)
+                if not done:
+                    raise DataError(f"{shot.folder}: a frame could not be encoded")
+                (folder / self.frame_name(shot, number)).write_bytes(encoded.tobytes())
+            rows.append(self.row(scene, shot))
+            yield shot.folder.as_posix()
+        self.write_sheet(root, sorted(rows, key=lambda row: (str(row[0]), str(row[1]))))
+
+
+class Casme2(Layout):
+    """``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` and ``CASME2-coding-20140508.xlsx``."""
+
+    name = "casme2"
+    frequencies = emotions.CASME2
+    sheet: ClassVar[str] = "CASME2-coding-20140508.xlsx"
+    header: ClassVar[Sequence[str]] = (
+        "Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion",
+    )  # fmt: skip
+
+    def shot(self, scene: Scene, options: StandIn) -> Shot:
+        """Name a clip after its episode, as CASME-II does: names repeat across people."""
+        subject = f"{scene.subject + 1:02}"
+        takes = max(12, options.subjects * options.clips // _EPISODES + 1)
+        order = np.random.default_rng([options.seed, 0xE9, scene.subject]).permutation(_EPISODES * takes)
+        take, episode = divmod(int(order[scene.index]), _EPISODES)
+        rng = np.random.default_rng([options.seed, 0xCA5, scene.subject, scene.index])
+        filename = f"EP{episode + 1:02}_{take + 1:02}{'f' * int(rng.integers(2))}"
+        onset = int(rng.integers(20, 200))
+        folder = Path("CASME2_RAW_selected") / f"sub{subject}" / filename
+        return _numbered(scene, onset, subject, filename, folder)
+
+    def frame_name(self, shot: Shot, number: int) -> str:
+        """Return the name, whose number has no leading zeros."""
+        del shot
+        return f"img{number}.jpg"
+
+    def pixels(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Keep the colours."""
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
+
+    def row(self, scene: Scene, shot: Shot) -> Sequence[Cell]:
+        """Return the row; a lone action unit is a number there, several are text."""
+        cell = written(scene.aus)
+        return (
+            shot.subject, shot.filename, shot.onset, shot.apex, shot.offset,
+            int(cell) if cell.isdigit() else cell, scene.emotion,
+        )  # fmt: skip
+
+    def write_sheet(self, root: Path, rows: Sequence[Sequence[Cell]]) -> None:
+        """Write the header in row 1, and two empty sheets behind, as in the original."""
+        from openpyxl import Workbook
+
+        book = Workbook()
+        sheet = book.worksheets[0]
+        sheet.title = "Sheet1"
+        for row in (self.header, *rows):
+            sheet.append(list(row))
+        book.create_sheet("Sheet2")
+        book.create_sheet("Sheet3")
+        book.save(root / self.sheet)
+
+
+class Samm(Layout):
+    """``006/006_1_2/006_05562.jpg``, gray, and ``SAMM_Micro_FACS_Codes_v2.xlsx``."""
+
+    name = "samm"
+    frequencies = emotions.SAMM
+    sheet: ClassVar[str] = "SAMM_Micro_FACS_Codes_v2.xlsx"
+    preamble: ClassVar[int] = 13
+    header: ClassVar[Sequence[str]] = (
+        "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
+        "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
+    )  # fmt: skip
+
+    def shot(self, scene: Scene, options: StandIn) -> Shot:
+        """Name a clip after its person, inducement and number."""
+        subject = f"{scene.subject + 6:03}"
+        filename = f"{subject}_{scene.index % 7 + 1}_{scene.index // 7 + 1}"
+        onset = int(np.random.default_rng([options.seed, 0x1, scene.subject, scene.index]).integers(100, 9000))
+        return _numbered(scene, onset, subject, filename, Path(subject) / filename)
+
+    def frame_name(self, shot: Shot, number: int) -> str:
+        """Return the name, whose number has five digits."""
+        return f"{shot.subject}_{number:05}.jpg"
+
+    def pixels(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn colours into gray."""
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    def row(self, scene: Scene, shot: Shot) -> Sequence[Cell]:
+        """Return the row; strengths are written as letters, and the subject is text with zeros."""
+        letters = ("A" if strength < 0.8 else "B" if strength < 1.15 else "C" for strength in scene.strengths)
+        # Coders gave a letter where they were sure of it.
+        cell = "+".join(
+            f"{unit}{letter if scene.index % 2 else ''}" for unit, letter in zip(scene.aus, letters, strict=True)
+        )
+        return (
+            shot.subject, shot.filename, int(shot.filename.split("_")[1]), shot.onset, shot.apex, shot.offset,
+            shot.offset - shot.onset + 1, "Micro - 1/2", cell, scene.emotion, objective_class(scene.aus), "generated",
+        )  # fmt: skip
+
+    def write_sheet(self, root: Path, rows: Sequence[Sequence[Cell]]) -> None:
+        """Write thirteen rows of preamble, the header in row 14, and the clips."""
+        from openpyxl import Workbook
+
+        book = Workbook()
+        sheet = book.worksheets[0]
+        sheet.title = "MICRO_ONLY"
+        notes = ("Generated stand-in in the layout of SAMM", "No person was recorded", "The header is in row 14")
+        for line in range(self.preamble):
+            sheet.append([notes[line] if line < len(notes) else f"Note {line + 1}"])
+        for row in (self.header, *rows):
+            sheet.append(list(row))
+        book.save(root / self.sheet)
+
+
+#: Objective class -> the combinations of action units that it stands for, written without sides.
+_OBJECTIVE = {
+    1: ("6", "12", "6+12", "6+7+12", "7+12"),
+    2: ("1+2", "5", "25", "1+2+25", "25+26", "5+24"),
+    3: ("23", "4", "4+7", "4+5", "4+5+7", "17+24", "4+6+7", "4+38"),
+    4: ("10", "9", "4+9", "4+40", "4+5+40", "4+7+9", "4+9+17", "4+7+10", "4+5+7+9", "7+10"),
+    5: ("1", "15", "1+4", "6+15", "15+17"),
+    6: ("1+2+4", "20"),
+}
+
+
+def objective_class(aus: Sequence[ActionUnit]) -> int:
+    """Return the class that action units alone decide; 7 is any other combination.
+
+    Source: Davison, Merghani and Yap, Objective Classes for Micro-Facial Expression Recognition, J. Imaging 4, 2018.
+    """
+    numbers = "+".join(str(number) for number in sorted({unit.number for unit in aus}))
+    return next((code for code, combinations in _OBJECTIVE.items() if numbers in combinations), 7)
+
+
+def _numbered(scene: Scene, onset: int, subject: str, filename: str, folder: Path) -> Shot:
+    timing = scene.take.timing
+    return Shot(
+        subject=subject, filename=filename, folder=folder,
+        onset=onset, apex=onset + timing.apex - timing.onset, offset=onset + timing.offset - timing.onset,
+    )  # fmt: skip

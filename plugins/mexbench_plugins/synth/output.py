@@ -1,0 +1,178 @@
+"""Writing a clip: the film or its frames, a JSON that says what is in it, and a contact sheet. All, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.errors import ConfigError, DataError
+from mexbench_plugins.synth import contact_sheet, measures
+from mexbench_plugins.synth.action_units import written
+from mexbench_plugins.synth.clips import Take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to write.
+
+    Args:
+        out: A film, ``*.mp4``, or a folder of numbered JPEG frames.
+        emotion: The emotion asked for; None where action units were.
+        fps: Frames per second that the clip is meant for, in Hz.
+        force: Whether what is there may be replaced.
+    """
+
+    out: Path
+    emotion: str | None
+    fps: float
+    force: bool = False
+
+    @property
+    def film(self) -> bool:
+        """Whether the clip becomes one film."""
+        return self.out.suffix.lower() == ".mp4"
+
+    @property
+    def targets(self) -> tuple[Path, Path, Path]:
+        """Return the clip, the JSON and the contact sheet; the last two lie beside the first."""
+        stem = self.out.stem if self.film else self.out.name
+        return self.out, self.out.with_name(f"{stem}.json"), self.out.with_name(f"{stem}.contact.png")
+
+
+def check(request: Request) -> None:
+    """Refuse early, before a frame is rendered.
+
+    Raises:
+        ConfigError: The target has no name or another kind of file's, or something is there already.
+    """
+    out = request.out
+    if not out.name or out.name in (".", ".."):
+        raise ConfigError(f"--out {out}: give the name of a new folder, or of an .mp4 file")
+    if out.suffix and not request.film:
+        raise ConfigError(f"--out {out}: a clip is an .mp4 file, or a folder of frames: got {out.suffix!r}")
+    there = [path for path in request.targets if path.exists() or path.is_symlink()]
+    if there and not request.force:
+        raise ConfigError(f"{there[0]} exists: choose another --out, or give --force to replace it")
+    folder = next((path for path in request.targets[1:] if path.is_dir()), None)
+    if folder is not None:
+        raise ConfigError(f"{folder} is a folder, where a file beside the clip would go: choose another --out")
+    if request.film and out.is_dir():
+        raise ConfigError(f"--out {out}: is a folder: remove it, or choose another name")
+    if not request.film and request.force and out.exists() and not _ours(out):
+        raise ConfigError(f"--out {out}: holds other things than frames of a clip: --force would remove them")
+
+
+def write(take: Take, request: Request) -> dict[str, Any]:
+    """Render the clip and write it, its JSON and its contact sheet.
+
+    Everything is made in a hidden folder beside the target and gets its name when all of it is whole.
+
+    Returns:
+        What the JSON says.
+
+    Raises:
+        ConfigError: See ``check``.
+        DataError: The film cannot be written.
+    """
+    check(request)
+    parent = request.out.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".tmp-synth-", dir=parent))
+    try:
+        wanted = {index for _, index in contact_sheet.moments(take)}
+        kept: dict[int, NDArray[np.uint8]] = {}
+        clip, about, sheet = (work / path.name for path in request.targets)
+        _write_frames(_keeping(take.frames(), wanted, kept), clip, request, take.face.image.shape[1::-1])
+        record = _record(take, request, kept)
+        about.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        title = f"{take.face.name}: {request.emotion or 'expression'}, AU {written(take.expression.aus)}"
+        drawn = contact_sheet.draw(take, [kept[index] for _, index in contact_sheet.moments(take)], title)
+        _encode(sheet, drawn, [])
+        for made, target in zip((clip, about, sheet), request.targets, strict=True):
+            _put(made, target, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return record
+
+
+def _record(take: Take, request: Request, kept: dict[int, NDArray[np.uint8]]) -> dict[str, Any]:
+    timing = take.timing
+    height, width = take.face.image.shape[:2]
+    preserved = measures.identity_preservation(take, kept[timing.onset], kept[timing.apex])
+    return {
+        "synthetic": True,
+        "face": take.face.name,
+        "emotion": request.emotion,
+        "aus": [str(unit) for unit in take.expression.aus],
+        # Counted from 1: the frame's file is img<number>.jpg, and a player's first frame is 1.
+        "onset": timing.onset + 1,
+        "apex": timing.apex + 1,
+        "offset": timing.offset + 1,
+        "frames": timing.frames,
+        "fps": request.fps,
+        "width": width,
+        "height": height,
+        "seed": take.seed,
+        "camera": dataclasses.asdict(take.camera),
+        "peak_displacement_pixels": take.expression.peak(),
+        "identity_preservation": dataclasses.asdict(preserved),
+        "monotonicity": dataclasses.asdict(measures.monotonicity(take)),
+    }
+
+
+def _keeping(
+    frames: Iterator[NDArray[np.uint8]], wanted: set[int], kept: dict[int, NDArray[np.uint8]]
+) -> Iterator[NDArray[np.uint8]]:
+    """Pass frames on, and keep the few that are looked at later."""
+    for index, frame in enumerate(frames):
+        if index in wanted:
+            kept[index] = frame
+        yield frame
+
+
+def _write_frames(frames: Iterator[NDArray[np.uint8]], clip: Path, request: Request, size: Sequence[int]) -> None:
+    if not request.film:
+        clip.mkdir()
+        for number, frame in enumerate(frames, start=1):
+            _encode(clip / f"img{number}.jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        return
+    film = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), request.fps, (size[0], size[1]))
+    if not film.isOpened():
+        raise DataError(f"{request.out}: this OpenCV cannot write MPEG-4 films: give a folder instead of an .mp4 file")
+    try:
+        for frame in frames:
+            film.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    finally:
+        film.release()
+    if not clip.is_file() or not clip.stat().st_size:
+        raise DataError(f"{request.out}: the film could not be written: is the disk full?")
+
+
+def _encode(path: Path, image: NDArray[np.uint8], settings: list[int]) -> None:
+    """Write a picture through Python's own files, whose errors name the file and the cause; OpenCV's do not."""
+    done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
+    if not done:
+        raise DataError(f"{path.name}: the picture could not be encoded")
+    path.write_bytes(encoded.tobytes())
+
+
+def _put(made: Path, target: Path, work: Path) -> None:
+    """Give a finished file or folder its name; a folder that it replaces goes only when it is out of the way."""
+    if target.is_dir():
+        target.rename(work / f"replaced-{target.name}")
+    made.replace(target)
+
+
+def _ours(folder: Path) -> bool:
+    """Return whether a folder holds frames of a clip and nothing else."""
+    return folder.is_dir() and all(path.match("img*.jpg") and path.is_file() for path in folder.iterdir())

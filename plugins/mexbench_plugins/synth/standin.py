@@ -1,0 +1,127 @@
+"""Whole data sets made by the generator, built once into the user's cache folder.
+
+For everybody without a licence for the real data: the official loaders read these as they read the originals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mexbench.data.cache import default_root
+from mexbench.errors import DataError
+from mexbench.files import read_json, write_json
+from mexbench.fingerprint import digest, digest_code
+from mexbench_plugins.synth.actors import StandIn
+from mexbench_plugins.synth.layouts import Casme2, Layout, Samm
+
+__all__ = ["MARKER", "StandIn", "casme2_root", "samm_root"]
+
+#: The file that says that a data set is whole. It lies in its root, beside the annotation sheet.
+MARKER = "stand-in.json"
+_NOTE = "Made by a program: procedural faces, no person was recorded. Scores on it say nothing about real faces."
+_TEMPORARY = ".tmp-"
+_STALE_S = 86_400
+
+
+def casme2_root(options: StandIn) -> Path:
+    """Return the root of a stand-in in the layout of CASME-II; build it where it is not there yet.
+
+    Args:
+        options: The data set to make; equal options are built once.
+
+    Raises:
+        DataError: The cache folder cannot be written.
+    """
+    return _root(Casme2(), options)
+
+
+def samm_root(options: StandIn) -> Path:
+    """Return the root of a stand-in in the layout of SAMM; build it where it is not there yet.
+
+    Args:
+        options: The data set to make; equal options are built once.
+
+    Raises:
+        DataError: The cache folder cannot be written.
+    """
+    return _root(Samm(), options)
+
+
+def _root(layout: Layout, options: StandIn) -> Path:
+    about = {"layout": layout.name, "options": dataclasses.asdict(options), "code": digest_code(type(layout))}
+    key = digest(about)
+    target = default_root() / "stand-in" / f"{layout.name}-{key}"
+    if _whole(target, key):
+        return target
+    try:
+        _build(layout, options, target, {**about, "key": key, "note": _NOTE})
+    except OSError as error:
+        raise DataError(
+            f"the stand-in for {layout.name} cannot be built in {target.parent}: {error.strerror or error}: "
+            "free some space there, or set MEXBENCH_CACHE to another folder"
+        ) from error
+    return target
+
+
+def _build(layout: Layout, options: StandIn, target: Path, about: dict[str, Any]) -> None:
+    """Build beside the target; it gets its name when it is whole, so nobody ever sees half of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target.parent)
+    work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=target.parent))
+    try:
+        made = work / "made"
+        made.mkdir()
+        _write(layout, options, made)
+        write_json(made / MARKER, {**about, "files": _count(made)})
+        _settle(made, target, work, str(about["key"]))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(layout: Layout, options: StandIn, made: Path) -> None:
+    from mexbench.cli.output import progress, say
+
+    total = options.subjects * options.clips
+    say(f"building a stand-in for {layout.name}, once: {total} clips of {options.subjects} procedural faces")
+    with progress(f"stand-in for {layout.name}", total) as tick:
+        for done, name in enumerate(layout.write(made, options), start=1):
+            tick(done, name)
+
+
+def _settle(made: Path, target: Path, work: Path, key: str) -> None:
+    """Move a whole data set to its place, unless another process has just put the same one there."""
+    if target.exists() and not _whole(target, key):
+        with suppress(FileNotFoundError):  # another process moved the damaged one away
+            target.rename(work / "damaged")
+    try:
+        made.rename(target)
+    except OSError:
+        if not _whole(target, key):
+            raise
+
+
+def _whole(root: Path, key: str) -> bool:
+    """Return whether a data set is there and has all of its files."""
+    try:
+        about = read_json(root / MARKER)
+        return about["key"] == key and about["files"] == _count(root)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _count(root: Path) -> int:
+    return sum(path.is_file() and path.name != MARKER for path in root.rglob("*"))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left behind, a day later: a younger one may still be at work."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_S:
+                shutil.rmtree(path, ignore_errors=True)

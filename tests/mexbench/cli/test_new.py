@@ -1,0 +1,109 @@
+"""Every kind of distribution that ``bench new`` writes: installed with pip, listed, checked and run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mexbench.registry import scaffold
+from tests.helpers import Ran
+from tests.test_plugin_distribution import bench as bench_with
+from tests.test_plugin_distribution import install
+
+NAMES = {kind: f"my_{kind}" for kind in scaffold.KINDS}
+CONFIG = """
+dataset: {{plugin: my_dataset, root: {root}}}
+preprocess: [{{plugin: my_preprocessor, gamma: 1.5}}]
+protocol: {{plugin: my_protocol, people: 1}}
+models: [majority, my_model]
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the four distributions."""
+    folder = tmp_path_factory.mktemp("made")
+    for kind, name in NAMES.items():
+        done = bench_with(folder, "new", kind, name, "--out", str(folder / name))
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr.startswith(f"written to {folder / name}: pyproject.toml, {name}.py, test_{name}.py\n")
+        assert f"  pip install --editable {folder / name}\n  bench test-plugin {name}" in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(tmp_path_factory.mktemp("site"), *(made / name for name in NAMES.values()))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stills(tmp_path_factory.mktemp("data"))
+
+
+def write_stills(root: Path) -> Path:
+    """Write three people in the layout that the template of a data set reads: SUBJECT/EMOTION/CLIP.png."""
+    rng = np.random.default_rng(0)
+    for subject in ("s1", "s2", "s3"):
+        for clip, emotion in (("a", "sadness"), ("b", "sadness"), ("c", "happiness")):
+            path = root / subject / emotion / f"{clip}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 100, (8, 8, 3), np.uint8) + np.uint8(150 * (emotion == "happiness")))
+    return root
+
+
+def test_they_are_listed(site: Path) -> None:
+    done = bench_with(site, "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    for kind, name in NAMES.items():
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"{kind} ") and f" {name} " in line]
+        assert line.endswith(f"my-{kind} 0.1.0")
+    assert sorted(path.name for path in site.glob("*.py")) == sorted(f"{name}.py" for name in NAMES.values())
+
+
+@pytest.mark.parametrize("kind", scaffold.KINDS)
+def test_they_conform(kind: str, made: Path, site: Path, data: Path) -> None:
+    given = ["--set", f"root={data}"] if kind == "dataset" else []
+    done = bench_with(site, "test-plugin", NAMES[kind], *given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept" in done.stdout
+    assert "broken" not in done.stdout
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(made / NAMES[kind])]
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+def test_they_run_together(site: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG.format(root=data))
+    done = bench_with(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    rows = {row["model"]: row for row in json.loads((tmp_path / "out" / "scores.json").read_text())["rows"]}
+    # Happy pictures are bright, sad ones dark.
+    assert (rows["my_model"]["uf1"], rows["my_model"]["folds"], rows["my_model"]["n_samples"]) == (1.0, 3, 9)
+    assert rows["majority"]["accuracy"] == pytest.approx(6 / 9)
+
+
+def test_a_name_that_is_installed_already_is_refused(site: Path, tmp_path: Path) -> None:
+    done = bench_with(site, "new", "protocol", "my_model", "--out", str(tmp_path / "x"))
+    told = "error: 'my_model' is the name of a model in my-model 0.1.0 (my_model:MyModel); choose another name\n"
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (2, told, [])
+
+
+def test_bad_input(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = bench("new", "modle", "x")
+    assert (ran.code, "invalid choice: 'modle'" in ran.err) == (2, True)
+    assert bench("new", "model", "class").err == "error: 'class' is a reserved word of Python; choose another name\n"
+    assert bench("new", "model", "my_model").code == 0
+    before = {path: path.read_bytes() for path in Path("my_model").iterdir()}
+    ran = bench("new", "model", "my_model")
+    told = "error: my_model: exists already, and nothing is overwritten; choose another --out\n"
+    assert (ran.code, ran.err) == (2, told)
+    assert {path: path.read_bytes() for path in Path("my_model").iterdir()} == before

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from mexbench.config.schema import config_schema
+from mexbench.registry.catalogue import Catalogue
+from tests.helpers import ROOT
+from tests.mexbench.config.test_run_config import GOOD
+
+
+@pytest.fixture(scope="module")
+def schema(builtin: Catalogue) -> dict[str, Any]:
+    found = config_schema(builtin)
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
+def test_good_configs_are_valid(schema: dict[str, Any]) -> None:
+    jsonschema.validate(yaml.safe_load(GOOD), schema)
+    for path in (ROOT / "configs").glob("**/*.yaml"):
+        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("subjects: 5", "subject: 5"), ("subjects: 5", "subjects: 1"), ("subjects: 5", "subjects: '5'"),
+        ("protocol: loso", "protocol: svm"), ("kernel: rbf", "kernel: rfb"), ("seeds: [0, 3]", "seeds: [-1]"),
+        ("dataset: {plugin: synthetic, subjects: 5}", "dataset: megc2019_flow"), ("- majority", "- {name: x}"),
+        ("dataset:", "datset:"), ("name: svm-rbf", "name: ../up"), ("seeds: [0, 3]", "frames: {unit: second}"),
+    ],
+)  # fmt: skip
+def test_bad_ones_are_not(schema: dict[str, Any], change: tuple[str, str]) -> None:
+    assert change[0] in GOOD
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(GOOD.replace(*change)), schema)
+
+
+def test_variables_are_valid_anywhere(schema: dict[str, Any]) -> None:
+    jsonschema.validate(yaml.safe_load(GOOD.replace("subjects: 5", "subjects: '${N}'")), schema)
+
+
+def test_a_kind_without_plugins_allows_nothing() -> None:
+    empty = config_schema(Catalogue(entries=()))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(GOOD), empty)

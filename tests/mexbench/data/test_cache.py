@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mexbench.data.cache import Cache, Entry, default_root
+from mexbench.interfaces import Clip
+
+
+def entry(value: float, size: int = 8) -> Entry:
+    clip = Clip(frames=np.full((1, size), value), fps=200.0, onset_index=0, apex_index=3, notes=("a", "b"))
+    return Entry(clip, raw_digests=(f"raw{value}",), raw_hashes=("ff", ""))
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.get("ab12") is None
+    cache.put("ab12", entry(1.5))
+    found = cache.get("ab12")
+    assert found is not None
+    np.testing.assert_array_equal(found.clip.frames, np.full((1, 8), 1.5))
+    assert (found.raw_digests, found.raw_hashes, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
+        ("raw1.5",),
+        ("ff", ""),
+        200.0,
+        3,
+        None,
+    )
+    assert found.clip.notes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + b"x", lambda b: b"", lambda b: b"{}\n"]
+)
+def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1))
+    (path,) = cache.entries()
+    path.write_bytes(damage(path.read_bytes()))
+    assert cache.get("ab12") is None
+    assert cache.entries() == []
+    cache.put("ab12", entry(2))
+    found = cache.get("ab12")
+    assert found is not None
+    assert found.clip.frames[0, 0] == 2
+
+
+def test_no_pickle_is_loaded(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))
+    with pytest.raises(ValueError, match="Python objects"):
+        cache.put("ab12", Entry(clip, ("x",)))
+    assert cache.get("ab12") is None
+
+
+def test_what_was_unused_longest_goes_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, limit=10 * 1024)
+    for index in range(4):
+        cache.put(f"{index}0", entry(index, size=256))  # 2 KiB and a header each
+        for path in cache.entries():
+            os.utime(path, (100 + index, 100 + index)) if path.name.startswith(str(index)) else None
+    assert cache.get("00") is not None  # now the youngest
+    cache.put("40", entry(4, size=256))
+    kept = {path.name[0] for path in cache.entries()}
+    assert "0" in kept
+    assert "4" in kept
+    assert "1" not in kept
+    assert sum(path.stat().st_size for path in cache.entries()) <= cache.limit
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = Cache(tmp_path / "file")
+    cache.put("ab12", entry(1))
+    assert cache.trouble is not None
+    assert "are not kept for the next run" in cache.trouble
+    assert cache.get("ab12") is None
+
+
+def test_a_full_disk_stops_nothing_and_leaves_no_half_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1))
+    assert cache.trouble is not None
+    assert "No space left on device" in cache.trouble
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def fill(root: Path) -> bool:
+    """Write and read the same entries as another process does at the same time."""
+    cache = Cache(root, limit=40 * 1024)  # so that each evicts what the other may be reading
+    right = True
+    for _ in range(5):
+        for value in range(20):
+            found = cache.get(f"{value:02}")
+            right &= found is None or found.clip.frames[0, 0] == value
+            cache.put(f"{value:02}", entry(value, size=256))
+    return right and cache.trouble is None
+
+
+def test_two_processes_may_share_it(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(fill, [tmp_path, tmp_path])) == [True, True]
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_clear_removes_entries_and_nothing_else(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for key in ("ab12", "cd34"):
+        cache.put(key, entry(1))
+    (tmp_path / "ab" / "note.txt").touch()
+    (tmp_path / "ab" / ".tmp-x").touch()
+    assert cache.size() == sum(path.stat().st_size for path in cache.entries()) > 2 * 64
+    assert cache.clear() == 2
+    assert (cache.entries(), cache.size()) == ([], 0)
+    assert [path.name for path in (tmp_path / "ab").iterdir()] == ["note.txt"]
+
+
+def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", "/somewhere")
+    assert default_root() == Path("/somewhere")
+    monkeypatch.delenv("MEXBENCH_CACHE")
+    assert "mexbench" in str(default_root())

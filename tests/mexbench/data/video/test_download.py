@@ -1,0 +1,286 @@
+"""``bench fetch-videos`` against a server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mexbench.data.video import download as fetch
+from mexbench.data.video.download import CHECKSUMS, url_fault
+from tests import films
+from tests.helpers import Ran
+
+pytest.importorskip("yt_dlp")
+
+Bench = Callable[..., Ran]
+
+
+@dataclass
+class Site:
+    """What the server has, and what it was asked for.
+
+    Args:
+        files: Path -> content.
+        asked: Method, path and range of each request.
+        stop_after: Path -> bytes after which it lets go: once, and what it calls then.
+        moved: Path -> where to go instead.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    stop_after: dict[str, tuple[int, Callable[[], None]]] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def ranges(self, path: str) -> list[str | None]:
+        return [found for method, asked, found in self.asked if method == "GET" and asked == path]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    site: Site
+
+    def do_HEAD(self) -> None:
+        self.respond()
+
+    def do_GET(self) -> None:
+        content, start, then = self.respond()
+        self.wfile.write(content[start:])
+        then()
+
+    def respond(self) -> tuple[bytes, int, Callable[[], None]]:
+        """Send the head; return what is to be sent of which content, and what happens then."""
+        path, wanted = urlsplit(self.path).path, self.headers.get("Range")
+        self.site.asked.append((self.command, path, wanted))
+        content = self.site.files.get(path, b"")
+        start = int(wanted.removeprefix("bytes=").partition("-")[0]) if wanted else 0
+        limit, then = self.site.stop_after.get(path, (len(content), lambda: None))
+        if path in self.site.moved:
+            self.head(302, Location=self.site.moved[path], Content_Length=0)
+        elif path not in self.site.files:
+            self.head(404, Content_Length=0)
+        elif wanted:
+            place = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.head(206, Content_Length=len(content) - start, Content_Type="video/mp4", Content_Range=place)
+        else:
+            self.head(200, Content_Length=len(content), Content_Type="video/mp4", Accept_Ranges="bytes")
+        return content[:limit], start, then
+
+    def head(self, status: int, **fields: object) -> None:
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    found = Site()
+    handler = type("SiteHandler", (Handler,), {"site": found})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> bytes:
+    return films.person(tmp_path / "origin" / "a.mp4", 3).read_bytes()
+
+
+def listed(folder: Path, *lines: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "clips.csv"
+    path.write_text("\n".join(["clip_id,path,source_url", *lines]) + "\n")
+    return path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_fetch_then_leave_alone(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    site.files = {"/x/a.mp4": film}
+    path = listed(tmp_path / "in", f"a,films/a.mp4,{site.url}/x/a.mp4", f"b,films/a.mp4,{site.url}/x/a.mp4", "c,c.mp4,")
+    ran = bench("fetch-videos", path)
+    assert ran.code == 0
+    assert "films/a.mp4: fetched, 0." in ran.out
+    assert "1 of 1 films are there" in ran.out
+    assert "c.mp4: the list has no source_url for it" in ran.err
+    reminder = " ".join(ran.err.replace("|", " ").split())
+    assert "the licence of a film" in reminder
+    assert "agree to the analysis of their faces" in reminder
+    made = path.parent / "films" / "a.mp4"
+    assert made.read_bytes() == film
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert (path.parent / CHECKSUMS).read_text() == f"{hashlib.sha256(film).hexdigest()}  films/a.mp4\n"
+    assert names(path.parent) == {"clips.csv", "films", CHECKSUMS}
+    before = len(site.asked)
+    ran = bench("fetch-videos", path)
+    assert (ran.code, "films/a.mp4: there already, its checksum holds" in ran.out) == (0, True)
+    assert len(site.asked) == before
+
+
+def test_an_interrupt_and_a_resume(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
+    work = path.parent
+
+    def parts() -> list[Path]:
+        return [part for part in work.glob(".fetching-*/*.part") if part.stat().st_size]
+
+    def stop() -> None:
+        if not site.ranges("/a.mp4")[1:]:  # the first request only looks at what it is
+            return
+        until = time.monotonic() + 10
+        while not parts() and time.monotonic() < until:
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    big = film + bytes(3 * 2**20)  # what follows the last box is not looked at
+    site.files = {"/a.mp4": big}
+    site.stop_after = {"/a.mp4": (2 * 2**20, stop)}
+    ran = bench("fetch-videos", path)
+    assert ran.code == 130
+    assert "stopped: what is fetched is kept; the same command goes on from here" in ran.err
+    assert not (work / "a.mp4").exists()
+    (part,) = parts()
+    kept = part.stat().st_size
+    assert 0 < kept <= 2 * 2**20
+    assert stat.S_IMODE(part.parent.stat().st_mode) == 0o700
+    site.stop_after, site.asked = {}, []
+    assert bench("fetch-videos", path).code == 0
+    assert site.ranges("/a.mp4")[-1] == f"bytes={kept}-"
+    assert (work / "a.mp4").read_bytes() == big
+    assert names(work) == {"clips.csv", "a.mp4", CHECKSUMS}
+
+
+def test_a_film_that_has_changed(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    site.files = {"/a.mp4": film}
+    path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
+    assert bench("fetch-videos", path).code == 0
+    made, before = path.parent / "a.mp4", (path.parent / CHECKSUMS).read_text()
+    made.write_bytes(film[:-1])
+    ran = bench("fetch-videos", path)
+    assert ran.code == 1
+    assert f"{CHECKSUMS} has {before[:16]}...: it was changed or damaged; remove it to fetch it again" in ran.err
+    made.unlink()
+    site.files = {"/a.mp4": film + b"!"}
+    ran = bench("fetch-videos", path)
+    assert ran.code == 1
+    assert "it is another film than it was; nothing is kept" in ran.err
+    assert names(path.parent) == {"clips.csv", CHECKSUMS}
+    assert (path.parent / CHECKSUMS).read_text() == before
+
+
+def test_what_is_not_there_stops_nothing_else(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    site.files = {"/b.mp4": film, "/page.mp4": b"<html><title>no film</title></html>"}
+    lines = [f"a,a.mp4,{site.url}/a.mp4", f"b,b.mp4,{site.url}/b.mp4", f"c,c.mp4,{site.url}/page.mp4"]
+    path = listed(tmp_path / "in", *lines, f"d,d.avi,{site.url}/b.mp4")
+    ran = bench("fetch-videos", path, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "error: a.mp4:" in ran.err
+    assert "HTTP Error 404" in ran.err
+    assert "is no film: it begins with b'<html><title" in ran.err
+    assert "is .mp4, the list says d.avi: rename it there" in ran.err
+    assert "1 of 4 films are there" in ran.out
+    assert names(tmp_path / "out") == {"b.mp4", CHECKSUMS}
+    assert "Traceback" not in ran.err
+
+
+def test_a_film_larger_than_wanted(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    site.files = {"/a.mp4": film + bytes(2**20)}
+    path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
+    ran = bench("fetch-videos", path, "--max-mib", 1)
+    assert ran.code == 1
+    assert "is larger than 1 MiB: give a larger --max-mib, if you want it" in ran.err
+    assert names(path.parent) == {"clips.csv"}
+
+
+def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+    """0.0.0.0 is this machine to a socket, and somebody else's to the rule."""
+    site.files = {"/b.mp4": film}
+    site.moved = {"/a.mp4": f"{site.url.replace('127.0.0.1', '0.0.0.0')}/b.mp4"}  # noqa: S104
+    ran = bench("fetch-videos", listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4"))
+    assert ran.code == 1
+    assert "it leads to 'http://0.0.0.0:" in ran.err
+    assert "only https is fetched, and http from this machine alone" in ran.err
+    assert names(tmp_path / "in") == {"clips.csv"}
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("https://example.org/a.mp4", None),
+        ("http://127.0.0.1:8000/a.mp4", None),
+        ("http://[::1]/a.mp4", None),
+        ("http://localhost/a.mp4", None),
+        ("http://example.org/a.mp4", "is http: only https is fetched, and http from this machine alone"),
+        ("http://127.0.0.1.example.org/a.mp4", "is http: only"),
+        ("ftp://example.org/a.mp4", "is ftp: only https"),
+        ("file:///etc/passwd", "must be https://HOST"),
+        ("a.mp4", "must be https://HOST"),
+        ("https://me:secret@example.org/a.mp4", "without a user's name"),
+        ("http://[::1/a.mp4", "is no URL"),
+    ],
+)
+def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
+    found = url_fault(url)
+    assert found is None if fault is None else fault in (found or "")
+    if url.startswith("http://"):
+        assert url_fault(url, loopback=False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["a,a.mp4,http://example.org/a.mp4"], "line 2: source_url 'http://example.org/a.mp4' is http"),
+        (["a,a.mp4,"], "no line of the list has a source_url: there is nothing to fetch"),
+        (
+            ["a,a.mp4,https://example.org/a.mp4", "b,a.mp4,https://example.org/b.mp4"],
+            "line 3: another source_url for a.mp4 than in",
+        ),
+        (["a,../a.mp4,https://example.org/a.mp4"], "line 2: path '../a.mp4'"),
+    ],
+)
+def test_a_list_that_cannot_be_fetched(lines: list[str], text: str, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("fetch-videos", listed(tmp_path / "in", *lines))
+    assert ran.code == 2
+    assert text in ran.err
+    assert names(tmp_path / "in") == {"clips.csv"}
+
+
+def test_checksums_that_are_none(bench: Bench, tmp_path: Path) -> None:
+    path = listed(tmp_path / "in", "a,a.mp4,https://example.org/a.mp4")
+    (path.parent / CHECKSUMS).write_text("hello\n")
+    ran = bench("fetch-videos", path)
+    assert ran.code == 2
+    assert "line 1: expected a SHA-256, two blanks and a path; mend or remove it" in ran.err
+
+
+def test_without_yt_dlp(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    ran = bench("fetch-videos", tmp_path / "clips.csv")
+    assert ran.code == 2
+    assert "needs yt-dlp, which is not installed: pip install 'mexbench[video]'" in ran.err
+
+
+def test_the_reminder_is_plain() -> None:
+    assert "consent" in fetch.REMINDER

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from mexbench.evaluation.executors import memory
+from mexbench.evaluation.executors.processes import Processes
+from mexbench.evaluation.task_runner import Workload
+from mexbench.interfaces import FoldsModel, LayerRow, Model, Predictor
+from tests.mexbench.evaluation.test_task_runner import UNITS, every, scores, workload
+
+MB = 2**20
+
+
+class Layered(Model):
+    """A network of a million weights."""
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        raise NotImplementedError
+
+    def layers(self, n_classes: int) -> list[LayerRow]:
+        return [LayerRow("a", (1,), 400_000), LayerRow("b", (n_classes,), 600_000)]
+
+
+class Together(Layered, FoldsModel):
+    """The same, ten at once."""
+
+    def folds_at_once(self) -> int:
+        return 10
+
+    def fit_folds(self, x: Any, y: Any, train_masks: Any, **_: Any) -> list[Predictor]:  # noqa: ANN401
+        raise NotImplementedError
+
+
+def load(model: Model, **changes: Any) -> dict[str, Workload]:  # noqa: ANN401
+    """Twenty samples of 100 bytes, sixteen of which train."""
+    found = Workload(
+        x=np.zeros((20, 4, 25), dtype=np.uint8), copies=None, y=np.zeros(20, np.intp), groups=np.repeat("a", 20),
+        folds={"1": (np.arange(12), np.arange(12, 20)), "2": (np.arange(16), np.arange(16, 20))},
+        models={"m": model}, n_classes=3,
+    )  # fmt: skip
+    return {"m": replace(found, **changes)}
+
+
+@pytest.mark.parametrize(
+    ("workloads", "training"),
+    [
+        (load(workload().models["spy"]), 16 * 100 * (1 + 16)),
+        (load(workload().models["spy"], copies=np.zeros((20, 3, 4, 25), dtype=np.uint8)), 16 * 400 * (1 + 16)),
+        (load(Layered()), 16 * 100 * 17 + 16_000_000),
+        (load(Together()), 16 * 100 * 17 + 160_000_000),
+    ],
+    ids=["flat", "copies", "network", "folds together"],
+)
+def test_what_a_training_needs(workloads: dict[str, Workload], training: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte, and twice 8 bytes as a number, of each value that trains; 4 bytes four times of each weight."""
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=50 * MB))
+    assert memory.needed(workloads) == 50 * MB + training
+
+
+@pytest.mark.parametrize(
+    ("jobs", "free", "fits", "told"),
+    [
+        (4, 4000, 4, []),
+        (4, 3999, 3, ["memory for 3 of 4 worker processes: each needs about 1.0 GB, and 4.0 GB are free; 3 start"]),
+        (4, 10, 1, ["memory for 1 of 4 worker processes: each needs about 1.0 GB, and 0.0 GB are free; 1 start"]),
+        (1, 10, 1, []),
+    ],
+)
+def test_how_many_fit(monkeypatch: pytest.MonkeyPatch, jobs: int, free: int, fits: int, told: list[str]) -> None:
+    monkeypatch.setattr(memory, "needed", lambda _: 10**9)
+    monkeypatch.setattr(memory, "available", lambda: free * 10**6)
+    said: list[str] = []
+    assert memory.fitting(jobs, {}, said.append) == fits
+    assert said == told
+
+
+def test_processes_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 1)
+    said: list[str] = []
+    found = scores(list(Processes(3, None, said.append).run(UNITS, every(workload()))))
+    assert set(found) == {"1", "2"}
+    assert len(said) == 1
+    assert said[0].startswith("memory for 1 of 3 worker processes: ")
+
+
+def test_the_machine_is_asked() -> None:
+    assert 0 < memory.available() <= psutil.virtual_memory().total
+
+
+def test_what_control_groups_leave(tmp_path: Path) -> None:
+    """A job of 100 MB, of which 70 are used and 20 of those can be dropped, in a group that has no limit of its own."""
+    job = tmp_path / "root" / "job"
+    step = job / "step"
+    step.mkdir(parents=True)
+    (tmp_path / "own").write_text("4:memory:/other\n0::/job/step\n")
+    (step / "memory.max").write_text("max\n")
+    (job / "memory.max").write_text(f"{100 * MB}\n")
+    (job / "memory.current").write_text(f"{70 * MB}\n")
+    (job / "memory.stat").write_text(f"anon {50 * MB}\ninactive_file {20 * MB}\n")
+    assert min(memory._left_in_groups(tmp_path / "root", tmp_path / "own")) == 50 * MB
+    assert min(memory._left_in_groups(tmp_path / "root", tmp_path / "absent")) == 2**63

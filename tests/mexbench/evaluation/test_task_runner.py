@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from mexbench.evaluation.task_runner import Failure, Serial, Success, Task, Workload
+from mexbench.interfaces import FoldsModel, Model, Predictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spy(Model):
+    """Do as told on the fold called by the same name; else give what was seen.
+
+    Args:
+        how: What to do.
+    """
+
+    how: str = "fine"
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        if self.how == "raise":
+            raise RuntimeError("a reason\nof two lines")
+        if self.how == "exit":
+            sys.exit("no")
+        if self.how == "warn":
+            for _ in range(3):
+                warnings.warn("not converged", UserWarning, stacklevel=1)
+        if self.how == "mutate":
+            x[:] = 0
+            y[:] = 0
+        seen = (len(x), float(x.sum()), int(y.sum()), len(set(groups)), seed)
+
+        def predict(test: Any) -> Any:  # noqa: ANN401
+            made = {
+                "shape": np.zeros((len(test), n_classes + 1)),
+                "nan": np.full((len(test), n_classes), np.nan),
+                "text": np.full((len(test), n_classes), "a"),
+            }
+            return made.get(self.how, np.array([[*seen, *np.zeros(n_classes)][:n_classes] for _ in test]))
+
+        return predict
+
+
+def workload(how: str = "fine", copies: Any = None) -> Workload:  # noqa: ANN401
+    return Workload(
+        x=np.arange(12.0).reshape(6, 1, 2),
+        copies=copies,
+        y=np.array([0, 1, 0, 1, 0, 1]),
+        groups=np.array(["a", "a", "b", "b", "c", "c"]),
+        folds={name: (np.flatnonzero(g), np.flatnonzero(~g)) for name, g in
+               {"1": np.arange(6) > 1, "2": np.arange(6) < 4}.items()},
+        models={"spy": Spy(how=how), "fine": Spy()},
+        n_classes=5,
+    )  # fmt: skip
+
+
+def every(load: Workload) -> dict[str, Workload]:
+    return dict.fromkeys(load.models, load)
+
+
+TASKS = [Task("spy", 7, "1", "x"), Task("spy", 8, "2", "y")]
+UNITS = [(task,) for task in TASKS]
+
+
+def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
+    return {o.task.fold: o.scores.tolist() for o in outcomes if isinstance(o, Success)}
+
+
+def test_a_model_sees_the_training_side_alone() -> None:
+    found = scores(list(Serial().run(UNITS, every(workload()))))
+    assert found["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
+    assert found["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
+
+
+def test_copies_join_the_training_side_alone() -> None:
+    copies = np.full((6, 2, 1, 2), 100.0)
+    found = scores(list(Serial().run(UNITS, every(workload(copies=copies)))))
+    assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
+
+
+def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
+    load = workload("mutate")
+    list(Serial().run(UNITS, every(load)))
+    assert load.x.sum() == sum(range(12))
+    assert load.y.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("raise", "RuntimeError: a reason of two lines"),
+        ("shape", "ValueError: predictor gave float64 (2, 6), expected numbers (2, 5)"),
+        ("text", "ValueError: predictor gave <U1 (2, 5), expected numbers (2, 5)"),
+        ("nan", "ValueError: predictor gave scores that are not finite"),
+        ("exit", "SystemExit: no"),
+    ],
+)
+def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -> None:
+    outcomes = list(Serial().run([UNITS[0], (Task("fine", 0, "1", "z"),)], every(workload(how))))
+    assert isinstance(outcomes[0], Failure)
+    assert outcomes[0].error == error
+    assert "Traceback" in outcomes[0].trace
+    assert isinstance(outcomes[1], Success)
+
+
+def test_warnings_are_kept_each_once() -> None:
+    (outcome,) = Serial().run(UNITS[:1], every(workload("warn")))
+    assert isinstance(outcome, Success)
+    assert outcome.warnings == ("UserWarning: not converged",)
+
+
+def test_a_task_is_named_as_messages_do() -> None:
+    assert str(TASKS[0]) == "spy, seed 7, fold 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moody(Spy):
+    """Fail a number of times, then do as a ``Spy``.
+
+    Args:
+        times: How often.
+    """
+
+    times: int = 1
+    tries: ClassVar[list[int]] = []
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        self.tries.append(seed)
+        if len(self.tries) <= self.times:
+            raise OSError(f"failure {len(self.tries)}")
+        return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_task_that_fails_is_tried_once_more_and_says_so(times: int) -> None:
+    Moody.tries.clear()
+    (outcome,) = Serial().run(UNITS[:1], every(replace(workload(), models={"spy": Moody(how="warn", times=times)})))
+    assert len(Moody.tries) == min(times, 1) + 1
+    if times == 2:
+        assert isinstance(outcome, Failure)
+        assert outcome.error == "OSError: failure 2"
+        return
+    assert isinstance(outcome, Success)
+    told = ["the first try failed: OSError: failure 1"] * times
+    assert outcome.warnings == (*told, "UserWarning: not converged")
+    assert outcome.scores[0].tolist() == [4, sum(range(4, 12)), 2, 2, 7]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(FoldsModel):
+    """Say how many trained, and whether alone.
+
+    Args:
+        broken: Whether training together fails.
+    """
+
+    broken: bool = False
+
+    def folds_at_once(self) -> int:
+        return 2
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        return lambda test: np.tile([len(x), 1.0, seed, 0, 0], (len(test), 1))
+
+    def fit_folds(
+        self, x: Any, y: Any, train_masks: Any, *, n_classes: int, groups: Any, seed: int  # noqa: ANN401
+    ) -> list[Predictor]:  # fmt: skip
+        if self.broken:
+            raise RuntimeError("both")
+        counts = [(x[mask].sum(), len(train_masks)) for mask in train_masks]
+        return [lambda test, found=found: np.tile([*found, seed, 0, 0], (len(test), 1)) for found in counts]
+
+
+TOGETHER = [(Task("pair", 7, "1", "x"), Task("pair", 7, "2", "y"))]
+
+
+def test_folds_of_a_unit_are_trained_together() -> None:
+    load = replace(workload(), models={"pair": Pair()})
+    expected = {"1": [[sum(range(4, 12)), 2, 7, 0, 0]] * 2, "2": [[sum(range(8)), 2, 7, 0, 0]] * 2}
+    assert scores(list(Serial().run(TOGETHER, every(load)))) == expected
+    alone = scores(list(Serial().run([(task,) for task in TOGETHER[0]], every(load))))
+    assert alone == {"1": [[4, 1, 7, 0, 0]] * 2, "2": [[4, 1, 7, 0, 0]] * 2}
+
+
+def test_a_unit_fails_as_a_whole_each_fold_by_name() -> None:
+    outcomes = list(Serial().run(TOGETHER, every(replace(workload(), models={"pair": Pair(broken=True)}))))
+    assert [(o.task.fold, o.error) for o in outcomes if isinstance(o, Failure)] == [
+        ("1", "RuntimeError: both"), ("2", "RuntimeError: both"),
+    ]  # fmt: skip
+
+
+def test_what_trains_in_none_of_the_folds_never_reaches_the_model() -> None:
+    """Sample 5 is tested in both folds: were it handed over, its label could be used."""
+    seen: list[tuple[list[float], list[int], list[str]]] = []
+
+    class Watching(Pair):
+        def fit_folds(self, x: Any, y: Any, train_masks: Any, **rest: Any) -> list[Predictor]:  # noqa: ANN401
+            seen.append((x[:, 0, 0].tolist(), y.tolist(), rest["groups"].tolist()))
+            x[:] = 0  # and what it is given is its own
+            return super().fit_folds(x, y, train_masks, **rest)
+
+    folds = {"1": (np.array([0, 1, 2]), np.array([5])), "2": (np.array([2, 3, 4]), np.array([5]))}
+    load = replace(workload(), models={"pair": Watching()}, folds=folds)
+    assert all(isinstance(outcome, Success) for outcome in Serial().run(TOGETHER, every(load)))
+    assert seen == [([0, 2, 4, 6, 8], [0, 1, 0, 1, 0], ["a", "a", "b", "b", "c"])]
+    assert load.x.sum() == sum(range(12))

@@ -1,0 +1,172 @@
+"""Scores of action units: by hand, against scikit-learn, and what must not change them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_fscore_support
+
+from mexbench.metrics import action_units as units
+from mexbench.metrics.action_units import UnitsPool, figures, unit_scores
+
+NAMES = ("AU1", "AU4")
+
+
+def reference(truth: NDArray[np.bool_], said: NDArray[np.bool_], average: str = "binary") -> tuple[float, float, float]:
+    """scikit-learn's precision, recall and F1, 0 where a ratio has no denominator."""
+    nothing: Any = 0  # scikit-learn's own annotation knows texts alone
+    found: Any = precision_recall_fscore_support(truth, said, average=average, zero_division=nothing)
+    return float(found[0]), float(found[1]), float(found[2])
+
+
+def pool(
+    truth: NDArray[np.bool_], predicted: NDArray[np.bool_], groups: Sequence[str] | None = None, **fields: object
+) -> UnitsPool:
+    n = len(truth)
+    known = {"seed": 0, "repeat": 0, "members": ("toy",) * n, "ids": tuple(f"toy/{i:02}" for i in range(n))}
+    return UnitsPool(
+        groups=tuple(groups or [f"s{i % 3}" for i in range(n)]), truth=truth, predicted=predicted,
+        **{**known, **fields},
+    )  # fmt: skip
+
+
+def answers(*rows: str) -> NDArray[np.bool_]:
+    """A row of 0 and 1 per unit -> (samples, units)."""
+    return np.array([[mark == "1" for mark in row] for row in rows]).T
+
+
+def test_f1_by_hand() -> None:
+    """AU1: 2 hits, 1 missed, 1 false alarm, 2 rightly absent. AU4: 1 hit, 3 false alarms, 2 rightly absent."""
+    truth, said = answers("111000", "100000"), answers("110100", "111100")
+    row = figures([pool(truth, said)], NAMES)
+    one, four = row["units"]["AU1"], row["units"]["AU4"]
+    assert one["f1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert one["macro_f1"] == pytest.approx((4 / 6 + 2 * 2 / (2 * 2 + 1 + 1)) / 2)
+    assert (one["precision"], one["recall"]) == pytest.approx((2 / 3, 2 / 3))
+    assert four["f1"] == pytest.approx(2 / (2 + 3))
+    assert four["macro_f1"] == pytest.approx((2 / 5 + 4 / (4 + 3)) / 2)
+    assert (one["confusion"], four["confusion"]) == ([[2, 1], [1, 2]], [[2, 3], [0, 1]])
+    assert (one["support"], one["predicted"], four["support"], four["predicted"]) == (3, 3, 1, 4)
+    assert row["f1"] == pytest.approx((2 / 3 + 2 / 5) / 2)
+    assert row["macro_f1"] == pytest.approx((2 / 3 + (2 / 5 + 4 / 7) / 2) / 2)
+    assert (row["n_samples"], row["n_subjects"], row["never_shown"]) == (6, 3, [])
+
+
+def test_a_unit_that_never_shows_has_no_f1_and_lowers_no_average() -> None:
+    truth, said = answers("1100", "0000"), answers("1100", "0100")
+    row = figures([pool(truth, said)], NAMES)
+    assert row["never_shown"] == ["AU4"]
+    assert (row["units"]["AU4"]["f1"], row["units"]["AU4"]["macro_f1"], row["units"]["AU4"]["ci"]["f1"]) == (None,) * 3
+    assert row["units"]["AU4"]["predicted"] == 1
+    assert (row["f1"], row["macro_f1"]) == (1, 1)
+
+
+def test_where_no_unit_shows_there_is_no_score() -> None:
+    nothing = np.zeros((4, 2), bool)
+    row = figures([pool(nothing, nothing)], NAMES)
+    assert (row["f1"], row["macro_f1"], row["ci"]["f1"], row["never_shown"]) == (None, None, None, list(NAMES))
+
+
+def test_constant_answers_have_the_f1_that_the_page_says() -> None:
+    truth = answers("1100000000", "1111111100")
+    always = figures([pool(truth, np.ones_like(truth))], NAMES)
+    assert [always["units"][name]["f1"] for name in NAMES] == pytest.approx([2 * 0.2 / 1.2, 2 * 0.8 / 1.8])
+    majority = figures([pool(truth, answers("0000000000", "1111111111"))], NAMES)
+    assert [majority["units"][name]["f1"] for name in NAMES] == pytest.approx([0, 2 * 0.8 / 1.8])
+
+
+def test_runs_are_averaged_not_pooled() -> None:
+    truth = answers("1100", "1010")
+    good, bad = pool(truth, truth), pool(truth, ~truth, seed=7)
+    row = figures([good, bad], NAMES)
+    assert (row["f1"], row["seeds"], row["repeats"]) == (0.5, [0, 7], 1)
+    assert row["spread"]["f1"] == pytest.approx(1 / math.sqrt(2))
+    assert [found["f1"] for found in row["per_seed"]] == [1, 0]
+
+
+def test_members_are_scored_on_the_units_that_they_show() -> None:
+    truth, said = answers("1100", "0011"), answers("1100", "0010")
+    row = figures([pool(truth, said, members=("a", "a", "b", "b"))], NAMES)
+    assert row["by_dataset"]["a"] == {"f1": 1, "macro_f1": 1, "units": 1, "n_samples": 2}
+    b = row["by_dataset"]["b"]
+    assert (b["f1"], b["units"], b["n_samples"]) == (pytest.approx(2 / 3), 1, 2)
+
+
+def test_intervals_are_those_of_a_loop_over_drawn_subjects() -> None:
+    """Units that no drawn subject shows do not count; the same draws as everywhere else."""
+    rng = np.random.default_rng(3)
+    truth, said = rng.random((30, 2)) < [0.4, 0.1], rng.random((30, 2)) < 0.4
+    groups = [f"s{int(number)}" for number in rng.integers(0, 5, 30)]
+    names = sorted(set(groups))
+    row = figures([pool(truth, said, groups)], NAMES)
+    draws = np.random.default_rng(0).integers(len(names), size=(2000, len(names)))
+    averages, of_second = [], []
+    for draw in draws:
+        chosen = np.concatenate([np.flatnonzero(np.array(groups) == names[i]) for i in draw])
+        found = []
+        for unit in range(2):
+            t, p = truth[chosen, unit], said[chosen, unit]
+            if t.any():
+                found.append(2 * (t & p).sum() / (t.sum() + p.sum()))
+        averages.append(np.mean(found))
+        if truth[chosen, 1].any():
+            of_second.append(found[-1])
+    assert row["ci"]["f1"] == pytest.approx(np.quantile(averages, [0.025, 0.975]))
+    assert len(of_second) < 2000
+    assert row["units"]["AU4"]["ci"]["f1"] == pytest.approx(np.quantile(of_second, [0.025, 0.975]))
+
+
+tables = st.integers(1, 25).flatmap(
+    lambda n: st.tuples(*[st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=n, max_size=n)] * 2)
+)
+
+
+@given(tables)
+@settings(max_examples=60, deadline=None)
+def test_every_unit_scores_as_in_scikit_learn(table: tuple[list[list[bool]], list[list[bool]]]) -> None:
+    truth, said = map(np.array, table)
+    found = unit_scores(units.cells(truth, said).sum(axis=0))
+    for unit in range(3):
+        t, p = truth[:, unit], said[:, unit]
+        if not t.any():
+            assert all(np.isnan(values[unit]) for values in found.values())
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ratios without a denominator
+            precision, recall, f1 = reference(t, p)
+            expected = {"f1": f1, "macro_f1": reference(t, p, "macro")[2], "precision": precision, "recall": recall}
+        assert {name: values[unit] for name, values in found.items()} == pytest.approx(expected)
+
+
+@given(tables, st.randoms(use_true_random=False))
+@settings(max_examples=20, deadline=None)
+def test_the_order_of_samples_changes_nothing(
+    table: tuple[list[list[bool]], list[list[bool]]], random: np.random.Generator
+) -> None:
+    truth, said = map(np.array, table)
+    order = list(range(len(truth)))
+    random.shuffle(order)
+    given_ = pool(truth, said)
+    moved = UnitsPool(
+        seed=0,
+        repeat=0,
+        ids=tuple(given_.ids[i] for i in order),
+        groups=tuple(given_.groups[i] for i in order),
+        members=tuple(given_.members[i] for i in order),
+        truth=truth[order],
+        predicted=said[order],
+    )
+    names = ("AU1", "AU2", "AU4")
+    assert figures([given_], names) == figures([moved], names)
+
+
+def test_nothing_predicted_is_no_score() -> None:
+    assert figures([], NAMES) == units.empty_figures()

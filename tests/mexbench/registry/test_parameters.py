@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jsonschema
+import pytest
+from annotated_types import Gt, MinLen
+
+from mexbench.interfaces import Plugin
+from mexbench.registry import parameters
+from mexbench.registry.catalogue import Catalogue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    step: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing(Plugin):
+    """A thing
+    of two lines.
+
+    And more.
+
+    Args:
+        root: Where it
+            lies.
+        sizes (tuple): How large.
+        mode: In which way.
+    """
+
+    root: Path
+    sizes: Annotated[tuple[int, ...], MinLen(1)] = (3, 4)
+    mode: Literal["a", "b"] | None = None
+    share: Annotated[float, Gt(0)] = 1
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_what_a_class_declares() -> None:
+    found = {p.name: p for p in parameters.parameters(Thing)}
+    assert list(found) == ["root", "sizes", "mode", "share", "inner"]
+    assert found["root"].required
+    assert found["root"].is_path
+    assert not found["sizes"].required
+    assert found["root"].doc == "Where it lies."
+    assert found["sizes"].doc == "How large."
+    assert parameters.summary(Thing) == "A thing of two lines."
+    assert [p.type_text for p in found.values()] == [
+        "path", "tuple[int, ...] (length >= 1)", '"a" | "b" | null', "number (> 0)", "Inner",
+    ]  # fmt: skip
+
+
+def test_build_checks_as_json_would() -> None:
+    thing, faults = parameters.build(
+        Thing, {"root": "/x", "sizes": [1, 2], "mode": "b", "share": 2, "inner": {"step": 1}}
+    )
+    assert faults == []
+    assert thing == Thing(root=Path("/x"), sizes=(1, 2), mode="b", share=2.0, inner=Inner(step=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "message"),
+    [
+        ({}, "", "needs 'root' (path): Where it lies."),
+        ({"root": 3}, "root", "expected path, got 3"),
+        ({"root": "x", "sizes": [1, "2"]}, "sizes", 'got [1, "2"] (element [1]: input should be a valid integer)'),
+        ({"root": "x", "sizes": []}, "sizes", "expected tuple[int, ...] (length >= 1), got []"),
+        ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | null, got "c"'),
+        ({"root": "x", "share": 0}, "share", "expected number (> 0), got 0"),
+        ({"root": "x", "share": True}, "share", "got true"),
+        ({"root": "x", "inner": {"stpe": 1}}, "inner.stpe", "unknown parameter 'stpe' (did you mean 'step'?)"),
+        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected number, got "a"'),
+        ({"root": "x", "inner": 3}, "inner", "expected Inner, got 3"),
+        ({"root": "x", "moed": "a"}, "moed", "unknown parameter 'moed' (did you mean 'mode'?)"),
+    ],
+)
+def test_faults(values: dict[str, object], key: str, message: str) -> None:
+    thing, faults = parameters.build(Thing, values)
+    assert thing is None
+    assert [".".join(found) for found, _ in faults] == [key]
+    assert message in faults[0][1]
+
+
+def test_a_check_across_parameters_is_a_fault_of_the_block() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Range(Plugin):
+        low: int = 0
+        high: int = 1
+
+        def __post_init__(self) -> None:
+            if self.low >= self.high:
+                raise ValueError(f"low {self.low} is not below high {self.high}")
+
+    assert parameters.build(Range, {"low": 3}) == (None, [((), "low 3 is not below high 1")])
+
+
+def test_values_are_json_and_paths_can_be_left_out() -> None:
+    thing = Thing(root=Path("/x"))
+    assert parameters.values(thing)["root"] == "/x"
+    assert parameters.values(thing, paths=False) == {
+        "sizes": [3, 4], "mode": None, "share": 1.0, "inner": {"step": 0.1},
+    }  # fmt: skip
+
+
+def test_schema() -> None:
+    schema = parameters.json_schema(Thing)
+    assert schema["required"] == ["root"]
+    jsonschema.validate({"root": "x", "sizes": [1]}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"root": "x", "sizes": ["1"]}, schema)
+
+
+def test_every_built_in_parameter_is_explained(builtin: Catalogue) -> None:
+    for entry in builtin.entries:
+        cls = entry.load()
+        assert parameters.summary(cls), entry.name
+        assert cls.source, entry.name
+        for parameter in parameters.parameters(cls):
+            assert parameter.doc, f"{entry.name}.{parameter.name}"

@@ -1,0 +1,216 @@
+"""The page: the same rows give the same bytes; everything that comes from a file is escaped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mexbench.config import document
+from mexbench.errors import BoardError
+from mexbench.reports.claims_page import measured
+from mexbench.reports.leaderboards import submission as files
+from mexbench.reports.leaderboards import verified
+from mexbench.reports.leaderboards.page import main_table, markdown
+from mexbench.reports.leaderboards.rows import BoardRows, board_rows, scores_of
+from mexbench.reports.leaderboards.submission import Submission
+from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.studies.claims import claims as published
+from tests.helpers import Ran
+
+CLAIMS = """\
+schema: 1
+sources: {p: {title: A paper, note: null}}
+claims:
+  - {id: a, source: p, where: table 1, method: Machine, dataset: d, classes: 3, supports: null, why: unknown,
+     split: LOSO, averaging: macro, unit: fraction, figures: {f1: ".7353"}, measured: {loso: toy/svm-linear}}
+  - {id: b, source: p, where: table 2, method: Machine, dataset: d, classes: 3, supports: null, why: unknown,
+     split: random, averaging: macro, unit: fraction, figures: {f1: ".9"}, measured: {split: toy/svm-linear/samm}}
+  - {id: c, source: p, where: table 2, method: Other, dataset: d, classes: 3, supports: null, why: unknown,
+     split: random, averaging: macro, unit: fraction, figures: {f1: ".8"}, measured: {split: elsewhere/svm-linear}}
+"""
+
+
+def made(root: Path, claims: published.Claims | None = None) -> BoardRows:
+    reader = BoardReader(root)
+    return board_rows(reader, reader.board("toy"), claims)
+
+
+def put(root: Path, submission: Submission, **fields: object) -> Path:
+    """Write a submission that differs in these fields."""
+    changed = replace(submission, **fields)
+    path = root / "results" / "toy" / files.file_name(changed.model.name)
+    files.write(path, changed)
+    return path
+
+
+def renamed(submission: Submission, name: str) -> dict[str, object]:
+    return {"model": replace(submission.model, name=name)}
+
+
+def test_twice_the_same_and_stale_pages_are_told(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+    page = root / "toy.md"
+    ran = bench("leaderboard", "render", "--check", "--root", root)
+    assert (ran.code, ran.err) == (1, f"{page}: missing; 'bench leaderboard render toy' writes it\n")
+    assert bench("leaderboard", "render", "--root", root).code == 0
+    first = page.read_bytes()
+    assert bench("leaderboard", "render", "toy", "--check", "--root", root).code == 0
+    page.unlink()
+    assert bench("leaderboard", "render", "--root", root).code == 0
+    assert page.read_bytes() == first
+    page.write_bytes(first.replace(b"svm-linear", b"svm-better"))
+    ran = bench("leaderboard", "render", "--check", "--root", root)
+    assert (ran.code, f"{page}: stale" in ran.err, b"svm-better" in page.read_bytes()) == (1, True, True)
+    linear.unlink()
+    page.write_bytes(first)
+    assert bench("leaderboard", "render", "--check", "--root", root).code == 1
+
+
+def test_the_same_from_the_cache_which_verifies_nothing_again(
+    root: Path, linear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = markdown(made(root))
+
+    def never(*_: object) -> object:
+        raise AssertionError("it is known already")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verified, "verify", never)
+        patch.setattr(verified, "rank", never)
+        assert markdown(made(root)) == first
+    # Other bytes, other code or a damaged cache: everything is looked at again.
+    calls: list[object] = []
+    monkeypatch.setattr(verified, "verify", lambda *_: calls.append(1) or ["no"])
+    linear.write_text(linear.read_text() + " ")
+    with pytest.raises(BoardError, match="toy: has submissions that do not verify"):
+        made(root)
+    assert len(calls) == 1
+    monkeypatch.setattr(verified, "code_digest", lambda: "other code")
+    assert not BoardReader(root).board("toy").sound
+    assert len(calls) == 3
+    (kept,) = verified.default_root().glob("boards/*.json")
+    kept.write_text('{"code": "other code", "board": 3, "submissions": []}')
+    assert not BoardReader(root).board("toy").sound
+    assert len(calls) == 5
+
+
+def test_a_fault_is_remembered_as_one(root: Path, linear: Path) -> None:
+    linear.write_text(linear.read_text().replace('"epoch": 1', '"epoch": 9'))
+    for _ in range(2):
+        found = {one.path.name: one.faults for one in BoardReader(root).board("toy").submissions}
+        assert found == {"majority.json": (), "svm-linear.json": ("code of epoch 9; the board accepts 1",)}
+    with pytest.raises(BoardError, match="toy"):
+        scores_of(root, "toy")
+
+
+def test_names_with_markup_or_a_path_are_escaped(root: Path, submission: Submission, bench: Callable[..., Ran]) -> None:
+    for name in ("<script>alert(1)</script>", "[x](http://evil)|`a`", "../../etc/passwd", "a\nb"):
+        put(root, submission, **renamed(submission, name))
+    put(
+        root, submission, model=replace(submission.model, name="z", distribution="<img src=x>", plugin="*p*"),
+        origin=replace(submission.origin, device="<b>", commit="|x|", ended="<i>2026-11"),
+    )  # fmt: skip
+    assert bench("leaderboard", "verify", "--root", root).out == "7 of 7 submissions verify\n"
+    assert bench("leaderboard", "render", "--root", root).code == 0
+    page = (root / "toy.md").read_text()
+    for bare in ("<script", "<img", "<b>", "<i>", "](http", "`a`", " *p*", "a\nb"):
+        assert bare not in page.replace("\\<", "").replace("\\*", "").replace("\\`", ""), bare
+    assert "\\<script\\>alert(1)\\</script\\>" in page
+    assert "../../etc/passwd" in page
+    assert {path.parent for path in root.rglob("*.json")} == {root / "results" / "toy"}
+    table = [line for line in page.splitlines() if line.startswith("| ")]
+    assert all(line.replace("\\|", "").count("|") == table[0].replace("\\|", "").count("|") for line in table[:8])
+
+
+def test_sections_and_ranks(root: Path, submission: Submission) -> None:
+    put(root, submission, **renamed(submission, "leaky"), flags=("leak:clip",))
+    put(root, submission, **renamed(submission, "nameless"), flags=("unknown-subjects",))
+    put(root, submission, **renamed(submission, "made-up"), flags=("synthetic",))
+    put(root, submission, **renamed(submission, "made-up and leaky"), flags=("synthetic", "leak:clip"))
+    board = made(root)
+    assert [(row.name, row.section, row.rank is not None) for row in board.rows] == [
+        ("majority", "honest", True), ("svm-linear", "honest", True),
+        ("leaky", "flagged", False), ("nameless", "flagged", False),
+        ("made-up", "synthetic", True), ("made-up and leaky", "synthetic", False),
+    ]  # fmt: skip
+    page = markdown(board)
+    assert page.index("## Honest") < page.index("## Flagged") < page.index("## Synthetic")
+    assert main_table(board, board.section("flagged")).rows[0][0] == "-"
+    assert [len(found) for found in board.comparisons.values()] == [1, 0, 0]
+
+
+def test_the_table_shows_what_was_asked_for(root: Path, submission: Submission) -> None:
+    put(root, submission, model=replace(submission.model, parameters=12345))
+    board = made(root)
+    table = main_table(board, board.rows)
+    assert table.headers == [
+        "rank", "model", "UF1", "UAR", "accuracy", "subjects", "seeds", "parameters", "ms per sample", "flags",
+        "plugin", "date",
+    ]  # fmt: skip
+    row = dict(zip(table.headers, next(r for r in table.rows if r[1] == "svm-linear"), strict=True))
+    low, high = submission.figures["ci"]["uf1"]
+    assert row["UF1"] == f"{100 * submission.figures['uf1']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    assert (row["subjects"], row["seeds"], row["parameters"], row["flags"]) == ("5", "2", "12,345", "-")
+    assert (row["plugin"], row["date"]) == ("svm, mexbench 0.1.0", submission.origin.ended[:10])
+    text = (root / "toy.yaml").read_text().replace('headline: "uf1"', 'headline: "uar"')
+    (root / "toy.yaml").write_text(text)
+    board = made(root)
+    assert main_table(board, board.rows, brief=True).headers == [
+        "rank", "model", "UAR", "UF1", "accuracy", "subjects", "seeds", "flags"
+    ]  # fmt: skip
+    assert "ranked by UAR" in markdown(board)
+
+
+def test_claimed_beside_measured(root: Path, submission: Submission) -> None:
+    page = markdown(made(root, published.from_document(document.parse(CLAIMS, "claims.yaml", {}))))
+    (block,) = [part for part in page.split("## ") if part.startswith("Claimed beside measured")]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines() if line.startswith("|")]
+    uf1, samm = submission.figures["uf1"], submission.figures["by_dataset"]["samm"]["uf1"]
+    assert [line[:5] for line in lines[2:]] == [
+        ["svm-linear", "all", "A paper, Machine (table 1)", "LOSO", "f1 .7353"],
+        ["svm-linear", "samm", "A paper, Machine (table 2)", "random", "f1 .9"],
+    ]
+    assert f"uf1 {100 * uf1:.2f}" in lines[2][5]
+    assert f"uf1 {100 * samm:.2f}" in lines[3][5]
+    assert "Claimed beside" not in markdown(made(root))
+
+
+def test_what_is_known_of_boards_is_cleared_with_the_cache(root: Path, bench: Callable[..., Ran]) -> None:
+    made(root)
+    assert bench("cache", "clear").out.endswith(", and what was known of 1 leaderboards\n")
+    assert "leaderboards" not in bench("cache", "clear").out
+
+
+def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
+    claims = published.from_document(document.parse(CLAIMS, "claims.yaml", {}))
+    asked = zip(claims.claims, ("loso", "split", "split"), strict=True)
+    texts = [measured(claim, claims.sources[claim.source], key, root) for claim, key in asked]
+    figures = (submission.figures, submission.figures["by_dataset"]["samm"])
+    assert texts[:2] == [
+        " / ".join(f"{name} {100 * found[name]:.2f}" for name in ("accuracy", "uf1", "uar")) for found in figures
+    ]
+    assert texts[2].startswith("not measured")
+
+
+def test_scores_for_others(root: Path, submission: Submission) -> None:
+    found = scores_of(root, "toy")
+    assert found.keys() == {"majority", "svm-linear"}
+    assert found["svm-linear"]["uf1"] == submission.figures["uf1"]
+    assert found["svm-linear"]["flags"] == []
+
+
+def test_an_empty_board(root: Path, bench: Callable[..., Ran]) -> None:
+    shutil.rmtree(root / "results")
+    assert bench("leaderboard", "render", "--root", root).code == 0
+    assert "No row has been submitted yet." in (root / "toy.md").read_text()
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "file"))
+    assert [row.name for row in made(root).rows] == ["majority", "svm-linear"]

@@ -1,0 +1,79 @@
+"""A run folder read again: its rows, and its config without a path of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mexbench.errors import RunFolderError
+from mexbench.runs.stored_run import StoredRun, read_run
+from tests.helpers import Ran
+
+CONFIG = """\
+dataset: {plugin: synthetic, subjects: 3}
+protocol: [loso, {plugin: kfold, name: twice, k: 3, repeats: 2}]
+models: [majority, {plugin: svm, C: 2.0}]
+seeds: [3, 1]
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, bench: Callable[..., Ran]) -> StoredRun:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "out").code == 0
+    return read_run(tmp_path / "out")
+
+
+def test_rows_of_several_protocols(run: StoredRun) -> None:
+    assert list(run.rows) == ["majority under loso", "majority under twice", "svm under loso", "svm under twice"]
+    made = run.row_config("svm under twice")
+    assert (made.model["name"], made.model["C"]) == ("svm", 2.0)
+    assert (made.protocol["plugin"], made.protocol["k"]) == ("kfold", 3)
+    assert [block["plugin"] for block in made.config["models"]] == ["svm"]
+    assert made.config["protocol"]["plugin"] == "kfold"
+    assert made.identity["model"]["C"] == 2.0
+    assert run.part("svm under twice")["rows"] == ["majority under twice", "svm under twice"]
+    with pytest.raises(RunFolderError, match="does not say what 'cnn' is"):
+        run.row_config("cnn")
+
+
+def test_pools_give_the_confusion_that_the_run_reported(run: StoredRun) -> None:
+    for row, reported in run.rows.items():
+        pools = run.pools(row)
+        assert [(pool.seed, pool.repeat) for pool in pools] == [
+            (one["seed"], one["repeat"]) for one in reported["per_seed"]
+        ]
+        assert [pool.confusion(3).tolist() for pool in pools] == [one["confusion"] for one in reported["per_seed"]]
+
+
+def test_paths_become_variables_wherever_they_stand() -> None:
+    dataset = {"plugin": "casme2", "root": "/home/me/CASME2", "classes": 5}
+    other = {"plugin": "samm", "root": "stand-in", "cache": None}
+    step = {"plugin": "embed", "weights": "C:\\me\\w.npz", "size": 3}
+    config = {
+        "dataset": [dataset, other],
+        "preprocess": [step],
+        "protocol": {"plugin": "loso"},
+        "models": [{"plugin": "cnn", "name": "net", "start": "~/w", "frames": None, "preprocess": [step]}],
+        "seeds": [0],
+    }
+    plain = {"plugin": "embed", "size": 3}
+    identity = {
+        "dataset": {"members": [{"plugin": "casme2", "classes": 5}, {"plugin": "samm"}], "title": "both"},
+        "preprocess": [plain],
+        "protocol": {"plugin": "loso"},
+        "models": {"net": {"plugin": "cnn", "preprocess": [plain]}},
+        "seeds": [0],
+    }
+    run = StoredRun(Path("x"), {"config": config, "identity": identity}, {"classes": [], "rows": []}, {})
+    shown = run.row_config("net").config
+    hidden = {"plugin": "embed", "weights": "${EMBED_WEIGHTS}", "size": 3}
+    assert shown["dataset"] == [
+        {"plugin": "casme2", "root": "${CASME2_ROOT}", "classes": 5},
+        {"plugin": "samm", "root": "${SAMM_ROOT:-stand-in}", "cache": None},
+    ]
+    assert shown["preprocess"] == [hidden]
+    assert shown["models"][0]["preprocess"] == [hidden]
+    assert shown["models"][0]["start"] == "${CNN_START}"

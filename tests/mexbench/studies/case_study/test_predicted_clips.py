@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mexbench.errors import DataError, RunFolderError
+from mexbench.studies.case_study.predicted_clips import PredictedClip, read
+
+HEADER = "clip_id,path,subject,condition,emotion,predicted,windows,score_sad,score_glad"
+LINES = ["b,b.mp4,p1,patient,glad,sad,3,0.7,0.3", "a,a.mp4,,,,glad,1,0.4,0.6", "c,c.mp4,p1,,proud,sad,2,1,0"]
+
+
+def write(path: Path, *lines: str, header: str = HEADER) -> Path:
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_file_of_bench_predict(tmp_path: Path) -> None:
+    found = read(write(tmp_path / "clips.csv", *LINES))
+    assert (found.name, found.classes, found.unit) == ("clips.csv", ("sad", "glad"), "subject")
+    assert found.clips == (
+        PredictedClip(clip_id="a", subject=None, condition=None, emotion=None, truth=None, predicted=1),
+        PredictedClip(clip_id="b", subject="p1", condition="patient", emotion="glad", truth=1, predicted=0),
+        PredictedClip(clip_id="c", subject="p1", condition=None, emotion="proud", truth=None, predicted=0),
+    )
+    assert [clip.group for clip in found.clips] == ["a", "p1", "p1"]
+
+
+def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
+    found = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
+    assert [clip.clip_id for clip in found.clips] == ["a", "b", "c"]
+    assert found.silent == ("d", "z")
+    with pytest.raises(DataError, match="its 1 clips have no prediction: there is nothing to describe"):
+        read(write(tmp_path / "clips.csv", "z,z.mp4,p9,,,,0,,"))
+
+
+@pytest.mark.parametrize(
+    ("header", "lines", "message"),
+    [
+        ("clip_id,predicted", ["a,sad"], "lacks the columns path, subject, condition, emotion, windows, score_..."),
+        (HEADER, [], "has a header and no clip"),
+        (HEADER, ["a,a.mp4,,,,sad,1,0.4"], "line 2: has another number of cells than the header"),
+        (HEADER, ["a,a.mp4,,,,sad,1,0.4,0.6,0"], "line 2: has another number of cells than the header"),
+        (HEADER, [",a.mp4,,,,sad,1,0.4,0.6"], "line 2: names no clip"),
+        (HEADER, [LINES[0], LINES[0]], "line 3: clip 'b' stands there twice, first in line 2"),
+        (HEADER, ["a,a.mp4,,,,bad,1,0.4,0.6"], r"line 2: unknown prediction 'bad' \(did you mean 'sad'\?\)"),
+        (HEADER, ["a,a.mp4,,,,sad,1,nan,0.6"], "line 2: expected a number as score, got 'nan'"),
+        (HEADER, ["a,a.mp4,,,,sad,1,much,0.6"], "line 2: expected a number as score, got 'much'"),
+    ],
+)
+def test_files_that_are_damaged(tmp_path: Path, header: str, lines: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path / "clips.csv", *lines, header=header))
+
+
+def test_what_is_no_text_and_what_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="expected text in UTF-8"):
+        read(tmp_path / "clips.csv")
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        read(tmp_path)
+    with pytest.raises(DataError, match="a row can be chosen of a run folder alone"):
+        read(write(tmp_path / "clips.csv", *LINES), "svm")

@@ -1,0 +1,151 @@
+"""The file of published figures: what it holds, and what it refuses."""
+
+# ruff: noqa: E501 - a table of bad input reads best with one case a line
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mexbench.config import document
+from mexbench.errors import BenchError
+from mexbench.studies.claims.claims import Claim, Claims, from_document, load
+from mexbench.studies.claims.judge import averages_of_f1, below_chance, judge_claim
+from tests.helpers import ROOT
+
+FILE = ROOT / "leaderboards" / "claims.yaml"
+GOOD = """\
+schema: 1
+sources: {p: {title: A paper, note: null}}
+claims:
+  - id: a
+    source: p
+    where: table 1
+    method: m
+    dataset: d
+    classes: 3
+    supports: [5, 4, 3]
+    samples: 12
+    split: LOSO
+    averaging: macro
+    unit: percent
+    figures: {accuracy: "75.00", f1: {printed: "0.75", unit: fraction}}
+"""
+
+
+def parse(text: str) -> Claims:
+    return from_document(document.parse(text, "claims.yaml", {}))
+
+
+@pytest.fixture(scope="module")
+def claims() -> Claims:
+    return load(FILE)
+
+
+def claim(claims: Claims, name: str) -> Claim:
+    (found,) = claims.chosen([name])
+    return found
+
+
+def test_the_file_holds_the_rows_of_all_sources(claims: Claims) -> None:
+    ids = [c.id for c in claims.claims]
+    assert {c.source for c in claims.claims} == claims.sources.keys() - {"paper3"}
+    assert sum(name.startswith("megc2019-") for name in ids) == 24
+    assert claim(claims, "megc2019-lbptop-smic").shown() == "f1 .2000 / recall .5280"
+    assert claim(claims, "paper1-samm").figures[1].read_as == ("100", "100.00")
+    assert claim(claims, "paper5-casme2").supports == (45, 190, 166, 180, 207)
+    assert [r for name in ids if name.startswith("paper2-table5") for r in [claim(claims, name).figures[0].text]] == [
+        "0.7056", "0.7104", "0.7230", "0.8268", "0.8815", "0.9562",
+    ]  # fmt: skip
+
+
+def test_verdicts_that_the_page_rests_on(claims: Claims) -> None:
+    expected = {
+        "paper1-casme2": "possible", "paper1-samm": "possible", "paper2-casme2": "impossible",
+        "paper2-samm": "impossible", "paper4": "possible", "paper5-samm": "impossible", "paper5-casme2": "impossible",
+        "paper5-enhanced-casme2": "impossible", "paper5-agreement-fear": "undecided",
+    }  # fmt: skip
+    judged = {name: judge_claim(claim(claims, name)) for name in expected}
+    assert {name: j.status for name, j in judged.items()} == expected
+    said = "(macro) impossible as printed unless every error falls into a class without test samples: "
+    assert judged["paper5-samm"].reason.startswith(said)
+    cases = {name: verdict.status for name, verdict in judged["paper1-samm"].cases}
+    assert list(cases.values()) == ["possible", "impossible", "undecided", "undecided"]
+    assert list(cases) == [
+        "macro, 100 read as 100", "macro, 100 read as 100.00", "weighted, 100 read as 100", "weighted, 100 read as 100.00",
+    ]  # fmt: skip
+    averages = dict(averages_of_f1(judged["paper2-casme2"]) or [])
+    assert [text.partition(":")[0] for name, text in averages.items() if "mixed" not in name] == [
+        "impossible", "impossible", "impossible", "impossible", "undecided",
+    ]  # fmt: skip
+    # A table that mixes averages without saying so is the way out.
+    assert averages["mixed: precision macro, recall weighted, f1 macro"] == "possible"
+    assert judged["paper2-casme2"].rescues == ["precision macro, recall weighted, f1 macro"]
+    assert judged["paper2-samm"].rescues == []
+    assert judged["paper4"].rescues == ()
+    assert averages_of_f1(judged["paper4"]) is None
+    mixtures = {reading.name for reading in judged["paper2-casme2"].misnomers}
+    assert len(mixtures) == 6
+    assert "precision macro, recall weighted, f1 macro" in mixtures
+    assert len(judged["paper1-samm"].misnomers) == 12  # both readings of 100
+
+
+def test_the_decision_tree_below_chance(claims: Claims) -> None:
+    low = {c.id: below_chance(c) for c in claims.claims}
+    assert {name for name, chance in low.items() if chance} == {
+        "paper2-table4-casme2-decision-tree", "paper5-table3-casme2-decision-tree",
+    }  # fmt: skip
+    assert low["paper2-table4-casme2-decision-tree"] == pytest.approx(0.2)
+
+
+def test_the_example_is_good() -> None:
+    (found,) = parse(GOOD).claims
+    assert found.averagings == ("macro",)
+    ((name, figures),) = found.rows("macro")
+    assert (name, [str(figure) for figure in figures]) == ("", ["accuracy 75.00 %", "macro F1 (UF1) 0.75"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"75.00"', '"175.00"', "claims[0].figures.accuracy: a figure above 100 %: 175.00"),
+        ('"75.00"', "75.00", "claims[0].figures.accuracy: expected a text, got 75.0; put it in quotes"),
+        ('"75.00"', '"0.7500"', "0.7500 looks like a fraction in a row of percentages; where the document mixes them"),
+        ("unit: percent", "unit: fraction", "75.00 looks like a percent in a row of fractions"),
+        ('"75.00"', '"75,0"', "expected digits with at most one point, such as 97.52 or .5280, got '75,0'"),
+        ("samples: 12", "samples: 13", "claims[0].supports: they add up to 12, and 'samples' says 13"),
+        ("[5, 4, 3]", "[5, 4]", "claims[0].supports: expected 3 counts, one for each class, got [5, 4]"),
+        ("[5, 4, 3]", "[5, 4, 0]", "claims[0].supports[2]: expected a whole number from 1, got 0"),
+        ("[5, 4, 3]", "null", "claims[0].supports: null needs a reason: say in 'why' why they are not known"),
+        ("averaging: macro", "averaging: marco", "unknown averaging 'marco' (did you mean 'macro'?); choose from: macro, "),
+        ("unit: percent", "unit: permille", "claims[0].unit: unknown unit 'permille'"),
+        ("accuracy:", "acuracy:", "unknown figure 'acuracy' (did you mean 'accuracy'?); choose from: accuracy, agreement"),
+        ("source: p", "source: q", "claims[0].source: unknown source 'q'; choose from: p"),
+        ("    where: table 1\n", "", "claims[0]: 'where' is missing"),
+        ("where:", "whre: x\n    where:", "claims[0].whre: unknown key (did you mean 'where'?)"),
+        ("classes: 3", "classes: 1", "claims[0].classes: expected a whole number from 2, got 1"),
+        ("schema: 1", "schema: 2", "schema: expected 1, got 2"),
+        ("method: m", "method: 3", "claims[0].method: expected a text, got 3"),
+        ("split: LOSO", "split: LOSO\n    measured: {loso: board}", "expected NAME/MODEL or NAME/MODEL/MEMBER, got 'board'"),
+        ("printed: ", "read_as: 1, printed: ", "claims[0].figures.f1.read_as: expected a list of prints, got 1"),
+        ('unit: fraction}', 'unit: permille}', "claims[0].figures.f1.unit: unknown unit 'permille'"),
+        ('{accuracy: "75.00", f1: {printed: "0.75", unit: fraction}}', "{}", "claims[0].figures: expected figures by name"),
+    ],
+)  # fmt: skip
+def test_bad_input(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(BenchError, match=re.escape(message)) as caught:
+        parse(GOOD.replace(old, new, 1))
+    assert re.search(r"\n  in claims\.yaml, line \d+$", str(caught.value))
+
+
+def test_twice_the_same_name() -> None:
+    second = GOOD[GOOD.index("  - id") :]
+    with pytest.raises(BenchError, match=r"claims\[1\]\.id: 'a' stands here twice"):
+        parse(GOOD + second)
+
+
+def test_unknown_row() -> None:
+    with pytest.raises(BenchError, match="unknown claim 'b'; choose from: a"):
+        parse(GOOD).chosen(["b"])

@@ -1,0 +1,429 @@
+"""``bench predict`` as a user types it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mexbench.config.run_config import Part
+from mexbench.data.samples import load_arrays, read_samples
+from mexbench.data.video.reader import ENDS_EARLY, TURNED, VARIABLE
+from mexbench.files import read_json
+from mexbench.registry.catalogue import Catalogue
+from mexbench.runs import saved_model as saved
+from mexbench.studies.inference import camera, page
+from mexbench.studies.inference import videos as predicted_films
+from tests import films
+from tests.helpers import Ran, config_of
+from tests.pictures import face_frame
+
+Bench = Callable[..., Ran]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def scores(row: dict[str, str]) -> list[float]:
+    return [float(value) for name, value in row.items() if name.startswith("score_")]
+
+
+def trained_way(builtin: Catalogue, film: Path, frames: str) -> Part:
+    """The same film through the data set and the pipeline that training goes through."""
+    (film.parent / "one.csv").write_text(f"clip_id,path,emotion\na,{film.name},happy\n")
+    text = (
+        f"dataset: {{plugin: youtube, manifest: '{film.parent / 'one.csv'}'}}\nframes: {frames}\n"
+        "preprocess: [face, grayscale, {plugin: resize, size: 16}]\nprotocol: loso\nmodels: [majority]"
+    )
+    return config_of(text, builtin).parts[0]
+
+
+def test_frames_are_prepared_as_in_training(by_frame: Path, builtin: Catalogue, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 1)
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
+    assert (ran.code, ran.err.count("Traceback")) == (0, 0)
+    part = trained_way(builtin, film, "{unit: frame, fps: 10}")
+    expected = saved.load(by_frame, builtin)(load_arrays(part, read_samples(part))[1].x)
+    frames, windows, clips = (rows(tmp_path / "out" / f"{name}.csv") for name in ("frames", "windows", "clips"))
+    np.testing.assert_allclose([scores(row) for row in frames], expected, rtol=1e-5)
+    np.testing.assert_allclose([scores(row) for row in windows], [expected.mean(0)], rtol=1e-5)
+    np.testing.assert_allclose([scores(row) for row in clips], [expected.mean(0)], rtol=1e-5)
+    assert [row["time_s"] for row in frames] == [f"{index / 10:.3f}" for index in range(10)]
+    assert {row["faces"] for row in (*frames, *windows)} == {"one"}
+
+
+def test_clips_are_prepared_as_in_training(by_clip: Path, builtin: Catalogue, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 1)
+    assert bench("predict", film, "--model", by_clip, "--out", tmp_path / "out").code == 0
+    part = trained_way(builtin, film, "{unit: clip, count: 4}")
+    expected = saved.load(by_clip, builtin)(load_arrays(part, read_samples(part))[1].x)
+    windows = rows(tmp_path / "out" / "windows.csv")
+    np.testing.assert_allclose([scores(row) for row in windows], expected, rtol=1e-5)
+    assert [(row["start_s"], row["end_s"], row["frames"]) for row in windows] == [("0.000", "1.000", "10")]
+
+
+def test_a_frame_has_the_mean_of_its_windows(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 2)
+    assert bench("predict", film, "--model", by_clip, "--out", tmp_path / "out").code == 0
+    windows = rows(tmp_path / "out" / "windows.csv")
+    assert [row["start_s"] for row in windows] == ["0.000", "0.500", "1.000"]
+    first, second, third = (np.array(scores(row)) for row in windows)
+    frames = rows(tmp_path / "out" / "frames.csv")
+    assert len(frames) == 20
+    np.testing.assert_allclose(scores(frames[4]), first, rtol=1e-4)
+    np.testing.assert_allclose(scores(frames[5]), (first + second) / 2, rtol=1e-4)
+    np.testing.assert_allclose(scores(frames[14]), (second + third) / 2, rtol=1e-4)
+    np.testing.assert_allclose(scores(frames[15]), third, rtol=1e-4)
+    clip = rows(tmp_path / "out" / "clips.csv")[0]
+    np.testing.assert_allclose(scores(clip), (first + second + third) / 3, rtol=1e-4)
+    assert list(clip)[:7] == ["clip_id", "path", "subject", "condition", "emotion", "predicted", "windows"]
+    assert clip["windows"] == "3"
+    assert clip["predicted"] == list(clip)[7 + int(np.argmax(scores(clip)))].removeprefix("score_")
+
+
+def test_what_every_output_says(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("predict", films.person(tmp_path / "a.mp4"), "--model", by_frame, "--out", tmp_path / "out")
+    uf1 = 100 * read_json(by_frame / "model.json")["score"]["uf1"]
+    text = (tmp_path / "out" / "README.md").read_text()
+    for words in (page.RESEARCH, page.CONSENT, f"UF1 {uf1:.2f}", "under loso on casme2-synthetic", "flags: synthetic"):
+        assert words in text
+        assert words in " ".join(ran.err.replace("|", " ").split())
+    for stage in ("decode", "detect", "preprocess", "predict", "all"):
+        assert f"| {stage}" in ran.out
+        assert f"| {stage}" in text
+    assert "20 frames looked at" in ran.out
+    image = cv2.imread(str(tmp_path / "out" / "timeline-a.mp4.png"))
+    assert image is not None
+    assert image.shape[1] > 1000
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md", "clips.csv", "frames.csv", "timeline-a.mp4.png", "windows.csv"
+    ]  # fmt: skip
+
+
+def test_a_film_without_a_face(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("predict", films.nobody(tmp_path / "a.mp4"), "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert "a.mp4: no face was found in any of its 2 windows: nothing is predicted" in ran.out
+    clip = rows(tmp_path / "out" / "clips.csv")[0]
+    assert (clip["predicted"], clip["windows"], {clip[name] for name in clip if name.startswith("score")}) == (
+        "",
+        "0",
+        {""},
+    )
+    assert {row["faces"] for row in rows(tmp_path / "out" / "frames.csv")} == {"none"}
+    assert "no face found in the onset frame" in rows(tmp_path / "out" / "windows.csv")[0]["note"]
+
+
+def test_the_real_films(by_clip: Path, shared_data: Path, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("predict", shared_data / "video" / "single_face.mp4", "--model", by_clip, "--out", tmp_path / "one")
+    assert ran.code == 0
+    assert "single_face.mp4: 4 of 4 windows predicted" in ran.out
+    assert len(rows(tmp_path / "one" / "frames.csv")) == 24
+    ran = bench("predict", shared_data / "video" / "no_face.mp4", "--model", by_clip, "--out", tmp_path / "none")
+    assert ran.code == 0
+    assert "no_face.mp4: no face was found in any of its 7 windows: nothing is predicted" in ran.out
+
+
+def test_faces_that_come_and_go_are_counted(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    one = [face_frame(size=(240, 320), faces=((160, 120, 110),), seed=i) for i in range(10)]
+    two = [face_frame(size=(240, 320), faces=((80, 120, 110), (240, 120, 90)), seed=i) for i in range(10)]
+    film = films.write(tmp_path / "a.mp4", [*one, *two, *films.plain(10, (240, 320), step=2)])
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
+    assert [row["faces"] for row in rows(tmp_path / "out" / "windows.csv")] == ["one", "several", "none"]
+    assert "2 of 3 windows predicted" in ran.out
+    assert "no face in 1" in ran.out
+    assert "1 of 3 windows: several faces found: the largest taken" in ran.out
+
+
+def test_a_list_of_clips(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    films.person(tmp_path / "films" / "a.mp4", 3)
+    films.nobody(tmp_path / "b.avi")
+    (tmp_path / "clips.csv").write_text(
+        "clip_id,path,subject,condition,start_s,end_s,emotion\n"
+        "first,films/a.mp4,anna,before,1,2.5,happy\nsecond,b.avi,,after,,,\n"
+    )
+    assert bench("predict", tmp_path / "clips.csv", "--model", by_frame, "--out", tmp_path / "out").code == 0
+    first, second = rows(tmp_path / "out" / "clips.csv")
+    assert list(first.values())[:5] == ["first", "films/a.mp4", "anna", "before", "happy"]
+    assert list(second.values())[:7] == ["second", "b.avi", "", "after", "", "", "0"]
+    times = [row["time_s"] for row in rows(tmp_path / "out" / "frames.csv") if row["clip_id"] == "first"]
+    assert (times[0], times[-1], len(times)) == ("1.000", "2.400", 15)
+    ran = bench("analyse", "case-study", tmp_path / "out" / "clips.csv")
+    assert ran.code == 0
+    assert "Without a prediction, and counted nowhere: 1 clips (second)" in ran.out
+    assert "| first  | anna      | before" in ran.out
+
+
+def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    films.person(folder / "a.mp4")
+    films.sound(folder / "song.mp4")
+    films.person(folder / "cut.mp4", 3)
+    films.index_first(folder / "cut.mp4")
+    films.cut(folder / "cut.mp4", 0.6)
+    (folder / "notes.txt").touch()
+    ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "error: could not be read:" in ran.err
+    assert "song.mp4: is a WAVE sound file, no film" in ran.err
+    assert ENDS_EARLY in ran.out
+    assert "s are missing)" in ran.out
+    assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "cut.mp4"]
+    assert "song.mp4: not read to its end" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_odd_about_a_film_is_said(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 3)
+    films.uneven(film, [(15, 1), (15, 3)])
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "uneven")
+    assert (ran.code, f"  {VARIABLE}" in ran.out.splitlines()) == (0, True)
+    assert f"  - {VARIABLE}" in (tmp_path / "uneven" / "README.md").read_text().splitlines()
+    films.turned(film, 180)
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "turned")
+    assert (ran.code, f"  {TURNED}" in ran.out.splitlines()) == (0, True)
+
+
+def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 2)
+    assert bench("predict", film, "--model", by_clip, "--out", tmp_path / "out", "--video").code == 0
+    made = cv2.VideoCapture(str(tmp_path / "out" / "annotated-a.mp4.mp4"))
+    images = []
+    while (read := made.read())[0]:
+        images.append(read[1])
+    assert len(images) == 20
+    original = face_frame(size=(240, 320), faces=((160, 120, 110),), seed=0)[..., ::-1]
+    middle = np.abs(images[0][60:180].astype(int) - original[60:180]).mean()
+    assert middle < 10
+    assert np.abs(images[0][:25, :150].astype(int) - original[:25, :150]).mean() > 2 * middle
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("missing.mp4", "no such file; expected a film, a folder of films, or a list of clips (.csv)"),
+        ("song.mp4", "song.mp4: is a WAVE sound file, no film"),
+        ("half.mp4", "half.mp4: is cut off: its index (moov) is missing"),
+        ("empty", "no film in this folder; expected .avi, .mov, .mp4, .webm, or name a list of clips (.csv)"),
+        ("clips.csv", "line 2: no file"),
+        ("out.csv", "line 2: path '../a.mp4': expected the name of a film beside the list"),
+        ("songs", "no film could be read:"),
+    ],
+)
+def test_what_cannot_be_read_leaves_nothing(name: str, text: str, by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    films.sound(tmp_path / "song.mp4")
+    films.cut(films.person(tmp_path / "half.mp4"), 0.5)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "songs").mkdir()
+    films.sound(tmp_path / "songs" / "a.mp4")
+    (tmp_path / "clips.csv").write_text("clip_id,path\na,none.mp4\n")
+    (tmp_path / "out.csv").write_text("clip_id,path\na,../a.mp4\n")
+    ran = bench("predict", tmp_path / name, "--model", by_frame, "--out", tmp_path / "made" / "out")
+    assert ran.code == 2
+    assert text in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "made").exists() or list((tmp_path / "made").iterdir()) == []
+
+
+def test_nothing_is_replaced(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 1)
+    (tmp_path / "out").mkdir()
+    assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "out").code == 0
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "out: is there already; choose another --out, or remove it" in ran.err
+
+
+def test_an_interrupt_leaves_nothing(
+    by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page, "readme", stop)
+    film = films.person(tmp_path / "a.mp4", 1)
+    assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "made" / "out").code == 130
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_model_that_needs_an_apex(models: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 1)
+    ran = bench("predict", film, "--model", models / "on-apex" / "all" / "0", "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "was trained on annotated moments (frames: at: ['apex']), and nobody has annotated apex in a film" in ran.err
+    assert "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}" in ran.err
+
+
+def edited(folder: Path, to: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A copy of a saved model that says something else about itself, with a checksum that holds."""
+    to.mkdir()
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    about = read_json(to / "model.json")
+    change(about)
+    saved.write_about(to, about)
+    return to
+
+
+def with_flow(about: dict[str, Any]) -> None:
+    step = {"plugin": "optical_flow", "method": "farneback", "no_apex": "reject", "channels": ["u", "v", "strain"]}
+    about["preprocess"].insert(1, step)
+    about["input"]["preprocess"].insert(1, step)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (with_flow, "needs what nobody has annotated in a film: no apex is known (optical_flow: no_apex: reject)"),
+        (lambda about: about.update(frames=None, input={**about["input"], "frames": None}), "without a 'frames' block"),
+        (lambda about: about["preprocess"][0].update(plugin="other"), "went through the step 'other': unknown"),
+        (lambda about: about["preprocess"][0].update(colour=1), "step 'face' has other parameters now than when the"),
+        (lambda about: about["preprocess"][0].update(margin=0.5), "step 1: trained with {'plugin': 'face'"),
+        (lambda about: about["frames"].update(count=8), "frames: trained with {'unit': 'clip', 'count': 2}, now"),
+    ],
+)
+def test_a_model_whose_input_cannot_be_made(
+    change: Callable[[dict[str, Any]], object], text: str, models: Path, bench: Bench, tmp_path: Path
+) -> None:
+    folder = edited(models / "on-flow" / "all" / "0", tmp_path / "model", change)
+    ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", folder, "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert text in ran.err
+    assert ran.err.count("error:") == 1
+
+
+def test_a_config_that_prepares_otherwise(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    film = films.person(tmp_path / "a.mp4", 1)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: synthetic\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [svm]\n"
+        "preprocess: [face, clahe, {plugin: resize, size: 16}]\n"
+    )
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out", "--config", tmp_path / "c.yaml")
+    assert ran.code == 2
+    assert (
+        "was trained on samples that were made another way:\n  step 2: trained with {'plugin': 'grayscale'" in ran.err
+    )
+    (tmp_path / "c.yaml").write_text((tmp_path / "c.yaml").read_text().replace("clahe", "grayscale"))
+    assert (
+        bench("predict", film, "--model", by_frame, "--out", tmp_path / "out", "--config", tmp_path / "c.yaml").code
+        == 0
+    )
+
+
+def test_a_folder_that_is_no_model(bench: Bench, tmp_path: Path) -> None:
+    ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", tmp_path, "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "is no saved model: it has no model.json" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((), "give either a film, a folder of films or a list of clips, or --camera N"),
+        (("a.mp4", "--camera", 0), "give either a film"),
+        (("--camera", 0, "--video"), "--camera writes nothing: leave --out and --video out"),
+        (("--camera", -1), "--camera -1: expected a number from 0 to 99"),
+        (("--camera", 0, "--seconds", 0), "--seconds 0: expected more than 0"),
+        (("a.mp4", "--seconds", 1), "--seconds is for --camera"),
+        (("a.mp4", "--fps", "nan"), "--fps nan: expected a finite number"),
+        (("a.mp4", "--hop", 0.5), "--hop 0.5: to this model each frame is a sample, which is predicted once"),
+        (("a.mp4", "--window", 0), "--window 0: expected seconds"),
+        (("a.mp4", "--window", 3000, "--fps", 30), "takes 19775 MiB, at most 1024: choose a shorter --window"),
+    ],
+)
+def test_options_that_cannot_be(
+    arguments: tuple[object, ...], text: str, by_frame: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue("bench")
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.chdir(tmp_path)
+    films.person(tmp_path / "a.mp4", 1)
+    ran = bench("predict", *arguments, "--model", by_frame)
+    assert ran.code == 2
+    assert text in ran.err
+    assert not list(tmp_path.glob("predictions/*"))
+
+
+def test_without_matplotlib(by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    ran = bench("predict", tmp_path / "a.mp4", "--model", by_frame)
+    assert ran.code == 2
+    assert "the timeline needs matplotlib, which is not installed: pip install 'mexbench[figures]'" in ran.err
+
+
+class FakeCamera:
+    """Gives a drawn face, a frame every 50 ms of a clock of its own."""
+
+    def __init__(self, count: int) -> None:
+        self.left, self.now, self.released = count, 100.0, False
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        if not self.left:
+            return False, None
+        self.left, self.now = self.left - 1, self.now + 0.05
+        return True, face_frame(size=(240, 320), faces=((160, 120, 110),), seed=self.left)[..., ::-1]
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_a_camera(by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCamera(60)
+    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
+    monkeypatch.setattr(camera.time, "monotonic", lambda: fake.now)
+    monkeypatch.chdir(tmp_path)
+    ran = bench("predict", "--camera", 0, "--model", by_frame, "--seconds", 2.6)
+    lines = [line for line in ran.out.splitlines() if "frames a second)" in line]
+    assert ran.code == 0
+    # 20 frames a second come, 10 are looked at: 2.6 s are two windows and what is left.
+    assert len(lines) == 3
+    assert all("(10." in line or "(9." in line for line in lines)
+    assert "| decode" in ran.out
+    assert fake.released
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCamera(30)
+    read = fake.read
+
+    def stop() -> tuple[bool, np.ndarray | None]:
+        if not fake.left:
+            raise KeyboardInterrupt
+        return read()
+
+    fake.read = stop
+    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
+    monkeypatch.setattr(camera.time, "monotonic", lambda: fake.now)
+    ran = bench("predict", "--camera", 0, "--model", by_frame)
+    assert (ran.code, fake.released) == (0, True)
+    assert ran.out.count("frames a second)") == 1
+    assert "12 frames looked at" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
+
+
+def test_a_camera_that_is_not_there_or_gives_nothing(
+    by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = bench("predict", "--camera", 93, "--model", by_frame)
+    assert (ran.code, "no such camera" in ran.err) == (2, True)
+    fake = FakeCamera(0)
+    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
+    ran = bench("predict", "--camera", 0, "--model", by_frame)
+    assert (ran.code, "gives no frame" in ran.err, fake.released) == (2, True, True)
+
+
+def test_the_honest_score_of_a_model_that_has_none() -> None:
+    assert "none is known for this model" in page.honest_score({"score": None})
+    score = {"uf1": 0.5, "uar": 0.5, "accuracy": 0.5, "flags": ["leak:subject"], "protocol": "holdout", "dataset": "d"}
+    assert "It is not honest: leak:subject." in page.honest_score({"score": score})
+
+
+def test_where_results_go_by_default(tmp_path: Path) -> None:
+    assert predicted_films.default_out(tmp_path / "a.mp4") == Path("predictions/a")
+    assert predicted_films.default_out(tmp_path) == Path("predictions") / tmp_path.name

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mexbench import devices, fingerprint
+from mexbench.errors import DeviceError
+from mexbench.files import read_json
+from tests.helpers import ROOT, Ran
+
+
+def fake(platform: str, version: str = "") -> SimpleNamespace:
+    """What is asked of JAX, on another machine."""
+    device = SimpleNamespace(
+        platform=platform, id=0, device_kind="NVIDIA H200", client=SimpleNamespace(platform_version=version)
+    )
+    return SimpleNamespace(default_backend=lambda: platform, devices=lambda: [device])
+
+
+@pytest.fixture(autouse=True)
+def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JAX_PLATFORMS", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.setenv(name, "x")  # so that it is put back afterwards, whatever a test sets
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(("version", "platforms"), [("PJRT C API\ncuda 13000", "cuda,cpu"), ("rocm 6", "rocm,cpu")])
+def test_a_gpu_that_is_asked_for_is_all_that_will_do(
+    monkeypatch: pytest.MonkeyPatch, version: str, platforms: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "jax", fake("gpu", version))
+    devices.choose("gpu", jobs=1)
+    assert os.environ["JAX_PLATFORMS"] == platforms
+    assert devices.used() == "gpu:0 NVIDIA H200"
+
+
+def test_without_a_wish_jax_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices.choose(None, jobs=1)
+    assert "JAX_PLATFORMS" not in os.environ
+    assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in os.environ
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    assert devices.used() == "cpu"
+
+
+def test_several_processes_share_a_gpu_by_need_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices.choose("cpu", jobs=2)
+    assert os.environ["JAX_PLATFORMS"] == "cpu"
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    devices.choose(None, jobs=2)
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
+
+
+def test_a_gpu_is_part_of_a_tasks_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", fake("cpu"))
+    on_cpu = fingerprint.environment()
+    assert devices.used() == "cpu"
+    monkeypatch.setitem(sys.modules, "jax", fake("gpu"))
+    assert fingerprint.environment() == {**on_cpu, "backend": "gpu"}
+
+
+def test_a_variable_that_forbids_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    with pytest.raises(DeviceError, match="JAX finds no GPU, only cpu: JAX_PLATFORMS is 'cpu'"):
+        devices.choose("gpu", jobs=1)
+
+
+def test_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise RuntimeError("Unable to initialize backend 'cuda'")
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=fail))
+    with pytest.raises(DeviceError, match="JAX cannot start with JAX_PLATFORMS='cuda': Unable to initialize"):
+        devices.backend()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax_plugins") is not None, reason="JAX may have a GPU here")
+def test_the_command_on_a_machine_without_gpu(bench: Callable[..., Ran], tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("dataset: {plugin: synthetic, subjects: 2}\nprotocol: loso\nmodels: [majority]")
+    ran = bench("run", config, "--out", tmp_path / "run", "--device", "gpu")
+    assert ran.code == 2
+    assert "error: --device gpu: JAX finds no GPU, only cpu: its GPU support is not installed" in ran.err
+    assert not (tmp_path / "run").exists()
+    assert "invalid choice: 'tpu'" in bench("run", config, "--device", "tpu").err
+    assert bench("run", config, "--out", tmp_path / "run", "--device", "cpu").code == 0
+    tasks = list((tmp_path / "run").glob("tasks/*/*/*.json"))
+    assert {read_json(path)["device"] for path in tasks} == {"cpu"}
+    assert read_json(tmp_path / "run" / "manifest.json")["device"] == "cpu"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax_plugins") is not None, reason="JAX may have a GPU here")
+def test_jax_is_not_loaded_to_see_that_there_is_no_gpu() -> None:
+    probe = "import sys; from mexbench import devices; sys.exit(devices.backend() != 'cpu' or 'jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=False).returncode == 0

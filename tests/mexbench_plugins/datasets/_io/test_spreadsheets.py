@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mexbench.errors import DataError
+from mexbench_plugins.datasets._io import spreadsheets as _sheets
+from mexbench_plugins.datasets._io.spreadsheets import Row, read_rows
+from tests.mexbench_plugins.datasets.layouts import write_xlsx
+
+WANTED = ("Subject", "Onset Frame", "Action Units")
+
+
+def values(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [tuple(row.cells[column] for column in WANTED) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Subject", "Onset Frame", "Action Units"),
+        ("subject", "OnsetFrame", "action_units"),
+        (" SUBJECT ", "onset  frame", "ActionUnits"),
+    ],
+)
+def test_columns_go_by_name_whatever_their_spelling(tmp_path: Path, header: tuple[str, ...]) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", header, [("01", 46, "4+7"), ("02", 3, 12)])
+    assert values(read_rows(path, WANTED)) == [("01", 46, "4+7"), ("02", 3, 12)]
+
+
+def test_order_blank_headers_preamble_and_empty_sheets_do_not_matter(tmp_path: Path) -> None:
+    preamble = [[f"Prose {index}", "the Subject of the study"] for index in range(12)] + [[]]
+    path = write_xlsx(
+        tmp_path / "a.xlsx",
+        ("Action Units", None, "Extra", "Onset Frame", "", "Subject"),
+        [
+            ("4", "x", 1, 46, None, "01"),
+            (None, None, None, None, None, None),
+            (None, "only a remark"),
+            ("?", None, 2, 7),
+        ],
+        preamble=preamble,
+        empty_first=True,
+    )
+    rows = read_rows(path, WANTED)
+    assert values(rows) == [("01", 46, "4"), (None, 7, "?")]
+    assert rows[0].where.endswith("sheet 'Sheet1', row 15")
+    assert rows[1].where.endswith("row 18")
+
+
+def test_the_named_sheet_comes_first(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", WANTED, [("wrong", 1, 1)], title="MACRO", empty_sheets=("micro_only",))
+    book = openpyxl.load_workbook(path)
+    for row in (WANTED, ("right", 2, 2)):
+        book["micro_only"].append(list(row))
+    book.save(path)
+    assert values(read_rows(path, WANTED, sheet="MICRO_ONLY")) == [("right", 2, 2)]
+    assert values(read_rows(path, WANTED)) == [("wrong", 1, 1)]
+
+
+def test_csv_of_the_same_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "\ufeffSomething else\nSubject,OnsetFrame,,Action Units\n01,46,,4+7\n,,x,\n2,,,\n", encoding="utf-8"
+    )
+    rows = read_rows(path, WANTED)
+    assert values(rows) == [("01", "46", "4+7"), ("2", None, None)]
+    assert rows[0].where == f"{path}, row 3"
+
+
+def test_a_missing_column_names_the_file_the_column_and_the_headers(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", ("Subject", "Onset", None, "Action Units"), [("01", 46, None, 4)])
+    with pytest.raises(DataError) as error:
+        read_rows(path, WANTED)
+    assert str(error.value) == (
+        f"{path}, sheet 'Sheet1', row 1: missing column Onset Frame; headers found: Subject, Onset, Action Units"
+    )
+
+
+def test_no_header_at_all(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", ("01", 46), [("02", 47)])
+    with pytest.raises(
+        DataError, match=r"no header row .*Sheet1, Sheet2, Sheet3.*columns Subject, Onset Frame, Action"
+    ):
+        read_rows(path, WANTED)
+
+
+def test_a_column_that_stands_there_twice(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", (*WANTED, "onset_frame"), [("02", 47, 4, 48)])
+    with pytest.raises(DataError, match="row 1: column Onset Frame stands there twice"):
+        read_rows(path, WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.xlsx", b"", "is no .xlsx workbook"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "is no .xlsx workbook"),
+        ("a.xls", b"\xd0\xcf\x11\xe0", "a .xls file is no sheet that can be read; save it as .xlsx or .csv"),
+        ("a.csv", b"Subject,\xff\xfe\n", "is no UTF-8 text"),
+        ("a.csv", b"", "no header row"),
+    ],
+)
+def test_files_that_are_no_sheets(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as error:
+        read_rows(path, WANTED)
+    assert str(path) in str(error.value)
+
+
+def test_a_workbook_cut_in_half(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)])
+    path.write_bytes(path.read_bytes()[:-600])
+    with pytest.raises(DataError, match=r"save it as \.xlsx"):
+        read_rows(path, WANTED)
+
+
+@pytest.mark.parametrize("member", ["xl/workbook.xml", "xl/worksheets/sheet1.xml"])
+def test_a_workbook_with_a_broken_part(tmp_path: Path, member: str) -> None:
+    whole = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)])
+    broken = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(broken, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, b"<worksheet><row" if name == member else source.read(name))
+    with pytest.raises(DataError, match=r"save it as \.xlsx"):
+        read_rows(broken, WANTED)
+
+
+def test_a_workbook_that_lies_about_its_size(tmp_path: Path) -> None:
+    whole = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4), ("02", 47, 5)], empty_sheets=())
+    lying = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(lying, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            assert name != "xl/worksheets/sheet1.xml" or b'"A1:C3"' in content
+            target.writestr(name, content.replace(b'"A1:C3"', b'"A1:A1"'))
+    assert values(read_rows(lying, WANTED)) == [("01", 46, 4), ("02", 47, 5)]
+
+
+def test_an_archive_that_is_no_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(DataError, match=r"save it as \.xlsx"):
+        read_rows(path, WANTED)
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", bytes(65_000_000))
+    with pytest.raises(DataError, match="unpacks to 65000000 bytes"):
+        read_rows(path, WANTED)
+
+
+def test_too_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sheets, "_LONGEST", 3)
+    path = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)] * 3)
+    with pytest.raises(DataError, match="more than 3 rows"):
+        read_rows(path, WANTED)
+
+
+@pytest.mark.parametrize(("cell", "text"), [(1, "1"), (1.0, "1"), (1.5, "1.5"), (" 01 ", "01"), (None, "")])
+def test_cells_as_text(cell: object, text: str) -> None:
+    assert Row("row 2", {"Subject": cell}).text("Subject") == text
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"), [(46, 46), (46.0, 46), (" 46 ", 46), ("/", None), ("-", None), (None, None), (0, 0)]
+)
+def test_frame_numbers(cell: object, number: int | None) -> None:
+    assert Row("row 2", {"Apex": cell}).frame("Apex") == number
+
+
+@pytest.mark.parametrize("cell", ["46a", -3, 46.5, True, "1e3", "\u0664", "9" * 10])
+def test_no_frame_number(cell: object) -> None:
+    with pytest.raises(DataError, match=r"row 2: Apex is .*, expected the number of a frame, or / for none"):
+        Row("row 2", {"Apex": cell}).frame("Apex")
+
+
+@given(st.binary(max_size=300))
+def test_no_csv_can_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError):
+        read_rows(path, WANTED)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mexbench.errors import DataError
+from mexbench.interfaces import Sample
+from mexbench_plugins.datasets.smic import Smic
+from tests.mexbench_plugins.datasets.layouts import by_id, write_frames
+
+HS = "SMIC_all_cropped/HS"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_frames(tmp_path / HS / "s1/micro/positive/s1_po_01", range(8, 12), "reg_image{}.bmp")
+    write_frames(tmp_path / HS / "s1/micro/negative/s1_ne_02", range(1, 4), "reg_image{}.bmp")
+    write_frames(tmp_path / HS / "s20/micro/surprise/s20_sur_01", range(1, 4), "reg_image{}.bmp")
+    write_frames(tmp_path / HS / "s1/non_micro/s1_non_01", range(1, 4), "reg_image{}.bmp")
+    write_frames(tmp_path / "SMIC_all_cropped/NIR" / "s1/micro/positive/s1_po_01", [1], "reg_image{}.bmp")
+    return tmp_path
+
+
+@pytest.mark.parametrize("below", ["", "SMIC_all_cropped", HS])
+def test_samples_are_called_as_in_the_megc_lists(root: Path, below: str) -> None:
+    samples = by_id(Smic(root=root / below))
+    assert sorted(samples) == ["smic/s01/s01_ne_02", "smic/s01/s01_po_01", "smic/s20/s20_sur_01"]
+    assert samples["smic/s01/s01_po_01"] == Sample(
+        sample_id="smic/s01/s01_po_01",
+        clip_id="smic/s01/s01_po_01",
+        subject="smic/s01",
+        dataset="smic",
+        emotion="positive",
+        onset=8,
+        offset=11,
+        fps=100.0,
+    )
+    assert [samples[name].emotion for name in ("smic/s01/s01_ne_02", "smic/s20/s20_sur_01")] == ["negative", "surprise"]
+
+
+def test_frames(root: Path) -> None:
+    dataset = Smic(root=root)
+    clip = dataset.load(by_id(dataset)["smic/s01/s01_po_01"])
+    assert clip.frames[:, 0, 0, 0].tolist() == [8, 9, 10, 11]
+    assert (clip.onset_index, clip.apex_index, clip.offset_index, clip.fps) == (0, None, 3, 100.0)
+    assert clip.frames.dtype == np.uint8
+
+
+def test_releases(root: Path) -> None:
+    raw = root / "SMIC_all_raw/HS/s03/micro/positive/s03_po_07"
+    write_frames(raw, [17581039, 17581040, 17581042], "image{}.jpg")
+    dataset = Smic(root=root, release="raw")
+    (sample,) = dataset.samples()
+    assert (sample.sample_id, sample.onset, sample.offset) == ("smic/s03/s03_po_07", 17581039, 17581042)
+    assert [(f.what, f.detail) for f in dataset.findings()] == [
+        ("frames missing", "1 of 4 from onset 17581039 to offset 17581042")
+    ]
+    assert len(Smic(root=root).samples()) == 3
+    assert len(Smic(root=root / "SMIC_all_raw").samples()) == 1
+    with pytest.raises(DataError, match=r"no frames of release 'cropped': .*found: raw \("):
+        Smic(root=root / "SMIC_all_raw", release="cropped").samples()
+
+
+def test_a_clip_without_frames_is_named(root: Path) -> None:
+    (root / HS / "s2/micro/positive/s2_po_01").mkdir(parents=True)
+    dataset = Smic(root=root)
+    assert len(dataset.samples()) == 3
+    assert [(f.what, f.where, f.dropped) for f in dataset.findings()] == [
+        ("clip has no frames", "smic/s02/s02_po_01", True)
+    ]
+
+
+def test_a_class_folder_that_nobody_knows(root: Path) -> None:
+    write_frames(root / HS / "s1/micro/happy/s1_ha_01", [1], "reg_image{}.bmp")
+    with pytest.raises(DataError, match="happy: expected a class folder: negative, positive, surprise"):
+        Smic(root=root).samples()
+
+
+def test_one_clip_under_two_classes(root: Path) -> None:
+    write_frames(root / HS / "s1/micro/surprise/s1_po_01", [1], "reg_image{}.bmp")
+    with pytest.raises(DataError, match="clip smic/s01/s01_po_01 stands there twice"):
+        Smic(root=root).samples()
+
+
+def test_a_wrong_root(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder; 'root' must be the folder of SMIC_all_cropped/HS"):
+        Smic(root=tmp_path / "x").samples()
+    (tmp_path / "s1" / "other").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"no frames of release 'auto': .* found: none"):
+        Smic(root=tmp_path).samples()

@@ -1,0 +1,127 @@
+"""Action units as planes, and their way from the data set to the step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mexbench.data import samples as data
+from mexbench.data.cache import Cache
+from mexbench.errors import DataError, SampleRejected
+from mexbench.interfaces import Clip, Dataset, Preprocessor, Sample
+from mexbench.registry.catalogue import Catalogue
+from mexbench.registry.parameters import build
+from mexbench_plugins.preprocessors.action_units import ActionUnits
+from tests.helpers import config_of, entry, sample, with_plugins
+
+
+def clip_of(*shape: int, aus: frozenset[str] | None = frozenset({"AU4", "AU12", "AU45"})) -> Clip:
+    return Clip(frames=np.random.default_rng(0).normal(size=shape).astype(np.float32), aus=aus, notes=("kept",))
+
+
+def test_each_unit_is_a_plane_behind_the_features() -> None:
+    clip = clip_of(2, 7, 7, 5)
+    found = ActionUnits()(clip)
+    assert (found.frames.shape, found.frames.dtype, found.notes) == ((2, 7, 7, 17), np.float32, ("kept",))
+    np.testing.assert_array_equal(found.frames[..., :5], clip.frames)
+    expected = [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0]  # 1 2 4 5 6 7 9 10 12 14 15 17
+    assert (found.frames[..., 5:] == expected).all()
+
+
+def test_features_without_height_and_width_get_values() -> None:
+    found = ActionUnits(units=(12, 1))(clip_of(3, 6))
+    np.testing.assert_array_equal(found.frames[:, 6:], [[1, 0]] * 3)
+
+
+@pytest.mark.parametrize("aus", [None, frozenset()])
+def test_a_clip_without_coded_units_is_left_out_and_not_given_zeros(aus: frozenset[str] | None) -> None:
+    with pytest.raises(SampleRejected, match="has no action units coded"):
+        ActionUnits()(clip_of(1, 7, 7, 5, aus=aus))
+
+
+def test_bytes_are_refused() -> None:
+    clip = Clip(frames=np.zeros((1, 8, 8, 3), np.uint8), aus=frozenset({"AU4"}))
+    with pytest.raises(DataError, match=r"needs floats, features or frames, got \(1, 8, 8, 3\) uint8; put it last"):
+        ActionUnits()(clip)
+
+
+def test_a_unit_named_twice_is_refused() -> None:
+    assert build(ActionUnits, {"units": [4, 4]})[1] == [((), "units names one twice: [4, 4]")]
+
+
+def test_its_scores_are_flagged() -> None:
+    assert ActionUnits().flags() == ("coded-aus",)
+
+
+CODED: dict[str, frozenset[str]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coded(Dataset):
+    """Four clips of one file, whose action units a test sets."""
+
+    root: Path = Path()
+
+    def label_map(self) -> Mapping[str, str]:
+        return {"sad": "negative", "glad": "positive"}
+
+    def samples(self) -> Sequence[Sample]:
+        return [
+            sample(f"coded/s{i}/clip", emotion=("sad", "glad")[i % 2], aus=CODED.get(f"s{i}", frozenset()))
+            for i in range(4)
+        ]
+
+    def load(self, sample: Sample) -> Clip:
+        return Clip(frames=np.full((3, 40, 40, 3), ord(sample.sample_id[7]), np.uint8), fps=200.0)
+
+    def files(self, sample: Sample, numbers: Sequence[int] | None = None) -> Sequence[Path]:
+        return [Path(__file__)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetful(Preprocessor):
+    """Builds its clip anew, as a stranger's step may."""
+
+    source = "none"
+
+    def __call__(self, clip: Clip) -> Clip:
+        assert clip.aus is None or clip.aus == CODED[f"s{int(clip.frames[0, 0, 0, 0]) - ord('0')}"]
+        return Clip(frames=clip.frames[:1] / np.float32(255))
+
+
+def planes(toys: Catalogue, cache: Cache | None = None) -> tuple[data.LabelledSamples, np.ndarray]:
+    catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
+    text = "dataset: coded\npreprocess: [forgetful, {plugin: action_units, units: [4, 12]}]\nprotocol: loso\n"
+    config = config_of(text + "models: [majority]", catalogue).parts[0]
+    found = data.load_arrays(config, data.read_samples(config), cache)
+    arrays = found[1]
+    return found[0], arrays.x[:, 0, 0, 0, 3:]
+
+
+def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tmp_path: Path) -> None:
+    """Also out of the cache, where another coding of the same file is another entry."""
+    CODED.update(s0=frozenset({"AU4"}), s1=frozenset({"AU12", "AU1"}), s2=frozenset({"AU4", "AU12"}))
+    cache = Cache(tmp_path)
+    for _ in range(2):
+        samples, found = planes(toys, cache)
+        np.testing.assert_array_equal(found, [[1, 0], [0, 1], [1, 1]])
+        assert list(samples.left_out.values()) == [("coded/s3/clip",)]
+    CODED["s0"] = frozenset({"AU12"})
+    np.testing.assert_array_equal(planes(toys, cache)[1], [[0, 1], [0, 1], [1, 1]])
+
+
+def test_a_data_set_without_any_coding_is_one_error(toys: Catalogue) -> None:
+    CODED.clear()
+    with pytest.raises(DataError, match=r"no sample is left of .*; left out: .*has no action units coded"):
+        planes(toys)
+
+
+def test_other_fields_of_a_clip_stay() -> None:
+    clip = dataclasses.replace(clip_of(2, 4, 4, 1), onset_index=0, apex_index=1, fps=100.0)
+    found = ActionUnits()(clip)
+    assert (found.onset_index, found.apex_index, found.fps, found.aus) == (0, 1, 100.0, clip.aus)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mexbench import cli
+from mexbench_plugins.synth import output
+
+QUICK = ("--size", "240x180", "--lead", "2", "--rise", "5", "--fall", "6", "--tail", "1")
+
+
+def synth(*arguments: object) -> int:
+    return cli.main(["synth", *(str(argument) for argument in (*arguments, *QUICK))])
+
+
+def test_a_film_a_json_and_a_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "smile.mp4"
+    assert synth("--face", "builtin:3", "--aus", "6+L12", "--out", out, "--fps", 100, "--seed", 4) == cli.OK
+    assert sorted(path.name for path in out.parent.iterdir()) == ["smile.contact.png", "smile.json", "smile.mp4"]
+    about = json.loads(out.with_suffix(".json").read_text())
+    assert (about["onset"], about["apex"], about["offset"], about["frames"]) == (3, 8, 14, 15)
+    assert (about["aus"], about["emotion"], about["fps"], about["seed"]) == (["6", "L12"], None, 100, 4)
+    assert (about["face"], about["synthetic"]) == ("builtin:3", True)
+    assert about["identity_preservation"]["nearer_to_self"]
+    assert about["identity_preservation"]["changed_outside"] == 0
+    assert about["monotonicity"]["rising"] == about["monotonicity"]["falling"] == 1
+    film = cv2.VideoCapture(str(out))
+    assert film.get(cv2.CAP_PROP_FPS) == 100
+    count = 0
+    while film.read()[0]:
+        count += 1
+    assert count == 15
+    sheet = cv2.imread(str(out.with_name("smile.contact.png")))
+    assert sheet is not None
+    assert sheet.shape[1] > 1000
+    printed = capsys.readouterr().out
+    assert "onset 3, apex 8, offset 14" in printed
+    assert "100% of the steps rise to the apex" in printed
+
+
+def test_a_folder_of_frames_in_which_the_apex_moves_most(tmp_path: Path) -> None:
+    out = tmp_path / "clip"
+    arguments = ("--face", "builtin:3", "--emotion", "Surprise", "--out", out, "--intensity", 2)
+    assert synth(*arguments, "--noise", 0, "--drift", 0, "--flicker", 0) == cli.OK
+    frames = [cv2.imread(str(out / f"img{number}.jpg")) for number in range(1, 16)]
+    change = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames if frame is not None]
+    assert len(change) == 15
+    about = json.loads((tmp_path / "clip.json").read_text())
+    assert about["emotion"] == "surprise"
+    assert int(np.argmax(change)) + 1 == about["apex"]
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert synth("--face", "builtin:3", "--emotion", "disgust", "--out", tmp_path / name, "--seed", 7) == cli.OK
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(names) == 15
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+
+
+def test_what_exists_is_replaced_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "clip"
+    one = ("--face", "builtin:3", "--aus", "4", "--out", out)
+    assert synth(*one) == cli.OK
+    before = (out / "img8.jpg").read_bytes()
+    assert synth(*one, "--seed", 1) == cli.BAD_INPUT
+    assert "clip exists: choose another --out, or give --force" in capsys.readouterr().err
+    assert (out / "img8.jpg").read_bytes() == before
+    assert synth(*one, "--seed", 1, "--force") == cli.OK
+    assert (out / "img8.jpg").read_bytes() != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "clip.contact.png", "clip.json"]
+
+
+def test_a_json_beside_it_is_in_the_way_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "clip.json").write_text("mine")
+    assert synth("--face", "builtin:3", "--aus", "4", "--out", tmp_path / "clip.mp4") == cli.BAD_INPUT
+    assert "clip.json exists" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.json"]
+
+
+def test_force_spares_a_folder_of_other_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("three years")
+    assert synth("--face", "builtin:3", "--aus", "4", "--out", tmp_path, "--force") == cli.BAD_INPUT
+    assert "holds other things than frames of a clip" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
+
+
+def test_nothing_is_left_where_something_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output, "_encode", full)
+    assert synth("--face", "builtin:3", "--aus", "4", "--out", tmp_path / "clip") == cli.BAD_INPUT
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--emotion", "joy"), "unknown emotion 'joy'; choose from: anger, contempt, disgust"),
+        (("--emotion", "supprise"), "did you mean 'surprise'?"),
+        (("--aus", "12+77"), "unknown action unit '77'"),
+        (("--aus", "4", "--out", "clip.avi"), "a clip is an .mp4 file, or a folder of frames: got '.avi'"),
+        (("--aus", "4", "--face", "nobody.jpg"), "nobody.jpg: No such file or directory"),
+        (("--aus", "4", "--face", "builtin:x"), "the seed must be a whole number"),
+        (("--aus", "4", "--fps", "0"), "--fps must lie between 1 and 1000: got 0"),
+        (("--aus", "4", "--fps", "nan"), "--fps must lie between"),
+        (("--aus", "4", "--intensity", "9"), "--intensity must lie between 0.1 and 4: got 9"),
+        (("--aus", "4", "--seed", "-1"), "--seed must not be negative"),
+        (("--aus", "4", "--noise", "-2"), "--noise must lie between 0 and 50"),
+    ],
+)
+def test_bad_input_is_named(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert synth("--face", "builtin:3", "--out", "clip", *arguments) == cli.BAD_INPUT
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--size", "big"), "--size must be written WIDTHxHEIGHT, such as 640x480: got 'big'"),
+        (("--size", "641x480"), "both sides must be even"),
+        (("--rise", "0"), "--rise must lie between 1 and 100000: got 0"),
+    ],
+)
+def test_bad_shapes_are_named(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = ["synth", "--face", "builtin:3", "--aus", "4", "--out", str(tmp_path / "clip"), *arguments]
+    assert cli.main(whole) == cli.BAD_INPUT
+    assert said in capsys.readouterr().err
+
+
+def test_a_photo_without_a_face_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wall = tmp_path / "wall.png"
+    cv2.imwrite(str(wall), np.full((240, 320, 3), 90, np.uint8))
+    assert synth("--face", wall, "--aus", "4", "--out", tmp_path / "clip") == cli.BAD_INPUT
+    assert "wall.png: no face found" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["wall.png"]
+
+
+def test_the_command_asks_for_an_emotion_or_action_units(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["synth", "--face", "builtin:1", "--out", "x.mp4"])
+    assert "one of the arguments --emotion --aus is required" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+
+from mexbench_plugins.synth import faces
+from mexbench_plugins.synth.detection import detect, locate
+from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.geometry import Geometry, of_box
+
+PARTS = ("lip_corner_L", "lip_corner_R", "lower_lid_L", "lower_lid_R", "brow_inner_L", "brow_inner_R", "chin")
+
+
+def error(found: Geometry, face: Face) -> float:
+    """Return how far landmarks lie from the true ones, on average, in face units."""
+    true, guessed = face.geometry.landmarks(), found.landmarks()
+    return float(np.mean([np.hypot(*np.subtract(true[part], guessed[part])) for part in PARTS])) / face.geometry.unit
+
+
+def test_haar_finds_procedural_faces_and_their_parts() -> None:
+    rng = np.random.default_rng(0)
+    missed, off, turned = [], [], []
+    for seed in range(30):
+        upright = faces.builtin(seed, width=320, height=240, supersample=1)
+        face = faces.posed(upright, shift=(0, 0), scale=1, turn=float(rng.uniform(-8, 8)))
+        found = locate(face.image)
+        if found is None:
+            missed.append(seed)
+            continue
+        off.append(error(found, face))
+        turned.append(abs(found.tilt - face.geometry.tilt))
+    assert not missed
+    assert np.percentile(off, 90) < 0.1  # face units: a third of the reach of a mouth corner's motion
+    assert np.percentile(turned, 90) < 3  # degrees: the roll comes from the eyes, which a box alone does not tell
+
+
+def test_gray_is_as_good_as_colour(face: Face) -> None:
+    gray = face.image.mean(axis=2).astype(np.uint8)
+    found = locate(gray)
+    assert found is not None
+    assert error(found, face) < 0.12
+
+
+def test_a_face_whose_eyes_are_hidden_is_placed_by_its_box(face: Face) -> None:
+    image = face.image.copy()
+    for side in "LR":
+        column, row = (round(value) for value in face.geometry.landmarks()[f"upper_lid_{side}"])
+        image[row - 5 : row + 25, column - 28 : column + 28] //= 3  # dark glasses
+    box, found = detect(image), locate(image)
+    assert box is not None
+    assert found is not None
+    assert found == of_box(*box)
+
+
+def test_a_wall_has_no_face() -> None:
+    wall = np.full((240, 320, 3), 90, np.uint8)
+    assert detect(wall) is None
+    assert locate(wall) is None
+    assert locate(np.zeros((8, 8), np.uint8)) is None
