@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from mexbench.evaluation.executors.base import Serial
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
 from mexbench.evaluation.executors.dask.executor import Cluster
-from mexbench.evaluation.task_runner import Serial, Success, Task, Workload
+from mexbench.evaluation.task_runner import Workload
 from mexbench.interfaces import Model, Predictor
+from mexbench.runs.task import Success, Task
 
 COUNT = 24
 

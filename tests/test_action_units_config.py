@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench.data.samples import UNIT_NAMES
+from mexbench.interfaces import UNIT_NAMES
 from tests.helpers import ROOT, Ran
 from tests.mexbench.metrics.test_action_units import reference
 

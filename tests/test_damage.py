@@ -14,9 +14,9 @@ import pytest
 
 from mexbench import files
 from mexbench.data.cache import Cache, Entry
-from mexbench.evaluation.task_runner import Task
 from mexbench.runs import provenance
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Task
 from tests import survival
 from tests.helpers import Ran
 

@@ -22,7 +22,6 @@ from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.download import url_fault
 from mexbench.data.video.reader import Video
 from mexbench.errors import BenchError
-from mexbench.evaluation.task_runner import Success, Task
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Clip
 from mexbench.registry.catalogue import load_catalogue
@@ -37,6 +36,7 @@ from mexbench.reports.leaderboards.verify import board_figures
 from mexbench.reports.site import audits, pages
 from mexbench.runs import predictions_csv as predictions_file
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Success, Task
 from mexbench_plugins.datasets._io import folders as _files
 from mexbench_plugins.datasets.casme2 import Casme2
 from mexbench_plugins.datasets.samm import Samm

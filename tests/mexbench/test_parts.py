@@ -13,8 +13,8 @@ import pytest
 from mexbench.errors import ProtocolError, SampleRejected
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
+from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.executors.processes import Processes
-from mexbench.evaluation.task_runner import Executor, Serial
 from mexbench.interfaces import Clip, Preprocessor
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mexbench.data.samples import UNIT_NAMES
 from mexbench.errors import ConfigError, DataError, SavedModelError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.task_runner import Serial
-from mexbench.interfaces import UNITS, Augmentation, Clip, Dataset, Predictor, Sample, UnitsModel
+from mexbench.evaluation.executors.base import Serial
+from mexbench.interfaces import UNIT_NAMES, UNITS, Augmentation, Clip, Dataset, Predictor, Sample, UnitsModel
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.action_units_page import UnitsResults
 from mexbench.runs import saved_model as saved

@@ -23,11 +23,12 @@ import psutil  # noqa: E402
 from mexbench.config.run_config import RunConfig  # noqa: E402
 from mexbench.evaluation import plan as planning  # noqa: E402
 from mexbench.evaluation import run as engine  # noqa: E402
+from mexbench.evaluation.executors.base import Executor, Serial  # noqa: E402
 from mexbench.evaluation.executors.dask.executor import LocalCluster  # noqa: E402
-from mexbench.evaluation.task_runner import Executor, Outcome, Serial  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 from mexbench.reports.run_report import collect  # noqa: E402
 from mexbench.runs.run_folder import RunFolder  # noqa: E402
+from mexbench.runs.task import Outcome  # noqa: E402
 from tests.helpers import config_of, entry, with_plugins  # noqa: E402
 from tests.speed.fakes import MILLISECOND, SUBJECTS, Millisecond, Points  # noqa: E402
 

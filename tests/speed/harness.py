@@ -30,7 +30,8 @@ from sklearn.svm import SVC  # noqa: E402
 from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
 from mexbench.config.document import parse  # noqa: E402
-from mexbench.data.samples import load_arrays, read_samples  # noqa: E402
+from mexbench.data.arrays import load_arrays  # noqa: E402
+from mexbench.data.samples import read_samples  # noqa: E402
 from mexbench.metrics.classification import REPLICATES, subject_bootstrap  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 

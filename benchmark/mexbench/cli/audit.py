@@ -16,7 +16,7 @@ from mexbench.errors import ConfigError, PluginError, unknown
 if TYPE_CHECKING:
     from mexbench.config.run_config import RunConfig
     from mexbench.evaluation.plan import PartPlan
-    from mexbench.evaluation.task_runner import Outcome
+    from mexbench.runs.task import Outcome
     from mexbench.studies.audit.audit import Audit
     from mexbench.studies.audit.cases import Job
     from mexbench.studies.audit.leak import Leak

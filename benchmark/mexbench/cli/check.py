@@ -10,10 +10,11 @@ from tabulate import tabulate
 from mexbench import cli
 from mexbench.cli.output import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
 from mexbench.config.run_config import Part, RunConfig
-from mexbench.data.samples import LabelledSamples, read_pixels
+from mexbench.data.arrays import read_pixels
+from mexbench.data.duplicates import Pixels
+from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.evaluation import plan as planning
-from mexbench.evaluation.split_checks import Pixels
 from mexbench.interfaces import Finding
 from mexbench.studies.case_study.from_run import check_honest
 

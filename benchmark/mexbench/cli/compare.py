@@ -11,8 +11,8 @@ from mexbench.cli.output import say
 from mexbench.files import write_text
 from mexbench.reports import compare as comparison
 from mexbench.reports.compare import Difference, RowComparison
-from mexbench.reports.run_page import Table, percent, probability
 from mexbench.runs.stored_run import read_run
+from mexbench.tables import Table, percent, probability
 
 _NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 

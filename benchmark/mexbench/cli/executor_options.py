@@ -12,7 +12,7 @@ from mexbench import devices
 from mexbench.cli.output import positive, say
 from mexbench.config.run_config import RunConfig
 from mexbench.errors import ConfigError
-from mexbench.evaluation.task_runner import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, Serial
 
 
 def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,9 +21,8 @@ from mexbench.evaluation import notify as observing
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
+from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.save_models import Keeper
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Serial, Success, Task
 from mexbench.files import write_json, write_text
 from mexbench.reports.action_units_page import UnitsResults
 from mexbench.reports.plots import draw, refuse_without_matplotlib
@@ -31,7 +30,9 @@ from mexbench.reports.run_report import Results, collect
 from mexbench.runs import provenance
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.lock import only_one
+from mexbench.runs.model_writer import Keeper
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Failure, Outcome, Success, Task
 from mexbench.studies.case_study.from_run import check_honest
 
 

@@ -10,7 +10,7 @@ from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.save_models import Keeper
+from mexbench.runs.model_writer import Keeper
 from mexbench.runs.run_folder import RunFolder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,9 @@ from numpy.typing import NDArray
 from mexbench.config import frame_selection as frames
 from mexbench.config.composite import Composite
 from mexbench.config.run_config import Part, Target
-from mexbench.data.cache import Cache
-from mexbench.data.pipeline import Pipeline
 from mexbench.errors import DataError, ProtocolError, SampleRejected, listed
-from mexbench.evaluation.split_checks import Pixels
-from mexbench.fingerprint import digest, digest_array
-from mexbench.interfaces import UNITS, CaseStudy, Sample
-
-#: What ``Sample.aus`` calls the units that a run with ``target: action_units`` tells.
-UNIT_NAMES = tuple(f"AU{number}" for number in UNITS)
-#: Called with how many clips are ready.
-Progress = Callable[[int], None]
+from mexbench.fingerprint import digest
+from mexbench.interfaces import UNIT_NAMES, CaseStudy, Sample
 
 
 @dataclass(frozen=True)
@@ -119,37 +111,6 @@ class LabelledSamples:
         )
 
 
-@dataclass(frozen=True)
-class Arrays:
-    """What models see, in the order of the samples.
-
-    Args:
-        x: (n, T, ...), of the type that the last step returns.
-        copies: (n, copies, T, ...): altered copies for the training side; None without augmentation.
-        digests: Digest of each sample's final arrays: what a task's fingerprint is made of.
-        pixels: What the pixels before the first step are compared by.
-        notes: What a user should know about samples, with the number of clips it is true of.
-    """
-
-    x: NDArray[Any]
-    copies: NDArray[Any] | None
-    digests: tuple[str, ...]
-    pixels: Pixels
-    notes: Mapping[str, int]
-
-    def select(self, positions: Sequence[int]) -> Arrays:
-        """Return the arrays of some samples, in this order."""
-        if len(positions) == len(self.digests) and list(positions) == list(range(len(positions))):
-            return self
-        return dataclasses.replace(
-            self,
-            x=self.x[list(positions)],
-            copies=None if self.copies is None else self.copies[list(positions)],
-            digests=tuple(self.digests[index] for index in positions),
-            pixels=self.pixels.select(positions),
-        )
-
-
 def read_samples(part: Part) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
@@ -235,95 +196,3 @@ def _refuse_nothing(data: LabelledSamples, where: str) -> None:
     if not data.sources:
         reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
         raise DataError(f"no sample is left of {where}; left out: {reasons}")
-
-
-def load_arrays(
-    part: Part, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
-) -> tuple[LabelledSamples, Arrays]:
-    """Load every clip, put it through the steps, once, and stack the results.
-
-    Returns:
-        The samples that could be used, and their arrays.
-
-    Raises:
-        DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
-    """
-    pipeline = Pipeline(part, cache)
-    by_frame = pipeline.by_frame
-    rejected: dict[str, str] = {}
-    made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
-    pixels: list[Pixels] = []
-    notes: Counter[str] = Counter()
-    for count, source in enumerate(data.sources, start=1):
-        try:
-            entries = pipeline(source.clip, source.pick)
-        except SampleRejected as error:
-            rejected[source.clip.sample_id] = str(error)
-        else:
-            parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
-            made += [list(versions) for versions in zip(*parts, strict=True)]
-            pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
-            notes.update(entries[0].clip.notes)
-        progress(count)
-    data = data.without(rejected)
-    _refuse_nothing(data, f"dataset {part.dataset.plugin!r}")
-    _refuse_mixed(data.samples, [versions[0] for versions in made])
-    arrays = Arrays(
-        x=np.stack([versions[0] for versions in made]),
-        copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
-        digests=tuple(digest([digest_array(version) for version in versions]) for versions in made),
-        pixels=_joined(pixels),
-        notes=notes,
-    )
-    return data, arrays
-
-
-def read_pixels(part: Part, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
-    """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
-
-    Raises:
-        DataError: A sample cannot be read.
-    """
-    pipeline = Pipeline(part)
-    pixels: list[Pixels] = []
-    for count, source in enumerate(data.sources, start=1):
-        traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
-        pixels.append(_pixels(*traits, by_frame=pipeline.by_frame))
-        progress(count)
-    return _joined(pixels)
-
-
-def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
-    if by_frame:
-        return Pixels(tuple(frame_digests), tuple((found,) for found in hashes))
-    return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
-
-
-def _joined(parts: Sequence[Pixels]) -> Pixels:
-    return Pixels(
-        digests=tuple(found for part in parts for found in part.digests),
-        hashes=tuple(found for part in parts for found in part.hashes),
-    )
-
-
-def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
-    """Cut a clip's array into those of its samples."""
-    if not by_frame:
-        return [array]
-    if len(array) != len(source.samples):
-        raise DataError(
-            f"sample {source.clip.sample_id}: {len(source.samples)} frames became {len(array)} in preprocessing; "
-            "with 'unit: frame' every step must keep the frames"
-        )
-    return [array[index : index + 1] for index in range(len(array))]
-
-
-def _refuse_mixed(samples: Collection[Sample], arrays: Sequence[NDArray[Any]]) -> None:
-    kinds = Counter((array.shape, array.dtype.name) for array in arrays)
-    if len(kinds) > 1:
-        (shape, dtype), _ = kinds.most_common(1)[0]
-        odd = [s.sample_id for s, a in zip(samples, arrays, strict=True) if (a.shape, a.dtype.name) != (shape, dtype)]
-        raise DataError(
-            f"samples differ in shape or type: {len(odd)} of {len(arrays)} are not {shape} {dtype}: "
-            f"{listed(odd, limit=5)}; a step or the 'frames' block must bring all to one shape"
-        )

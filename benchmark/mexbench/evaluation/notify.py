@@ -16,12 +16,12 @@ from mexbench import GROUP
 from mexbench.config.run_config import dataset_title
 from mexbench.errors import PluginError
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.task_runner import Outcome, Success, Task
 from mexbench.interfaces import hookspecs
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
 from mexbench.registry.catalogue import Catalogue, hears, marker_faults
 from mexbench.registry.parameters import build
 from mexbench.runs.provenance import all_versions
+from mexbench.runs.task import Outcome, Success, Task
 
 _EVENTS = {
     RunStarted: ("bench_run_started", "run"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +9,16 @@ from functools import cached_property
 import numpy as np
 
 from mexbench.config.run_config import Component, Part, RunConfig, Target
+from mexbench.data.arrays import Arrays, Progress, load_arrays
 from mexbench.data.cache import Cache
-from mexbench.data.samples import Arrays, LabelledSamples, Progress, load_arrays, read_samples
+from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed
-from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, Leak, Pixels, check_folds, find_leaks
-from mexbench.evaluation.task_runner import Task, Workload
+from mexbench.evaluation.split_checks import Leak
+from mexbench.evaluation.splits import split
+from mexbench.evaluation.task_runner import Workload
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Fold, FoldsModel, Model
+from mexbench.runs.task import Task
 
 
 @dataclass(frozen=True)
@@ -96,55 +98,6 @@ class Plan:
     def classes(self) -> tuple[str, ...]:
         """Class names: the same in every part."""
         return self.parts[0].data.classes
-
-
-@dataclass(frozen=True)
-class Split:
-    """Folds that may be run.
-
-    Args:
-        folds: The splits, checked.
-        flags: Those of the leaks that the protocol permits, of near-duplicates, which are told by likeness and so never
-            refused, and of subjects that nobody knows.
-        leaks: The first leak of each kind.
-    """
-
-    folds: tuple[Fold, ...]
-    flags: tuple[str, ...]
-    leaks: tuple[Leak, ...]
-
-
-def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
-    """Ask the protocol for folds and inspect each.
-
-    Args:
-        part: Names the protocol.
-        data: The samples.
-        pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
-
-    Raises:
-        ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
-    """
-    protocol = part.protocol.instance
-    where = f"protocol {part.protocol.plugin!r}"
-    try:
-        folds = tuple(protocol.folds(data.samples))
-        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
-    except ProtocolError as error:
-        raise ProtocolError(f"{where}: {error}") from None
-    leaks = find_leaks(folds, data.samples, pixels)
-    kinds = Counter(leak.kind for leak in leaks)
-    first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
-    shown = [leak for leak in first if leak.kind != NEAR]
-    if shown and protocol.subject_independent:
-        raise ProtocolError(
-            f"{where} promises that nothing stands on both sides of a fold, and "
-            + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
-            + "".join(f"\n  {leak}" for leak in shown)
-            + "\n  mend the data (remove or relabel one of the two), then run again"
-        )
-    nameless = any(sample.subject is None for sample in data.samples)
-    return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
 
 
 def read(config: RunConfig) -> tuple[LabelledSamples, ...]:

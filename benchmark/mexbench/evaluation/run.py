@@ -7,12 +7,14 @@ from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import PartPlan, Plan, together
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Task, Unit, Workload
+from mexbench.evaluation.task_runner import Workload
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Failure, Outcome, Task, Unit
 
 if TYPE_CHECKING:
-    from mexbench.evaluation.save_models import Keeper
+    from mexbench.runs.model_writer import Keeper
 
 Recompute = Literal["missing", "always", "never"]
 

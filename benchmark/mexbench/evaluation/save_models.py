@@ -8,93 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from mexbench.config.run_config import Component, RunConfig, dataset_title
 from mexbench.errors import SavedModelError, listed
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import PartPlan, Plan
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Task, Workload
-from mexbench.files import read_json, replacing_folder, write_text
+from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
-from mexbench.interfaces import Model, Predictor
+from mexbench.interfaces import Model
 from mexbench.registry.parameters import values
 from mexbench.runs import saved_model as saved
-from mexbench.runs.run_folder import RunFolder, folder_name
-
-Scope = Literal["task", "all"]
-#: What stands where a task has its fold.
-EVERYTHING = "all samples"
-
-
-@dataclass(frozen=True)
-class Keeper:
-    """Writes the predictors of a run, in whichever process they are trained.
-
-    Args:
-        root: ``RUN/models``.
-        scope: Of what: each task, or everything.
-        tasks: All tasks whose predictors are to be kept.
-        wanted: Those of them that are trained now: what has no result or is not kept yet.
-        about: Row -> what ``model.json`` says of every predictor of that row.
-        trained_on: Row -> fold -> what it says of the samples that trained.
-    """
-
-    root: Path
-    scope: Scope
-    tasks: tuple[Task, ...]
-    wanted: frozenset[Task]
-    about: Mapping[str, Mapping[str, Any]]
-    trained_on: Mapping[str, Mapping[str, Mapping[str, Any]]]
-
-    def folder(self, task: Task) -> Path:
-        """Return where a task's predictor lies."""
-        if self.scope == "all":
-            return self.root / task.model / "all" / str(task.seed)
-        return self.root / task.model / str(task.seed) / folder_name(task.fold)
-
-    def has(self, task: Task) -> bool:
-        """Whether the predictor of this very task lies there, unharmed."""
-        try:
-            return saved.read_about(self.folder(task))["fingerprint"] == task.fingerprint
-        except SavedModelError:
-            return False
-
-    def keep(self, task: Task, model: Model, predictor: Predictor) -> str | None:
-        """Write a predictor if it is wanted; return why it could not be written."""
-        if task not in self.wanted:
-            return None
-        about = {
-            **self.about[task.model],
-            "seed": task.seed,
-            "trained_on": self.trained_on[task.model][task.fold],
-            "fingerprint": task.fingerprint,
-        }
-        try:
-            with replacing_folder(self.folder(task)) as folder:
-                saved.write(folder, model, predictor, about)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises; the task's scores are good all the same
-            return f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return None
-
-    @property
-    def waiting(self) -> tuple[Task, ...]:
-        """What is trained now, in the order of the tasks."""
-        return tuple(task for task in self.tasks if task in self.wanted)
-
-    def given(self, workload: Workload) -> Workload:
-        """Return a workload with this keeper in it, and with one fold of everything where that is what is kept."""
-        if self.scope == "task":
-            return replace(workload, keeper=self)
-        everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
-        return replace(workload, keeper=self, folds={EVERYTHING: (everyone, nobody)})
-
-    def error_path(self, task: Task) -> Path:
-        """Return where the traceback of a failed training on everything lies."""
-        return self.folder(task).with_suffix(".error.txt")
+from mexbench.runs.model_writer import EVERYTHING, Keeper, Scope
+from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Failure, Outcome, Task
 
 
 def refuse_unsavable(config: RunConfig) -> None:

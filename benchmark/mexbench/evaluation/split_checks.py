@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.data.duplicates import Pixels
 from mexbench.data.perceptual_hash import as_words, near_pairs
 from mexbench.errors import ProtocolError, listed
 from mexbench.interfaces import Fold, Sample
@@ -16,23 +17,6 @@ from mexbench.interfaces import Fold, Sample
 DUPLICATE, NEAR = "duplicate", "near-duplicate"
 #: The flag of a run some of whose samples have no subject: that its sides share nobody cannot be known.
 UNKNOWN_SUBJECTS = "unknown-subjects"
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """What the samples' pixels before the first step are compared by, in the order of the samples.
-
-    Args:
-        digests: One per sample: equal ones are duplicates.
-        hashes: Perceptual hashes of each sample's frames, or of some of them; empty texts where a frame is no picture.
-    """
-
-    digests: tuple[str, ...]
-    hashes: tuple[tuple[str, ...], ...]
-
-    def select(self, positions: Sequence[int]) -> Pixels:
-        """Return those of some samples, in this order."""
-        return Pixels(tuple(self.digests[i] for i in positions), tuple(self.hashes[i] for i in positions))
 
 
 @dataclass(frozen=True)

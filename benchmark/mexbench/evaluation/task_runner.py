@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,70 +17,10 @@ from numpy.typing import NDArray
 
 from mexbench.devices import used
 from mexbench.interfaces import FoldsModel, Model, Predictor, UnitsModel
-from mexbench.runs.learning_curves import History, history_of
+from mexbench.runs.task import Failure, Outcome, Success, Task, Unit, history_of
 
 if TYPE_CHECKING:
-    from mexbench.evaluation.save_models import Keeper
-
-
-@dataclass(frozen=True)
-class Task:
-    """One training and one test: a model on a fold with a seed.
-
-    Args:
-        model: The model's name in the config.
-        seed: Source of its randomness.
-        fold: Name of the fold.
-        fingerprint: Digest of everything that can change the result.
-    """
-
-    model: str
-    seed: int
-    fold: str
-    fingerprint: str
-
-    def __str__(self) -> str:
-        """Name the task as messages do."""
-        return f"{self.model}, seed {self.seed}, fold {self.fold}"
-
-
-@dataclass(frozen=True)
-class Success:
-    """What a task gave.
-
-    Args:
-        task: Which.
-        scores: (n_test, n_classes), finite, in the order of the fold's test ids.
-        fit_s: Seconds of training.
-        predict_s: Seconds of prediction.
-        warnings: Texts of the warnings that the model gave, each once.
-        history: The predictor's learning curves; nothing where it has none.
-        unsaved: Why the predictor, which was to be kept, is not.
-        device: What it was computed on.
-    """
-
-    task: Task
-    scores: NDArray[np.float64]
-    fit_s: float
-    predict_s: float
-    warnings: tuple[str, ...] = ()
-    history: History = ()
-    unsaved: str | None = None
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A task that raised: its error on one line, and the whole traceback."""
-
-    task: Task
-    error: str
-    trace: str = ""
-
-
-Outcome = Success | Failure
-#: Tasks that are done together: one, or the folds that a ``FoldsModel`` trains at once.
-Unit = tuple[Task, ...]
+    from mexbench.runs.model_writer import Keeper
 
 
 @dataclass(frozen=True)
@@ -210,25 +149,3 @@ def failure(task: Task, error: BaseException) -> Failure:
 
 def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{found.category.__name__}: {found.message}" for found in caught))
-
-
-class Executor(ABC):
-    """Runs units of tasks and hands back outcomes as they come, in any order."""
-
-    @abstractmethod
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
-        """Run every task, one that fails twice. Closing the generator stops what still runs.
-
-        Args:
-            units: What to run.
-            workloads: What the tasks of each model need; models may share one.
-        """
-
-
-class Serial(Executor):
-    """This process, one task after the other."""
-
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
-        """Run every task, in order."""
-        for unit in units:
-            yield from workloads[unit[0].model].run_unit(unit)

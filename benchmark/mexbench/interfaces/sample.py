@@ -1,15 +1,16 @@
-"""The records that plugins and the engine hand each other; authors import them from ``mexbench.interfaces``."""
+"""The records that data sets and steps hand over: what is known of a sample, and its pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
 #: Numbers of the action units that a run with ``target: action_units`` tells, in the order of its scores.
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+#: What ``Sample.aus`` calls them.
+UNIT_NAMES = tuple(f"AU{number}" for number in UNITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,123 +97,3 @@ class Clip:
     aus: frozenset[str] | None = None
     origin: Origin | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodedUnits:
-    """The action units that a sheet has of one clip, as fine as three analyses may want them.
-
-    Args:
-        clip_id: The clip.
-        emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
-        cell: The cell as text, unchanged.
-        raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
-        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
-        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
-    """
-
-    clip_id: str
-    emotion: str | None
-    cell: str
-    raw: frozenset[str] = frozenset()
-    sided: frozenset[str] = frozenset()
-    numbers: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseStudy:
-    """What a protocol says that only applies models to a data set, instead of testing them on it.
-
-    Args:
-        dataset: The member that models are applied to. Its samples may lack an emotion, or have one that is no class:
-            they are predicted and have ``label`` None, so no score counts them.
-        honest_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for none.
-    """
-
-    dataset: str
-    honest_run: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erratum:
-    """A correction of a published annotation.
-
-    Args:
-        sample_id: The sample it is for.
-        field: What is corrected: a field of ``Sample``.
-        published: The value in the annotation file.
-        corrected: The value to use.
-        reason: What is wrong with the published one.
-        source: Where the correction comes from.
-    """
-
-    sample_id: str
-    field: str
-    published: str
-    corrected: str
-    reason: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something irregular about a copy of the data.
-
-    Args:
-        what: The kind of irregularity, the same words each time: "clip folder missing".
-        where: Sample id, file or folder.
-        detail: What exactly.
-        dropped: Whether the sample cannot be used, so that ``samples`` leaves it out.
-    """
-
-    what: str
-    where: str
-    detail: str = ""
-    dropped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """One train-test split, by sample id.
-
-    Args:
-        name: Unique within the run; under LOSO the held-out subject.
-        train: Sample ids that a model is fitted on.
-        test: Sample ids that it is then asked about, once.
-        repeat: Which draw of the same split this is part of, from 0. A sample is tested at most once in each; scores
-            are pooled within a repeat and averaged over repeats. A fold of a repeated split has a name that starts
-            with ``repeat N``, N from 1, by which a reader of the predictions tells the repeats apart.
-    """
-
-    name: str
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-    repeat: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LayerRow:
-    """One row of a network's table.
-
-    Args:
-        name: Kind and size, as the paper's table would print it.
-        shape: Output shape of one sample.
-        values: Weights and running statistics.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    values: int
-
-
-class Predictor(Protocol):
-    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
-
-    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
-    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
-    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
-    """
-
-    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
-        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
-        ...

@@ -11,8 +11,8 @@ import numpy as np
 from mexbench.interfaces import Sample
 from mexbench.metrics.action_units import AVERAGES, THRESHOLD, UnitsPool, figures
 from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_page import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 from mexbench.reports.run_report import Results
+from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from mexbench.errors import ClaimError
 from mexbench.reports.leaderboards.rows import scores_of
-from mexbench.reports.run_page import Table
 from mexbench.studies.claims.claims import Claim, Claims, Source
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
 from mexbench.studies.claims.judge import Judged, averages_of_f1, below_chance
+from mexbench.tables import Table
 
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "

@@ -17,10 +17,10 @@ from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.summary import Pool, Prediction, compare_rows, figures
 from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_page import competes
 from mexbench.runs.run_folder import RunFolder, StoredResult
 from mexbench.studies.case_study import page as study_page
 from mexbench.studies.case_study.from_run import studies
+from mexbench.tables import competes
 
 SCHEMA = 1
 R = TypeVar("R", bound="Results")

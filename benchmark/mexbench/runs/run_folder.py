@@ -30,10 +30,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from mexbench.errors import RunFolderError, listed
-from mexbench.evaluation.task_runner import Failure, Success, Task
 from mexbench.files import read_json, write_json, write_text
 from mexbench.fingerprint import digest
-from mexbench.runs.learning_curves import History
+from mexbench.runs.task import Failure, History, Success, Task
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.

@@ -10,6 +10,7 @@ import pytest
 
 from mexbench.config.run_config import Part
 from mexbench.data import samples as data
+from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import ConfigError, DataError, SampleRejected
 from mexbench.interfaces import Augmentation, Clip, Dataset, Finding, Preprocessor, Sample
@@ -108,7 +109,7 @@ def test_samples_are_labelled_under_the_map_and_sorted(catalogue: Catalogue) -> 
 
 def test_arrays_follow_the_samples(catalogue: Catalogue) -> None:
     cfg = config(catalogue)
-    found, arrays = data.load_arrays(cfg, data.read_samples(cfg))
+    found, arrays = load_arrays(cfg, data.read_samples(cfg))
     assert arrays.x.shape == (12, 1, 3)
     for sample_, row in zip(found.samples, arrays.x[:, 0], strict=True):
         subject, clip = (int(part[1:]) for part in sample_.sample_id.split("/")[1:])
@@ -119,10 +120,10 @@ def test_arrays_follow_the_samples(catalogue: Catalogue) -> None:
 
 def test_steps_run_once_and_then_come_from_the_cache(catalogue: Catalogue, tmp_path: Path) -> None:
     cfg, cache = config(catalogue, "[doubled]"), Cache(tmp_path)
-    _, first = data.load_arrays(cfg, data.read_samples(cfg), cache)
+    _, first = load_arrays(cfg, data.read_samples(cfg), cache)
     assert len(Doubled.calls) == 12
     assert first.notes == {"doubled": 12}
-    _, again = data.load_arrays(cfg, data.read_samples(cfg), cache)
+    _, again = load_arrays(cfg, data.read_samples(cfg), cache)
     assert len(Doubled.calls) == 12
     np.testing.assert_array_equal(first.x, again.x)
     assert (first.digests, first.pixels, first.notes) == (again.digests, again.pixels, again.notes)
@@ -131,7 +132,7 @@ def test_steps_run_once_and_then_come_from_the_cache(catalogue: Catalogue, tmp_p
 def test_another_parameter_is_another_entry(catalogue: Catalogue, tmp_path: Path) -> None:
     for factor in (2, 3):
         cfg = config(catalogue, f"[{{plugin: doubled, factor: {factor}}}]")
-        _, arrays = data.load_arrays(cfg, data.read_samples(cfg), Cache(tmp_path))
+        _, arrays = load_arrays(cfg, data.read_samples(cfg), Cache(tmp_path))
         assert arrays.x[0, 0, 0] == -factor
 
 
@@ -145,7 +146,7 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
     cfg = config(catalogue, "[doubled]", f"{{plugin: filed, root: {root}}}")
 
     def load() -> list[int]:
-        _, arrays = data.load_arrays(cfg, data.read_samples(cfg), Cache(tmp_path / "cache"))
+        _, arrays = load_arrays(cfg, data.read_samples(cfg), Cache(tmp_path / "cache"))
         return arrays.x[:, 0, 3].tolist()
 
     assert load() == [18] * 4
@@ -157,7 +158,7 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
 
 def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[picky]")
-    found, arrays = data.load_arrays(cfg, data.read_samples(cfg))
+    found, arrays = load_arrays(cfg, data.read_samples(cfg))
     assert found.left_out == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
     assert len(found.samples) == len(arrays.x) == 8
     assert found.subjects == ["toy/p0", "toy/p2"]
@@ -178,15 +179,15 @@ def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
 
 def test_copies_stand_beside_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
     cfg, cache = config(catalogue, "[noisy, doubled]"), Cache(tmp_path)
-    _, arrays = data.load_arrays(cfg, data.read_samples(cfg), cache)
+    _, arrays = load_arrays(cfg, data.read_samples(cfg), cache)
     assert arrays.copies is not None
     assert arrays.copies.shape == (12, 2, 1, 3)
-    _, plain = data.load_arrays(config(catalogue, "[doubled]"), data.read_samples(cfg))
+    _, plain = load_arrays(config(catalogue, "[doubled]"), data.read_samples(cfg))
     np.testing.assert_array_equal(arrays.x, plain.x)  # an original is never altered
     noise = arrays.copies / 2 - arrays.x[:, None] / 2
     assert 0.5 < noise.std() < 2
     assert len(np.unique(noise.round(4))) > 60  # each copy is drawn for itself
-    _, again = data.load_arrays(cfg, data.read_samples(cfg), cache)
+    _, again = load_arrays(cfg, data.read_samples(cfg), cache)
     np.testing.assert_array_equal(arrays.copies, again.copies)
     assert len(Doubled.calls) == 12 * 3 + 12
 
@@ -243,7 +244,7 @@ def test_data_that_cannot_be_used(toys: Catalogue, cls: type[Dataset], message: 
         "dataset: bad\nprotocol: loso\nmodels: [majority]", with_plugins(toys, entry("dataset", cls, "bad"))
     ).parts[0]
     with pytest.raises(DataError, match=message):
-        data.load_arrays(cfg, data.read_samples(cfg))
+        load_arrays(cfg, data.read_samples(cfg))
 
 
 def test_frames_become_samples_that_keep_clip_and_subject(toys: Catalogue) -> None:
@@ -252,10 +253,10 @@ def test_frames_become_samples_that_keep_clip_and_subject(toys: Catalogue) -> No
     catalogue = with_plugins(toys, entry("dataset", Ramp))
     text = "dataset: ramp\nframes: {{unit: frame, count: {}}}\nprotocol: loso\nmodels: [majority]"
     cfg = config_of(text.format(11), catalogue).parts[0]
-    found, arrays = data.load_arrays(cfg, data.read_samples(cfg))
+    found, arrays = load_arrays(cfg, data.read_samples(cfg))
     assert [s.sample_id for s in found.samples][:2] == ["toy/p1/c1#10", "toy/p1/c1#12"]
     assert arrays.x.shape == (11, 1, 1, 1, 1)
     assert arrays.x.ravel().tolist() == list(range(20, 61, 4))
     assert len(set(arrays.pixels.digests)) == 11
     cfg = config_of(text.format(11).replace("frame,", "clip,"), catalogue).parts[0]
-    assert data.load_arrays(cfg, data.read_samples(cfg))[1].x.shape == (1, 11, 1, 1, 1)
+    assert load_arrays(cfg, data.read_samples(cfg))[1].x.shape == (1, 11, 1, 1, 1)

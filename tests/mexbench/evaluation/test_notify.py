@@ -19,11 +19,12 @@ from mexbench.errors import PluginError
 from mexbench.evaluation import notify as observing
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.task_runner import Serial, Success
+from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import hookspecs
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
 from mexbench.registry.catalogue import EVENTS, Catalogue, load_catalogue
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Success
 from mexbench.testing import assert_conforms
 from tests.helpers import Ran, config_of, entry, with_plugins
 

@@ -14,7 +14,7 @@ from mexbench.config.run_config import RunConfig
 from mexbench.errors import ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.task_runner import Serial
+from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import Clip, Model, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard

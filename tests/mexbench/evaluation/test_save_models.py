@@ -15,12 +15,13 @@ import pytest
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.task_runner import Outcome, Serial, Success
+from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import Clip, FoldsModel, Predictor, Preprocessor
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.run_report import collect
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder, folder_name
+from mexbench.runs.task import Outcome, Success
 from tests.helpers import Ran, config_of, entry, with_plugins
 from tests.mexbench.runs.test_saved_model import Mean, Nearest
 

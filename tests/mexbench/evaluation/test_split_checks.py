@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mexbench.data.duplicates import Pixels
 from mexbench.data.perceptual_hash import perceptual_hash
 from mexbench.errors import ProtocolError
-from mexbench.evaluation.split_checks import Pixels, check_folds, find_leaks
+from mexbench.evaluation.split_checks import check_folds, find_leaks
 from mexbench.interfaces import Fold
 from tests.helpers import sample
 from tests.pictures import texture

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mexbench.evaluation.task_runner import Failure, Serial, Success, Task, Workload
+from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.task_runner import Workload
 from mexbench.interfaces import FoldsModel, Model, Predictor
+from mexbench.runs.task import Failure, Success, Task
 
 
 @dataclass(frozen=True, kw_only=True)

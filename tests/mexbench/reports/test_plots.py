@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mexbench.errors import BenchError
-from mexbench.evaluation.task_runner import Task
 from mexbench.reports.plots import confusion_figure, draw, learning_figure, mean_and_spread, refuse_without_matplotlib
 from mexbench.runs.run_folder import StoredResult
+from mexbench.runs.task import Task
 
 ROW = {
     "model": "net <1>",

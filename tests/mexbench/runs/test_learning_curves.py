@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mexbench.evaluation.task_runner import Task
-from mexbench.runs.learning_curves import curves_of, histories_csv, history_of
+from mexbench.runs.learning_curves import curves_of, histories_csv
 from mexbench.runs.run_folder import StoredResult
+from mexbench.runs.task import Task, history_of
 
 
 @dataclass

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mexbench.errors import RunFolderError
-from mexbench.evaluation.task_runner import Failure, Success, Task
 from mexbench.files import write_json
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Failure, Success, Task
 
 TASK = Task("svm linear", 3, "casme2/sub01", "print")
 DONE = Success(TASK, np.array([[0.1 + 0.2, -1e-17], [2.0, 3.0]]), fit_s=1.5, predict_s=0.5, warnings=("W: x",))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mexbench.config.frame_selection import FrameSelection, load
-from mexbench.data.samples import load_arrays, read_samples
+from mexbench.data.arrays import load_arrays
+from mexbench.data.samples import read_samples
 from mexbench.data.video.reader import VARIABLE
 from mexbench.errors import DataError
 from mexbench.registry.catalogue import Catalogue

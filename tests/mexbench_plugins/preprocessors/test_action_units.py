@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mexbench.data import samples as data
+from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import DataError, SampleRejected
 from mexbench.interfaces import Clip, Dataset, Preprocessor, Sample
@@ -98,7 +99,7 @@ def planes(toys: Catalogue, cache: Cache | None = None) -> tuple[data.LabelledSa
     catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
     text = "dataset: coded\npreprocess: [forgetful, {plugin: action_units, units: [4, 12]}]\nprotocol: loso\n"
     config = config_of(text + "models: [majority]", catalogue).parts[0]
-    found = data.load_arrays(config, data.read_samples(config), cache)
+    found = load_arrays(config, data.read_samples(config), cache)
     arrays = found[1]
     return found[0], arrays.x[:, 0, 0, 0, 3:]
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mexbench.data import samples as data
+from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import DataError, SampleRejected
 from mexbench.interfaces import Clip, Dataset, Origin, Preprocessor, Sample
@@ -206,14 +207,14 @@ models: [majority]
     cache = Cache(tmp_path / "cache")
     part = config_of(text, catalogue).parts[0]
     for _ in range(2):
-        samples, arrays = data.load_arrays(part, data.read_samples(part), cache)
+        samples, arrays = load_arrays(part, data.read_samples(part), cache)
         assert len(samples.samples) == 2
         np.testing.assert_allclose(arrays.x[:, 0, 3:], [[0.5], [1]])
         assert arrays.notes == {_openface.UNSURE: 2}
     assert len(cache.entries()) == 2
     write(tmp_path / "csv" / "s0" / "a.csv", [*ROWS, ROWS[0].replace("1, 0", "5, 0", 1)])
     with pytest.raises(DataError, match=r"sample toy/s0/a: .*has 5 frames, the clip has 4"):
-        data.load_arrays(config_of(text, catalogue).parts[0], data.read_samples(part), cache)
+        load_arrays(config_of(text, catalogue).parts[0], data.read_samples(part), cache)
 
 
 class Table:

@@ -11,6 +11,7 @@ import pytest
 
 from mexbench.config.run_config import RunConfig
 from mexbench.data import samples as data
+from mexbench.data.arrays import Arrays, load_arrays
 from mexbench.data.cache import Cache
 from mexbench.interfaces import Clip, Dataset, Sample
 from mexbench.registry.catalogue import Catalogue
@@ -49,8 +50,8 @@ def config(toys: Catalogue, steps: str) -> RunConfig:
     return config_of(text, with_plugins(toys, entry("dataset", Drawn)))
 
 
-def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSamples, data.Arrays]:
-    return data.load_arrays(config.parts[0], data.read_samples(config.parts[0]), cache)
+def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSamples, Arrays]:
+    return load_arrays(config.parts[0], data.read_samples(config.parts[0]), cache)
 
 
 def test_a_clip_without_a_face_is_left_out_and_counted_and_two_faces_are_noted(toys: Catalogue) -> None:

@@ -20,8 +20,9 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from mexbench.data.arrays import read_pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import read_pixels, read_samples
+from mexbench.data.samples import read_samples
 from mexbench.errors import DataError
 from mexbench.registry.catalogue import Catalogue
 from mexbench_plugins.preprocessors import _vgg16_network as network

@@ -13,9 +13,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.executors.memory import fitting
 from mexbench.evaluation.executors.shared_arrays import Shared, share
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Unit, Workload, failure
+from mexbench.evaluation.task_runner import Workload, failure
+from mexbench.runs.task import Failure, Outcome, Unit
 from mexbench.threads import one_in_children
 
 #: A unit and its place among all units, by which a worker says what it has begun.

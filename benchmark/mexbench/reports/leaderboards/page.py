@@ -10,7 +10,7 @@ from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page as leaderboard
 from mexbench.reports.leaderboards.rows import BoardRows, ClaimBeside, Row, Section
-from mexbench.reports.run_page import DASH, Table, escape, percent, probability, with_interval
+from mexbench.tables import DASH, Table, escape, percent, probability, with_interval
 
 #: Score -> what pages call it.
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}

@@ -13,8 +13,8 @@ from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.ranking import Counts
 from mexbench.reports.leaderboards.submission import Entry
 from mexbench.reports.leaderboards.verified import BoardReader, Verified, VerifiedBoard
-from mexbench.reports.run_page import competes
 from mexbench.studies.claims.claims import Claim, Claims
+from mexbench.tables import competes
 
 Section = Literal["honest", "flagged", "synthetic"]
 SECTIONS: tuple[Section, ...] = ("honest", "flagged", "synthetic")

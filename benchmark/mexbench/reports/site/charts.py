@@ -12,8 +12,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mexbench.reports.leaderboards.curves import Point
-from mexbench.reports.run_page import percent
 from mexbench.reports.site.audits import Effect, Range, Score
+from mexbench.tables import percent
 
 _WIDTH = 360
 

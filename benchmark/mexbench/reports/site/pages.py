@@ -20,11 +20,11 @@ from mexbench.reports.leaderboards import page
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.rows import BoardRows, Row
-from mexbench.reports.run_page import DASH, Table, percent, with_interval
 from mexbench.reports.site import charts
 from mexbench.reports.site.audits import Audit, Effect
 from mexbench.reports.site.config_text import commands, yaml_text
 from mexbench.studies.claims.claims import Claims
+from mexbench.tables import DASH, Table, percent, with_interval
 
 #: Subjects, or clips, past which a row's page draws them and does not list them.
 MOST_LISTED = 300

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mexbench.errors import listed
 from mexbench.metrics.classification import LEVEL, REPLICATES
-from mexbench.reports.run_page import DASH, Table, escape, percent
 from mexbench.studies.agreement.agreement import Agreement
 from mexbench.studies.case_study import caveats as caution
+from mexbench.tables import DASH, Table, escape, percent
 
 _NAMED = 10
 

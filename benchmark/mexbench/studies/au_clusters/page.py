@@ -11,10 +11,10 @@ from pathlib import Path
 
 from mexbench.errors import DataError, listed, unknown
 from mexbench.interfaces import CodedUnits
-from mexbench.reports.run_page import DASH, Table, escape
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
 from mexbench.studies.au_clusters.clustering import Group, said
 from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, Match, compare, read_lines
+from mexbench.tables import DASH, Table, escape
 
 #: A column of new vectors: a unit as the level writes it, or as a detector's CSV does (``AU04_c``).
 _COLUMN = re.compile(r"AU_?([LRABT]?)0*(\d+)([A-E]?)(?:_c)?", re.IGNORECASE)

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome
+from mexbench.evaluation.executors.base import Executor
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import bootstrap_weights, interval
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Failure, Outcome
 from mexbench.studies.audit.cases import Case, Job, Predicted
 from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, n_epochs
 from mexbench.studies.audit.fit_on_all import Oversampling, Pca, Scaler, Selection

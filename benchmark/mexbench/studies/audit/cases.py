@@ -18,16 +18,18 @@ from numpy.typing import NDArray
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.run_config import Input, RunConfig, dataset_title
+from mexbench.data.arrays import Progress
 from mexbench.data.cache import Cache
-from mexbench.data.samples import Progress
 from mexbench.errors import BenchError, ProtocolError
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import PartPlan, Plan, together
 from mexbench.evaluation.plan import plan as make_plan
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
-from mexbench.evaluation.task_runner import Executor, Failure, Outcome, Task, Unit, Workload
+from mexbench.evaluation.task_runner import Workload
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Fold, Model, Sample
 from mexbench.runs.run_folder import RunFolder, StoredResult
+from mexbench.runs.task import Failure, Outcome, Task, Unit
 
 #: Predicted class indices (runs, n), -1 where a run does not test a sample.
 Predicted = NDArray[np.int64]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mexbench.errors import PluginError
 from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
-from mexbench.reports.run_page import Table
 from mexbench.studies.audit.leak import SIMULATIONS
 from mexbench.studies.audit.taxonomy import SOURCE
+from mexbench.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.errors import RunFolderError, listed
-from mexbench.reports.run_page import competes, escape, with_interval
 from mexbench.runs.stored_run import read_run
+from mexbench.tables import competes, escape, with_interval
 
 NO_DIAGNOSIS = (
     "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "

@@ -7,9 +7,9 @@ from typing import Any
 
 from mexbench.errors import listed
 from mexbench.metrics.classification import HEADLINE, REPLICATES
-from mexbench.reports.run_page import DASH, Table, escape, percent, with_interval
 from mexbench.studies.au_clusters.clustering import said
 from mexbench.studies.case_study import caveats as caution
+from mexbench.tables import DASH, Table, escape, percent, with_interval
 
 Study = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from mexbench.reports.run_page import escape, percent
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, Watcher
+from mexbench.tables import escape, percent
 
 RESEARCH = (
     "Research use, not a diagnosis: no figure here supports a statement about what a person feels, intends or suffers "

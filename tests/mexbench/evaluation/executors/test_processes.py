@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mexbench.evaluation.executors.base import Serial
 from mexbench.evaluation.executors.processes import Processes
-from mexbench.evaluation.task_runner import Failure, Serial, Success, Task
 from mexbench.interfaces import Model, Predictor
+from mexbench.runs.task import Failure, Success, Task
 from tests.mexbench.evaluation.test_task_runner import TOGETHER, UNITS, Pair, every, scores, workload
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from mexbench.config.run_config import RunConfig
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.task_runner import Serial
+from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import Clip, Dataset, EpochsModel, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.run_folder import RunFolder

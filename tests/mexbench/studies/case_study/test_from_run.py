@@ -13,7 +13,7 @@ from mexbench.errors import BoardError, ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.task_runner import Serial
+from mexbench.evaluation.executors.base import Serial
 from mexbench.files import read_json, write_json, write_text
 from mexbench.interfaces import Clip, Dataset, Sample
 from mexbench.registry.catalogue import Catalogue

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mexbench.config.run_config import Part
-from mexbench.data.samples import load_arrays, read_samples
+from mexbench.data.arrays import load_arrays
+from mexbench.data.samples import read_samples
 from mexbench.data.video.reader import ENDS_EARLY, TURNED, VARIABLE
 from mexbench.files import read_json
 from mexbench.registry.catalogue import Catalogue

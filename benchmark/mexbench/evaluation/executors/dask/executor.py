@@ -7,12 +7,14 @@ from pathlib import Path
 
 from mexbench.devices import Device
 from mexbench.errors import ClusterError
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.executors.dask.cluster import Link, started
 from mexbench.evaluation.executors.dask.scheduler import Crew
 from mexbench.evaluation.executors.dask.worker import Recipe
 from mexbench.evaluation.executors.memory import fitting
 from mexbench.evaluation.executors.shared_arrays import Shared, share
-from mexbench.evaluation.task_runner import Executor, Outcome, Unit, Workload
+from mexbench.evaluation.task_runner import Workload
+from mexbench.runs.task import Outcome, Unit
 
 
 class Cluster(Executor):

@@ -22,7 +22,8 @@ from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import Link, strangers, strangers_text
 from mexbench.evaluation.executors.dask.worker import Recipe
 from mexbench.evaluation.executors.shared_arrays import Shared
-from mexbench.evaluation.task_runner import Failure, Outcome, Success, Unit, failure
+from mexbench.evaluation.task_runner import failure
+from mexbench.runs.task import Failure, Outcome, Success, Unit
 
 #: A unit and its place among all units.
 Numbered = tuple[int, Unit]

@@ -23,11 +23,12 @@ from typing import Any
 
 from mexbench import devices, threads
 from mexbench.evaluation.executors.shared_arrays import Shared
-from mexbench.evaluation.task_runner import Outcome, Unit, Workload
+from mexbench.evaluation.task_runner import Workload
 from mexbench.fingerprint import digest_code, digest_files, environment
 from mexbench.interfaces import Model
 from mexbench.registry.parameters import build, values
 from mexbench.runs import provenance
+from mexbench.runs.task import Outcome, Unit
 
 
 class NotBegun(Exception):  # noqa: N818 - no failure: the worker is a new one at the address of an old one

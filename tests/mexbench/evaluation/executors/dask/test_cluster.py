@@ -16,7 +16,7 @@ from mexbench.evaluation.executors.dask import cluster as dask_cluster
 from mexbench.evaluation.executors.dask.cluster import refuse_strangers, strangers_text
 from mexbench.evaluation.executors.dask.worker import Recipe, begin, describe, end, receive, work
 from mexbench.evaluation.executors.shared_arrays import share
-from mexbench.evaluation.task_runner import Success, Task
+from mexbench.runs.task import Success, Task
 from mexbench_plugins.models.majority import Majority
 from mexbench_plugins.models.svm import SVM
 from tests.clusters import free_port

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from mexbench.errors import ClusterError
+from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
 from mexbench.evaluation.executors.dask.executor import Cluster, LocalCluster
-from mexbench.evaluation.save_models import Keeper
-from mexbench.evaluation.task_runner import Executor, Failure, Serial, Success, Task
+from mexbench.runs.model_writer import Keeper
+from mexbench.runs.task import Failure, Success, Task
 from tests.clusters import DaskCluster, dask_cluster
 from tests.mexbench.evaluation.executors.test_processes import Mortal
 from tests.mexbench.evaluation.test_task_runner import TOGETHER, UNITS, Pair, every, scores, workload

@@ -1,0 +1,62 @@
+"""The folds of a protocol, checked before any pixel is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from mexbench.config.run_config import Part
+from mexbench.data.duplicates import Pixels
+from mexbench.data.samples import LabelledSamples
+from mexbench.errors import ProtocolError
+from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, Leak, check_folds, find_leaks
+from mexbench.interfaces import Fold
+
+
+@dataclass(frozen=True)
+class Split:
+    """Folds that may be run.
+
+    Args:
+        folds: The splits, checked.
+        flags: Those of the leaks that the protocol permits, of near-duplicates, which are told by likeness and so never
+            refused, and of subjects that nobody knows.
+        leaks: The first leak of each kind.
+    """
+
+    folds: tuple[Fold, ...]
+    flags: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+
+
+def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
+    """Ask the protocol for folds and inspect each.
+
+    Args:
+        part: Names the protocol.
+        data: The samples.
+        pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
+
+    Raises:
+        ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
+    """
+    protocol = part.protocol.instance
+    where = f"protocol {part.protocol.plugin!r}"
+    try:
+        folds = tuple(protocol.folds(data.samples))
+        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
+    except ProtocolError as error:
+        raise ProtocolError(f"{where}: {error}") from None
+    leaks = find_leaks(folds, data.samples, pixels)
+    kinds = Counter(leak.kind for leak in leaks)
+    first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
+    shown = [leak for leak in first if leak.kind != NEAR]
+    if shown and protocol.subject_independent:
+        raise ProtocolError(
+            f"{where} promises that nothing stands on both sides of a fold, and "
+            + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
+            + "".join(f"\n  {leak}" for leak in shown)
+            + "\n  mend the data (remove or relabel one of the two), then run again"
+        )
+    nameless = any(sample.subject is None for sample in data.samples)
+    return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)

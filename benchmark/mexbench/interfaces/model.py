@@ -1,0 +1,167 @@
+"""A model, what it may also do, and the predictor that it returns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.interfaces.plugin import Plugin
+
+
+class Model(Plugin, ABC):
+    """A recipe for a predictor. It keeps nothing between two calls of ``fit``."""
+
+    #: Shape (T, ...) and type of a sample that the conformance kit may use; set them where a model needs its own.
+    example_shape: ClassVar[tuple[int, ...]] = (1, 6, 6, 3)
+    example_dtype: ClassVar[str] = "uint8"
+
+    @abstractmethod
+    def fit(
+        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
+    ) -> Predictor:
+        """Train on the training side of one fold and return a new predictor.
+
+        Whatever is learned from data (scalers, feature selection, stopping, tuning) is learned in here, from these
+        samples alone; an inner validation part is cut by ``groups``.
+
+        Args:
+            x: Samples (n, T, ...), in the order of their ids.
+            y: Class indices (n,) in ``range(n_classes)``; a class may be absent.
+            n_classes: Number of classes of the run.
+            groups: Subject of each sample (n,), or its clip where the data names no subjects.
+            seed: Source of all randomness: the same seed gives the same predictor.
+        """
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples that the model is not made for, before anything is trained; a model may take any.
+
+        Args:
+            shape: Of one sample (T, ...).
+
+        Raises:
+            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
+        """
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write a predictor that ``fit`` returned as files into an empty folder, for ``bench run --save-models``.
+
+        Optional, together with ``load``: a run that asks for saved models is refused where a model lacks the two.
+        ``mexbench.files`` has ``write_arrays`` for arrays and ``write_json`` for the rest. No pickle, which runs
+        whatever a file says; no folder inside the folder, and no file called ``model.json``, which is the engine's.
+
+        Raises:
+            ValueError: This predictor cannot be saved, with the reason. The run names it and goes on.
+        """
+        raise NotImplementedError
+
+    def load(self, folder: Path) -> Predictor:
+        """Return the predictor that ``save`` wrote: it gives the same scores to the last bit, and trusts no file.
+
+        The engine has seen that no file has changed and that this object has the parameters that the predictor was
+        trained with.
+
+        Raises:
+            ValueError: What the files say cannot be: weights of another shape, numbers that are not finite.
+        """
+        raise NotImplementedError
+
+    def layers(self, n_classes: int) -> Sequence[LayerRow]:
+        """Return a network's table, for ``bench info NAME --classes N``; () for what has no layers."""
+        del n_classes
+        return ()
+
+
+class UnitsModel(Model, ABC):
+    """A model that can also detect action units, several of which may show at once; ``target: action_units`` asks."""
+
+    @abstractmethod
+    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+        """Train on the training side of one fold and return a new predictor; all else is as in ``Model.fit``.
+
+        ``y`` says which units show (n, units), one perhaps always or never; of scores in [0, 1], 0.5 and more say so.
+        """
+
+
+class FoldsModel(Model, ABC):
+    """A model that may also train many folds at once: one compiled program instead of one training after the other."""
+
+    @abstractmethod
+    def folds_at_once(self) -> int:
+        """Return how many folds to train together on this machine; 1 trains them one by one, with ``fit``."""
+
+    @abstractmethod
+    def fit_folds(
+        self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
+        n_classes: int, groups: NDArray[np.str_], seed: int,
+    ) -> Sequence[Predictor]:  # fmt: skip
+        """Train each fold on its own training side and return its predictor, in the order of the masks.
+
+        A sample outside a fold's mask leaves no trace in that fold's predictor: in no gradient, in no statistic. Folds
+        may share the order of samples and other noise, so a predictor need not be the one that ``fit`` returns.
+
+        Args:
+            x: All samples (n, T, ...), of every fold, in the order of their ids.
+            y: Class indices (n,); that of a held-out sample must not be used.
+            train_masks: Which samples train in which fold (folds, n), at least one in each.
+            n_classes: As in ``fit``.
+            groups: As in ``fit``.
+            seed: As in ``fit``; what is drawn from it alone, such as initial weights, is the same as there.
+        """
+
+
+class EpochsModel(Model, ABC):
+    """A model that can also show the predictor that it has after each epoch; ``bench audit`` asks for them.
+
+    No ordinary run does: which epoch is best on a test side is known only to whoever looks at the test side.
+    """
+
+    #: How many epochs there are; a field of the plugin.
+    epochs: int
+
+    @abstractmethod
+    def fit_epochs(
+        self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
+        n_classes: int, groups: NDArray[np.str_], seed: int,
+    ) -> Iterator[Sequence[Predictor]]:  # fmt: skip
+        """Train each fold for all ``epochs``, none of which ends the training early, and yield after each.
+
+        Arguments and promises are those of ``FoldsModel.fit_folds``; without early stopping, the last predictors are
+        those of ``fit_folds``, or of ``fit`` where there is one fold. Scores are probabilities.
+
+        Yields:
+            A predictor for each fold, in the order of the masks; it stays what it is when the training goes on.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One row of a network's table.
+
+    Args:
+        name: Kind and size, as the paper's table would print it.
+        shape: Output shape of one sample.
+        values: Weights and running statistics.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: int
+
+
+class Predictor(Protocol):
+    """What ``Model.fit`` returns: a fitted model, which cannot learn any more.
+
+    It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
+    ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
+    scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+    """
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
+        """Return finite scores (n, n_classes) for x (n, T, ...): the highest wins, the first one among equals."""
+        ...

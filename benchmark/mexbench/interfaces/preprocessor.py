@@ -1,0 +1,52 @@
+"""A step: it turns one clip into another."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from mexbench.interfaces.plugin import Plugin
+from mexbench.interfaces.sample import Clip
+
+
+class Preprocessor(Plugin, ABC):
+    """A stateless, label-blind step: it sees one clip, never a label and never another sample."""
+
+    #: Shape (T, H, W, C) and type of a clip that the conformance kit may use; set them where a step needs its own.
+    example_shape: ClassVar[tuple[int, int, int, int]] = (5, 64, 64, 3)
+    example_dtype: ClassVar[str] = "uint8"
+    finds_faces: ClassVar[bool] = False  #: it raises NoFace, notes "no face found" or "several faces found"
+
+    def needs_origin(self) -> bool:
+        """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
+        return False
+
+    @abstractmethod
+    def __call__(self, clip: Clip) -> Clip:
+        """Return a new clip; the given one is read-only.
+
+        Raises:
+            SampleRejected: This clip cannot be used, with the reason: the run leaves it out, counts it and names it.
+            DataError: Something is wrong that ends the run.
+        """
+
+
+class Augmentation(Preprocessor):
+    """A step that also makes altered copies for the training side. A test sample is never altered.
+
+    Each copy goes through the steps that follow, as the original does, and trains under the original's label whenever
+    the original trains.
+    """
+
+    #: How many altered copies a training sample gets; a field of the plugin.
+    copies: int
+
+    @abstractmethod
+    def vary(self, clip: Clip, rng: np.random.Generator) -> Clip:
+        """Return an altered copy of the same shape; ``rng`` is the only source of randomness."""
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Leave the original alone."""
+        return clip

@@ -1,0 +1,107 @@
+"""A task, one training and one test, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mexbench.interfaces import Predictor
+
+if TYPE_CHECKING:
+    pass
+if TYPE_CHECKING:
+    pass
+
+
+#: A predictor's learning curves: one mapping of names to numbers per epoch.
+History = tuple[Mapping[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training and one test: a model on a fold with a seed.
+
+    Args:
+        model: The model's name in the config.
+        seed: Source of its randomness.
+        fold: Name of the fold.
+        fingerprint: Digest of everything that can change the result.
+    """
+
+    model: str
+    seed: int
+    fold: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        """Name the task as messages do."""
+        return f"{self.model}, seed {self.seed}, fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class Success:
+    """What a task gave.
+
+    Args:
+        task: Which.
+        scores: (n_test, n_classes), finite, in the order of the fold's test ids.
+        fit_s: Seconds of training.
+        predict_s: Seconds of prediction.
+        warnings: Texts of the warnings that the model gave, each once.
+        history: The predictor's learning curves; nothing where it has none.
+        unsaved: Why the predictor, which was to be kept, is not.
+        device: What it was computed on.
+    """
+
+    task: Task
+    scores: NDArray[np.float64]
+    fit_s: float
+    predict_s: float
+    warnings: tuple[str, ...] = ()
+    history: History = ()
+    unsaved: str | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that raised: its error on one line, and the whole traceback."""
+
+    task: Task
+    error: str
+    trace: str = ""
+
+
+Outcome = Success | Failure
+
+
+#: Tasks that are done together: one, or the folds that a ``FoldsModel`` trains at once.
+Unit = tuple[Task, ...]
+
+
+def history_of(predictor: Predictor) -> History:
+    """Return a predictor's ``history``, or nothing where it has none; what is none is left out with a warning."""
+    rows = getattr(predictor, "history", None)
+    if rows is None:
+        return ()
+    try:
+        return tuple({"epoch": index, **_checked(row)} for index, row in enumerate(rows, start=1))
+    except (TypeError, ValueError) as error:
+        warnings.warn(f"the predictor's history is left out: {error}", stacklevel=1)
+        return ()
+
+
+def _checked(row: object) -> dict[str, float]:
+    if not isinstance(row, Mapping) or not all(isinstance(name, str) and name for name in row):
+        raise ValueError(f"expected a mapping of names to numbers per epoch, got {row!r}")
+    for name, value in row.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise ValueError(f"expected finite numbers, got {name} = {value!r}")
+    return {name: int(value) if isinstance(value, numbers.Integral) else float(value) for name, value in row.items()}

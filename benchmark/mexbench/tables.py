@@ -1,0 +1,68 @@
+"""Tables as markdown and as text, and how figures are printed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tabulate import tabulate
+
+Row = Mapping[str, Any]
+
+
+DASH = "-"
+
+
+#: A row with one of these stands below the honest ones, without a rank.
+UNRANKED = ("leak:", "incomplete")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers and cells, not yet in any format."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """Format for a terminal."""
+        return tabulate(self.rows, headers=self.headers, tablefmt="simple", disable_numparse=True)
+
+    def markdown(self) -> str:
+        """Format for a page; bars and markup in a cell are escaped."""
+        rows = [[escape(cell) for cell in row] for row in self.rows]
+        headers = [escape(header) for header in self.headers]
+        return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def competes(row: Row) -> bool:
+    """Whether a row may be ranked: it is whole, and nothing stood on both sides of its folds."""
+    return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
+
+
+def probability(value: float) -> str:
+    """Write a p value."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def with_interval(row: Row, name: str) -> str:
+    """Write a score with its interval, a dash where there is none."""
+    if row[name] is None:
+        return DASH
+    low, high = row["ci"][name]
+    return f"{percent(row[name])} [{percent(low)}, {percent(high)}]"
+
+
+def percent(value: float | None) -> str:
+    """Write a score x 100, a dash where there is none."""
+    return DASH if value is None else f"{100 * value:.2f}"
+
+
+def escape(text: object) -> str:
+    """Make a text harmless in markdown: it may come from a data set's folder names."""
+    escaped = str(text)
+    for mark in "\\`*<>|":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    escaped = escaped.replace("](", "]\\(")  # no link
+    return " ".join(escaped.split())
