@@ -16,8 +16,8 @@ import numpy as np
 from mexbench.evaluation.executors.base import Serial
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
-from mexbench.evaluation.executors.dask.executor import Cluster
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.executors.dask.executor import DaskCluster
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import Model, Predictor
 from mexbench.runs.task import Success, Task
 
@@ -44,7 +44,7 @@ def main() -> None:
     """Use the scheduler that the first argument names; the second one is a folder to write in."""
     address, folder = sys.argv[1:]
     rng = np.random.default_rng(0)
-    load = Workload(
+    load = TaskRunner(
         x=rng.random((20, 3, 5)),
         copies=rng.random((20, 2, 3, 5)),
         y=np.arange(20) % 4,
@@ -59,7 +59,7 @@ def main() -> None:
         seen = link.ask(dask_worker.reads, Path(folder) / "note", "here")
         print(f"{len(seen)} workers, {'some see' if any(seen.values()) else 'none sees'} the folder")
         (Path(folder) / "note").unlink()
-        found = list(Cluster(link, Path(folder), None, print).run(units, {"sums": load}))
+        found = list(DaskCluster(link, Path(folder), None, print).run(units, {"sums": load}))
     alone = list(Serial().run(units, {"sums": load}))
     whole = [outcome for outcome in (*found, *alone) if isinstance(outcome, Success)]
     assert len(whole) == 2 * COUNT, found

@@ -18,7 +18,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-class DaskCluster:
+class ClusterProcesses:
     """A scheduler and its workers.
 
     Args:
@@ -72,9 +72,9 @@ class DaskCluster:
 
 
 @contextlib.contextmanager
-def dask_cluster(folder: Path, workers: int = 2) -> Iterator[DaskCluster]:
+def dask_cluster(folder: Path, workers: int = 2) -> Iterator[ClusterProcesses]:
     """A cluster on loopback."""
-    cluster = DaskCluster(folder)
+    cluster = ClusterProcesses(folder)
     with cluster.processes:
         for _ in range(workers):
             cluster.worker()

@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()  # before numpy, so that this process computes as a bench process does
+devices.use_one_thread()  # before numpy, so that this process computes as a bench process does
 
 import pytest  # noqa: E402
 

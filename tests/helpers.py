@@ -14,7 +14,7 @@ from mexbench.config import document
 from mexbench.config.loader import from_document
 from mexbench.config.run_config import RunConfig
 from mexbench.interfaces import Clip, Dataset, Fold, Protocol, Sample
-from mexbench.registry.catalogue import Catalogue, Entry
+from mexbench.registry.catalogue import Catalogue, CatalogueEntry
 
 ROOT = Path(__file__).resolve().parent.parent
 #: PYTHONPATH of a process that must find the tests and both packages, installed or not.
@@ -45,11 +45,11 @@ class Ran:
     err: str
 
 
-def entry(kind: str, cls: type, name: str | None = None) -> Entry:
-    return Entry(kind=kind, name=name or cls.__name__.lower(), target=cls, distribution="tests 1.0")
+def entry(kind: str, cls: type, name: str | None = None) -> CatalogueEntry:
+    return CatalogueEntry(kind=kind, name=name or cls.__name__.lower(), target=cls, distribution="tests 1.0")
 
 
-def with_plugins(catalogue: Catalogue, *entries: Entry) -> Catalogue:
+def with_plugins(catalogue: Catalogue, *entries: CatalogueEntry) -> Catalogue:
     return Catalogue(entries=(*catalogue.entries, *entries))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mexbench import files
-from mexbench.data.cache import Cache, Entry
+from mexbench.data.cache import Cache, CacheEntry
 from mexbench.runs import provenance
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Task
@@ -122,7 +122,7 @@ def test_the_cache_goes_while_clips_are_loaded(
     assert bench("run", "c.yaml", "--out", "whole").code == 0
     real, gone = Cache.get, []
 
-    def get(self: Cache, key: str) -> Entry | None:
+    def get(self: Cache, key: str) -> CacheEntry | None:
         gone.append(len(self.entries()))
         if len(gone) == 4:
             shutil.rmtree(place / "cache")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.clusters import DaskCluster, dask_cluster
+from tests.clusters import ClusterProcesses, dask_cluster
 from tests.survival import CONFIG, TASKS, Server
 from tests.test_survival import notes, said, stored, wait_for_end
 
@@ -58,7 +58,7 @@ def assert_same(folder: Path, undisturbed: Path) -> None:
     assert {path.name for path in (folder / "run").rglob(".*")} == {".lock"}
 
 
-def start(server: Server, place: Path, cluster: DaskCluster) -> Any:  # noqa: ANN401
+def start(server: Server, place: Path, cluster: ClusterProcesses) -> Any:  # noqa: ANN401
     return server.start(place, "--out", "run", "--executor", "dask", "--scheduler", cluster.address)
 
 

@@ -212,7 +212,7 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     assert {field.name for field in fields(Clip)} == {
         "frames", "fps", "onset_index", "apex_index", "offset_index", "notes", "aus", "origin",
     }  # fmt: skip
-    assert {clip.origin for clip in NosyStep.seen} == {None}  # its id may tell the label
+    assert {clip.clip_info for clip in NosyStep.seen} == {None}  # its id may tell the label
 
 
 def test_a_flag_names_its_first_example(catalogue: Catalogue) -> None:

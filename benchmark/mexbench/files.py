@@ -98,7 +98,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     from safetensors.numpy import save
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    _refuse_odd_numbers(whole)
+    _check_numbers(whole)
     content = save(whole)
     with replacing(path) as stream:
         stream.write(content)
@@ -118,11 +118,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         arrays = load(path.read_bytes())
     except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
         raise ValueError(f"{path.name} is no safetensors file that can be read here: {error}") from None
-    _refuse_odd_numbers(arrays)
+    _check_numbers(arrays)
     return arrays
 
 
-def _refuse_odd_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
     import numpy as np
 
     for name, array in arrays.items():

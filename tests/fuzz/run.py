@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 from mexbench.errors import BenchError  # noqa: E402
 from tests.fuzz.surfaces import SURFACES, Surface  # noqa: E402

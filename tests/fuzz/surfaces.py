@@ -27,7 +27,7 @@ from mexbench.interfaces import Clip
 from mexbench.registry.catalogue import load_catalogue
 from mexbench.reports import external
 from mexbench.reports.leaderboards import submission
-from mexbench.reports.leaderboards.definition import Definition, Question, samples_digest, save, truth_digest
+from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, save, truth_digest
 from mexbench.reports.leaderboards.page import markdown
 from mexbench.reports.leaderboards.rows import board_rows
 from mexbench.reports.leaderboards.submission import Submission
@@ -126,7 +126,7 @@ class Sheets(Surface):
             with suppress(BenchError):  # one of the two is not theirs
                 for sample in dataset.samples():
                     dataset.frame_numbers(sample)
-                dataset.findings()
+                dataset.data_issues()
 
 
 class Images(Surface):
@@ -169,7 +169,7 @@ class Videos(Surface):
                 Resize(size=28)(self.face(Clip(frames=frame.image[None])))
                 if index > 20:
                     break
-            film.findings()
+            film.issues()
 
 
 class Manifests(Surface):
@@ -300,7 +300,7 @@ class Audits(Surface):
 
     def read(self, content: bytes) -> None:
         found = audits.read(self.file("audit.json", content))
-        audits.refuse_strangers({Path("audit.json"): found}, [self.rows])
+        audits.check_known_boards({Path("audit.json"): found}, [self.rows])
         for text in pages.site([self.rows], audits=[found]).values():
             assert "nan" not in re.split(r"[^a-z]+", text)
             text.encode()
@@ -311,7 +311,7 @@ def toy_board() -> tuple[Definition, Submission]:
     names = ("negative", "positive")
     truths = {"toy/a/1": 0, "toy/a/2": 1, "toy/b/1": 0, "toy/b/2": 1}
     questions = tuple(
-        Question(name[:5], name, name, name[:5], "toy", truth_digest("0" * 32, name, names[truth]))
+        ExpectedSample(name[:5], name, name, name[:5], "toy", truth_digest("0" * 32, name, names[truth]))
         for name, truth in truths.items()
     )
     board = Definition(
@@ -319,12 +319,13 @@ def toy_board() -> tuple[Definition, Submission]:
         headline="uf1", epochs=(1,), flags=(), samples=samples_digest(questions), note="", questions=questions,
     )  # fmt: skip
     answers = tuple(
-        submission.Answer(q.fold, q.sample_id, q.subject, q.truth, ((0.75, 0.25), (0.25, 0.75))) for q in questions
+        submission.SubmittedPrediction(q.fold, q.sample_id, q.subject, q.truth, ((0.75, 0.25), (0.25, 0.75)))
+        for q in questions
     )
     made = Submission(
         schema=1, board="toy", flags=("profile:quick",), seeds=(0, 1), figures={}, predictions=answers,
         model=submission.ModelCard(name="net", plugin="ststnet", distribution="mexbench 0.1.0", parameters=100),
-        origin=submission.Origin(
+        origin=submission.CodeOrigin(
             dataset="toy", fingerprint="0" * 32, classes=names, protocol={"plugin": "loso"}, epoch=1, commit="a-dirty",
             config={"dataset": {"plugin": "toy", "root": "${TOY_ROOT}"}, "models": [{"plugin": "ststnet", "C": 1.0}]},
             versions={"mexbench": "0.1.0"}, device="cpu", machine="x86_64", left_out=0, errata=0,

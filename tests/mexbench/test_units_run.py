@@ -18,9 +18,9 @@ from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Serial
-from mexbench.interfaces import UNIT_NAMES, UNITS, Augmentation, Clip, Dataset, Predictor, Sample, UnitsModel
+from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.action_units_page import UnitsResults
+from mexbench.reports.action_units_page import ActionUnitReport
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
@@ -82,7 +82,7 @@ class Faces(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overconfident(UnitsModel):
+class Overconfident(ActionUnitModel):
     """Scores that are no probabilities.
 
     Args:
@@ -95,7 +95,7 @@ class Overconfident(UnitsModel):
     def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
         raise NotImplementedError
 
-    def fit_units(self, x: Any, y: Any, *, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+    def fit_action_units(self, x: Any, y: Any, *, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
         return lambda test: np.full((len(test), y.shape[1]), self.most)
 
 
@@ -127,13 +127,13 @@ def plan_of(
     return planning.plan(config_of(f"target: action_units\ndataset: {dataset}\nmodels: {models}\n{rest}", catalogue))
 
 
-def run(plan: planning.Plan, path: Path, **options: Any) -> UnitsResults:  # noqa: ANN401
+def run(plan: planning.Plan, path: Path, **options: Any) -> ActionUnitReport:  # noqa: ANN401
     failures = engine.run(plan, RunFolder(path), Serial(), **options)
     assert failures == []
-    return UnitsResults(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
+    return ActionUnitReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
 
 
-def predictions(results: UnitsResults) -> list[dict[str, str]]:
+def predictions(results: ActionUnitReport) -> list[dict[str, str]]:
     return list(csv.DictReader(results.predictions().splitlines()))
 
 
@@ -213,7 +213,9 @@ def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, 
     for path in lost:
         path.unlink()
     again: list[str] = []
-    partly = UnitsResults(plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task))))
+    partly = ActionUnitReport(
+        plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task)))
+    )
     row = next(row for row in partly.scores()["rows"] if row["model"] == "svm")
     assert "incomplete" in row["flags"]
     assert partly.page(partly.scores(), MANIFEST).count("Incomplete") == 1
@@ -288,8 +290,8 @@ def test_the_target_is_part_of_what_a_run_is(builtin: Catalogue) -> None:
         ("target: [emotion]", "target: unknown target ['emotion']"),
         (
             "target: action_units\nmodels: [svm, cnn, {plugin: ststnet, name: mine}]",
-            "target: action_units: no 'fit_units' in the class of 'cnn', 'mine': they cannot detect action units; "
-            "those that can: always_present, ann, au_cnn, decision_tree, majority, svm",
+            "target: action_units: no 'fit_action_units' in the class of 'cnn', 'mine': they cannot detect action "
+            "units; those that can: always_present, ann, au_cnn, decision_tree, majority, svm",
         ),
     ],
 )
@@ -312,8 +314,8 @@ def test_kept_models_score_the_same_and_are_not_taken_for_models_of_emotions(
 ) -> None:
     models = "[svm, {plugin: decision_tree, max_depth: 2}, majority, always_present]"
     plan, folder = plan_of(catalogue, "{plugin: faces, subjects: 2}", models), RunFolder(tmp_path)
-    keeper = keeping.keeper_for("task", plan, folder, plan.tasks, always=False)
-    results = run(plan, tmp_path, keeper=keeper)
+    model_writer = keeping.model_writer_for("task", plan, folder, plan.tasks, always=False)
+    results = run(plan, tmp_path, model_writer=model_writer)
     assert keeping.score_saved(plan, folder, results.scores()) == []
     part = plan.parts[0]
     for model in ("svm", "decision_tree", "majority", "always_present"):

@@ -11,9 +11,9 @@ import os
 import tempfile
 import time
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 import numpy as np  # noqa: E402
 

@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 import psutil  # noqa: E402
 
@@ -24,7 +24,7 @@ from mexbench.config.run_config import RunConfig  # noqa: E402
 from mexbench.evaluation import plan as planning  # noqa: E402
 from mexbench.evaluation import run as engine  # noqa: E402
 from mexbench.evaluation.executors.base import Executor, Serial  # noqa: E402
-from mexbench.evaluation.executors.dask.executor import LocalCluster  # noqa: E402
+from mexbench.evaluation.executors.dask.executor import LocalDaskCluster  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 from mexbench.reports.run_report import collect  # noqa: E402
 from mexbench.runs.run_folder import RunFolder  # noqa: E402
@@ -97,7 +97,9 @@ def main() -> None:
             if name == "serial":
                 measure(name, plan, folder, Serial(), at_once=1, limit=5)
             else:
-                measure(name, plan, folder, LocalCluster(WORKERS, folder.path, None, print), at_once=WORKERS, limit=10)
+                measure(
+                    name, plan, folder, LocalDaskCluster(WORKERS, folder.path, None, print), at_once=WORKERS, limit=10
+                )
             cpu, again = -time.process_time(), resume(options.tasks, folder)
             cpu += time.process_time()
             print(

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 import numpy as np  # noqa: E402
 from sklearn.metrics import f1_score  # noqa: E402

@@ -78,7 +78,7 @@ def ours(name: str) -> Callable[[], object]:
     model = getattr(made, model_type.get(name, "OffApexNet"))(learning_rate=1e-4)
     made = _training.program(model, x.shape[1:], CLASSES)
     ones = np.ones(len(y), np.float32)
-    rows, key = _training.Rows(x, y.astype(np.int32), ones, ones), jax.random.key(0)
+    rows, key = _training.Batch(x, y.astype(np.int32), ones, ones), jax.random.key(0)
     state = made.start(np.random.default_rng(0))
 
     def step() -> None:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.data.cache import Cache, Entry
+from mexbench.data.cache import Cache, CacheEntry
 from mexbench.fingerprint import digest, digest_array, digest_files
 from mexbench.interfaces import Clip
 from mexbench_plugins.preprocessors.clahe import Clahe
@@ -88,7 +88,7 @@ def steps_and_cache(folder: Path) -> None:
 
     def cold() -> None:
         name, raw = key(), read()
-        cache.put(name, Entry(prepared(raw, Face()), tuple(digest_array(frame) for frame in raw.frames)))
+        cache.put(name, CacheEntry(prepared(raw, Face()), tuple(digest_array(frame) for frame in raw.frames)))
 
     def cached() -> None:
         if cache.get(key()) is None:

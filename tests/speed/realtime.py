@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 import cv2  # noqa: E402
 
@@ -26,15 +26,15 @@ from mexbench.interfaces import Preprocessor  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 from mexbench.runs import saved_model as saved  # noqa: E402
 from mexbench.studies.inference import input_spec as inputs  # noqa: E402
-from mexbench.studies.inference.window_predictor import STAGES, Stopwatch, Watcher  # noqa: E402
-from mexbench.studies.inference.windows import Cutting, windows  # noqa: E402
+from mexbench.studies.inference.window_predictor import STAGES, Stopwatch, WindowPredictor  # noqa: E402
+from mexbench.studies.inference.windows import WindowSpec, windows  # noqa: E402
 from mexbench_plugins.preprocessors.face import Face  # noqa: E402
 from tests.speed import predicting  # noqa: E402
 
 SECONDS, FPS, ROUNDS = 12, 30.0, 3
 
 
-def read(path: Path, watcher: Watcher) -> Stopwatch:
+def read(path: Path, watcher: WindowPredictor) -> Stopwatch:
     """Predict a whole film; return the processor time of each stage."""
     watcher.watch = Stopwatch(clock=time.process_time)
     with Video(path) as film:
@@ -60,15 +60,15 @@ def main() -> None:
     catalogue = load_catalogue()
     with tempfile.TemporaryDirectory() as name:
         film = predicting.film(Path(name) / "film.mp4", seconds=SECONDS, fps=FPS)
-        watchers: dict[str, Watcher] = {}
+        watchers: dict[str, WindowPredictor] = {}
         for model, folder in predicting.train(Path(name)).items():
             loaded = saved.load(folder, catalogue)
             wanted = inputs.wanted(loaded, catalogue)
             hop = 1.0 if wanted.count is None else 0.5
-            cutting = Cutting(fps=FPS, length_s=1.0, hop_s=hop, reach_back=wanted.count is not None)
-            watchers[model] = Watcher(loaded, wanted, cutting)
+            cutting = WindowSpec(fps=FPS, length_s=1.0, hop_s=hop, reach_back=wanted.count is not None)
+            watchers[model] = WindowPredictor(loaded, wanted, cutting)
             every = dataclasses.replace(wanted, steps=on_every_frame(wanted.steps))
-            watchers[f"{model}, a face sought in every frame"] = Watcher(loaded, every, cutting)
+            watchers[f"{model}, a face sought in every frame"] = WindowPredictor(loaded, every, cutting)
         found: dict[str, list[dict[str, float]]] = {title: [] for title in watchers}
         for turn in range(ROUNDS + 1):
             for title, watcher in watchers.items():

@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mexbench import threads
+from mexbench import devices
 
-threads.use_one()
+devices.use_one_thread()
 
 from mexbench.reports.leaderboards.rows import board_rows  # noqa: E402
 from mexbench.reports.leaderboards.verified import BoardReader  # noqa: E402

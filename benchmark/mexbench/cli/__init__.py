@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mexbench import threads
+from mexbench import devices
 from mexbench.errors import BenchError
 
 #: Command -> (its module, its line in ``bench --help``).
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
     """
-    threads.use_one()  # before numpy is loaded
+    devices.use_one_thread()  # before numpy is loaded
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(arguments[0] if arguments else None)
     options = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ from mexbench.files import write_text
 from mexbench.interfaces import Dataset
 
 if TYPE_CHECKING:
-    from mexbench.studies.case_study.predicted_clips import Predictions
+    from mexbench.studies.case_study.predicted_clips import ClipPredictions
 
 _FIGURE = "silhouette.png"
 _HONEST: dict[str, Any] = {"nargs": 2, "metavar": ("RUN", "ROW")}
@@ -79,15 +79,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _subdivide(options: argparse.Namespace) -> int:
-    from mexbench.reports.plots import refuse_without_matplotlib
+    from mexbench.reports.plots import check_matplotlib
     from mexbench.studies.au_clusters import page as coded_page
     from mexbench.studies.au_clusters import plot as silhouette
     from mexbench.studies.au_clusters.analysis import analyse
 
     if not options.no_figure:
-        refuse_without_matplotlib("the silhouette figure (--no-figure leaves it out)")
+        check_matplotlib("the silhouette figure (--no-figure leaves it out)")
     dataset = _dataset(options)
-    found = dataset.coded_units()
+    found = dataset.coded_action_units()
     if not found:
         raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
     if notice := dataset.notice():
@@ -140,7 +140,7 @@ def _study(options: argparse.Namespace) -> int:
 
     if options.clips.is_dir():
         if options.honest:
-            raise ConfigError("--honest: a run folder quotes its own, from 'honest_run' of its protocol")
+            raise ConfigError("--honest: a run folder quotes its own, from 'reference_run' of its protocol")
         studies = clips.read_studies(options.clips)
     else:
         found = _with_honest(clips.read(options.clips), options.honest)
@@ -172,7 +172,7 @@ def _damage_named(*paths: Path) -> Iterator[None]:
         raise RunFolderError(f"{listed(map(str, paths))}: the case study in it is damaged: {error!r}") from None
 
 
-def _with_honest(found: Predictions, given: Sequence[str] | None) -> Predictions:
+def _with_honest(found: ClipPredictions, given: Sequence[str] | None) -> ClipPredictions:
     from mexbench.studies.case_study.caveats import honest_score
 
     if given is None:

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mexbench import cli
-from mexbench.cli import run as honest_run
+from mexbench.cli import run as reference_run
 from mexbench.cli.executor_options import add_jobs_arguments, local_executor
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
 from mexbench.errors import ConfigError, PluginError, unknown
 
 if TYPE_CHECKING:
     from mexbench.config.run_config import RunConfig
-    from mexbench.evaluation.plan import PartPlan
+    from mexbench.evaluation.plan import RowGroupPlan
     from mexbench.runs.task import Outcome
     from mexbench.studies.audit.audit import Audit
     from mexbench.studies.audit.cases import Job
-    from mexbench.studies.audit.leak import Leak
+    from mexbench.studies.audit.leak import AuditLeak
 
 FOLDER = "audit"
 
@@ -45,16 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.runs.lock import only_one
-    from mexbench.studies.audit.cases import refuse_leaky
+    from mexbench.studies.audit.cases import check_not_leaky
 
     chosen = _chosen(options.leaks)
     config = open_config(options)
     if config.target != "emotion":
         raise ConfigError(f"bench audit: measures what leaks are worth for classes, not with 'target: {config.target}'")
-    refuse_leaky(config)
+    check_not_leaky(config)
     folder = options.out or Path("runs") / config.name
     say("the honest run:")
-    code = honest_run.run(_honest(options, folder))
+    code = reference_run.run(_honest(options, folder))
     if code == cli.INTERRUPTED:
         return code
     parts, audit = _audit(options, config, folder, chosen)
@@ -62,7 +62,9 @@ def run(options: argparse.Namespace) -> int:
         return _measure(options, config, parts, audit, code)
 
 
-def _measure(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
+def _measure(
+    options: argparse.Namespace, config: RunConfig, parts: Sequence[RowGroupPlan], audit: Audit, code: int
+) -> int:
     jobs = audit.jobs()
     total = sum(len(job.tasks) for job in jobs)
     waiting = total - sum(len(job.done(audit.root)) for job in jobs)
@@ -83,7 +85,7 @@ def _measure(options: argparse.Namespace, config: RunConfig, parts: Sequence[Par
     return _write(options, config, parts, audit, code)
 
 
-def _chosen(text: str) -> list[type[Leak]]:
+def _chosen(text: str) -> list[type[AuditLeak]]:
     """Read ``--leaks``.
 
     Raises:
@@ -104,15 +106,15 @@ def _chosen(text: str) -> list[type[Leak]]:
 def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
     """Return the arguments of the ``bench run`` that the audit starts from."""
     parser = argparse.ArgumentParser()
-    honest_run.add_arguments(parser)
+    reference_run.add_arguments(parser)
     changes = [f"--set={change}" for change in options.overrides]
     where = [f"--{name}={value}" for name in ("jobs", "device") if (value := getattr(options, name)) is not None]
     return parser.parse_args([str(options.config), f"--out={folder}", *where, *changes])
 
 
 def _audit(
-    options: argparse.Namespace, config: RunConfig, folder: Path, chosen: list[type[Leak]]
-) -> tuple[list[PartPlan], Audit]:
+    options: argparse.Namespace, config: RunConfig, folder: Path, chosen: list[type[AuditLeak]]
+) -> tuple[list[RowGroupPlan], Audit]:
     from mexbench.data.cache import Cache, default_root
     from mexbench.evaluation import plan as planning
     from mexbench.runs.run_folder import RunFolder
@@ -128,7 +130,7 @@ def _audit(
         if part not in parts:
             say(f"not audited, leaky itself: the rows under {part.part.protocol.name}")
     found = cases(parts, config)
-    leaks: list[Leak] = []
+    leaks: list[AuditLeak] = []
     for leak in chosen:
         if leak is FrameSplit:
             frames = {}
@@ -144,7 +146,9 @@ def _audit(
     return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
 
 
-def _write(options: argparse.Namespace, config: RunConfig, parts: Sequence[PartPlan], audit: Audit, code: int) -> int:
+def _write(
+    options: argparse.Namespace, config: RunConfig, parts: Sequence[RowGroupPlan], audit: Audit, code: int
+) -> int:
     """Write the reports, print the tables, say what is missing."""
     from mexbench.config.run_config import dataset_title
     from mexbench.files import read_json, write_json, write_text

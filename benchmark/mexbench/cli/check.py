@@ -9,13 +9,13 @@ from tabulate import tabulate
 
 from mexbench import cli
 from mexbench.cli.output import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
-from mexbench.config.run_config import Part, RunConfig
+from mexbench.config.run_config import RowGroup, RunConfig
 from mexbench.data.arrays import read_pixels
 from mexbench.data.duplicates import Pixels
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.evaluation import plan as planning
-from mexbench.interfaces import Finding
+from mexbench.interfaces import DataIssue
 from mexbench.studies.case_study.from_run import check_honest
 
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
     data = planning.read(config)
-    _print_findings(config.dataset.instance.findings())
+    _print_findings(config.dataset.instance.data_issues())
     for part, samples in zip(config.parts, data, strict=True):
         planning.split(part, samples)
     pixels: dict[int, tuple[LabelledSamples, Pixels]] = {}
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_part(
-    config: RunConfig, part: Part, data: LabelledSamples, hashed: LabelledSamples, pixels: Pixels
+    config: RunConfig, part: RowGroup, data: LabelledSamples, hashed: LabelledSamples, pixels: Pixels
 ) -> list[str]:
     """Return what there is to say about samples and folds."""
     position = {sample.sample_id: index for index, sample in enumerate(hashed.samples)}
@@ -70,13 +70,13 @@ def _of_part(
     return [*lines, *map(str, found.leaks)]
 
 
-def _print_findings(findings: Sequence[Finding]) -> None:
+def _print_findings(data_issues: Sequence[DataIssue]) -> None:
     """Print what is irregular about the data, grouped by kind, with the first examples of each."""
-    if not findings:
+    if not data_issues:
         return
-    kinds: dict[tuple[str, bool], list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault((finding.what, finding.dropped), []).append(finding)
+    kinds: dict[tuple[str, bool], list[DataIssue]] = {}
+    for finding in data_issues:
+        kinds.setdefault((finding.what, finding.excluded), []).append(finding)
     rows = [
         [
             what,

@@ -37,7 +37,7 @@ def add_where_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def refuse_contradictions(options: argparse.Namespace) -> None:
+def check_contradictions(options: argparse.Namespace) -> None:
     """Refuse arguments that cannot all be meant, and Dask where it is not installed.
 
     Raises:
@@ -53,9 +53,9 @@ def refuse_contradictions(options: argparse.Namespace) -> None:
     if options.executor == "serial" and (options.jobs or 1) > 1:
         raise ConfigError(f"--executor serial does one task at a time, not {options.jobs}: leave one of the two out")
     if options.executor == "dask":
-        from mexbench.evaluation.executors.dask.cluster import refuse_without_dask
+        from mexbench.evaluation.executors.dask.cluster import check_dask
 
-        refuse_without_dask()
+        check_dask()
 
 
 def local_executor(jobs: int | None, scratch: Path) -> Executor:
@@ -85,12 +85,12 @@ def executor_of(options: argparse.Namespace, config: RunConfig, folder: Path) ->
         from mexbench.evaluation.executors.dask.worker import Recipe
 
         if options.scheduler is None:
-            yield dask_executor.LocalCluster(options.jobs or 1, folder, options.device, say)
+            yield dask_executor.LocalDaskCluster(options.jobs or 1, folder, options.device, say)
             return
         with dask_cluster.connected(options.scheduler) as link:
             recipes = {model.name: Recipe.of(model.instance) for model in config.models}
-            dask_cluster.refuse_strangers(link, recipes, options.device)
-            yield dask_executor.Cluster(link, folder, options.device, say)
+            dask_cluster.check_worker_versions(link, recipes, options.device)
+            yield dask_executor.DaskCluster(link, folder, options.device, say)
     elif options.executor == "processes":
         from mexbench.evaluation.executors.processes import Processes
 

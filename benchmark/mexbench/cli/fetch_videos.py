@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    fetch.refuse_without_yt_dlp()
+    fetch.check_yt_dlp()
     entries = manifest.read(options.manifest)
     out: Path = options.out or options.manifest.parent
     wanted = fetch.sources(entries, out)

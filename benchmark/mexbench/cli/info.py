@@ -15,7 +15,7 @@ from mexbench import cli
 from mexbench.cli.output import open_catalogue
 from mexbench.errors import ConfigError, PluginError, unknown
 from mexbench.interfaces import Dataset, Model, Plugin
-from mexbench.registry.catalogue import Entry
+from mexbench.registry.catalogue import CatalogueEntry
 from mexbench.registry.parameters import Parameter, build, parameters, summary
 
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.OK
 
 
-def _layers(entry: Entry, n_classes: int) -> str:
+def _layers(entry: CatalogueEntry, n_classes: int) -> str:
     """Return the table of a network with its default parameters: name, output shape, values, and their sum."""
     if n_classes < 2:
         raise ConfigError(f"--classes: expected at least 2, got {n_classes}")
@@ -46,15 +46,15 @@ def _layers(entry: Entry, n_classes: int) -> str:
     rows = model.layers(n_classes) if isinstance(model, Model) else ()
     if not rows:
         return f"{entry.name} has no layers to show"
-    cells = [[row.name, " x ".join(map(str, row.shape)), f"{row.values:,}"] for row in rows]
-    total = ["total", "", f"{sum(row.values for row in rows):,}"]
+    cells = [[row.name, " x ".join(map(str, row.shape)), f"{row.n_params:,}"] for row in rows]
+    total = ["total", "", f"{sum(row.n_params for row in rows):,}"]
     headers = [f"layer, {n_classes} classes", "output of a sample", "values"]
     return tabulate(
         [*cells, total], headers=headers, tablefmt="simple", disable_numparse=True, colalign=("left", "left", "right")
     )
 
 
-def _page(entry: Entry) -> str:
+def _page(entry: CatalogueEntry) -> str:
 
     cls = entry.load()
     lines = [f"{entry.name} ({entry.kind})", textwrap.fill(summary(cls), 100), ""]
@@ -91,7 +91,7 @@ def _rows(found: Sequence[Parameter], prefix: str = "") -> Iterator[list[str]]:
 
 
 def _errata(cls: type[Plugin]) -> list[str]:
-    errata = cls.known_errata() if issubclass(cls, Dataset) else ()
+    errata = cls.known_corrections() if issubclass(cls, Dataset) else ()
     if not errata:
         return []
     rows = [[e.sample_id, e.field, e.published, e.corrected, e.reason, e.source] for e in errata]

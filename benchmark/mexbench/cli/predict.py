@@ -16,8 +16,8 @@ from mexbench.studies.inference import camera, page
 from mexbench.studies.inference import input_spec as inputs
 from mexbench.studies.inference import videos as films
 from mexbench.studies.inference.tables import winner
-from mexbench.studies.inference.window_predictor import Watcher
-from mexbench.studies.inference.windows import Cutting
+from mexbench.studies.inference.window_predictor import WindowPredictor
+from mexbench.studies.inference.windows import WindowSpec
 
 _WINDOW_S = 1.0
 
@@ -59,17 +59,17 @@ def run(options: argparse.Namespace) -> int:
     where = films.target(options.film) if options.film else None
     out = options.out or (films.default_out(options.film) if options.film else None)
     if out is not None:
-        films.refuse_used(out)
+        films.check_unused(out)
     model = saved.load(options.model, catalogue)
     wanted = inputs.wanted(model, catalogue)
     if options.config:
-        inputs.refuse_other_config(model, load(options.config, catalogue))
+        inputs.check_same_config(model, load(options.config, catalogue))
     cutting = _cutting(options, wanted)
     say(f"model: {page.describe(model)}")
     for change in model.changes:
         say(f"warning: {change}")
     say_boxed(f"{page.RESEARCH}\n{page.honest_score(model.about)}\n{page.CONSENT}")
-    watcher = Watcher(model, wanted, cutting)
+    watcher = WindowPredictor(model, wanted, cutting)
     if where is None or out is None:
         return _watch(options, watcher)
     return _read(options, where, out, watcher)
@@ -102,17 +102,17 @@ def _check(options: argparse.Namespace) -> None:
         )
 
 
-def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> Cutting:
+def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSpec:
     by_frame = wanted.count is None
     if by_frame and options.hop not in (None, options.window):
         raise ConfigError(
             f"--hop {options.hop:g}: to this model each frame is a sample, which is predicted once: leave --hop out"
         )
     hop = options.hop if options.hop is not None else options.window if by_frame else options.window / 2
-    return Cutting(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
+    return WindowSpec(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
 
 
-def _read(options: argparse.Namespace, where: films.Target, out: Path, watcher: Watcher) -> int:
+def _read(options: argparse.Namespace, where: films.Target, out: Path, watcher: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(
@@ -129,7 +129,7 @@ def _read(options: argparse.Namespace, where: films.Target, out: Path, watcher: 
     return cli.FAILED if unreadable else cli.OK
 
 
-def _watch(options: argparse.Namespace, watcher: Watcher) -> int:
+def _watch(options: argparse.Namespace, watcher: WindowPredictor) -> int:
     frames, length = 0, 0.0
     say("watching; Ctrl-C stops")
     try:

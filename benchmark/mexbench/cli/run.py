@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench import cli, devices
-from mexbench.cli.executor_options import add_where_arguments, executor_of, refuse_contradictions
+from mexbench.cli.executor_options import add_where_arguments, check_contradictions, executor_of
 from mexbench.cli.output import add_config_arguments, open_catalogue, progress, say, say_boxed
 from mexbench.cli.run_messages import say_data, say_keeper, say_plan, say_unusable
 from mexbench.config.loader import load
@@ -24,13 +24,13 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
-from mexbench.reports.action_units_page import UnitsResults
-from mexbench.reports.plots import draw, refuse_without_matplotlib
-from mexbench.reports.run_report import Results, collect
+from mexbench.reports.action_units_page import ActionUnitReport
+from mexbench.reports.plots import check_matplotlib, draw
+from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs import provenance
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.lock import only_one
-from mexbench.runs.model_writer import Keeper
+from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome, Success, Task
 from mexbench.studies.case_study.from_run import check_honest
@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.figures:
-        refuse_without_matplotlib()
-    refuse_contradictions(options)
+        check_matplotlib()
+    check_contradictions(options)
     devices.choose(options.device, options.jobs or 1)
     catalogue = open_catalogue()
     config = load(options.config, catalogue, options.overrides)
@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.save_models:
         if options.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
-        keeping.refuse_unsavable(config)
+        keeping.check_savable(config)
     trains = options.recompute != "never" and not options.dry_run
     folder = RunFolder(options.out or Path("runs") / config.name, keep=not trains)
     replace = options.recompute == "always"
@@ -118,14 +118,14 @@ def _run_with(
         waiting = plan.tasks if replace else engine.missing(plan, folder)
         say_plan(plan, len(waiting), folder)
         say_unusable(folder)
-        keeper = None
+        model_writer = None
         if options.save_models:
-            keeper = keeping.keeper_for(options.save_models, plan, folder, waiting, always=replace)
-            say_keeper(keeper, len(waiting))
+            model_writer = keeping.model_writer_for(options.save_models, plan, folder, waiting, always=replace)
+            say_keeper(model_writer, len(waiting))
         if options.dry_run:
             return cli.OK
         reporter = observing.Reporter(observers, plan, folder.path)
-        return _Run(options, plan, folder, executor, waiting, keeper=keeper, reporter=reporter).run()
+        return _Run(options, plan, folder, executor, waiting, model_writer=model_writer, reporter=reporter).run()
 
 
 class _Run:
@@ -133,14 +133,14 @@ class _Run:
 
     def __init__(
         self, options: argparse.Namespace, plan: Plan, folder: RunFolder, executor: Executor, todo: Sequence[Task], *,
-        keeper: Keeper | None, reporter: observing.Reporter,
+        model_writer: ModelWriter | None, reporter: observing.Reporter,
     ) -> None:  # fmt: skip
         self.options, self.plan, self.folder, self.executor = options, plan, folder, executor
         self.todo, self.waiting = todo, len(todo)
-        self.keeper = keeper if keeper and keeper.scope == "task" else None
-        self.refits = keeper if keeper and keeper.scope == "all" else None
-        if self.keeper:
-            self.waiting = len(self.keeper.waiting)
+        self.model_writer = model_writer if model_writer and model_writer.scope == "task" else None
+        self.refits = model_writer if model_writer and model_writer.scope == "all" else None
+        if self.model_writer:
+            self.waiting = len(self.model_writer.waiting)
         self.reporter = reporter
         self.unsaved: list[str] = []
         self.written: list[str] = []
@@ -187,7 +187,7 @@ class _Run:
                     self.executor,
                     recompute=self.options.recompute,
                     notify=notify,
-                    keeper=self.keeper,
+                    model_writer=self.model_writer,
                     waiting=self.todo,
                 )
             if self.refits:
@@ -202,8 +202,8 @@ class _Run:
         self.reporter.done(scores, self.written, complete=results.complete, interrupted=interrupted)
         return code
 
-    def collect(self) -> Results:
-        kind = UnitsResults if self.plan.config.target == "action_units" else Results
+    def collect(self) -> RunReport:
+        kind = ActionUnitReport if self.plan.config.target == "action_units" else RunReport
         return collect(self.plan, self.folder, kind)
 
     @contextmanager
@@ -240,7 +240,7 @@ class _Run:
                 }
                 for part in self.plan.parts
             ],
-            "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_errata()],
+            "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_corrections()],
             "plugins": {c.plugin: c.distribution for c in config.components()},
             "versions": provenance.all_versions([c.distribution for c in config.components()]),
             "epoch": provenance.EPOCH,
@@ -255,7 +255,7 @@ class _Run:
             write_json(self.folder.manifest, manifest)
         return manifest
 
-    def report(self, results: Results) -> dict[str, Any]:
+    def report(self, results: RunReport) -> dict[str, Any]:
         manifest = self.write_manifest(
             self.ended or provenance.now(), {found.device for found in results.done if found.device}
         )
@@ -272,7 +272,7 @@ class _Run:
                 say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
         return scores
 
-    def write_reports(self, results: Results, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
+    def write_reports(self, results: RunReport, scores: dict[str, Any], manifest: dict[str, Any]) -> None:
         path = self.folder.path
         write_text(path / "predictions.csv", results.predictions())
         write_json(path / "scores.json", scores)
@@ -283,12 +283,12 @@ class _Run:
             self.written.append("histories.csv")
         if self.options.figures:
             self.written += [f"{len(draw(scores, results.done, path / 'figures'))} files in figures"]
-        if self.keeper or self.refits:
+        if self.model_writer or self.refits:
             self.written.append("models")
         if stale := keeping.score_saved(self.plan, self.folder, scores):
             say(f"warning: {keeping.stale_text(stale)}")
 
-    def close(self, results: Results, failures: list[Failure], *, interrupted: bool) -> int:
+    def close(self, results: RunReport, failures: list[Failure], *, interrupted: bool) -> int:
         """Say what is missing and how to go on; choose the exit code."""
         total, done = len(self.plan.tasks), len(results.done)
         say_unusable(self.folder, self.named)

@@ -10,7 +10,7 @@ from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.evaluation.plan import Plan
-from mexbench.runs.model_writer import Keeper
+from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.run_folder import RunFolder
 
 
@@ -24,7 +24,7 @@ def say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
     for line in dict.fromkeys(lines):
         say(f"{dataset_title(config)}: {line}")
     for member in config.members:
-        if errata := member.instance.applied_errata():
+        if errata := member.instance.applied_corrections():
             say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
 
 
@@ -66,10 +66,10 @@ def say_unusable(folder: RunFolder, named: Container[Path] = ()) -> None:
             say(f"warning: {len(paths)} files {text}; {where}: {listed(map(str, paths), limit=5)}")
 
 
-def say_keeper(keeper: Keeper, waiting: int) -> None:
+def say_keeper(model_writer: ModelWriter, waiting: int) -> None:
     """Say which trainings saved models need beside those of the tasks that wait."""
-    count = len(keeper.waiting)
-    if keeper.scope == "all":
-        say(f"models on all samples: {len(keeper.tasks)}, {count} to train; they go to {keeper.root}")
+    count = len(model_writer.waiting)
+    if model_writer.scope == "all":
+        say(f"models on all samples: {len(model_writer.tasks)}, {count} to train; they go to {model_writer.root}")
     elif count > waiting:
         say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")

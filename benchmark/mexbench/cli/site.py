@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.verified import BoardReader
     from mexbench.reports.site import audits, folder, pages
 
-    folder.refuse_foreign(options.out)  # before the work, not after it
+    folder.check_own_folder(options.out)  # before the work, not after it
     reader, claims = BoardReader(options.root), read_claims(options.root)
     paths = [*sorted(options.root.glob("audits/*.json")), *options.audit]
     found = {path: audits.read(path) for path in paths}
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         say("some submissions do not verify, so no page is written")
         return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
     rows = [board_rows(reader, board, claims) for board in boards]
-    audits.refuse_strangers(found, rows)
+    audits.check_known_boards(found, rows)
     made = pages.site(rows, claims, list(found.values()))
     folder.write(options.out, made)
     count = sum(len(board.rows) for board in rows)

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Erratum, Finding, Sample
+from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, Sample
 
 
 @dataclass(frozen=True)
-class Composite(Dataset):
+class CompositeDataset(Dataset):
     """The samples of all members together.
 
     Ids and subjects carry their data set's name in front, which is put there where a member does not: two members
@@ -33,7 +33,7 @@ class Composite(Dataset):
         """Return the members' maps as one; where two contradict each other, the first one's class."""
         return {emotion: next(iter(classes)) for emotion, classes in self._classes().items()}
 
-    def refuse_contradictions(self) -> None:
+    def check_contradictions(self) -> None:
         """See that one emotion means one class.
 
         Raises:
@@ -47,10 +47,10 @@ class Composite(Dataset):
                     "the same classes for each, or a protocol with a map of its own, such as cross_dataset's 'classes'"
                 )
 
-    def without(self, dataset: str) -> Composite:
+    def without(self, dataset: str) -> CompositeDataset:
         """Return the other members: those with a sample of another data set."""
         kept = [(name, one) for name, one in self.members if any(found.dataset != dataset for found in one.samples())]
-        return Composite(tuple(kept))
+        return CompositeDataset(tuple(kept))
 
     def samples(self) -> Sequence[Sample]:
         """Return every member's samples."""
@@ -85,13 +85,13 @@ class Composite(Dataset):
         notices = dict.fromkeys(notice for _, member in self.members if (notice := member.notice()))
         return "\n\n".join(notices) or None
 
-    def applied_errata(self) -> Sequence[Erratum]:
+    def applied_corrections(self) -> Sequence[Correction]:
         """Return every member's corrections."""
-        return [erratum for _, member in self.members for erratum in member.applied_errata()]
+        return [erratum for _, member in self.members for erratum in member.applied_corrections()]
 
-    def findings(self) -> Sequence[Finding]:
+    def data_issues(self) -> Sequence[DataIssue]:
         """Return what is irregular about any member."""
-        return [finding for _, member in self.members for finding in member.findings()]
+        return [finding for _, member in self.members for finding in member.data_issues()]
 
     def _classes(self) -> dict[str, dict[str, list[str]]]:
         """Return emotion -> class -> the members that say so."""

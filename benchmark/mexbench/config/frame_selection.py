@@ -17,7 +17,7 @@ Moment = Literal["onset", "apex", "offset"]
 
 
 @dataclass(frozen=True)
-class Pick:
+class FrameSampling:
     """Which frames of a clip are read, and how each frame that is kept is mixed from two of them.
 
     Args:
@@ -59,7 +59,7 @@ class FrameSelection(Plugin):
             got = " and ".join(given) or "none"
             raise ValueError(f"unit {self.unit} needs either {allowed[0]!r} or {allowed[1]!r}, got {got}")
 
-    def pick(self, dataset: Dataset, sample: Sample) -> Pick:
+    def pick(self, dataset: Dataset, sample: Sample) -> FrameSampling:
         """Choose frames of one clip.
 
         Raises:
@@ -78,7 +78,7 @@ class FrameSelection(Plugin):
             places = np.unique(np.floor(places + 0.5))
         return _pick(numbers, places)
 
-    def split(self, sample: Sample, pick: Pick) -> tuple[Sample, ...]:
+    def split(self, sample: Sample, pick: FrameSampling) -> tuple[Sample, ...]:
         """Return the samples that a clip becomes: itself, or one for each kept frame, ``clip#number``."""
         if self.unit == "clip":
             return (sample,)
@@ -90,7 +90,7 @@ class FrameSelection(Plugin):
             raise SampleRejected("its frames per second are not known: choose by 'count'")
         return max(sample.fps / (self.fps or sample.fps), 1)
 
-    def _moments(self, numbers: Sequence[int], sample: Sample, moments: Sequence[Moment]) -> Pick:
+    def _moments(self, numbers: Sequence[int], sample: Sample, moments: Sequence[Moment]) -> FrameSampling:
         places = []
         for moment in moments:
             number = getattr(sample, moment)
@@ -102,7 +102,7 @@ class FrameSelection(Plugin):
         return _pick(numbers, np.array(places, dtype=float))
 
 
-def load(dataset: Dataset, sample: Sample, pick: Pick) -> Clip:
+def load(dataset: Dataset, sample: Sample, pick: FrameSampling) -> Clip:
     """Read the frames of a pick and mix those that lie between two."""
     source = dataset.load_frames(sample, pick.numbers)
     kept = [
@@ -118,7 +118,7 @@ def load(dataset: Dataset, sample: Sample, pick: Pick) -> Clip:
     )
 
 
-def mixed(source: NDArray[Any], pick: Pick) -> NDArray[Any]:
+def mixed(source: NDArray[Any], pick: FrameSampling) -> NDArray[Any]:
     """Return the frames of a pick, those between two interpolated; ``source`` are those of its ``numbers``."""
     frames = source[list(pick.lower)]
     for frame, upper, weight in zip(frames, pick.upper, pick.weight, strict=True):
@@ -128,7 +128,7 @@ def mixed(source: NDArray[Any], pick: Pick) -> NDArray[Any]:
     return frames
 
 
-def evenly(length: int, count: int) -> Pick:
+def evenly(length: int, count: int) -> FrameSampling:
     """Choose ``count`` frames spread evenly over ``length``, as ``unit: clip, count`` does; numbers are positions."""
     return _pick(range(length), _even(length, count))
 
@@ -137,13 +137,13 @@ def _even(length: int, count: int) -> NDArray[np.float64]:
     return np.linspace(0, length - 1, count)
 
 
-def _pick(numbers: Sequence[int], places: np.ndarray) -> Pick:
+def _pick(numbers: Sequence[int], places: np.ndarray) -> FrameSampling:
     """Turn positions between frames into the frames to read and the weights to mix them with."""
     lower = np.floor(places + 1e-9).astype(int)
     weight = np.where(places - lower < 1e-6, 0.0, places - lower)
     upper = np.where(weight > 0, lower + 1, lower)
     wanted = sorted({*lower.tolist(), *upper.tolist()})
-    return Pick(
+    return FrameSampling(
         numbers=tuple(numbers[place] for place in wanted),
         lower=tuple(wanted.index(place) for place in lower),
         upper=tuple(wanted.index(place) for place in upper),

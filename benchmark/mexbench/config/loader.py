@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast, get_args
 from mexbench.config import document as yaml_document
 from mexbench.config import profiles as profile
 from mexbench.config import sweep
-from mexbench.config.composite import Composite
+from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.errors import ConfigError, PluginError, listed, unknown
-from mexbench.interfaces import Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol, UnitsModel
+from mexbench.interfaces import ActionUnitModel, Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import RESERVED, build
 
@@ -210,20 +210,20 @@ class _ConfigReader:
         """Read what the models are to tell, and refuse those that cannot."""
         if value not in get_args(Target):
             self.fault(("target",), unknown("target", value, get_args(Target)))
-        lacking = [model for model in models if not isinstance(model.instance, UnitsModel)]
+        lacking = [model for model in models if not isinstance(model.instance, ActionUnitModel)]
         if value == "action_units" and lacking:
             can = [name for name in self.catalogue.names("model") if self._detects_units(name)]
             names = listed(repr(model.name) for model in lacking)
             self.fault(
                 ("target",),
-                f"action_units: no 'fit_units' in the class of {names}: they cannot detect action units; "
+                f"action_units: no 'fit_action_units' in the class of {names}: they cannot detect action units; "
                 f"those that can: {listed(can)}",
             )
         return cast("Target", value)
 
     def _detects_units(self, name: str) -> bool:
         try:
-            return issubclass(self.catalogue.get("model", name).load(), UnitsModel)
+            return issubclass(self.catalogue.get("model", name).load(), ActionUnitModel)
         except PluginError:
             return False
 
@@ -264,5 +264,5 @@ def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
 def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:
     name = "+".join(member.plugin for member in members)
     distributions = dict.fromkeys(member.distribution for member in members)
-    composite = Composite(tuple((member.plugin, member.instance) for member in members))
+    composite = CompositeDataset(tuple((member.plugin, member.instance) for member in members))
     return Component(plugin=name, name=name, distribution=", ".join(distributions), instance=composite)

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
-from mexbench.registry.parameters import values
+from mexbench.registry.parameters import to_dict
 
 P = TypeVar("P", bound=Plugin)
 #: What a run's models are to tell of a sample: its one class, or which of twelve action units show.
@@ -33,13 +33,13 @@ class Component(Generic[P]):
 
     def resolved(self) -> dict[str, object]:
         """Return the block as a config would spell it out, defaults included."""
-        return {"plugin": self.plugin, "name": self.name, **values(self.instance)}
+        return {"plugin": self.plugin, "name": self.name, **to_dict(self.instance)}
 
     def identity(self) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())
         beside = {"provenance": provenance} if provenance else {}
-        return {"plugin": self.plugin, **values(self.instance, paths=False), **beside}
+        return {"plugin": self.plugin, **to_dict(self.instance, paths=False), **beside}
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Input:
         return {**self._frames(), "preprocess": [step.identity() for step in self.preprocess]}
 
     def _frames(self) -> dict[str, Any]:
-        chosen = values(self.frames) if self.frames else {}
+        chosen = to_dict(self.frames) if self.frames else {}
         return {"frames": {key: value for key, value in chosen.items() if value is not None}} if chosen else {}
 
 
 @dataclass(frozen=True)
-class Part:
+class RowGroup:
     """Rows of a run that share their samples, their input and their protocol.
 
     Args:
@@ -121,7 +121,7 @@ class RunConfig:
     target: Target = "emotion"
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[RowGroup, ...]:
         """The run's rows, brought together where they share input and protocol."""
         groups: dict[tuple[str, str], list[Component[Model]]] = {}
         inputs = {digest(found.resolved()): found for found in (self.input, *self.inputs.values())}
@@ -131,7 +131,7 @@ class RunConfig:
             groups.setdefault((protocol.name, seen), []).append(row)
         protocols = {protocol.name: protocol for protocol in self.protocols}
         return tuple(
-            Part(
+            RowGroup(
                 self.dataset,
                 self.members,
                 inputs[seen],
@@ -208,7 +208,7 @@ class RunConfig:
         return (*self.members, *steps, *self.protocols, *self.models)
 
 
-def dataset_title(config: RunConfig | Part) -> str:
+def dataset_title(config: RunConfig | RowGroup) -> str:
     """Return what every output calls the dataset."""
     return config.dataset.instance.display_name() or config.dataset.plugin
 

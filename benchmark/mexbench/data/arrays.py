@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.config.run_config import Part
+from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, Source, _refuse_nothing
+from mexbench.data.samples import LabelledSamples, Source, _check_not_empty
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -56,7 +56,7 @@ class Arrays:
 
 
 def load_arrays(
-    part: Part, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+    part: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
 ) -> tuple[LabelledSamples, Arrays]:
     """Load every clip, put it through the steps, once, and stack the results.
 
@@ -84,8 +84,8 @@ def load_arrays(
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
-    _refuse_nothing(data, f"dataset {part.dataset.plugin!r}")
-    _refuse_mixed(data.samples, [versions[0] for versions in made])
+    _check_not_empty(data, f"dataset {part.dataset.plugin!r}")
+    _check_same_kind(data.samples, [versions[0] for versions in made])
     arrays = Arrays(
         x=np.stack([versions[0] for versions in made]),
         copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
@@ -96,7 +96,7 @@ def load_arrays(
     return data, arrays
 
 
-def read_pixels(part: Part, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
+def read_pixels(part: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
     """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
 
     Raises:
@@ -136,7 +136,7 @@ def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArr
     return [array[index : index + 1] for index in range(len(array))]
 
 
-def _refuse_mixed(samples: Collection[Sample], arrays: Sequence[NDArray[Any]]) -> None:
+def _check_same_kind(samples: Collection[Sample], arrays: Sequence[NDArray[Any]]) -> None:
     kinds = Counter((array.shape, array.dtype.name) for array in arrays)
     if len(kinds) > 1:
         (shape, dtype), _ = kinds.most_common(1)[0]

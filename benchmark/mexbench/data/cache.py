@@ -43,7 +43,7 @@ def programs() -> list[Path]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What the cache keeps of a sample.
 
     Args:
@@ -67,7 +67,7 @@ class Cache:
         self.trouble: str | None = None
         self._size: int | None = None
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> CacheEntry | None:
         """Return the entry, or None where there is none or it is damaged."""
         path = self._path(key)
         try:
@@ -81,7 +81,7 @@ class Cache:
             frames = np.frombuffer(body, np.dtype(about["dtype"])).reshape(about["shape"])
             meta = {name: about["clip"][name] for name in _META}
             clip = Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])})
-            entry = Entry(clip, tuple(about["raw_digests"]), tuple(about["raw_hashes"]))
+            entry = CacheEntry(clip, tuple(about["raw_digests"]), tuple(about["raw_hashes"]))
         except (ValueError, KeyError, TypeError, EOFError):
             with suppress(OSError):
                 path.unlink()
@@ -90,7 +90,7 @@ class Cache:
             os.utime(path)  # used just now
         return entry
 
-    def put(self, key: str, entry: Entry) -> None:
+    def put(self, key: str, entry: CacheEntry) -> None:
         """Keep an entry; a full or read-only disk is noted in ``trouble`` and stops nothing."""
         frames = np.ascontiguousarray(entry.clip.frames)
         if frames.dtype.hasobject:

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mexbench.config import frame_selection as frames
-from mexbench.config.run_config import Component, Part
-from mexbench.data.cache import Cache, Entry
+from mexbench.config.run_config import Component, RowGroup
+from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.perceptual_hash import few_of, perceptual_hash
 from mexbench.errors import DataError
 from mexbench.fingerprint import digest, digest_array, digest_code, digest_files, environment
-from mexbench.interfaces import Augmentation, Clip, Origin, Preprocessor, Sample
+from mexbench.interfaces import Augmentation, Clip, ClipInfo, Preprocessor, Sample
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Pipeline:
     """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
 
-    def __init__(self, part: Part, cache: Cache | None = None) -> None:
+    def __init__(self, part: RowGroup, cache: Cache | None = None) -> None:
         self.dataset = part.dataset.instance
         steps, chosen = part.input.preprocess, part.input.frames
         # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
@@ -33,7 +33,7 @@ class Pipeline:
         self.augmentation = steps[cut] if cut is not None else None
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
-        self.by_origin = any(step.instance.needs_origin() for step in steps)
+        self.by_origin = any(step.instance.needs_clip_info() for step in steps)
         self.parts = (*part.members, *steps)
 
     @functools.cached_property
@@ -48,7 +48,7 @@ class Pipeline:
         step = self.augmentation.instance if self.augmentation else None
         return step.copies if isinstance(step, Augmentation) else 0
 
-    def __call__(self, sample: Sample, pick: frames.Pick | None) -> list[Entry]:
+    def __call__(self, sample: Sample, pick: frames.FrameSampling | None) -> list[CacheEntry]:
         """Return the clip after the last step, then its altered copies.
 
         Raises:
@@ -78,15 +78,15 @@ class Pipeline:
             self.cache.put(key, entry)
         return entries
 
-    def raw(self, sample: Sample, pick: frames.Pick | None) -> Clip:
+    def raw(self, sample: Sample, pick: frames.FrameSampling | None) -> Clip:
         """Load a clip, before any step."""
         if pick is None:
             return _checked(sample, "load", _named(sample, lambda: self.dataset.load(sample)))
         return _checked(sample, "load", _named(sample, lambda: frames.load(self.dataset, sample, pick)))
 
-    def _run(self, sample: Sample, raw: Clip) -> list[Entry]:
+    def _run(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
         length = len(self.dataset.frame_numbers(sample)) or len(raw.frames)
-        origin = Origin(clip_id=sample.clip_id, length=length, frames=raw.frames)
+        origin = ClipInfo(clip_id=sample.clip_id, length=length, frames=raw.frames)
         clips = [_through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
             original, name = clips[0], self.augmentation.plugin
@@ -97,7 +97,7 @@ class Pipeline:
                 clips.append(varied)
             clips[0] = _through([self.augmentation], sample, original, origin)
         digests, hashes = self.traits(raw)
-        return [Entry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
+        return [CacheEntry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
 
     def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
@@ -105,10 +105,10 @@ class Pipeline:
         return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)
 
 
-def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: Origin) -> Clip:
+def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: ClipInfo) -> Clip:
     for step in steps:
-        told = origin if step.instance.needs_origin() else None
-        before = replace(clip, aus=sample.aus or None, origin=told)  # whatever the step before left of them
+        told = origin if step.instance.needs_clip_info() else None
+        before = replace(clip, aus=sample.aus or None, clip_info=told)  # whatever the step before left of them
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.config import frame_selection as frames
-from mexbench.config.composite import Composite
-from mexbench.config.run_config import Part, Target
+from mexbench.config.composite import CompositeDataset
+from mexbench.config.run_config import RowGroup, Target
 from mexbench.errors import DataError, ProtocolError, SampleRejected, listed
 from mexbench.fingerprint import digest
-from mexbench.interfaces import UNIT_NAMES, CaseStudy, Sample
+from mexbench.interfaces import UNIT_NAMES, CaseStudySpec, Sample
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
     """
 
     clip: Sample
-    pick: frames.Pick | None
+    pick: frames.FrameSampling | None
     samples: tuple[Sample, ...]
 
 
@@ -111,7 +111,7 @@ class LabelledSamples:
         )
 
 
-def read_samples(part: Part) -> LabelledSamples:
+def read_samples(part: RowGroup) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
@@ -143,11 +143,11 @@ def read_samples(part: Part) -> LabelledSamples:
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    dropped = {found.where: found.what for found in part.dataset.instance.findings() if found.dropped}
+    dropped = {found.where: found.what for found in part.dataset.instance.data_issues() if found.excluded}
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
     data = data.without({**dropped, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
-    _refuse_nothing(data, f"{where}, {'of which all action units must be known' if units else emotions}")
+    _check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
 
 
@@ -166,25 +166,29 @@ def _with_units(sample: Sample) -> Sample:
     return dataclasses.replace(sample, label=None)
 
 
-def _label_map(part: Part) -> Mapping[str, str]:
+def _label_map(part: RowGroup) -> Mapping[str, str]:
     dataset = part.dataset.instance
     own = dataset.label_map()
     chosen = part.protocol.instance.label_map(own)
-    if isinstance(dataset, Composite) and chosen is own:  # a protocol's own map settles what members disagree about
-        dataset.refuse_contradictions()
+    if (
+        isinstance(dataset, CompositeDataset) and chosen is own
+    ):  # a protocol's own map settles what members disagree about
+        dataset.check_contradictions()
     return chosen
 
 
-def _learned(part: Part, label_map: Mapping[str, str], study: CaseStudy, found: Sequence[Sample]) -> Mapping[str, str]:
+def _learned(
+    part: RowGroup, label_map: Mapping[str, str], study: CaseStudySpec, found: Sequence[Sample]
+) -> Mapping[str, str]:
     """Keep the classes that models can learn: what only the clips show that they are applied to, they cannot say."""
     learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
     own = part.protocol.instance.label_map({})
-    if isinstance(part.dataset.instance, Composite) and not own:  # no map of the protocol's: that of what trains
+    if isinstance(part.dataset.instance, CompositeDataset) and not own:  # no map of the protocol's: that of what trains
         learned &= set(part.dataset.instance.without(study.dataset).label_map().values())
     return {emotion: name for emotion, name in label_map.items() if name in learned}
 
 
-def _source(part: Part, sample: Sample) -> Source:
+def _source(part: RowGroup, sample: Sample) -> Source:
     chosen = part.input.frames
     if chosen is None:
         return Source(sample, None, (sample,))
@@ -192,7 +196,7 @@ def _source(part: Part, sample: Sample) -> Source:
     return Source(sample, pick, chosen.split(sample, pick))
 
 
-def _refuse_nothing(data: LabelledSamples, where: str) -> None:
+def _check_not_empty(data: LabelledSamples, where: str) -> None:
     if not data.sources:
         reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
         raise DataError(f"no sample is left of {where}; left out: {reasons}")

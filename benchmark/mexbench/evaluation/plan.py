@@ -8,21 +8,21 @@ from functools import cached_property
 
 import numpy as np
 
-from mexbench.config.run_config import Component, Part, RunConfig, Target
+from mexbench.config.run_config import Component, RowGroup, RunConfig, Target
 from mexbench.data.arrays import Arrays, Progress, load_arrays
 from mexbench.data.cache import Cache
 from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed
-from mexbench.evaluation.split_checks import Leak
+from mexbench.evaluation.split_checks import SplitLeak
 from mexbench.evaluation.splits import split
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Fold, FoldsModel, Model
 from mexbench.runs.task import Task
 
 
 @dataclass(frozen=True)
-class PartPlan:
+class RowGroupPlan:
     """What a part of a run will do, and the data it does it on.
 
     Args:
@@ -35,15 +35,15 @@ class PartPlan:
         leaks: What the flags of leaks are about: the first of each kind.
     """
 
-    part: Part
+    part: RowGroup
     data: LabelledSamples
     arrays: Arrays
     folds: tuple[Fold, ...]
     tasks: tuple[Task, ...]
     flags: tuple[str, ...]
-    leaks: tuple[Leak, ...] = ()
+    leaks: tuple[SplitLeak, ...] = ()
 
-    def workload(self) -> Workload:
+    def workload(self) -> TaskRunner:
         """Return what the tasks need."""
         position = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
 
@@ -51,7 +51,7 @@ class PartPlan:
             # Sorted: the order in which a protocol names samples cannot change what is learned.
             return np.array(sorted(position[name] for name in ids), dtype=np.intp)
 
-        return Workload(
+        return TaskRunner(
             x=self.arrays.x,
             copies=self.arrays.copies,
             y=self.data.truths(),
@@ -81,10 +81,10 @@ class Plan:
     """
 
     config: RunConfig
-    parts: tuple[PartPlan, ...]
+    parts: tuple[RowGroupPlan, ...]
 
     @cached_property
-    def by_row(self) -> Mapping[str, tuple[PartPlan, Component[Model]]]:
+    def by_row(self) -> Mapping[str, tuple[RowGroupPlan, Component[Model]]]:
         """Row -> its part and its model, in the order of the config."""
         found = {model.name: (part, model) for part in self.parts for model in part.part.models}
         return {row: found[row] for row in self.config.rows}
@@ -173,7 +173,7 @@ def plan(
     )
 
 
-def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> PartPlan:
+def _plan_part(part: RowGroup, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> RowGroupPlan:
     position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
     arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
     for model in part.models:
@@ -184,7 +184,7 @@ def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arr
     found = split(part, data, arrays.pixels)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
-    return PartPlan(
+    return RowGroupPlan(
         part=part,
         data=data,
         arrays=arrays,
@@ -195,7 +195,7 @@ def _plan_part(part: Part, data: LabelledSamples, of_input: LabelledSamples, arr
     )
 
 
-def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fold]) -> tuple[Task, ...]:
+def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fold]) -> tuple[Task, ...]:
     """Fingerprint every task by everything that can change its result: data, split, model, its code, versions, seed.
 
     What came before the final arrays (paths, loaders, steps) is in their content.
@@ -209,7 +209,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
-        step = together(model.instance, arrays, part.target)
+        step = folds_per_group(model.instance, arrays, part.target)
         # Folds that are trained together share noise: which ones they are is part of what each of them is.
         beside = [
             [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
@@ -223,7 +223,7 @@ def _tasks(part: Part, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fo
     return tuple(tasks)
 
 
-def together(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+def folds_per_group(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
     """Return how many folds of a model are trained at once.
 
     With augmented copies, and where action units are the target, they are trained one by one.

@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from mexbench.evaluation.executors.base import Executor
-from mexbench.evaluation.plan import PartPlan, Plan, together
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.plan import Plan, RowGroupPlan, folds_per_group
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.runs.run_folder import RunFolder
-from mexbench.runs.task import Failure, Outcome, Task, Unit
+from mexbench.runs.task import Failure, Outcome, Task, TaskGroup
 
 if TYPE_CHECKING:
-    from mexbench.runs.model_writer import Keeper
+    from mexbench.runs.model_writer import ModelWriter
 
 Recompute = Literal["missing", "always", "never"]
 
@@ -26,7 +26,7 @@ def run(
     *,
     recompute: Recompute = "missing",
     notify: Callable[[Outcome], None] = lambda _: None,
-    keeper: Keeper | None = None,
+    model_writer: ModelWriter | None = None,
     waiting: Sequence[Task] | None = None,
 ) -> list[Failure]:
     """Run what is missing and store each outcome as it comes.
@@ -37,7 +37,7 @@ def run(
         executor: Where tasks run.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
-        keeper: Keeps each task's predictor, and so says itself what is to be done.
+        model_writer: Keeps each task's predictor, and so says itself what is to be done.
         waiting: What ``missing`` gave, if it was called before.
 
     Returns:
@@ -45,8 +45,8 @@ def run(
     """
     if recompute == "never":
         return []
-    if keeper is not None:
-        waiting = keeper.waiting
+    if model_writer is not None:
+        waiting = model_writer.waiting
     elif recompute == "always":
         waiting = plan.tasks
     elif waiting is None:
@@ -56,7 +56,7 @@ def run(
         wanted = set(waiting)
         units = _units(plan, wanted)
         used = {unit[0].model: plan.by_row[unit[0].model][0] for unit in units}
-        parts = {id(part): (_workload(part, keeper), part.test_ids()) for part in used.values()}
+        parts = {id(part): (_workload(part, model_writer), part.test_ids()) for part in used.values()}
         workloads = {row: parts[id(part)][0] for row, part in used.items()}
         with closing(executor.run(units, workloads)) as outcomes:  # closed at once, not when it is collected as garbage
             for outcome in outcomes:
@@ -72,14 +72,17 @@ def run(
     return failures
 
 
-def _workload(part: PartPlan, keeper: Keeper | None) -> Workload:
-    return part.workload() if keeper is None else keeper.given(part.workload())
+def _workload(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRunner:
+    return part.workload() if model_writer is None else model_writer.given(part.workload())
 
 
-def _units(plan: Plan, wanted: Set[Task]) -> list[Unit]:
+def _units(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:
     """Cut the tasks into units, always at the same places: what is done together must not hang on what is missing."""
-    size = {row: together(model.instance, part.arrays, part.part.target) for row, (part, model) in plan.by_row.items()}
-    units: list[Unit] = []
+    size = {
+        row: folds_per_group(model.instance, part.arrays, part.part.target)
+        for row, (part, model) in plan.by_row.items()
+    }
+    units: list[TaskGroup] = []
     for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
         row = list(tasks)
         step = size[row[0].model]

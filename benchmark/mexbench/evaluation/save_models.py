@@ -15,18 +15,18 @@ from typing import Any
 from mexbench.config.run_config import Component, RunConfig, dataset_title
 from mexbench.errors import SavedModelError, listed
 from mexbench.evaluation.executors.base import Executor
-from mexbench.evaluation.plan import PartPlan, Plan
+from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
 from mexbench.interfaces import Model
-from mexbench.registry.parameters import values
+from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
-from mexbench.runs.model_writer import EVERYTHING, Keeper, Scope
+from mexbench.runs.model_writer import EVERYTHING, ModelWriter, Scope
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome, Task
 
 
-def refuse_unsavable(config: RunConfig) -> None:
+def check_savable(config: RunConfig) -> None:
     """Look, before anything is read or trained, whether every model of a config can be saved.
 
     Raises:
@@ -41,8 +41,10 @@ def refuse_unsavable(config: RunConfig) -> None:
         )
 
 
-def keeper_for(scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool) -> Keeper:
-    """Return the keeper of a run.
+def model_writer_for(
+    scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool
+) -> ModelWriter:
+    """Return the model_writer of a run.
 
     Args:
         scope: Of what.
@@ -52,7 +54,7 @@ def keeper_for(scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Ta
         always: Whether what is kept already is trained again.
     """
     trained_on = {id(part): _trained_on(part, scope) for part in plan.parts}
-    keeper = Keeper(
+    model_writer = ModelWriter(
         root=folder.path / "models",
         scope=scope,
         tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
@@ -61,32 +63,32 @@ def keeper_for(scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Ta
         trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},
     )
     undone = set(waiting)
-    wanted = frozenset(task for task in keeper.tasks if always or task in undone or not keeper.has(task))
-    return replace(keeper, wanted=wanted)
+    wanted = frozenset(task for task in model_writer.tasks if always or task in undone or not model_writer.has(task))
+    return replace(model_writer, wanted=wanted)
 
 
 def train_on_everything(
-    plan: Plan, executor: Executor, keeper: Keeper, notify: Callable[[Outcome], None]
+    plan: Plan, executor: Executor, model_writer: ModelWriter, notify: Callable[[Outcome], None]
 ) -> list[Failure]:
     """Train models on every sample of a run and keep them; there is nothing left to test them on.
 
     Args:
         plan: The run.
         executor: Where trainings run.
-        keeper: Of scope ``all``.
+        model_writer: Of scope ``all``.
         notify: Called with every outcome once it is stored.
 
     Returns:
         What failed.
     """
     failures = []
-    if not keeper.waiting:
+    if not model_writer.waiting:
         return []
-    parts = {id(part): keeper.given(part.workload()) for part in plan.parts}
+    parts = {id(part): model_writer.given(part.workload()) for part in plan.parts}
     workloads = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
-    with closing(executor.run([(task,) for task in keeper.waiting], workloads)) as outcomes:
+    with closing(executor.run([(task,) for task in model_writer.waiting], workloads)) as outcomes:
         for outcome in outcomes:
-            path = keeper.error_path(outcome.task)
+            path = model_writer.error_path(outcome.task)
             if isinstance(outcome, Failure):
                 write_text(path, f"{outcome.error}\n\n{outcome.trace}")
                 failures.append(outcome)
@@ -143,7 +145,7 @@ def _refits(plan: Plan) -> Iterator[Task]:
             yield Task(row, seed, EVERYTHING, digest([EVERYTHING, folds]))
 
 
-def _trained_on(part: PartPlan, scope: Scope) -> dict[str, dict[str, Any]]:
+def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     if scope == "all":
         sides = {EVERYTHING: tuple(s.sample_id for s in part.data.samples if s.label is not None)}
     else:
@@ -159,13 +161,13 @@ def _trained_on(part: PartPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     }
 
 
-def _about(config: RunConfig, part: PartPlan, model: Component[Model]) -> dict[str, Any]:
+def _about(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
     nothing = {"frames": None}  # a sample as the dataset gives it
     return {
         "name": model.name,
         "plugin": model.plugin,
         "distribution": model.distribution,
-        "parameters": values(model.instance),
+        "parameters": to_dict(model.instance),
         "code": digest_code(type(model.instance)),
         "classes": list(part.data.classes),
         **({} if part.data.target == "emotion" else {"target": part.data.target}),

@@ -20,7 +20,7 @@ UNKNOWN_SUBJECTS = "unknown-subjects"
 
 
 @dataclass(frozen=True)
-class Leak:
+class SplitLeak:
     """Something that stands on both sides of a fold.
 
     Args:
@@ -50,7 +50,7 @@ class Leak:
         return f"fold {self.fold!r}: {shared} on both sides: {self.train} trains, {self.test} tests"
 
 
-def find_leaks(folds: Sequence[Fold], samples: Sequence[Sample], pixels: Pixels | None = None) -> list[Leak]:
+def find_leaks(folds: Sequence[Fold], samples: Sequence[Sample], pixels: Pixels | None = None) -> list[SplitLeak]:
     """Find what stands on both sides: at most one leak of each kind per fold.
 
     Args:
@@ -74,11 +74,11 @@ def find_leaks(folds: Sequence[Fold], samples: Sequence[Sample], pixels: Pixels 
     return leaks
 
 
-def _shared(fold: Fold, kind: str, trait: Mapping[str, str]) -> Leak | None:
+def _shared(fold: Fold, kind: str, trait: Mapping[str, str]) -> SplitLeak | None:
     trained = {trait[name]: name for name in reversed(fold.train) if name in trait}
     for name in fold.test:
         if (what := trait.get(name)) in trained and what is not None:
-            return Leak(kind, fold.name, trained[what], name, what)
+            return SplitLeak(kind, fold.name, trained[what], name, what)
     return None
 
 
@@ -100,13 +100,13 @@ class _Look:
         ids = [sample.sample_id for sample in samples]
         return _Look(as_words([word for _, word in found]), owners, ids, pixels.digests)
 
-    def alike(self, fold: Fold) -> Iterator[Leak]:
+    def alike(self, fold: Fold) -> Iterator[SplitLeak]:
         """Yield the first pair of near-duplicates that are no duplicates, if there is one."""
         train, test = self._frames(fold.train), self._frames(fold.test)
         for right, left in near_pairs(self.words[test], self.words[train]):
             trained, tested = int(self.owners[train[left]]), int(self.owners[test[right]])
             if self.digests[trained] != self.digests[tested]:
-                yield Leak(NEAR, fold.name, self.ids[trained], self.ids[tested], "looks")
+                yield SplitLeak(NEAR, fold.name, self.ids[trained], self.ids[tested], "looks")
                 return
 
     def _frames(self, side: Sequence[str]) -> NDArray[np.intp]:

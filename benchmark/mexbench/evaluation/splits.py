@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from mexbench.config.run_config import Part
+from mexbench.config.run_config import RowGroup
 from mexbench.data.duplicates import Pixels
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import ProtocolError
-from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, Leak, check_folds, find_leaks
+from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, SplitLeak, check_folds, find_leaks
 from mexbench.interfaces import Fold
 
 
@@ -26,10 +26,10 @@ class Split:
 
     folds: tuple[Fold, ...]
     flags: tuple[str, ...]
-    leaks: tuple[Leak, ...]
+    leaks: tuple[SplitLeak, ...]
 
 
-def split(part: Part, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
+def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
     """Ask the protocol for folds and inspect each.
 
     Args:

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.devices import used
-from mexbench.interfaces import FoldsModel, Model, Predictor, UnitsModel
-from mexbench.runs.task import Failure, Outcome, Success, Task, Unit, history_of
+from mexbench.interfaces import ActionUnitModel, FoldsModel, Model, Predictor
+from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, history_of
 
 if TYPE_CHECKING:
-    from mexbench.runs.model_writer import Keeper
+    from mexbench.runs.model_writer import ModelWriter
 
 
 @dataclass(frozen=True)
-class Workload:
+class TaskRunner:
     """What a task needs, and no more: neither labels nor groups of a test side ever reach ``Model.fit``.
 
     Folds that are trained together hold out each other's training samples, so ``FoldsModel.fit_folds`` is given those
@@ -38,7 +38,7 @@ class Workload:
         folds: Name -> positions of the training side and of the test side.
         models: By name.
         n_classes: Number of classes, or of units.
-        keeper: Where predictors go; None keeps none.
+        model_writer: Where predictors go; None keeps none.
     """
 
     x: NDArray[Any]
@@ -48,7 +48,7 @@ class Workload:
     folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
     models: Mapping[str, Model]
     n_classes: int
-    keeper: Keeper | None = None
+    model_writer: ModelWriter | None = None
 
     def run(self, task: Task) -> Outcome:
         """Fit on the training side, predict the test side. An error becomes a ``Failure``."""
@@ -66,28 +66,28 @@ class Workload:
     def _fit(self, model: Model, train: NDArray[np.intp], seed: int) -> Predictor:
         x, y, groups = self._training_side(train)
         if self._of_units:
-            if not isinstance(model, UnitsModel):
-                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_units'")
-            return model.fit_units(x, y, groups=groups, seed=seed)
+            if not isinstance(model, ActionUnitModel):
+                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_action_units'")
+            return model.fit_action_units(x, y, groups=groups, seed=seed)
         return model.fit(x, y, n_classes=self.n_classes, groups=groups, seed=seed)
 
     @property
     def _of_units(self) -> bool:
         return self.y.ndim == 2
 
-    def run_unit(self, unit: Unit) -> list[Outcome]:
+    def run_group(self, unit: TaskGroup) -> list[Outcome]:
         """Run the tasks of a unit, of one model and with one seed; if that fails, once more."""
-        found = self._run_unit(unit)
+        found = self._run_group(unit)
         failed = next((outcome for outcome in found if isinstance(outcome, Failure)), None)
         if failed is None:
             return found
         told = f"the first try failed: {failed.error}"
         return [
             replace(outcome, warnings=(told, *outcome.warnings)) if isinstance(outcome, Success) else outcome
-            for outcome in self._run_unit(unit)
+            for outcome in self._run_group(unit)
         ]
 
-    def _run_unit(self, unit: Unit) -> list[Outcome]:
+    def _run_group(self, unit: TaskGroup) -> list[Outcome]:
         model = self.models[unit[0].model]
         if len(unit) == 1 or not isinstance(model, FoldsModel):
             return [self.run(task) for task in unit]
@@ -115,7 +115,7 @@ class Workload:
         scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
         predict_s = time.perf_counter() - start
         checked = self._checked(scores, len(test))
-        unsaved = self.keeper.keep(task, self.models[task.model], predictor) if self.keeper else None
+        unsaved = self.model_writer.keep(task, self.models[task.model], predictor) if self.model_writer else None
         return Success(
             task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
         )  # fmt: skip

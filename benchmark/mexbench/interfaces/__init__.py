@@ -14,33 +14,33 @@ they are the schema of its block in a config, its page in ``bench info`` and par
 The docstring of the class explains each parameter in a section ``Args:``.
 """
 
-from mexbench.interfaces.dataset import CodedUnits, Dataset, Erratum, Finding
-from mexbench.interfaces.model import EpochsModel, FoldsModel, LayerRow, Model, Predictor, UnitsModel
+from mexbench.interfaces.dataset import CodedActionUnits, Correction, DataIssue, Dataset
+from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
-from mexbench.interfaces.protocol import CaseStudy, Fold, Protocol
-from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, Origin, Sample
+from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
+from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
 
 __all__ = [
     "UNITS",
     "UNIT_NAMES",
+    "ActionUnitModel",
     "Augmentation",
-    "CaseStudy",
+    "CaseStudySpec",
     "Clip",
-    "CodedUnits",
+    "ClipInfo",
+    "CodedActionUnits",
+    "Correction",
+    "DataIssue",
     "Dataset",
     "EpochsModel",
-    "Erratum",
-    "Finding",
     "Fold",
     "FoldsModel",
     "LayerRow",
     "Model",
-    "Origin",
     "Plugin",
     "Predictor",
     "Preprocessor",
     "Protocol",
     "Sample",
-    "UnitsModel",
 ]

@@ -47,19 +47,19 @@ class Dataset(Plugin, ABC):
         return None
 
     @classmethod
-    def known_errata(cls) -> Sequence[Erratum]:
+    def known_corrections(cls) -> Sequence[Correction]:
         """Return every correction that this loader knows, for ``bench info``."""
         return ()
 
-    def applied_errata(self) -> Sequence[Erratum]:
+    def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that ``samples`` made; a run records them."""
         return ()
 
-    def findings(self) -> Sequence[Finding]:
+    def data_issues(self) -> Sequence[DataIssue]:
         """Return what is irregular about this copy of the data, for ``bench check``. Reads no pixels."""
         return ()
 
-    def coded_units(self) -> Sequence[CodedUnits]:
+    def coded_action_units(self) -> Sequence[CodedActionUnits]:
         """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
 
         Raises:
@@ -90,7 +90,7 @@ class Dataset(Plugin, ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodedUnits:
+class CodedActionUnits:
     """The action units that a sheet has of one clip, as fine as three analyses may want them.
 
     Args:
@@ -111,7 +111,7 @@ class CodedUnits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erratum:
+class Correction:
     """A correction of a published annotation.
 
     Args:
@@ -132,17 +132,17 @@ class Erratum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DataIssue:
     """Something irregular about a copy of the data.
 
     Args:
         what: The kind of irregularity, the same words each time: "clip folder missing".
         where: Sample id, file or folder.
         detail: What exactly.
-        dropped: Whether the sample cannot be used, so that ``samples`` leaves it out.
+        excluded: Whether the sample cannot be used, so that ``samples`` leaves it out.
     """
 
     what: str
     where: str
     detail: str = ""
-    dropped: bool = False
+    excluded: bool = False

@@ -77,11 +77,13 @@ class Model(Plugin, ABC):
         return ()
 
 
-class UnitsModel(Model, ABC):
+class ActionUnitModel(Model, ABC):
     """A model that can also detect action units, several of which may show at once; ``target: action_units`` asks."""
 
     @abstractmethod
-    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+    def fit_action_units(
+        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+    ) -> Predictor:
         """Train on the training side of one fold and return a new predictor; all else is as in ``Model.fit``.
 
         ``y`` says which units show (n, units), one perhaps always or never; of scores in [0, 1], 0.5 and more say so.
@@ -146,12 +148,12 @@ class LayerRow:
     Args:
         name: Kind and size, as the paper's table would print it.
         shape: Output shape of one sample.
-        values: Weights and running statistics.
+        n_params: Weights and running statistics.
     """
 
     name: str
     shape: tuple[int, ...]
-    values: int
+    n_params: int
 
 
 class Predictor(Protocol):

@@ -19,8 +19,11 @@ class Preprocessor(Plugin, ABC):
     example_dtype: ClassVar[str] = "uint8"
     finds_faces: ClassVar[bool] = False  #: it raises NoFace, notes "no face found" or "several faces found"
 
-    def needs_origin(self) -> bool:
-        """Whether the step must know which clip it sees; else ``Clip.origin`` is None, for an id may tell the label."""
+    def needs_clip_info(self) -> bool:
+        """Whether the step must know which clip it sees.
+
+        Else ``Clip.clip_info`` is None, for a sample id may tell the label.
+        """
         return False
 
     @abstractmethod

@@ -20,7 +20,7 @@ class Protocol(Plugin, ABC):
         return True
 
     @property
-    def case_study(self) -> CaseStudy | None:
+    def case_study(self) -> CaseStudySpec | None:
         """Which data set models are only applied to, labelled or not; None where every sample needs a label."""
         return None
 
@@ -38,17 +38,18 @@ class Protocol(Plugin, ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseStudy:
+class CaseStudySpec:
     """What a protocol says that only applies models to a data set, instead of testing them on it.
 
     Args:
         dataset: The member that models are applied to. Its samples may lack an emotion, or have one that is no class:
             they are predicted and have ``label`` None, so no score counts them.
-        honest_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for none.
+        reference_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for
+            none.
     """
 
     dataset: str
-    honest_run: Path | None = None
+    reference_run: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

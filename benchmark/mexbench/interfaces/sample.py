@@ -58,7 +58,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Origin:
+class ClipInfo:
     """Where the clip that a step sees comes from, for steps that look elsewhere for what is known of the whole clip.
 
     Args:
@@ -84,7 +84,7 @@ class Clip:
         apex_index: Position of the apex in ``frames``.
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
-        origin: Where it comes from. Set by the engine before a step that asks by ``needs_origin``, else None.
+        clip_info: Where it comes from. Set by the engine before a step that asks by ``needs_clip_info``, else None.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -95,5 +95,5 @@ class Clip:
     apex_index: int | None = None
     offset_index: int | None = None
     aus: frozenset[str] | None = None
-    origin: Origin | None = None
+    clip_info: ClipInfo | None = None
     notes: tuple[str, ...] = ()

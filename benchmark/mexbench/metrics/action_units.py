@@ -28,7 +28,7 @@ AVERAGES = ("f1", "macro_f1")
 
 
 @dataclass(frozen=True)
-class UnitsPool:
+class ActionUnitPool:
     """What one model with one seed said in one repeat of the split, over all its folds, and the truth.
 
     Args:
@@ -107,7 +107,7 @@ def empty_figures() -> dict[str, Any]:
     }
 
 
-def figures(pools: Sequence[UnitsPool], units: Sequence[str]) -> dict[str, Any]:
+def figures(pools: Sequence[ActionUnitPool], units: Sequence[str]) -> dict[str, Any]:
     """Score one model.
 
     Args:
@@ -153,7 +153,7 @@ def figures(pools: Sequence[UnitsPool], units: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def _member(pools: Sequence[UnitsPool], member: str) -> dict[str, Any]:
+def _member(pools: Sequence[ActionUnitPool], member: str) -> dict[str, Any]:
     inside = [pool for pool in pools if member in pool.members]
     scored = unit_scores(np.stack([pool.confusion(member) for pool in inside]))
     return {

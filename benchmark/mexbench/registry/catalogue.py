@@ -2,7 +2,7 @@
 
 pluggy ignores a misspelt hook until it is asked, a hook without its marker even then, and its own loader stops at
 the first entry point that cannot be imported. Here every distribution is taken by itself: what is wrong with
-one becomes a ``Problem`` and leaves the others alone.
+one becomes a ``PluginProblem`` and leaves the others alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
-class Problem:
+class PluginProblem:
     """Something wrong with a plugin distribution."""
 
     distribution: str
@@ -54,7 +54,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One plugin of the catalogue, not imported yet."""
 
     kind: str
@@ -104,8 +104,8 @@ class Entry:
 class Catalogue:
     """Every plugin that the installed distributions offer, by kind and name, and what is wrong with the others."""
 
-    entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...] = ()
+    entries: tuple[CatalogueEntry, ...]
+    problems: tuple[PluginProblem, ...] = ()
     #: (kind, name) that several strangers claim: it belongs to none of them.
     disputed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     #: Modules that are told of every run: (distribution, module).
@@ -115,7 +115,7 @@ class Catalogue:
         """Return the names of one kind, sorted."""
         return sorted(entry.name for entry in self.entries if entry.kind == kind)
 
-    def get(self, kind: str, name: str) -> Entry:
+    def get(self, kind: str, name: str) -> CatalogueEntry:
         """Look up one plugin.
 
         Raises:
@@ -162,19 +162,19 @@ def load_catalogue() -> Catalogue:
     """Ask every installed distribution for its plugins: the built-in ones first, then strangers by name."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    problems: list[Problem] = []
-    claims: dict[tuple[str, str], list[Entry]] = {}
+    problems: list[PluginProblem] = []
+    claims: dict[tuple[str, str], list[CatalogueEntry]] = {}
     watching: list[tuple[str, object]] = []
     for entry_point in _sorted(entry_points(group=GROUP)):
         distribution = _distribution(entry_point)
         offered, faults = _register(manager, entry_point, distribution)
-        problems += [Problem(distribution, fault) for fault in faults]
+        problems += [PluginProblem(distribution, fault) for fault in faults]
         plugin = manager.get_plugin(f"{distribution}:{entry_point.name}")
         watching += [(distribution, plugin)] if plugin is not None and hears(manager, plugin) else []
         for entry in offered:
             claims.setdefault((entry.kind, entry.name), []).append(entry)
 
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     disputed: dict[tuple[str, str], tuple[str, ...]] = {}
     for (kind, name), (first, *others) in claims.items():
         kept = not others or _is_home(first.distribution)
@@ -185,14 +185,14 @@ def load_catalogue() -> Catalogue:
         outcome = "the built-in one stays" if kept else "none of them can be used"
         for entry in others:
             problems.append(
-                Problem(
+                PluginProblem(
                     entry.distribution,
                     f"{kind} {name!r} ({entry.location}) has the name of one in {first.distribution} "
                     f"({first.location}): {outcome}",
                 )
             )
     if not entries:
-        problems.append(Problem(HOME, "no plugins found: install the project with 'pip install -e .'"))
+        problems.append(PluginProblem(HOME, "no plugins found: install the project with 'pip install -e .'"))
     return Catalogue(entries=tuple(entries), problems=tuple(problems), disputed=disputed, watching=tuple(watching))
 
 
@@ -219,7 +219,7 @@ def _is_home(distribution: str) -> bool:
 
 def _register(
     manager: pluggy.PluginManager, entry_point: EntryPoint, distribution: str
-) -> tuple[list[Entry], list[str]]:
+) -> tuple[list[CatalogueEntry], list[str]]:
     """Import one entry point, register it and ask its hooks. Returns its plugins and its faults."""
     where = f"entry point {entry_point.name!r} = {entry_point.value!r}"
     plugin: object = None
@@ -235,7 +235,7 @@ def _register(
             manager.unregister(plugin)
         return [], [*faults, f"{where} cannot be registered: {caught.text}"]
 
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     others = [other for other in manager.get_plugins() if other is not plugin]
     for hook, kind in HOOKS.items():
         with _Guard() as caught:
@@ -267,7 +267,7 @@ def marker_faults(plugin: object) -> list[str]:
     return faults
 
 
-def _entries(kind: str, answer: object, distribution: str) -> tuple[list[Entry], list[str]]:
+def _entries(kind: str, answer: object, distribution: str) -> tuple[list[CatalogueEntry], list[str]]:
     if not isinstance(answer, Mapping):
         return [], [f"must return a mapping of names to 'module:Class', got {type(answer).__name__}"]
     entries, faults = [], []
@@ -277,5 +277,5 @@ def _entries(kind: str, answer: object, distribution: str) -> tuple[list[Entry],
         elif not isinstance(target, type) and not (isinstance(target, str) and target.count(":") == 1):
             faults.append(f"offers {name!r} as {target!r}: expected a class or the text 'module:Class'")
         else:
-            entries.append(Entry(kind=kind, name=name, target=target, distribution=distribution))
+            entries.append(CatalogueEntry(kind=kind, name=name, target=target, distribution=distribution))
     return entries, faults

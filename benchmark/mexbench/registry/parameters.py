@@ -123,7 +123,7 @@ def check_declaration(cls: type[Plugin]) -> str | None:
     return f"has a parameter {taken[0]!r}, which is a reserved word in a config" if taken else None
 
 
-def build(cls: type[D], values: Mapping[str, object]) -> tuple[D | None, list[tuple[tuple[str, ...], str]]]:
+def build(cls: type[D], to_dict: Mapping[str, object]) -> tuple[D | None, list[tuple[tuple[str, ...], str]]]:
     """Check values against a dataclass and make one; a field may be a dataclass itself.
 
     Returns:
@@ -131,25 +131,25 @@ def build(cls: type[D], values: Mapping[str, object]) -> tuple[D | None, list[tu
     """
     known = {parameter.name: parameter for parameter in parameters(cls)}
     faults: list[tuple[tuple[str, ...], str]] = [
-        ((key,), unknown("parameter", key, known)) for key in values if key not in known
+        ((key,), unknown("parameter", key, known)) for key in to_dict if key not in known
     ]
     checked: dict[str, Any] = {}
     for name, parameter in known.items():
-        if name not in values:
+        if name not in to_dict:
             if parameter.required:
                 faults.append(
                     ((), f"needs {name!r} ({parameter.type_text}){': ' * bool(parameter.doc)}{parameter.doc}")
                 )
             continue
-        if dataclasses.is_dataclass(parameter.annotation) and isinstance(inside := values[name], Mapping):
+        if dataclasses.is_dataclass(parameter.annotation) and isinstance(inside := to_dict[name], Mapping):
             # Not left to pydantic, which would ignore a misspelt key.
             checked[name], wrong = build(cast("type[Any]", parameter.annotation), inside)
             faults += [((name, *path), text) for path, text in wrong]
             continue
         try:
-            checked[name] = _adapter(parameter.annotation).validate_json(json.dumps(values[name]), strict=True)
+            checked[name] = _adapter(parameter.annotation).validate_json(json.dumps(to_dict[name]), strict=True)
         except ValidationError as error:
-            shown = json.dumps(values[name], ensure_ascii=False)
+            shown = json.dumps(to_dict[name], ensure_ascii=False)
             faults.append(((name,), f"expected {parameter.type_text}, got {shown}{_details(error)}"))
     if faults:
         return None, faults
@@ -171,7 +171,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any annotat
     return TypeAdapter(annotation)
 
 
-def values(plugin: Plugin, *, paths: bool = True) -> dict[str, object]:
+def to_dict(plugin: Plugin, *, paths: bool = True) -> dict[str, object]:
     """Return a plugin's parameters as JSON values, defaults included; without those that are paths if so asked."""
     return {
         parameter.name: _adapter(parameter.annotation).dump_python(getattr(plugin, parameter.name), mode="json")

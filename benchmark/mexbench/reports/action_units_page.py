@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mexbench.interfaces import Sample
-from mexbench.metrics.action_units import AVERAGES, THRESHOLD, UnitsPool, figures
+from mexbench.metrics.action_units import AVERAGES, THRESHOLD, ActionUnitPool, figures
 from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_report import Results
+from mexbench.reports.run_report import RunReport
 from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
 
 
 @dataclass(frozen=True)
-class UnitsResults(Results):
-    """As ``Results``, of models that tell which action units show.
+class ActionUnitReport(RunReport):
+    """As ``RunReport``, of models that tell which action units show.
 
     ``predictions.csv`` has the units that show and those that are said to show, joined by ``+``, then a score per unit.
     """
@@ -71,7 +71,7 @@ class UnitsResults(Results):
         tables += [member_table(scores)] if len(scores["members"]) > 1 else []
         return "\n\n".join([*(table.text() for table in tables), *never_shown(scores)])
 
-    def _units_pools(self, model: str) -> list[UnitsPool]:
+    def _units_pools(self, model: str) -> list[ActionUnitPool]:
         """Join a model's predictions by sample id, for each seed and repeat that has any."""
         part = self.plan.by_row[model][0]
         repeats = {fold.name: fold.repeat for fold in part.folds}
@@ -85,7 +85,7 @@ class UnitsResults(Results):
             scored = found[seed, repeat]
             tested = [sample for sample in part.data.samples if sample.sample_id in scored]
             pools.append(
-                UnitsPool(
+                ActionUnitPool(
                     seed=seed,
                     repeat=repeat,
                     ids=tuple(sample.sample_id for sample in tested),

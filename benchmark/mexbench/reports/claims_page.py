@@ -9,7 +9,7 @@ from typing import Any
 
 from mexbench.errors import ClaimError
 from mexbench.reports.leaderboards.rows import scores_of
-from mexbench.studies.claims.claims import Claim, Claims, Source
+from mexbench.studies.claims.claims import Claim, Claims, ClaimSource
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
 from mexbench.studies.claims.judge import Judged, averages_of_f1, below_chance
@@ -54,7 +54,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
 
-def _main(rows: Sequence[Judged], source: Source, boards: Path) -> Table:
+def _main(rows: Sequence[Judged], source: ClaimSource, boards: Path) -> Table:
     headers = ["row", "method, data", "claimed", "test samples", "feasible?"]
     headers += ["document's split", "measured under it", "measured under LOSO"]
     cells = []
@@ -80,7 +80,7 @@ def _why(judged: Judged) -> str:
     return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
 
 
-def measured(claim: Claim, source: Source, key: str, boards: Path) -> str:
+def measured(claim: Claim, source: ClaimSource, key: str, boards: Path) -> str:
     """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
 
     Raises:

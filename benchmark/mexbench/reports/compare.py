@@ -145,7 +145,7 @@ def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> 
     shared = {key: sorted(one[key].keys() & other[key].keys()) for key in runs}
     if not any(shared.values()):
         raise DataError(f"no sample in common: {first.path}, {rows[0]}, and {second.path}, {rows[1]}")
-    _refuse_other_samples(one, other, shared)
+    _check_same_samples(one, other, shared)
     counts = [_counts(found, shared, len(first.classes)) for found in (one, other)]
     names = first.classes
     return RowComparison(
@@ -190,7 +190,7 @@ def _seeds(found: Mapping[tuple[int, int], object]) -> str:
 Runs = Mapping[tuple[int, int], Mapping[str, Prediction]]
 
 
-def _refuse_other_samples(one: Runs, other: Runs, shared: Mapping[tuple[int, int], Sequence[str]]) -> None:
+def _check_same_samples(one: Runs, other: Runs, shared: Mapping[tuple[int, int], Sequence[str]]) -> None:
     for key, ids in shared.items():
         odd = [
             name for name in ids

@@ -12,7 +12,7 @@ from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.summary import Pool, Prediction, compare_rows, figures
-from mexbench.runs.predictions_csv import Line, PredictionsFile
+from mexbench.runs.predictions_csv import PredictionLine, PredictionsFile
 
 SCHEMA = 1
 #: How predictions were made cannot be seen from a file: what was trained on, and what was chosen by its test score.
@@ -44,7 +44,7 @@ def score(
         raise DataError(f"{file.path}: needs at least two different classes, got {listed(names)}; give --classes")
     reader = _Labels(file, names)
     pools: dict[str, dict[tuple[int, int], dict[str, Prediction]]] = {}
-    _refuse_doubles(file)
+    _check_no_duplicates(file)
     for line in file.lines:
         model = pools.setdefault(line.model or file.path.stem, {})
         model.setdefault((line.seed, line.repeat), {})[line.sample] = Prediction(
@@ -55,10 +55,10 @@ def score(
             reader.index(line, "truth", line.truth),
             reader.index(line, "prediction", line.prediction),
         )
-    _refuse_gaps(file, pools)
+    _check_complete(file, pools)
     truth = _truth(file, pools)
     if expected is not None:
-        _refuse_strangers(file, truth, expected, reader)
+        _check_known_samples(file, truth, expected, reader)
     return _result(file, names, pools, truth)
 
 
@@ -124,7 +124,7 @@ class _Labels:
         if not any(name.isdecimal() for name in classes):
             self.known |= {str(index): index for index in range(len(classes))}
 
-    def index(self, line: Line, what: str, label: str) -> int:
+    def index(self, line: PredictionLine, what: str, label: str) -> int:
         plain = _plain(label)
         if plain not in self.known:
             got = "is missing" if plain.lower() in _NOTHING else f"is {label!r}"
@@ -146,7 +146,7 @@ def _occurring(file: PredictionsFile) -> tuple[str, ...]:
     return tuple(sorted(found, key=int) if numbers else sorted(found))
 
 
-def _refuse_doubles(file: PredictionsFile) -> None:
+def _check_no_duplicates(file: PredictionsFile) -> None:
     seen: dict[tuple[str, int, int, str], int] = {}
     double: dict[str, str] = {}
     for line in file.lines:
@@ -159,7 +159,7 @@ def _refuse_doubles(file: PredictionsFile) -> None:
         raise DataError(f"{file.path}: predicted twice: {listed(double.values(), limit=5)}; a sample counts once")
 
 
-def _refuse_gaps(
+def _check_complete(
     file: PredictionsFile, pools: Mapping[str, Mapping[tuple[int, int], Mapping[str, Prediction]]]
 ) -> None:
     """See that all models were asked about the same samples: else their rows cannot be compared."""
@@ -190,7 +190,7 @@ def _truth(
     return {name: found.truth for name, found in known.items()}
 
 
-def _refuse_strangers(
+def _check_known_samples(
     file: PredictionsFile, truth: Mapping[str, int], expected: Mapping[str, str | None], reader: _Labels
 ) -> None:
     faults = []

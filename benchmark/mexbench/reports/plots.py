@@ -39,7 +39,7 @@ _DPI = 150
 _LETTERS = 9  # of a title that fit into an inch
 
 
-def refuse_without_matplotlib(what: str = "--figures") -> None:
+def check_matplotlib(what: str = "--figures") -> None:
     """Look before a run whether its figures can be drawn.
 
     Raises:

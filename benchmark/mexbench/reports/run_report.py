@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from mexbench.config.run_config import dataset_title
-from mexbench.evaluation.plan import PartPlan, Plan
+from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
 from mexbench.metrics.significance import PERMUTATIONS
@@ -23,11 +23,11 @@ from mexbench.studies.case_study.from_run import studies
 from mexbench.tables import competes
 
 SCHEMA = 1
-R = TypeVar("R", bound="Results")
+R = TypeVar("R", bound="RunReport")
 
 
 @dataclass(frozen=True)
-class Results:
+class RunReport:
     """What of a plan is done, and its reports; where action units are the target, see ``UnitsResults``.
 
     Args:
@@ -218,7 +218,7 @@ def _comparable(pools: Mapping[str, Sequence[Pool]], plan: Plan) -> list[list[st
     return list(groups.values())
 
 
-def _part(part: PartPlan) -> dict[str, Any]:
+def _part(part: RowGroupPlan) -> dict[str, Any]:
     """Return what is true of a part: the rows that share samples, input and protocol."""
     data, seen = part.data, part.part.input
     return {
@@ -238,7 +238,7 @@ def _part(part: PartPlan) -> dict[str, Any]:
     }
 
 
-def collect(plan: Plan, folder: RunFolder, kind: type[R] = Results) -> R:
+def collect(plan: Plan, folder: RunFolder, kind: type[R] = RunReport) -> R:
     """Read every valid result of a plan."""
     found = (folder.read_result(task) for task in plan.tasks)
     return kind(plan, tuple(result for result in found if result is not None))

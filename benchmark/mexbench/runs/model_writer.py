@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mexbench.errors import SavedModelError
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import replacing_folder
 from mexbench.interfaces import Model, Predictor
 from mexbench.runs import saved_model as saved
@@ -25,7 +25,7 @@ EVERYTHING = "all samples"
 
 
 @dataclass(frozen=True)
-class Keeper:
+class ModelWriter:
     """Writes the predictors of a run, in whichever process they are trained.
 
     Args:
@@ -79,12 +79,12 @@ class Keeper:
         """What is trained now, in the order of the tasks."""
         return tuple(task for task in self.tasks if task in self.wanted)
 
-    def given(self, workload: Workload) -> Workload:
-        """Return a workload with this keeper in it, and with one fold of everything where that is what is kept."""
+    def given(self, workload: TaskRunner) -> TaskRunner:
+        """Return a task runner that saves models here; for scope ``all`` its only fold trains on everything."""
         if self.scope == "task":
-            return replace(workload, keeper=self)
+            return replace(workload, model_writer=self)
         everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
-        return replace(workload, keeper=self, folds={EVERYTHING: (everyone, nobody)})
+        return replace(workload, model_writer=self, folds={EVERYTHING: (everyone, nobody)})
 
     def error_path(self, task: Task) -> Path:
         """Return where the traceback of a failed training on everything lies."""

@@ -51,7 +51,7 @@ _REPEAT = re.compile(r"repeat (\d+)\b")
 
 
 @dataclass(frozen=True)
-class Line:
+class PredictionLine:
     """One prediction as the file has it.
 
     Args:
@@ -103,7 +103,7 @@ class PredictionsFile:
 
     path: Path
     format: Format
-    lines: tuple[Line, ...]
+    lines: tuple[PredictionLine, ...]
     classes: tuple[str, ...] = ()
 
 
@@ -210,13 +210,13 @@ def _read_csv(
     return PredictionsFile(path, "predictions.csv" if ours else "CSV", tuple(lines), classes)
 
 
-def _line(path: Path, number: int, cells: Mapping[str, str]) -> Line:
+def _line(path: Path, number: int, cells: Mapping[str, str]) -> PredictionLine:
     seed = cells.get("seed") or "0"
     if not seed.isdecimal():
         raise DataError(f"{path}, line {number}: expected a whole number as seed, got {seed!r}")
     if not cells["sample"]:
         raise DataError(f"{path}, line {number}: names no sample")
-    return Line(
+    return PredictionLine(
         number=number,
         sample=cells["sample"],
         truth=cells["truth"],
@@ -230,7 +230,7 @@ def _line(path: Path, number: int, cells: Mapping[str, str]) -> Line:
     )
 
 
-def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[Line]:
+def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[PredictionLine]:
     where: tuple[str, str] | None = None
     empty = True
     for number, text in rows:
@@ -243,7 +243,7 @@ def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[Line]:
             dataset, subject = where
             name = f"{dataset}/{subject}"
             clip = " ".join(words[:-2])  # some clip names have a blank inside
-            yield Line(number, f"{name}/{clip}", words[-2], words[-1], subject=name, dataset=dataset)
+            yield PredictionLine(number, f"{name}/{clip}", words[-2], words[-1], subject=name, dataset=dataset)
             empty = False
         elif len(words) == 2:
             where = words[0], words[1]

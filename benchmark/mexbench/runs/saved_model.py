@@ -29,7 +29,7 @@ from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Model, Predictor
 from mexbench.registry.catalogue import Catalogue
-from mexbench.registry.parameters import build, values
+from mexbench.registry.parameters import build, to_dict
 
 FORMAT = 1
 ABOUT = "model.json"
@@ -78,7 +78,7 @@ class SavedModel:
             )
         return self.predictor(x)
 
-    def refuse_other_input(self, wanted: Mapping[str, Any]) -> None:
+    def check_same_input(self, wanted: Mapping[str, Any]) -> None:
         """Refuse samples that were made another way than those that the model was trained on.
 
         Args:
@@ -227,7 +227,7 @@ def _model(folder: Path, about: Mapping[str, Any], catalogue: Catalogue) -> Mode
     model, faults = build(cls, about["parameters"])
     changed = [f"{'.'.join(path)}: {text}" if path else text for path, text in faults]
     if model is not None:
-        before, now = about["parameters"], values(model)
+        before, now = about["parameters"], to_dict(model)
         changed = [
             f"{key}: saved {before.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
             for key in {**before, **now}

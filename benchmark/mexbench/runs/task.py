@@ -83,7 +83,7 @@ Outcome = Success | Failure
 
 
 #: Tasks that are done together: one, or the folds that a ``FoldsModel`` trains at once.
-Unit = tuple[Task, ...]
+TaskGroup = tuple[Task, ...]
 
 
 def history_of(predictor: Predictor) -> History:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import EpochsModel, FoldsModel, Model, Predictor, UnitsModel
+from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
 from mexbench.runs.saved_model import can_save, files_faults
 from mexbench.testing.checks import check, same
 
@@ -185,13 +185,13 @@ def epochs(model: Model) -> Iterator[str]:
 @check("where it detects action units, gives scores from 0 to 1, each sample by itself, saved ones too")
 def units(model: Model) -> Iterator[str]:
     """Train on four units, of which the third always shows and the last never does."""
-    if not isinstance(model, UnitsModel):
+    if not isinstance(model, ActionUnitModel):
         return
     shows = np.stack([ALL == 0, ALL > 1, ALL >= 0, ALL < 0], axis=1)
     shows.flags.writeable = False
     groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
     test = examples(model, ALL, seed=1)
-    one, other = (model.fit_units(examples(model, ALL), shows, groups=groups, seed=7) for _ in range(2))
+    one, other = (model.fit_action_units(examples(model, ALL), shows, groups=groups, seed=7) for _ in range(2))
     found = np.asarray(one(test), dtype=np.float64)
     if found.shape != shows.shape:
         yield f"scores have shape {found.shape}, expected {shows.shape}"

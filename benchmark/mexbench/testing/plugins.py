@@ -10,7 +10,7 @@ from typing import Any
 
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Plugin
-from mexbench.registry.parameters import Parameter, check_declaration, parameters, summary, values
+from mexbench.registry.parameters import Parameter, check_declaration, parameters, summary, to_dict
 from mexbench.testing.checks import check
 
 
@@ -32,7 +32,7 @@ def metadata(plugin: Plugin) -> Iterator[str]:
 @check("has another fingerprint when a parameter changes")
 def fingerprint(plugin: Plugin) -> Iterator[str]:
     """Change one parameter after the other, where another value can be thought of."""
-    before = digest(values(plugin, paths=False))
+    before = digest(to_dict(plugin, paths=False))
     for parameter in parameters(type(plugin)):
         other = _another(parameter, getattr(plugin, parameter.name))
         if other is None or parameter.is_path:
@@ -41,7 +41,7 @@ def fingerprint(plugin: Plugin) -> Iterator[str]:
             changed = dataclasses.replace(plugin, **{parameter.name: other})  # type: ignore[type-var]
         except ValueError:  # it does not fit the other parameters
             continue
-        if digest(values(changed, paths=False)) == before:
+        if digest(to_dict(changed, paths=False)) == before:
             yield f"{parameter.name}: {getattr(plugin, parameter.name)!r} and {other!r} give the same"
 
 

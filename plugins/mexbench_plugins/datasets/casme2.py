@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedUnits, Erratum
+from mexbench.interfaces import CodedActionUnits, Correction
 from mexbench_plugins.datasets._io import errata as _errata
-from mexbench_plugins.datasets._io.annotated_clips import Layout, read_copy, read_units
+from mexbench_plugins.datasets._io.annotated_clips import SheetLayout, read_copy, read_units
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
-from mexbench_plugins.datasets._io.frame_dataset import Copy
+from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
 from mexbench_plugins.synth.standin import StandIn, casme2_root
 
@@ -71,7 +71,7 @@ class Casme2(StandInDataset):
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod
-    def known_errata(cls) -> Sequence[Erratum]:
+    def known_corrections(cls) -> Sequence[Correction]:
         """Return every correction that is known."""
         return _errata.known("casme2")
 
@@ -83,22 +83,22 @@ class Casme2(StandInDataset):
     def _build(options: StandIn) -> Path:
         return casme2_root(options)
 
-    def _read(self) -> Copy:
+    def _read(self) -> DatasetIndex:
         root = self.folder()
         require_folder(root, _LAYOUT)
         return read_copy(self._layout(root, self._frames_folder(root)))
 
-    def coded_units(self) -> Sequence[CodedUnits]:
+    def coded_action_units(self) -> Sequence[CodedActionUnits]:
         """Read the annotation alone: ``root`` may hold nothing else."""
         root = self.folder()
         require_folder(root, _LAYOUT)
         return read_units(self._layout(root, root))
 
-    def _layout(self, root: Path, frames: Path) -> Layout:
+    def _layout(self, root: Path, frames: Path) -> SheetLayout:
         version, sheet = self._annotation(root)
         # Corrections are keyed by ids of people's clips.
         errata_on = self.errata == "on" and not self.is_stand_in
-        return Layout(
+        return SheetLayout(
             dataset=self.name_in_ids,
             sheet=sheet,
             annotation=version,

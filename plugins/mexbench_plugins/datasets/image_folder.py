@@ -11,7 +11,7 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from mexbench.errors import DataError
-from mexbench.interfaces import Clip, Dataset, Finding, Sample
+from mexbench.interfaces import Clip, DataIssue, Dataset, Sample
 from mexbench_plugins.datasets._io.folders import IMAGES, folders, inside, read_image, require_folder, visible
 
 #: Folders that hold parts of a data set rather than classes.
@@ -54,11 +54,11 @@ class ImageFolder(Dataset):
         del numbers
         return (self._path(sample),)
 
-    def findings(self) -> Sequence[Finding]:
+    def data_issues(self) -> Sequence[DataIssue]:
         """Return class folders without images, files that are none, and images that lie in no class folder."""
         above = {self.root, *(folder.parent for folder in self._class_folders)}
         found = [
-            Finding(what="image in no class folder", where=str(path), detail="left out")
+            DataIssue(what="image in no class folder", where=str(path), detail="left out")
             for folder in sorted(above)
             for path in visible(folder)
             if path.suffix.lower() in IMAGES and path.is_file()
@@ -66,12 +66,12 @@ class ImageFolder(Dataset):
         for folder in self._class_folders:
             paths = visible(folder)
             found += [
-                Finding(what="file is no image", where=str(path), detail="left out")
+                DataIssue(what="file is no image", where=str(path), detail="left out")
                 for path in paths
                 if path.suffix.lower() not in IMAGES
             ]
             if not any(path.suffix.lower() in IMAGES for path in paths):
-                found.append(Finding(what="class folder without images", where=str(folder)))
+                found.append(DataIssue(what="class folder without images", where=str(folder)))
         return found
 
     def _path(self, sample: Sample) -> Path:

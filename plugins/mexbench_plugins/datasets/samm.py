@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedUnits, Erratum
+from mexbench.interfaces import CodedActionUnits, Correction
 from mexbench_plugins.datasets._io import errata as _errata
-from mexbench_plugins.datasets._io.annotated_clips import Layout, read_copy, read_units
+from mexbench_plugins.datasets._io.annotated_clips import SheetLayout, read_copy, read_units
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
-from mexbench_plugins.datasets._io.frame_dataset import Copy
+from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
 from mexbench_plugins.synth.standin import StandIn, samm_root
 
@@ -63,7 +63,7 @@ class Samm(StandInDataset):
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod
-    def known_errata(cls) -> Sequence[Erratum]:
+    def known_corrections(cls) -> Sequence[Correction]:
         """Return every correction that is known."""
         return _errata.known("samm")
 
@@ -75,7 +75,7 @@ class Samm(StandInDataset):
     def _build(options: StandIn) -> Path:
         return samm_root(options)
 
-    def _read(self) -> Copy:
+    def _read(self) -> DatasetIndex:
         root = self.folder()
         require_folder(root, _LAYOUT)
         frames = holding_subjects(root, _SUBJECT)
@@ -86,14 +86,14 @@ class Samm(StandInDataset):
             )
         return read_copy(self._layout(root, frames[0]))
 
-    def coded_units(self) -> Sequence[CodedUnits]:
+    def coded_action_units(self) -> Sequence[CodedActionUnits]:
         """Read the annotation alone: ``root`` may hold nothing else."""
         root = self.folder()
         require_folder(root, _LAYOUT)
         return read_units(self._layout(root, root))
 
-    def _layout(self, root: Path, frames: Path) -> Layout:
-        return Layout(
+    def _layout(self, root: Path, frames: Path) -> SheetLayout:
+        return SheetLayout(
             dataset=self.name_in_ids,
             sheet=self._sheet(root),
             sheet_name="MICRO_ONLY",

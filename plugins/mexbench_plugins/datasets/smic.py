@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Finding, Sample
+from mexbench.interfaces import DataIssue, Sample
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects, list_frames, require_folder
-from mexbench_plugins.datasets._io.frame_dataset import Copy, FrameClip, FrameDataset
+from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip, FrameDataset
 
 CLASSES = ("negative", "positive", "surprise")
 _SUBJECT = re.compile(r"s(\d{1,2})", re.ASCII)
@@ -45,21 +45,21 @@ class Smic(FrameDataset):
         """Return the three classes: negative, positive, surprise."""
         return {emotion: emotion for emotion in CLASSES}
 
-    def _read(self) -> Copy:
+    def _read(self) -> DatasetIndex:
         require_folder(self.root, _LAYOUT)
         clips: dict[str, FrameClip] = {}
-        findings: list[Finding] = []
+        data_issues: list[DataIssue] = []
         for name, emotion, folder in _clip_folders(self._frames_folder()):
             frames = list_frames(folder)
             if name in clips:
                 raise DataError(f"{folder}: clip {name} stands there twice, under two classes; remove the wrong one")
             if not frames:
-                findings.append(Finding(what="clip has no frames", where=name, detail=str(folder), dropped=True))
+                data_issues.append(DataIssue(what="clip has no frames", where=name, detail=str(folder), excluded=True))
                 continue
             first, last = min(frames), max(frames)
             if len(frames) < last - first + 1:
                 detail = f"{last - first + 1 - len(frames)} of {last - first + 1} from onset {first} to offset {last}"
-                findings.append(Finding(what="frames missing", where=name, detail=detail))
+                data_issues.append(DataIssue(what="frames missing", where=name, detail=detail))
             sample = Sample(
                 sample_id=name,
                 clip_id=name,
@@ -73,7 +73,7 @@ class Smic(FrameDataset):
             clips[name] = FrameClip(sample=sample, frames=frames)
         if not clips:
             raise DataError(f"{self.root}: no clip with a frame in it; expected {_LAYOUT}")
-        return Copy(clips=clips, findings=tuple(findings))
+        return DatasetIndex(clips=clips, data_issues=tuple(data_issues))
 
     def _frames_folder(self) -> Path:
         found: dict[str, Path] = {}

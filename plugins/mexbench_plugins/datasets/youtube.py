@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt, Le, MinLen
 
-from mexbench.data.video.clip_list import Entry, read, require_films
+from mexbench.data.video.clip_list import ListedClip, read, require_films
 from mexbench.data.video.reader import Video
 from mexbench.errors import DataError
 from mexbench.interfaces import Clip, Dataset, Sample
@@ -105,7 +105,7 @@ class Youtube(Dataset):
                     found.setdefault(number, frame.image)
                 if len(found) == len(wanted):
                     break
-            notes = film.findings()
+            notes = film.issues()
         if lacking := sorted(wanted - found.keys()):
             raise DataError(f"{entry.line}: no frame at {lacking[0]} ms; {len(found)} of {len(wanted)} were found")
         frames = np.stack([found[number] for number in numbers])
@@ -117,7 +117,7 @@ class Youtube(Dataset):
         return (self._film(self._entry(sample)), self.manifest)
 
     @cached_property
-    def _index(self) -> dict[str, tuple[Sample, Entry]]:
+    def _index(self) -> dict[str, tuple[Sample, ListedClip]]:
         inside(self.manifest.parent, self.title, where="title")
         entries = read(self.manifest)
         require_films(entries, self.manifest.parent)
@@ -127,7 +127,7 @@ class Youtube(Dataset):
     def _numbers(self) -> dict[str, list[int]]:
         return {}
 
-    def _sample(self, entry: Entry) -> Sample:
+    def _sample(self, entry: ListedClip) -> Sample:
         try:
             with Video(self._film(entry)) as film:
                 rate, length = film.fps, film.promised_s
@@ -149,12 +149,12 @@ class Youtube(Dataset):
             condition=entry.condition,
         )
 
-    def _entry(self, sample: Sample) -> Entry:
+    def _entry(self, sample: Sample) -> ListedClip:
         if sample.clip_id not in self._index:
             raise DataError(f"{self.manifest}: no clip {sample.clip_id!r}")
         return self._index[sample.clip_id][1]
 
-    def _film(self, entry: Entry) -> Path:
+    def _film(self, entry: ListedClip) -> Path:
         return entry.film(self.manifest.parent)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.files import read_json, write_json
-from mexbench.interfaces import Predictor, UnitsModel
+from mexbench.interfaces import ActionUnitModel, Predictor
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -28,15 +28,15 @@ _TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercept
 _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 
 
-class SklearnModel(UnitsModel):
+class SklearnModel(ActionUnitModel):
     """A scikit-learn classifier behind a scaler, on flattened samples; of action units, one classifier for each."""
 
-    def fit_units(
+    def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
-    ) -> UnitsPredictor:
+    ) -> ActionUnitPredictor:
         """Train a classifier for each unit, present against absent, each with the same seed."""
         fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
-        return UnitsPredictor(tuple(found for found in fitted if isinstance(found, SklearnPredictor)))
+        return ActionUnitPredictor(tuple(found for found in fitted if isinstance(found, SklearnPredictor)))
 
     def fit_scaled(
         self, classifier: BaseEstimator, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, scaler: Scaler
@@ -82,7 +82,7 @@ class SklearnModel(UnitsModel):
         Raises:
             ValueError: A fitted value is not finite.
         """
-        if isinstance(predictor, UnitsPredictor):
+        if isinstance(predictor, ActionUnitPredictor):
             for index, unit in enumerate(predictor.units):
                 _write(folder, unit, _prefix(index))
             write_json(folder / _UNITS, {"units": len(predictor.units)})
@@ -99,7 +99,7 @@ class SklearnModel(UnitsModel):
         """
         if not (folder / _UNITS).is_file():
             return self._read(folder)
-        return UnitsPredictor(
+        return ActionUnitPredictor(
             tuple(self._read(folder, _prefix(index)) for index in range(read_json(folder / _UNITS)["units"]))
         )
 
@@ -138,7 +138,7 @@ class SklearnPredictor:
 
 
 @dataclass(frozen=True, eq=False)
-class UnitsPredictor:
+class ActionUnitPredictor:
     """A fitted pipeline for each action unit, present against absent."""
 
     units: tuple[SklearnPredictor, ...]
@@ -164,7 +164,7 @@ def _write(folder: Path, predictor: SklearnPredictor, prefix: str = "") -> None:
     if predictor.pipeline is not None:
         path = folder / (prefix + _PIPELINE)
         skops.io.dump(_without_training(predictor.pipeline), path)
-        _refuse_odd_numbers(path)
+        _check_numbers(path)
 
 
 def _flat(x: NDArray[Any]) -> NDArray[Any]:
@@ -193,7 +193,7 @@ def _read_pipeline(path: Path) -> Pipeline:
     import skops.io
     from sklearn.pipeline import Pipeline
 
-    _refuse_odd_numbers(path)
+    _check_numbers(path)
     untrusted = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
     if untrusted:
         raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(untrusted))}")
@@ -203,7 +203,7 @@ def _read_pipeline(path: Path) -> Pipeline:
     return pipeline
 
 
-def _refuse_odd_numbers(path: Path) -> None:
+def _check_numbers(path: Path) -> None:
     """Look at every array of a skops file, before anything is made of it.
 
     Raises:

@@ -20,7 +20,9 @@ class AlwaysPresent(Majority):
 
     source = "the constant baseline of F1"
 
-    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Constant:
+    def fit_action_units(
+        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+    ) -> Constant:
         """Look at nothing."""
         del x, groups, seed
         return Constant(np.ones(y.shape[1]))

@@ -10,14 +10,14 @@ from annotated_types import Ge
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor, UnitsModel
+from mexbench.interfaces import ActionUnitModel, Predictor
 from mexbench_plugins.models._nn import trainer as _training
-from mexbench_plugins.models._nn.micro_resnet import Activation, MicroNet
+from mexbench_plugins.models._nn.micro_resnet import Activation, MicroResNet
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, need_single
 
 
 @dataclass(frozen=True, kw_only=True)
-class AUCNN(NetworkModel, UnitsModel):
+class AUCNN(NetworkModel, ActionUnitModel):
     """Residual network on face images of 128x128x3: 22,247 values for 7 classes.
 
     The text says 8x8x512; 128x128x3 with three pixels of padding is the only input that gives table 3's shapes and its
@@ -48,9 +48,9 @@ class AUCNN(NetworkModel, UnitsModel):
         """Refuse what is not one colour image of 128x128."""
         need_single("au_cnn", shape, (128, 128, 3), "add resize to 128x128, and leave out grayscale")
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroNet:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroResNet:
         """Build the network."""
-        return MicroNet(
+        return MicroResNet(
             shape[-1],
             n_classes,
             layers=self.convolutions,
@@ -59,7 +59,9 @@ class AUCNN(NetworkModel, UnitsModel):
             rng=rng,
         )
 
-    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Predictor:
+    def fit_action_units(
+        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+    ) -> Predictor:
         """Train by gradient descent, as ``fit`` does; scores are the sigmoids.
 
         ``class_weight: balanced`` gives a unit's presence and its absence the same weight in all.

@@ -12,7 +12,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Batch, Conv, Dense, max_pool, record
+from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, max_pool, record
 from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
 
 
@@ -63,7 +63,7 @@ class PlainCNN(Network):
         self.dense1 = Dense(flat, hidden, rng=rng)
         self.dense2 = Dense(hidden, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, H, W, C)."""
         del batch
         x = x[:, 0]

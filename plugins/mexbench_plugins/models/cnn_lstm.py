@@ -11,7 +11,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Batch, Conv, Dense, each, max_pool, record
+from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, each, max_pool, record
 from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
 from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
 
@@ -77,7 +77,7 @@ class ConvolutionsAndTime(Network):
         self.dense1 = Dense(30, 128, rng=rng)
         self.dense2 = Dense(128, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T, H, W, C)."""
         del batch
         n, frames = x.shape[:2]

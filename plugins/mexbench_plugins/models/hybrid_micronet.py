@@ -16,7 +16,7 @@ from mexbench.errors import DataError
 from mexbench.interfaces import UNITS, LayerRow, Predictor
 from mexbench_plugins.models._nn import au_detector as _detected
 from mexbench_plugins.models._nn import checkpoint as _saved
-from mexbench_plugins.models._nn.micro_resnet import MicroNet
+from mexbench_plugins.models._nn.micro_resnet import MicroResNet
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, need_single, shown
 from mexbench_plugins.models._nn.recipe import Optimiser
 
@@ -152,9 +152,9 @@ class HybridMicroNet(NetworkModel):
             shape = (1, 7, 7, CHANNELS + len(UNITS))
         return super().layers(n_classes, shape)
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroNet:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> MicroResNet:
         """Build the head."""
-        return MicroNet(
+        return MicroResNet(
             shape[-1],
             n_classes,
             joined=shape[-1] - CHANNELS,

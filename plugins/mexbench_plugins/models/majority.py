@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.files import read_arrays, write_arrays
-from mexbench.interfaces import Predictor, UnitsModel
+from mexbench.interfaces import ActionUnitModel, Predictor
 
 _FILE = "frequencies.safetensors"
 
@@ -27,7 +27,7 @@ class Constant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Majority(UnitsModel):
+class Majority(ActionUnitModel):
     """Predict the most frequent class of the training side, the first one among equals; of units, those in half of it.
 
     Scores are the classes' frequencies. Whatever does not beat this row has learned nothing.
@@ -42,7 +42,9 @@ class Majority(UnitsModel):
         del x, groups, seed
         return Constant(np.bincount(y, minlength=n_classes) / len(y))
 
-    def fit_units(self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int) -> Constant:
+    def fit_action_units(
+        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+    ) -> Constant:
         """Count how often each unit shows."""
         del x, groups, seed
         return Constant(y.mean(axis=0))

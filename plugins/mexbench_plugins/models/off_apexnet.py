@@ -13,7 +13,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Batch, Conv, Dense, max_pool, record
+from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, max_pool, record
 from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
 
 
@@ -80,7 +80,7 @@ class TwoStreams(Network):
         self.dense2 = Dense(1024, 1024, rng=rng)
         self.dense3 = Dense(1024, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, C), of which the first two channels are u and v."""
         del batch
         x = record("Concatenate", jnp.concatenate([self.u(x[:, 0, ..., :1]), self.v(x[:, 0, ..., 1:2])], axis=1))

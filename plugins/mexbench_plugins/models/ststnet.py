@@ -14,7 +14,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import FoldsModel, Predictor
-from mexbench_plugins.models._nn.layers import Batch, BatchNorm, Conv, Dense, average_pool, dropout, max_pool, record
+from mexbench_plugins.models._nn.layers import (
+    BatchNorm,
+    Conv,
+    Dense,
+    StepContext,
+    average_pool,
+    dropout,
+    max_pool,
+    record,
+)
 from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, need_single
 
 
@@ -126,7 +135,7 @@ class ThreeStreams(Network):
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
         x = x[:, 0, ..., ::-1] if self.backwards else x[:, 0]
         x = self.norm(jax.nn.relu(self.conv(x)), batch)

@@ -7,7 +7,7 @@ import importlib.util
 from mexbench.errors import PluginError
 
 
-def refuse_without(module: str, *, extra: str) -> None:
+def check_installed(module: str, *, extra: str) -> None:
     """See that a package is there.
 
     Raises:

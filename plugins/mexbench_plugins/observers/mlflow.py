@@ -14,7 +14,7 @@ from typing import Any
 from mexbench import hookimpl
 from mexbench.cli.output import say
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
-from mexbench_plugins.observers._extras import refuse_without
+from mexbench_plugins.observers._extras import check_installed
 
 #: How many parameters and metrics MLflow takes in one request, and how long a parameter may be.
 _PARAMS, _METRICS, _LONGEST = 100, 1000, 6000
@@ -44,7 +44,7 @@ class MLflow(Observer):
 
     def prepare(self) -> None:
         """See that MLflow is installed."""
-        refuse_without("mlflow", extra="mlflow")
+        check_installed("mlflow", extra="mlflow")
 
     @hookimpl
     def bench_run_started(self, run: RunStarted) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mexbench import hookimpl
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
-from mexbench_plugins.observers._extras import refuse_without
+from mexbench_plugins.observers._extras import check_installed
 
 
 class TensorBoard(Observer):
@@ -29,7 +29,7 @@ class TensorBoard(Observer):
 
     def prepare(self) -> None:
         """See that tensorboardX is installed."""
-        refuse_without("tensorboardX", extra="tensorboard")
+        check_installed("tensorboardX", extra="tensorboard")
 
     @hookimpl
     def bench_run_started(self, run: RunStarted) -> None:

@@ -25,7 +25,7 @@ _MOST = {"r": 5, "c": 1}
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class OpenFaceTable:
     """What a CSV says of a clip: the value of each unit (units,), from 0 to 1, and notes."""
 
     values: NDArray[np.float64]
@@ -62,7 +62,7 @@ def _digest(folder: Path, names: tuple[str, ...], changed: tuple[int, ...]) -> s
     return digest([names, digest_files([folder / name for name in names])])
 
 
-def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: int, confidence: float) -> Read:
+def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: int, confidence: float) -> OpenFaceTable:
     """Read a clip's CSV.
 
     Args:
@@ -105,7 +105,7 @@ def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: i
         raise DataError(
             f"{path}: {wanted[0]} and so on lie from {found.min():g} to {found.max():g}, not 0 to {_MOST[kind]}"
         )
-    return Read(found.max(axis=1) / _MOST[kind], () if counts.all() else (UNSURE,))
+    return OpenFaceTable(found.max(axis=1) / _MOST[kind], () if counts.all() else (UNSURE,))
 
 
 def _numbers(

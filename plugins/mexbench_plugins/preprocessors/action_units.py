@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, MinLen
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError, NotAnnotated, SampleRejected
-from mexbench.interfaces import UNITS, Clip, Origin, Preprocessor
+from mexbench.interfaces import UNITS, Clip, ClipInfo, Preprocessor
 from mexbench_plugins.preprocessors import _au_openface as _openface
 from mexbench_plugins.preprocessors import _au_pyfeat as _pyfeat
 
@@ -65,7 +65,7 @@ class ActionUnits(Preprocessor):
             needs = "needs 'folder', where the CSV files lie" if self.folder is None else "reads no 'folder'"
             raise ValueError(f"origin {self.origin} {needs}")
 
-    def needs_origin(self) -> bool:
+    def needs_clip_info(self) -> bool:
         """Ask which clip it is where the annotation, which comes with the clip, does not say."""
         return self.origin != "annotation"
 
@@ -108,13 +108,13 @@ class ActionUnits(Preprocessor):
             if not clip.aus:
                 raise NotAnnotated("has no action units coded (action_units)")
             return np.array([f"AU{unit}" in clip.aus for unit in self.units], dtype=np.float64), ()
-        if clip.origin is None:
+        if clip.clip_info is None:
             raise DataError(f"action_units with origin {self.origin}: nothing says which clip this is; a run does")
         if self.origin == "pyfeat":
-            return _pyfeat.values(clip.origin.frames, self.units)
-        return self._openface(clip.origin)
+            return _pyfeat.values(clip.clip_info.frames, self.units)
+        return self._openface(clip.clip_info)
 
-    def _openface(self, origin: Origin) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    def _openface(self, origin: ClipInfo) -> tuple[NDArray[np.float64], tuple[str, ...]]:
         path = _openface.find(self._csv_folder, origin.clip_id)
         if path is None:
             raise SampleRejected("has no OpenFace CSV (action_units)")

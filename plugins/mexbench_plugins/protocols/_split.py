@@ -22,7 +22,7 @@ _TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Units:
+class SplitUnits:
     """The samples in units that are never divided.
 
     Args:
@@ -38,7 +38,7 @@ class Units:
     emotions: tuple[str, ...]
 
     @staticmethod
-    def of(samples: Sequence[Sample], group: Group) -> Units:
+    def of(samples: Sequence[Sample], group: Group) -> SplitUnits:
         """Put samples into units; where they have no label, as with action units, all are of one class.
 
         Raises:
@@ -64,7 +64,9 @@ class Units:
             listed(sorted({repr(sample.emotion) for sample in samples if (sample.label or 0) == label}), limit=3)
             for label in labels
         )
-        return Units(group, tuple(tuple(s.sample_id for s in inside) for inside in members.values()), counts, emotions)
+        return SplitUnits(
+            group, tuple(tuple(s.sample_id for s in inside) for inside in members.values()), counts, emotions
+        )
 
     def __len__(self) -> int:
         return len(self.members)

@@ -10,12 +10,12 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from mexbench.errors import ProtocolError, listed, unknown
-from mexbench.interfaces import CaseStudy as Study
+from mexbench.interfaces import CaseStudySpec as Study
 from mexbench.interfaces import Fold, Protocol, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseStudy(Protocol):
+class CaseStudySpec(Protocol):
     """Models are trained on labelled data sets and applied to another, whose clips need no label.
 
     The page then has what is predicted, by condition and by subject; where labels exist, scores and a confusion
@@ -27,8 +27,8 @@ class CaseStudy(Protocol):
         apply: The member that models are applied to.
         classes: The classes, as a mapping of emotion to class; training clips of other emotions are left out. By
             default each emotion has the class that its data set gives it. What no training clip shows is no class.
-        honest_run: Folder of a finished run that tested models of the same names under leave-one-subject-out. The page
-            quotes their scores; without it, it says that nobody knows how often they are right.
+        reference_run: Folder of a finished run that tested models of the same names under leave-one-subject-out. The
+            page quotes their scores; without it, it says that nobody knows how often they are right.
     """
 
     source = "the case studies of HybridMicroNet (2023) and of the AU-CNN paper (2024), section 4.2.3"
@@ -36,7 +36,7 @@ class CaseStudy(Protocol):
     train: Annotated[tuple[str, ...], MinLen(1)]
     apply: str
     classes: dict[str, str] | None = None
-    honest_run: Path | None = None
+    reference_run: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -48,7 +48,7 @@ class CaseStudy(Protocol):
     @property
     def case_study(self) -> Study:
         """Return what is applied to."""
-        return Study(dataset=self.apply, honest_run=self.honest_run)
+        return Study(dataset=self.apply, reference_run=self.reference_run)
 
     def label_map(self, label_map: Mapping[str, str]) -> Mapping[str, str]:
         """Return the classes."""

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Lt
 
 from mexbench.errors import ProtocolError
 from mexbench.interfaces import Fold, Protocol, Sample
-from mexbench_plugins.protocols._split import UNIT, Group, Units
+from mexbench_plugins.protocols._split import UNIT, Group, SplitUnits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Holdout(Protocol):
         """Return one fold per repeat."""
         if not 0 < self.test_share < 1:
             raise ProtocolError(f"test_share must lie between 0 and 1, got {self.test_share}")
-        units = Units.of(samples, self.group)
+        units = SplitUnits.of(samples, self.group)
         units.require(stratified=self.stratified, fewest=2, wanted="a training and a test side")
         folds = []
         for repeat in range(self.repeats):

@@ -11,7 +11,7 @@ from annotated_types import Ge
 
 from mexbench.errors import ProtocolError
 from mexbench.interfaces import Fold, Protocol, Sample
-from mexbench_plugins.protocols._split import UNIT, Group, Units
+from mexbench_plugins.protocols._split import UNIT, Group, SplitUnits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class KFold(Protocol):
 
     def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
         """Return k folds per repeat."""
-        units = Units.of(samples, self.group)
+        units = SplitUnits.of(samples, self.group)
         units.require(stratified=self.stratified, fewest=self.k, wanted=f"{self.k} folds")
         folds = []
         for repeat in range(self.repeats):

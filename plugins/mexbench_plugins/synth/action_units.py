@@ -50,7 +50,7 @@ class Push:
 
 
 @dataclass(frozen=True)
-class Fold:
+class SkinFold:
     """A line that darkens, as a wrinkle does, or where ``depth`` is negative brightens, as a bulge does.
 
     Args:
@@ -80,24 +80,24 @@ class Action:
 
     name: str
     pushes: tuple[Push, ...]
-    folds: tuple[Fold, ...] = ()
+    folds: tuple[SkinFold, ...] = ()
 
 
 ACTIONS: dict[int, Action] = {
     1: Action(
         "inner brow raiser",
         (Push("brow_inner", (0.0, -1.15), (0.32, 0.3)),),
-        (Fold("brow_inner", (-0.22, -0.2), (0.1, -0.18), 0.035, 0.042),),
+        (SkinFold("brow_inner", (-0.22, -0.2), (0.1, -0.18), 0.035, 0.042),),
     ),
     2: Action(
         "outer brow raiser",
         (Push("brow_outer", (0.0, -1.15), (0.34, 0.3)),),
-        (Fold("brow_outer", (-0.15, -0.22), (0.15, -0.16), 0.035, 0.036),),
+        (SkinFold("brow_outer", (-0.15, -0.22), (0.15, -0.16), 0.035, 0.036),),
     ),
     4: Action(
         "brow lowerer",
         (Push("brow_inner", (-0.6, 0.9), (0.3, 0.27)), Push("brow_middle", (-0.15, 0.55), (0.34, 0.24))),
-        (Fold("glabella", (0.09, -0.12), (0.1, 0.06), 0.035, 0.06),),
+        (SkinFold("glabella", (0.09, -0.12), (0.1, 0.06), 0.035, 0.06),),
     ),
     5: Action("upper lid raiser", (Push("upper_lid", (0.0, -0.8), (0.27, 0.13)),)),
     6: Action(
@@ -108,14 +108,14 @@ ACTIONS: dict[int, Action] = {
             Push("eye_outer", (-0.35, 0.1), (0.2, 0.16), (0.06, 0.0)),
         ),
         (
-            Fold("eye_outer", (0.06, -0.02), (0.16, -0.08), 0.025, 0.048),
-            Fold("eye_outer", (0.06, 0.04), (0.16, 0.1), 0.025, 0.048),
+            SkinFold("eye_outer", (0.06, -0.02), (0.16, -0.08), 0.025, 0.048),
+            SkinFold("eye_outer", (0.06, 0.04), (0.16, 0.1), 0.025, 0.048),
         ),
     ),
     7: Action(
         "lid tightener",
         (Push("lower_lid", (-0.1, -0.8), (0.29, 0.15)), Push("upper_lid", (0.0, 0.6), (0.27, 0.13))),
-        (Fold("lower_lid", (-0.15, 0.07), (0.15, 0.07), 0.03, 0.042),),
+        (SkinFold("lower_lid", (-0.15, 0.07), (0.15, 0.07), 0.03, 0.042),),
     ),
     9: Action(
         "nose wrinkler",
@@ -125,35 +125,35 @@ ACTIONS: dict[int, Action] = {
             Push("brow_inner", (-0.2, 0.45), (0.25, 0.22)),
         ),
         (
-            Fold("nose_side", (-0.06, -0.16), (0.07, -0.2), 0.03, 0.06),
-            Fold("nose_side", (-0.05, -0.08), (0.08, -0.12), 0.03, 0.048),
+            SkinFold("nose_side", (-0.06, -0.16), (0.07, -0.2), 0.03, 0.06),
+            SkinFold("nose_side", (-0.05, -0.08), (0.08, -0.12), 0.03, 0.048),
         ),
     ),
     10: Action(
         "upper lip raiser",
         (Push("upper_lip", (0.05, -1.1), (0.27, 0.19)), Push("nostril", (0.25, -0.6), (0.24, 0.2))),
-        (Fold("nostril", (0.05, 0.0), (0.14, 0.2), 0.035, 0.048),),
+        (SkinFold("nostril", (0.05, 0.0), (0.14, 0.2), 0.035, 0.048),),
     ),
     12: Action(
         "lip corner puller",
         (Push("lip_corner", (0.75, -0.95), (0.34, 0.28)), Push("cheek", (0.0, -0.4), (0.34, 0.26), (0.0, 0.08))),
-        (Fold("lip_corner", (0.0, -0.24), (0.1, -0.02), 0.035, 0.048),),
+        (SkinFold("lip_corner", (0.0, -0.24), (0.1, -0.02), 0.035, 0.048),),
     ),
     14: Action(
         "dimpler",
         (Push("lip_corner", (0.95, 0.0), (0.24, 0.2)), Push("lip_corner", (-0.4, 0.0), (0.18, 0.2), (0.2, 0.0))),
-        (Fold("lip_corner", (0.06, -0.06), (0.06, 0.07), 0.035, 0.078),),
+        (SkinFold("lip_corner", (0.06, -0.06), (0.06, 0.07), 0.035, 0.078),),
     ),
     15: Action(
         "lip corner depressor",
         (Push("lip_corner", (0.15, 1.1), (0.3, 0.25)),),
-        (Fold("lip_corner", (0.02, 0.04), (0.06, 0.18), 0.035, 0.054),),
+        (SkinFold("lip_corner", (0.02, 0.04), (0.06, 0.18), 0.035, 0.054),),
     ),
     16: Action("lower lip depressor", (Push("lower_lip", (0.1, 0.9), (0.27, 0.18)),)),
     17: Action(
         "chin raiser",
         (Push("chin", (0.0, -1.15), (0.38, 0.27)), Push("lower_lip", (-0.05, -0.6), (0.28, 0.15))),
-        (Fold("chin", (-0.1, -0.08), (0.1, -0.08), 0.04, 0.08),),
+        (SkinFold("chin", (-0.1, -0.08), (0.1, -0.08), 0.04, 0.08),),
     ),
     18: Action("lip pucker", (Push("lip_corner", (-1.0, 0.0), (0.28, 0.2)),)),
     20: Action("lip stretcher", (Push("lip_corner", (1.1, 0.25), (0.34, 0.26)),)),
@@ -166,12 +166,12 @@ ACTIONS: dict[int, Action] = {
     25: Action(
         "lips part",
         (Push("lower_lip", (0.0, 0.8), (0.3, 0.17)), Push("upper_lip", (0.0, -0.25), (0.26, 0.12))),
-        (Fold("mouth", (-0.12, 0.005), (0.12, 0.005), 0.025, 0.2),),
+        (SkinFold("mouth", (-0.12, 0.005), (0.12, 0.005), 0.025, 0.2),),
     ),
     26: Action(
         "jaw drop",
         (Push("chin", (0.0, 1.1), (0.45, 0.3)), Push("lower_lip", (0.0, 0.9), (0.32, 0.2))),
-        (Fold("mouth", (-0.14, 0.01), (0.14, 0.01), 0.03, 0.2),),
+        (SkinFold("mouth", (-0.14, 0.01), (0.14, 0.01), 0.03, 0.2),),
     ),
 }
 

@@ -16,7 +16,7 @@ from mexbench_plugins.synth import emotions, faces
 from mexbench_plugins.synth.action_units import ActionUnit
 from mexbench_plugins.synth.clips import Camera, Take, Timing
 from mexbench_plugins.synth.expression import express
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def clip_counts(options: StandIn, rng: np.random.Generator) -> list[int]:
     return [int(2 + extra) for extra in rng.multinomial(spare, shares)]
 
 
-def _scene(options: StandIn, face: Face, subject: int, index: int, emotion: str) -> Scene:
+def _scene(options: StandIn, face: SyntheticFace, subject: int, index: int, emotion: str) -> Scene:
     rng = np.random.default_rng([options.seed, 0x5CE4E, subject, index])
     size = options.width / 320
     sitting = faces.posed(
@@ -130,7 +130,7 @@ def _scene(options: StandIn, face: Face, subject: int, index: int, emotion: str)
     )
 
 
-def _relit(face: Face, rng: np.random.Generator) -> Face:
+def _relit(face: SyntheticFace, rng: np.random.Generator) -> SyntheticFace:
     """Change the light a little, as between two recordings: its strength, and its fall across the picture."""
     height, width = face.image.shape[:2]
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * np.float32(rng.normal(0, 0.06))
@@ -138,4 +138,4 @@ def _relit(face: Face, rng: np.random.Generator) -> Face:
     gain = (np.float32(rng.normal(1, 0.05)) + across + down)[..., None]
     tint = np.array([1 + rng.normal(0, 0.012), 1.0, 1 + rng.normal(0, 0.012)], np.float32)
     image = cv2.multiply(face.image.astype(np.float32), (gain * tint).astype(np.float32))
-    return Face(np.clip(image + 0.5, 0, 255).astype(np.uint8), face.geometry, face.name, face.seed)
+    return SyntheticFace(np.clip(image + 0.5, 0, 255).astype(np.uint8), face.geometry, face.name, face.seed)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import ConfigError
 from mexbench_plugins.synth.expression import Expression
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 from mexbench_plugins.synth.geometry import Box
 from mexbench_plugins.synth.numerics import Plane, ramp
 
@@ -101,7 +101,7 @@ class Take:
         seed: Source of what the camera adds.
     """
 
-    face: Face
+    face: SyntheticFace
     expression: Expression
     timing: Timing = Timing()
     camera: Camera = Camera()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mexbench_plugins.synth.action_units import ACTIONS, ActionUnit, Fold, Push
+from mexbench_plugins.synth.action_units import ACTIONS, ActionUnit, Push, SkinFold
 from mexbench_plugins.synth.geometry import Box, Geometry, Point
 from mexbench_plugins.synth.numerics import Plane
 
@@ -103,7 +103,7 @@ def _hill(u: Plane, v: Plane) -> Plane:
     return np.clip(1 - u * u - v * v, 0, None) ** 3
 
 
-def _line(x: Plane, y: Plane, fold: Fold) -> Plane:
+def _line(x: Plane, y: Plane, fold: SkinFold) -> Plane:
     """Return a ridge along a fold that ends in zero at three times its half width."""
     (x0, y0), (x1, y1) = fold.start, fold.end
     length = max((x1 - x0) ** 2 + (y1 - y0) ** 2, 1e-9)
@@ -126,7 +126,7 @@ def _bounds(aus: Sequence[ActionUnit], face: Geometry, width: int, height: int) 
     )  # fmt: skip
 
 
-def _reach(part: Push | Fold, at: Point) -> list[Point]:
+def _reach(part: Push | SkinFold, at: Point) -> list[Point]:
     if isinstance(part, Push):
         middle, (rx, ry) = [(at[0] + part.shift[0], at[1] + part.shift[1])], part.radius
     else:

@@ -20,7 +20,7 @@ _LONGEST = 1280
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class SyntheticFace:
     """A still face.
 
     Args:
@@ -36,7 +36,7 @@ class Face:
     seed: int | None = None
 
 
-def builtin(seed: int, *, width: int = 640, height: int = 480, supersample: int = 2) -> Face:
+def builtin(seed: int, *, width: int = 640, height: int = 480, supersample: int = 2) -> SyntheticFace:
     """Paint the person of a seed.
 
     Args:
@@ -47,10 +47,10 @@ def builtin(seed: int, *, width: int = 640, height: int = 480, supersample: int 
     """
     who = identity.draw(seed)
     image = portrait.render(who, width, height, supersample=supersample)
-    return Face(image, geometry.of_identity(who, width, height), f"{_BUILTIN}{seed}", seed)
+    return SyntheticFace(image, geometry.of_identity(who, width, height), f"{_BUILTIN}{seed}", seed)
 
 
-def photo(path: Path) -> Face:
+def photo(path: Path) -> SyntheticFace:
     """Read a photo and find the face in it: the largest, where there are several.
 
     Raises:
@@ -67,10 +67,10 @@ def photo(path: Path) -> Face:
             f"{path}: no face found: use a photo of one person who looks into the camera, upright, "
             f"the face at least {SMALLEST} pixels wide, or a procedural face: --face builtin:0"
         )
-    return Face(image, found, path.name)
+    return SyntheticFace(image, found, path.name)
 
 
-def read(text: str, *, width: int = 640, height: int = 480) -> Face:
+def read(text: str, *, width: int = 640, height: int = 480) -> SyntheticFace:
     """Return the face that a user asks for: ``builtin:SEED`` in this size, or the path of a photo in its own.
 
     Raises:
@@ -85,7 +85,7 @@ def read(text: str, *, width: int = 640, height: int = 480) -> Face:
     return builtin(int(seed), width=width, height=height)
 
 
-def posed(face: Face, *, shift: tuple[float, float], scale: float, turn: float) -> Face:
+def posed(face: SyntheticFace, *, shift: tuple[float, float], scale: float, turn: float) -> SyntheticFace:
     """Move a face in its picture, as when the person sits down again for another clip.
 
     Args:
@@ -98,7 +98,7 @@ def posed(face: Face, *, shift: tuple[float, float], scale: float, turn: float) 
     matrix = cv2.getRotationMatrix2D((place.x, place.y), -turn, scale) + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
     height, width = face.image.shape[:2]
     image = cv2.warpAffine(face.image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return Face(image.astype(np.uint8), place.moved(matrix.astype(np.float32)), face.name, face.seed)
+    return SyntheticFace(image.astype(np.uint8), place.moved(matrix.astype(np.float32)), face.name, face.seed)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

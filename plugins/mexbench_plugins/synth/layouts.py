@@ -43,7 +43,7 @@ class Shot:
     offset: int
 
 
-class Layout(ABC):
+class DatasetLayout(ABC):
     """How a data set lies on disk."""
 
     #: Name of its folder in the cache.
@@ -93,7 +93,7 @@ class Layout(ABC):
         self.write_sheet(root, sorted(rows, key=lambda row: (str(row[0]), str(row[1]))))
 
 
-class Casme2(Layout):
+class Casme2Layout(DatasetLayout):
     """``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` and ``CASME2-coding-20140508.xlsx``."""
 
     name = "casme2"
@@ -146,7 +146,7 @@ class Casme2(Layout):
         book.save(root / self.sheet)
 
 
-class Samm(Layout):
+class SammLayout(DatasetLayout):
     """``006/006_1_2/006_05562.jpg``, gray, and ``SAMM_Micro_FACS_Codes_v2.xlsx``."""
 
     name = "samm"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.synth import faces
 from mexbench_plugins.synth.clips import STILL, Take
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 from mexbench_plugins.synth.numerics import Plane
 
 #: Others that an apex frame is compared with; the seed of the face itself is passed over.
@@ -115,7 +115,7 @@ def _gray(frame: NDArray[np.uint8]) -> Plane:
     return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def _vector(frame: NDArray[np.uint8], face: Face) -> Plane:
+def _vector(frame: NDArray[np.uint8], face: SyntheticFace) -> Plane:
     left, top, right, bottom = face.geometry.box(frame.shape[1], frame.shape[0])
     small = cv2.resize(_gray(frame[top:bottom, left:right]), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return (small - small.mean()) / max(float(small.std()), 1e-6)

@@ -18,7 +18,7 @@ from mexbench.errors import DataError
 from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code
 from mexbench_plugins.synth.actors import StandIn
-from mexbench_plugins.synth.layouts import Casme2, Layout, Samm
+from mexbench_plugins.synth.layouts import Casme2Layout, DatasetLayout, SammLayout
 
 __all__ = ["MARKER", "StandIn", "casme2_root", "samm_root"]
 
@@ -38,7 +38,7 @@ def casme2_root(options: StandIn) -> Path:
     Raises:
         DataError: The cache folder cannot be written.
     """
-    return _root(Casme2(), options)
+    return _root(Casme2Layout(), options)
 
 
 def samm_root(options: StandIn) -> Path:
@@ -50,10 +50,10 @@ def samm_root(options: StandIn) -> Path:
     Raises:
         DataError: The cache folder cannot be written.
     """
-    return _root(Samm(), options)
+    return _root(SammLayout(), options)
 
 
-def _root(layout: Layout, options: StandIn) -> Path:
+def _root(layout: DatasetLayout, options: StandIn) -> Path:
     about = {"layout": layout.name, "options": dataclasses.asdict(options), "code": digest_code(type(layout))}
     key = digest(about)
     target = default_root() / "stand-in" / f"{layout.name}-{key}"
@@ -69,7 +69,7 @@ def _root(layout: Layout, options: StandIn) -> Path:
     return target
 
 
-def _build(layout: Layout, options: StandIn, target: Path, about: dict[str, Any]) -> None:
+def _build(layout: DatasetLayout, options: StandIn, target: Path, about: dict[str, Any]) -> None:
     """Build beside the target; it gets its name when it is whole, so nobody ever sees half of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
@@ -84,7 +84,7 @@ def _build(layout: Layout, options: StandIn, target: Path, about: dict[str, Any]
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(layout: Layout, options: StandIn, made: Path) -> None:
+def _write(layout: DatasetLayout, options: StandIn, made: Path) -> None:
     from mexbench.cli.output import progress, say
 
     total = options.subjects * options.clips

@@ -224,7 +224,7 @@ def test_clips_of_bench_predict_and_an_honest_score(flow: Path, tmp_path: Path, 
     assert "a run folder quotes its own" in own.err
     # A run that asks for an honest score that is not there stops before anything is trained.
     (tmp_path / "other").mkdir()
-    ran = study(flow, tmp_path / "other", bench, more=f", honest_run: {tmp_path / 'nowhere'}")
+    ran = study(flow, tmp_path / "other", bench, more=f", reference_run: {tmp_path / 'nowhere'}")
     assert ran.code == 2
     assert "nowhere: is no run folder" in ran.err
     assert not (tmp_path / "other" / "study").exists()

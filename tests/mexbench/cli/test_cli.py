@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mexbench.data.cache import Cache, Entry
+from mexbench.data.cache import Cache, CacheEntry
 from mexbench.evaluation import run as engine
 from mexbench.interfaces import Clip
 from mexbench.runs import provenance
@@ -227,7 +227,7 @@ def test_info_shows_the_layers_of_a_network(bench: Callable[..., Ran]) -> None:
 
 def test_cache(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path))
-    Cache(tmp_path).put("ab12", Entry(Clip(frames=np.zeros((1, 1000))), ("x",)))
+    Cache(tmp_path).put("ab12", CacheEntry(Clip(frames=np.zeros((1, 1000))), ("x",)))
     shown = bench("cache", "info").out
     assert str(tmp_path) in shown
     assert shown.splitlines()[1].split() == ["entries", "1"]

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import yaml
 
-from mexbench.config.composite import Composite
+from mexbench.config.composite import CompositeDataset
 from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.config.schema import config_schema
 from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.errors import ConfigError, DataError
 from mexbench.evaluation import plan as planning
-from mexbench.interfaces import Clip, Erratum, Finding, Sample
+from mexbench.interfaces import Clip, Correction, DataIssue, Sample
 from mexbench.registry.catalogue import Catalogue
 from tests.helpers import Ran, Toy, config_of, entry, sample, with_plugins
 from tests.mexbench.config.test_frame_selection import Ramp
@@ -57,11 +57,11 @@ class Other(Toy):
     def notice(self) -> str:
         return "mind the gap"
 
-    def findings(self) -> Sequence[Finding]:
-        return [Finding(what="odd", where="p0")]
+    def data_issues(self) -> Sequence[DataIssue]:
+        return [DataIssue(what="odd", where="p0")]
 
-    def applied_errata(self) -> Sequence[Erratum]:
-        return [Erratum(sample_id="p0/c0", field="apex", published="1", corrected="2", reason="r", source="s")]
+    def applied_corrections(self) -> Sequence[Correction]:
+        return [Correction(sample_id="p0/c0", field="apex", published="1", corrected="2", reason="r", source="s")]
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_everything_downstream_sees_one_data_set(catalogue: Catalogue) -> None:
 def test_what_members_have_to_say_is_passed_on(catalogue: Catalogue) -> None:
     composite = config(catalogue).dataset.instance
     assert composite.notice() == "mind the gap"
-    assert [finding.what for finding in composite.findings()] == ["odd"]
-    assert len(composite.applied_errata()) == 1
+    assert [finding.what for finding in composite.data_issues()] == ["odd"]
+    assert len(composite.applied_corrections()) == 1
     one = composite.samples()[0]
     assert (composite.files(one), composite.frame_numbers(one)) == ((), ())
     with pytest.raises(DataError, match="is no sequence of frames"):
@@ -135,7 +135,7 @@ def test_a_sample_may_not_count_twice(catalogue: Catalogue) -> None:
         data.read_samples(config(catalogue, "[toy, {plugin: toy, clips: 2}]").parts[0])
     twice = type("Twice", (Toy,), {"samples": lambda self: [sample("toy/p1/c1")] * 2})
     with pytest.raises(DataError, match="dataset 'twice' gives a sample id more than once: toy/p1/c1"):
-        Composite((("twice", twice()), ("toy", Toy()))).samples()
+        CompositeDataset((("twice", twice()), ("toy", Toy()))).samples()
 
 
 def test_the_config_spells_it_out(catalogue: Catalogue) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench.data.cache import Cache, Entry, default_root
+from mexbench.data.cache import Cache, CacheEntry, default_root
 from mexbench.interfaces import Clip
 
 
-def entry(value: float, size: int = 8) -> Entry:
+def entry(value: float, size: int = 8) -> CacheEntry:
     clip = Clip(frames=np.full((1, size), value), fps=200.0, onset_index=0, apex_index=3, notes=("a", "b"))
-    return Entry(clip, raw_digests=(f"raw{value}",), raw_hashes=("ff", ""))
+    return CacheEntry(clip, raw_digests=(f"raw{value}",), raw_hashes=("ff", ""))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))
     with pytest.raises(ValueError, match="Python objects"):
-        cache.put("ab12", Entry(clip, ("x",)))
+        cache.put("ab12", CacheEntry(clip, ("x",)))
     assert cache.get("ab12") is None
 
 

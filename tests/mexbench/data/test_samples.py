@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from mexbench.config.run_config import Part
+from mexbench.config.run_config import RowGroup
 from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import ConfigError, DataError, SampleRejected
-from mexbench.interfaces import Augmentation, Clip, Dataset, Finding, Preprocessor, Sample
+from mexbench.interfaces import Augmentation, Clip, DataIssue, Dataset, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from tests.helpers import Toy, config_of, entry, sample, with_plugins
 
@@ -94,7 +94,7 @@ def catalogue(toys: Catalogue) -> Catalogue:
     return with_plugins(toys, *(entry("preprocessor", c) for c in (Doubled, Picky, Noisy)), entry("dataset", Filed))
 
 
-def config(catalogue: Catalogue, steps: str = "[]", dataset: str = "toy") -> Part:
+def config(catalogue: Catalogue, steps: str = "[]", dataset: str = "toy") -> RowGroup:
     return config_of(f"dataset: {dataset}\npreprocess: {steps}\nprotocol: loso\nmodels: [majority]", catalogue).parts[0]
 
 
@@ -166,10 +166,10 @@ def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> 
 
 def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
     class Holes(Toy):
-        def findings(self) -> Sequence[Finding]:
+        def data_issues(self) -> Sequence[DataIssue]:
             return [
-                Finding(what="clip folder missing", where="toy/p9/c9", dropped=True),
-                Finding(what="apex missing", where="toy/p0/c0"),
+                DataIssue(what="clip folder missing", where="toy/p9/c9", excluded=True),
+                DataIssue(what="apex missing", where="toy/p0/c0"),
             ]
 
     found = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))

@@ -18,7 +18,7 @@ from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import Clip, Model, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_report import Results, collect
+from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import Toy, config_of, entry, with_plugins
 
@@ -63,7 +63,7 @@ def config(
     return config_of(f"dataset: {dataset}\nprotocol: {protocol}\nmodels: {models}\nseeds: {seeds}", catalogue)
 
 
-def run(cfg: RunConfig, folder: Path, **options: Any) -> tuple[Results, list[Any]]:  # noqa: ANN401
+def run(cfg: RunConfig, folder: Path, **options: Any) -> tuple[RunReport, list[Any]]:  # noqa: ANN401
     plan = planning.plan(cfg)
     failures = engine.run(plan, RunFolder(folder), Serial(), **options)
     return collect(plan, RunFolder(folder)), failures

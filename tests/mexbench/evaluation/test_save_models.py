@@ -75,13 +75,13 @@ def run(
     """Run as the command does; return every outcome."""
     folder, outcomes = RunFolder(path), []
     waiting = plan.tasks if always else engine.missing(plan, folder)
-    keeper = keeping.keeper_for(scope, plan, folder, waiting, always=always) if scope else None
+    model_writer = keeping.model_writer_for(scope, plan, folder, waiting, always=always) if scope else None
     engine.run(
         plan, folder, Serial(), recompute="always" if always else "missing", notify=outcomes.append,
-        keeper=keeper if scope == "task" else None,
+        model_writer=model_writer if scope == "task" else None,
     )  # fmt: skip
-    if keeper and scope == "all":
-        keeping.train_on_everything(plan, Serial(), keeper, outcomes.append)
+    if model_writer and scope == "all":
+        keeping.train_on_everything(plan, Serial(), model_writer, outcomes.append)
     return outcomes
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mexbench.evaluation.executors.base import Serial
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, Model, Predictor
 from mexbench.runs.task import Failure, Success, Task
 
@@ -48,8 +48,8 @@ class Spy(Model):
         return predict
 
 
-def workload(how: str = "fine", copies: Any = None) -> Workload:  # noqa: ANN401
-    return Workload(
+def workload(how: str = "fine", copies: Any = None) -> TaskRunner:  # noqa: ANN401
+    return TaskRunner(
         x=np.arange(12.0).reshape(6, 1, 2),
         copies=copies,
         y=np.array([0, 1, 0, 1, 0, 1]),
@@ -61,7 +61,7 @@ def workload(how: str = "fine", copies: Any = None) -> Workload:  # noqa: ANN401
     )  # fmt: skip
 
 
-def every(load: Workload) -> dict[str, Workload]:
+def every(load: TaskRunner) -> dict[str, TaskRunner]:
     return dict.fromkeys(load.models, load)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
 from mexbench.metrics import action_units as units
-from mexbench.metrics.action_units import UnitsPool, figures, unit_scores
+from mexbench.metrics.action_units import ActionUnitPool, figures, unit_scores
 
 NAMES = ("AU1", "AU4")
 
@@ -29,10 +29,10 @@ def reference(truth: NDArray[np.bool_], said: NDArray[np.bool_], average: str = 
 
 def pool(
     truth: NDArray[np.bool_], predicted: NDArray[np.bool_], groups: Sequence[str] | None = None, **fields: object
-) -> UnitsPool:
+) -> ActionUnitPool:
     n = len(truth)
     known = {"seed": 0, "repeat": 0, "members": ("toy",) * n, "ids": tuple(f"toy/{i:02}" for i in range(n))}
-    return UnitsPool(
+    return ActionUnitPool(
         groups=tuple(groups or [f"s{i % 3}" for i in range(n)]), truth=truth, predicted=predicted,
         **{**known, **fields},
     )  # fmt: skip
@@ -155,7 +155,7 @@ def test_the_order_of_samples_changes_nothing(
     order = list(range(len(truth)))
     random.shuffle(order)
     given_ = pool(truth, said)
-    moved = UnitsPool(
+    moved = ActionUnitPool(
         seed=0,
         repeat=0,
         ids=tuple(given_.ids[i] for i in order),

@@ -99,8 +99,8 @@ def test_a_check_across_parameters_is_a_fault_of_the_block() -> None:
 
 def test_values_are_json_and_paths_can_be_left_out() -> None:
     thing = Thing(root=Path("/x"))
-    assert parameters.values(thing)["root"] == "/x"
-    assert parameters.values(thing, paths=False) == {
+    assert parameters.to_dict(thing)["root"] == "/x"
+    assert parameters.to_dict(thing, paths=False) == {
         "sizes": [3, 4], "mode": None, "share": 1.0, "inner": {"step": 0.1},
     }  # fmt: skip
 

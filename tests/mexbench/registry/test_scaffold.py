@@ -9,7 +9,7 @@ import pytest
 
 from mexbench.errors import PluginError
 from mexbench.registry import scaffold
-from mexbench.registry.catalogue import Catalogue, Entry
+from mexbench.registry.catalogue import Catalogue, CatalogueEntry
 
 LONGEST = "a_name_as_long_as_can_be_here_"
 
@@ -79,7 +79,7 @@ def test_the_name_of_its_class_means_nothing_else() -> None:
     ],
 )
 def test_names_that_are_refused(name: str, message: str, builtin: Catalogue, tmp_path: Path) -> None:
-    stranger = Entry(kind="model", name="mine", target="mine:Mine", distribution="other-models 2.0")
+    stranger = CatalogueEntry(kind="model", name="mine", target="mine:Mine", distribution="other-models 2.0")
     catalogue = Catalogue((*builtin.entries, stranger), disputed={("model", "ours"): ("aaa 1.0", "bbb 1.0")})
     with pytest.raises(PluginError) as caught:
         scaffold.write("dataset", name, tmp_path / "new", catalogue)

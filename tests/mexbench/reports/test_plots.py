@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mexbench.errors import BenchError
-from mexbench.reports.plots import confusion_figure, draw, learning_figure, mean_and_spread, refuse_without_matplotlib
+from mexbench.reports.plots import check_matplotlib, confusion_figure, draw, learning_figure, mean_and_spread
 from mexbench.runs.run_folder import StoredResult
 from mexbench.runs.task import Task
 
@@ -74,7 +74,7 @@ def test_learning_curves_have_a_panel_per_value_and_a_line_per_side() -> None:
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_without_matplotlib()
+    check_matplotlib()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BenchError, match=r"--figures needs matplotlib.*mexbench\[figures\]"):
-        refuse_without_matplotlib()
+        check_matplotlib()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.runs.predictions_csv import Line, read, read_ids
+from mexbench.runs.predictions_csv import PredictionLine, read, read_ids
 
 LOG = "casme2 sub01\nEP02_01f 0 2\nEP 03 1 1\nsamm 006\n006_1_2 2 2\n"
 
@@ -21,9 +21,9 @@ def test_a_log(tmp_path: Path) -> None:
     file = read(write(tmp_path, LOG))
     assert file.format == "MEGC2019 log"
     assert file.lines == (
-        Line(2, "casme2/sub01/EP02_01f", "0", "2", subject="casme2/sub01", dataset="casme2"),
-        Line(3, "casme2/sub01/EP 03", "1", "1", subject="casme2/sub01", dataset="casme2"),
-        Line(5, "samm/006/006_1_2", "2", "2", subject="samm/006", dataset="samm"),
+        PredictionLine(2, "casme2/sub01/EP02_01f", "0", "2", subject="casme2/sub01", dataset="casme2"),
+        PredictionLine(3, "casme2/sub01/EP 03", "1", "1", subject="casme2/sub01", dataset="casme2"),
+        PredictionLine(5, "samm/006/006_1_2", "2", "2", subject="samm/006", dataset="samm"),
     )
 
 
@@ -71,7 +71,7 @@ def test_further_columns(tmp_path: Path) -> None:
     file = read(write(tmp_path, header + 'svm,3,"repeat 2, fold 1",d/s/c#1,d/s/c,d/s,d,neg,pos,.1,.9\n'))
     (line,) = file.lines
     assert (file.format, file.classes) == ("predictions.csv", ("neg", "pos"))
-    assert line == Line(2, "d/s/c#1", "neg", "pos", "d/s", "d/s/c", "d", "svm", 3, "repeat 2, fold 1")
+    assert line == PredictionLine(2, "d/s/c#1", "neg", "pos", "d/s", "d/s/c", "d", "svm", 3, "repeat 2, fold 1")
     assert line.repeat == 1
     (line,) = read(write(tmp_path, "id\ttruth\tpred\tsubject\na\tx\ty\t\n")).lines  # an empty last cell
     assert line.subject is None

@@ -16,7 +16,7 @@ from mexbench.files import read_arrays, write_arrays
 from mexbench.fingerprint import digest_code
 from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue
-from mexbench.registry.parameters import values
+from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
 from tests.helpers import entry, with_plugins
 
@@ -70,7 +70,7 @@ def write(folder: Path, model: Model | None = None, **changes: Any) -> Nearest: 
     model = model or Mean(power=3)
     predictor = model.fit(X, np.arange(10) % 2, n_classes=2, groups=np.array(["a"] * 10), seed=0)
     about = {
-        "name": "my mean", "plugin": "mean", "distribution": "tests 1.0", "parameters": values(model),
+        "name": "my mean", "plugin": "mean", "distribution": "tests 1.0", "parameters": to_dict(model),
         "code": digest_code(type(model)), "classes": ["a", "b"], "sample": {"shape": [1, 3], "dtype": "float32"},
         "frames": INPUT["frames"], "preprocess": INPUT["preprocess"], "input": INPUT, "fingerprint": "f", "seed": 0,
     }  # fmt: skip
@@ -110,13 +110,13 @@ def test_other_samples_than_trained_on_are_refused(tmp_path: Path, catalogue: Ca
 def test_another_preprocessing_is_refused_with_every_difference(tmp_path: Path, catalogue: Catalogue) -> None:
     write(tmp_path)
     loaded = saved.load(tmp_path, catalogue)
-    loaded.refuse_other_input(INPUT)
+    loaded.check_same_input(INPUT)
     other = {
         "frames": None,
         "preprocess": [{"plugin": "grayscale"}, {"plugin": "resize", "size": 8}, {"plugin": "lbp"}],
     }
     with pytest.raises(SavedModelError) as caught:
-        loaded.refuse_other_input(other)
+        loaded.check_same_input(other)
     assert str(caught.value) == (
         f"{tmp_path}: was trained on samples that were made another way:\n"
         "  frames: trained with {'unit': 'clip', 'count': 4}, now None\n"

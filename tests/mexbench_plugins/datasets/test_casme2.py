@@ -54,12 +54,12 @@ def test_subjects_however_they_are_written(tmp_path: Path, subject: object) -> N
 
 
 def test_findings_of_sound_clips(casme2_root: Path) -> None:
-    findings = Casme2(root=casme2_root).findings()
-    assert [(finding.what, finding.where) for finding in findings] == [
+    data_issues = Casme2(root=casme2_root).data_issues()
+    assert [(finding.what, finding.where) for finding in data_issues] == [
         ("action units not fully read", "casme2/sub02/EP03_02"),
         ("apex missing", "casme2/sub26/EP18_50"),
     ]
-    assert findings[0].detail == "'?': none taken"
+    assert data_issues[0].detail == "'?': none taken"
 
 
 def test_frames_come_by_number_not_by_name(casme2_root: Path) -> None:

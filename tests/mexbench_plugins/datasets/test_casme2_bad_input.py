@@ -43,8 +43,8 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     write_frames(frames / "unlisted", [1])
     dataset = Casme2(root=root)
     assert len(dataset.samples()) == 4
-    findings = [finding for finding in dataset.findings() if finding.dropped or "not in" in finding.what]
-    assert [(f.what, f.where.rpartition("/")[2], f.dropped) for f in findings] == [
+    data_issues = [finding for finding in dataset.data_issues() if finding.excluded or "not in" in finding.what]
+    assert [(f.what, f.where.rpartition("/")[2], f.excluded) for f in data_issues] == [
         ("row names no clip", "CASME2-coding-20140508.xlsx, sheet 'Sheet1', row 11", True),
         ("clip folder missing", "missing", True),
         ("clip has no frames", "empty", True),
@@ -53,8 +53,8 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         ("onset or offset missing", "endless", True),
         ("clip folder not in the sheet", "unlisted", False),
     ]
-    assert findings[3].detail == "onset 9, offset 5"
-    assert findings[4].detail == "frames 7-8 on disk, onset 1, offset 3"
+    assert data_issues[3].detail == "onset 9, offset 5"
+    assert data_issues[4].detail == "frames 7-8 on disk, onset 1, offset 3"
 
 
 def test_oddities_that_keep_the_sample(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_oddities_that_keep_the_sample(tmp_path: Path) -> None:
         None,
     ]
     assert "sheer bliss" not in dataset.label_map()
-    details = {(f.where.rpartition("/")[2], f.what): f.detail for f in dataset.findings()}
+    details = {(f.where.rpartition("/")[2], f.what): f.detail for f in dataset.data_issues()}
     assert set(details) == {
         ("gaps", "frames missing"),
         ("gaps", "apex outside onset-offset"),

@@ -35,17 +35,17 @@ def test_errata_of_the_annotation_they_are_for(tmp_path: Path) -> None:
     assert (samples["casme2/sub07/EP06_01"].apex, samples["casme2/sub07/EP06_01"].offset) == (78, 91)
     assert samples["casme2/sub04/EP12_01f"].apex == 279
     assert samples["casme2/sub04/EP12_01f"].apex_source == "erratum"
-    applied = {(e.sample_id, e.field): (e.published, e.corrected) for e in dataset.applied_errata()}
+    applied = {(e.sample_id, e.field): (e.published, e.corrected) for e in dataset.applied_corrections()}
     assert applied == {
         ("casme2/sub07/EP06_01", "offset"): ("68", "91"),
         ("casme2/sub07/EP06_01", "apex"): ("49", "78"),
         ("casme2/sub04/EP12_01f", "apex"): ("/", "279"),
         ("casme2/sub05/EP09_05f", "apex"): ("69", "81"),
     }
-    assert all(erratum.reason and erratum.source for erratum in dataset.applied_errata())
+    assert all(erratum.reason and erratum.source for erratum in dataset.applied_corrections())
     # A correction that lies outside the clip is for other frames than these; one that is made already needs no word.
     assert samples["casme2/sub12/EP09_02"].apex == 59
-    assert [(f.what, f.where, f.detail) for f in dataset.findings()] == [
+    assert [(f.what, f.where, f.detail) for f in dataset.data_issues()] == [
         ("erratum not applied", "casme2/sub12/EP09_02", "apex: 187 lies outside onset-offset, 16-101; kept 59")
     ]
     assert samples["casme2/sub05/EP03_01"].apex_source is None
@@ -55,13 +55,13 @@ def test_errata_of_the_annotation_they_are_for(tmp_path: Path) -> None:
 def test_errata_where_the_sheet_holds_another_value(tmp_path: Path) -> None:
     dataset = Casme2(root=write_casme2(tmp_path, errata_rows(apex=300), version="20190701"))
     assert by_id(dataset)["casme2/sub04/EP12_01f"].apex == 300
-    details = {finding.where: finding.detail for finding in dataset.findings()}
+    details = {finding.where: finding.detail for finding in dataset.data_issues()}
     assert details["casme2/sub04/EP12_01f"] == "apex: the sheet has 300, not the / that it corrects"
 
 
 def test_errata_of_the_older_annotation_are_those_known_for_it(tmp_path: Path) -> None:
     dataset = Casme2(root=write_casme2(tmp_path, errata_rows(apex=300)))
-    assert {(e.sample_id, e.field, e.published) for e in dataset.applied_errata()} == {
+    assert {(e.sample_id, e.field, e.published) for e in dataset.applied_corrections()} == {
         ("casme2/sub07/EP06_01", "offset", "68"),
         ("casme2/sub05/EP09_05f", "apex", "69"),
     }
@@ -72,12 +72,12 @@ def test_errata_can_be_switched_off(tmp_path: Path) -> None:
     dataset = Casme2(root=write_casme2(tmp_path, errata_rows(), version="20190701"), errata="off")
     assert by_id(dataset)["casme2/sub07/EP06_01"].offset == 68
     assert by_id(dataset)["casme2/sub04/EP12_01f"].apex is None
-    assert dataset.applied_errata() == ()
-    assert [(f.what, f.where) for f in dataset.findings()] == [("apex missing", "casme2/sub04/EP12_01f")]
+    assert dataset.applied_corrections() == ()
+    assert [(f.what, f.where) for f in dataset.data_issues()] == [("apex missing", "casme2/sub04/EP12_01f")]
 
 
 def test_every_known_erratum_says_why() -> None:
-    known = Casme2.known_errata()
+    known = Casme2.known_corrections()
     assert len(known) == 22
     assert Counter(erratum.field for erratum in known) == {"apex": 21, "offset": 1}
     offset = next(erratum for erratum in known if erratum.field == "offset")
@@ -125,12 +125,12 @@ def test_the_real_annotation(casme2_sheet: Path, tmp_path: Path) -> None:
     assert Counter(cell.raw for cell in cells if not cell.complete) == {"?": 5}
     assert sum(bool(sample.aus) for sample in samples) == 250
     assert [sample.aus_complete for sample in samples] == [bool(sample.aus) for sample in samples]
-    assert {f.what for f in dataset.findings()} == {
+    assert {f.what for f in dataset.data_issues()} == {
         "frames missing",
         "action units not fully read",
         "erratum not applied",
     }
-    assert not any(finding.dropped for finding in dataset.findings())
+    assert not any(finding.excluded for finding in dataset.data_issues())
 
     by_name = {sample.sample_id: sample for sample in Casme2(root=tmp_path, errata="off").samples()}
     same_as = {

@@ -39,7 +39,7 @@ def test_class_folders(root: Path) -> None:
         emotion="angry",
     )
     assert list(dataset.label_map()) == ["angry", "happy"]
-    assert dataset.findings() == []
+    assert dataset.data_issues() == []
 
 
 def test_images_of_any_size(root: Path) -> None:
@@ -71,7 +71,7 @@ def test_what_lies_in_no_place_is_named(parted: Path) -> None:
     (parted / "train" / "happy" / "notes.txt").touch()
     (parted / "test" / "sad").mkdir()
     dataset = ImageFolder(root=parted)
-    assert [(finding.what, Path(finding.where).name) for finding in dataset.findings()] == [
+    assert [(finding.what, Path(finding.where).name) for finding in dataset.data_issues()] == [
         ("image in no class folder", "stray.jpg"),
         ("class folder without images", "sad"),
         ("file is no image", "notes.txt"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.interfaces import CodedUnits, Sample
+from mexbench.interfaces import CodedActionUnits, Sample
 from mexbench_plugins.datasets.samm import Samm
 from tests.mexbench_plugins.datasets.layouts import SAMM_HEADER, by_id, samm_row, write_frames, write_samm, write_xlsx
 
@@ -47,8 +47,8 @@ def test_frames_are_gray(tmp_path: Path) -> None:
 
 
 def test_cells_that_were_not_fully_read_are_named(tmp_path: Path) -> None:
-    findings = Samm(root=write_samm(tmp_path, ROWS)).findings()
-    assert [(finding.where, finding.detail) for finding in findings] == [
+    data_issues = Samm(root=write_samm(tmp_path, ROWS)).data_issues()
+    assert [(finding.where, finding.detail) for finding in data_issues] == [
         ("samm/007/007_3_1", "'ref(7B)+43': AU43 taken"),
         ("samm/007/007_3_2", "'R14+17+soft focus ': AU14, AU17 taken"),
     ]
@@ -80,25 +80,25 @@ def test_errata_of_the_sheet_with_a_preamble(tmp_path: Path) -> None:
     dataset = Samm(root=root)
     samples = by_id(dataset)
     assert (samples["samm/028/028_4_1"].apex, samples["samm/032/032_3_1"].apex) == (1124, 4930)
-    assert [(e.published, e.corrected) for e in dataset.applied_errata()] == [("1143", "1124"), ("1930", "4930")]
-    assert dataset.findings() == ()
+    assert [(e.published, e.corrected) for e in dataset.applied_corrections()] == [("1143", "1124"), ("1930", "4930")]
+    assert dataset.data_issues() == ()
     assert dataset.load(samples["samm/028/028_4_1"]).apex_index == 1124 - 1071
 
     off = Samm(root=root, errata="off")
     assert by_id(off)["samm/028/028_4_1"].apex == 1143
-    assert [finding.what for finding in off.findings()] == ["apex outside onset-offset"] * 2
+    assert [finding.what for finding in off.data_issues()] == ["apex outside onset-offset"] * 2
     assert off.load(by_id(off)["samm/028/028_4_1"]).apex_index is None
 
 
 def test_a_sheet_in_which_they_are_mended(tmp_path: Path) -> None:
     dataset = Samm(root=write_samm(tmp_path, [samm_row("028", "028_4_1", (1071, 1124, 1134), 4, "Anger")]))
-    assert dataset.applied_errata() == ()
-    assert dataset.findings() == ()
+    assert dataset.applied_corrections() == ()
+    assert dataset.data_issues() == ()
     assert dataset.samples()[0].apex_source is None
 
 
 def test_known_errata() -> None:
-    assert [(e.sample_id, e.published, e.corrected) for e in Samm.known_errata()] == [
+    assert [(e.sample_id, e.published, e.corrected) for e in Samm.known_corrections()] == [
         ("samm/028/028_4_1", "1143", "1124"),
         ("samm/032/032_3_1", "1930", "4930"),
     ]
@@ -134,9 +134,9 @@ def test_a_wrong_root(tmp_path: Path) -> None:
 
 def test_the_units_need_the_sheet_alone(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "SAMM_Micro.xlsx", SAMM_HEADER, ROWS, preamble=[["Remark"]] * 13, title="MICRO_ONLY")
-    found = {one.clip_id: one for one in Samm(root=tmp_path).coded_units()}
+    found = {one.clip_id: one for one in Samm(root=tmp_path).coded_action_units()}
     assert list(found) == ["samm/006/006_1_2", "samm/007/007_3_1", "samm/007/007_3_2"]
-    assert found["samm/007/007_3_2"] == CodedUnits(
+    assert found["samm/007/007_3_2"] == CodedActionUnits(
         clip_id="samm/007/007_3_2",
         emotion="happiness",
         cell="R14+17+soft focus ",

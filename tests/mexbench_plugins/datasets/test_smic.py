@@ -54,7 +54,7 @@ def test_releases(root: Path) -> None:
     dataset = Smic(root=root, release="raw")
     (sample,) = dataset.samples()
     assert (sample.sample_id, sample.onset, sample.offset) == ("smic/s03/s03_po_07", 17581039, 17581042)
-    assert [(f.what, f.detail) for f in dataset.findings()] == [
+    assert [(f.what, f.detail) for f in dataset.data_issues()] == [
         ("frames missing", "1 of 4 from onset 17581039 to offset 17581042")
     ]
     assert len(Smic(root=root).samples()) == 3
@@ -67,7 +67,7 @@ def test_a_clip_without_frames_is_named(root: Path) -> None:
     (root / HS / "s2/micro/positive/s2_po_01").mkdir(parents=True)
     dataset = Smic(root=root)
     assert len(dataset.samples()) == 3
-    assert [(f.what, f.where, f.dropped) for f in dataset.findings()] == [
+    assert [(f.what, f.where, f.excluded) for f in dataset.data_issues()] == [
         ("clip has no frames", "smic/s02/s02_po_01", True)
     ]
 

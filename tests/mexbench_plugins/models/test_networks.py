@@ -62,7 +62,7 @@ def fitted(name: str) -> NetworkPredictor:
 
 
 def total(model: NetworkModel, n_classes: int) -> int:
-    return sum(row.values for row in model.layers(n_classes))
+    return sum(row.n_params for row in model.layers(n_classes))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_ststnet_trains_1683_values() -> None:
 
 def test_the_table_of_au_cnn_is_table_3() -> None:
     """The shortcut's rows and the first of its shapes are as printed; so is the total, 22,247."""
-    assert [(row.shape, row.values) for row in AUCNN().layers(7)[1:]] == [
+    assert [(row.shape, row.n_params) for row in AUCNN().layers(7)[1:]] == [
         ((64, 64, 16), 2368), ((64, 64, 16), 64), ((31, 31, 16), 0),
         ((31, 31, 16), 2320), ((31, 31, 16), 64), ((31, 31, 16), 2320), ((31, 31, 16), 64), ((31, 31, 16), 0),
         ((31, 31, 32), 4640), ((31, 31, 32), 128), ((31, 31, 32), 9248), ((31, 31, 32), 128),
@@ -104,16 +104,16 @@ def test_the_table_of_au_cnn_is_table_3() -> None:
 def test_the_table_of_hybrid_micronet_has_the_shapes_of_table_2() -> None:
     rows = HybridMicroNet().layers(2)
     assert [row.shape for row in rows[1:4]] == [(4, 4, 16), (4, 4, 16), (1, 1, 16)]
-    assert [(row.shape, row.values) for row in rows[-2:]] == [((32,), 0), ((2,), 66)]
-    assert rows[1].values == 7 * 7 * 512 * 16 + 16  # the table's 5,024 is possible for no number of channels
+    assert [(row.shape, row.n_params) for row in rows[-2:]] == [((32,), 0), ((2,), 66)]
+    assert rows[1].n_params == 7 * 7 * 512 * 16 + 16  # the table's 5,024 is possible for no number of channels
     larger = HybridMicroNet().layers(5, (1, 8, 8, 512))  # faces of 256x256, as in the 2026 paper
-    assert sum(row.values for row in larger) == 421_237
+    assert sum(row.n_params for row in larger) == 421_237
 
 
 def test_action_units_join_the_averages() -> None:
     table = HybridMicroNet(action_units=True).layers(5, (1, 7, 7, 512 + 3))
     assert table[0].shape == (13, 13, 512), "the planes are no image"
-    assert [(row.name, row.shape, row.values) for row in table[-3:]] == [
+    assert [(row.name, row.shape, row.n_params) for row in table[-3:]] == [
         ("GlobalAveragePooling2D", (32,), 0), ("Concatenate", (35,), 0), ("Dense 5", (5,), 36 * 5),
     ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_action_units_alone_can_be_learned_from() -> None:
 
 
 def test_the_table_of_ststnet() -> None:
-    assert [(row.name, row.shape, row.values) for row in STSTNet().layers(3)] == [
+    assert [(row.name, row.shape, row.n_params) for row in STSTNet().layers(3)] == [
         ("Conv2D 3x3, 16 filters", (30, 30, 16), 84 + 140 + 224),
         ("BatchNormalization", (30, 30, 16), 64),
         ("MaxPooling2D 3x3/3", (10, 10, 16), 0),

@@ -176,7 +176,7 @@ NAMES = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "
 RECURRENT = {"kernel": "weight_ih_l0", "recurrent": "weight_hh_l0", "bias": "bias_ih_l0"}
 
 
-def as_torch(state: _training.State) -> dict[str, NDArray[Any]]:
+def as_torch(state: _training.TrainState) -> dict[str, NDArray[Any]]:
     """Name and turn our weights as a twin has them."""
     found = {}
     for part in (state.params, state.stats):
@@ -239,7 +239,7 @@ CASES: dict[str, tuple[NetworkModel, tuple[int, ...], Callable[[], Any], Callabl
 }
 
 
-def compare_gradients(state: _training.State, twin: Any, optimiser: Any) -> None:  # noqa: ANN401
+def compare_gradients(state: _training.TrainState, twin: Any, optimiser: Any) -> None:  # noqa: ANN401
     """After one step, what an optimiser remembers is the gradient, or a tenth of it."""
     ours_name, theirs_name = (
         ("mu", "exp_avg") if isinstance(optimiser, torch.optim.Adam) else ("trace", "momentum_buffer")
@@ -290,7 +290,7 @@ def test_outputs_and_five_steps_agree(name: str) -> None:
     optimiser = make_optimiser([p for p in twin.parameters() if p.requires_grad])
     ones = np.ones(8, np.float32)
     for number, labels in enumerate(y):
-        rows = _training.Rows(x, labels.astype(np.int32), ones, ones)
+        rows = _training.Batch(x, labels.astype(np.int32), ones, ones)
         state, total, _ = made.step(state, rows, jax.random.key(0), number)
         twin.train()
         optimiser.zero_grad()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor, UnitsModel
+from mexbench.interfaces import ActionUnitModel, Predictor
 from mexbench_plugins.models._nn import trainer as _training
 from mexbench_plugins.models._nn.losses import HEADS, Sigmoid
 from mexbench_plugins.models.always_present import AlwaysPresent
@@ -26,10 +26,10 @@ UNITS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToyDetector(ToyModel, UnitsModel):
+class ToyDetector(ToyModel, ActionUnitModel):
     source = "no paper"
 
-    def fit_units(
+    def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
     ) -> _training.NetworkPredictor:
         return _training.train(self, x, y, n_classes=y.shape[1], groups=groups, seed=seed, head="sigmoid")
@@ -43,10 +43,10 @@ def faces(n: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[np.bool_], NDArr
     return x, y, np.array([f"s{i % 5}" for i in range(n)])
 
 
-def told(model: UnitsModel, n: int = 80, seed: int = 0) -> tuple[Predictor, NDArray[Any], NDArray[np.bool_]]:
+def told(model: ActionUnitModel, n: int = 80, seed: int = 0) -> tuple[Predictor, NDArray[Any], NDArray[np.bool_]]:
     x, y, groups = faces(n, seed)
     test, truth, _ = faces(60, seed=99)
-    return model.fit_units(x, y, groups=groups, seed=seed), test, truth
+    return model.fit_action_units(x, y, groups=groups, seed=seed), test, truth
 
 
 def test_the_loss_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_the_loss_by_hand() -> None:
     loss = head.loss(*map(jax.numpy.asarray, (logits, y, np.array([[1, 2], [0, 0]], np.float32))))
     assert float(loss) == pytest.approx((np.log(2) + 2 * np.log(4)) / 2)
     assert float(head.right(*map(jax.numpy.asarray, (logits, y, np.array([1, 0], np.float32))))) == pytest.approx(0.5)
-    np.testing.assert_allclose(np.exp(head.log_scores(jax.numpy.asarray(logits[0]))), [0.5, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(head.log_probs(jax.numpy.asarray(logits[0]))), [0.5, 0.75], rtol=1e-6)
 
 
 def test_the_loss_is_that_of_pytorch_and_so_is_its_gradient() -> None:
@@ -115,7 +115,7 @@ MODELS = [
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_it_learns_and_knows_units_that_always_and_never_show(model: UnitsModel) -> None:
+def test_it_learns_and_knows_units_that_always_and_never_show(model: ActionUnitModel) -> None:
     predictor, test, truth = told(model)
     found = np.asarray(predictor(test))
     assert ((found >= 0.5) == truth).mean(axis=0).min() >= 0.9
@@ -123,7 +123,7 @@ def test_it_learns_and_knows_units_that_always_and_never_show(model: UnitsModel)
 
 
 @pytest.mark.parametrize("model", [SVM(kernel="rbf"), DecisionTree(max_depth=3)], ids=["svm", "tree"])
-def test_one_classifier_per_unit_is_what_scikit_learn_does(model: UnitsModel) -> None:
+def test_one_classifier_per_unit_is_what_scikit_learn_does(model: ActionUnitModel) -> None:
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -139,7 +139,7 @@ def test_one_classifier_per_unit_is_what_scikit_learn_does(model: UnitsModel) ->
     )
     both = y[:, :2]  # scikit-learn's warns about units that have one answer alone
     expected = OneVsRestClassifier(base).fit(x.reshape(80, -1), both).predict(test.reshape(60, -1))
-    found = np.asarray(model.fit_units(x, both, groups=groups, seed=0)(test))
+    found = np.asarray(model.fit_action_units(x, both, groups=groups, seed=0)(test))
     np.testing.assert_array_equal(found >= 0.5, expected)
 
 
@@ -158,16 +158,18 @@ def test_early_stopping_watches_units() -> None:
 def test_constants() -> None:
     x, y, groups = faces(10)
     test = np.zeros((3, 1, 4))
-    found = Majority().fit_units(x, y, groups=groups, seed=0)(test)
+    found = Majority().fit_action_units(x, y, groups=groups, seed=0)(test)
     np.testing.assert_allclose(found, np.tile(y.mean(0), (3, 1)))
-    np.testing.assert_array_equal(AlwaysPresent().fit_units(x, y, groups=groups, seed=0)(test), np.ones((3, UNITS)))
+    np.testing.assert_array_equal(
+        AlwaysPresent().fit_action_units(x, y, groups=groups, seed=0)(test), np.ones((3, UNITS))
+    )
 
 
 def test_the_au_cnn_has_a_sigmoid_for_each_unit_and_is_saved_whole(tmp_path: Path) -> None:
     model = AUCNN(epochs=1, batch_size=4, convolutions=1)
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (6, 1, 128, 128, 3), dtype=np.uint8), rng.random((6, 12)) < 0.5
-    predictor = model.fit_units(x, y, groups=np.array(list("aabbcc")), seed=0)
+    predictor = model.fit_action_units(x, y, groups=np.array(list("aabbcc")), seed=0)
     found = np.asarray(predictor(x))
     assert found.shape == (6, 12)
     assert not np.allclose(found.sum(1), 1)

@@ -18,7 +18,7 @@ from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import DataError, SampleRejected
-from mexbench.interfaces import Clip, Dataset, Origin, Preprocessor, Sample
+from mexbench.interfaces import Clip, ClipInfo, Dataset, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
 from mexbench_plugins.preprocessors import _au_openface as _openface
@@ -45,8 +45,8 @@ def write(path: Path, rows: Sequence[str] = ROWS, header: str = HEADER) -> Path:
 
 def clip_of(clip_id: str = "toy/s1/a", length: int = 4, frames: np.ndarray | None = None) -> Clip:
     seen = np.zeros((length, 8, 8, 3), np.uint8) if frames is None else frames
-    origin = Origin(clip_id=clip_id, length=length, frames=seen)
-    return Clip(frames=np.ones((2, 5), np.float32), origin=origin, notes=("kept",))
+    origin = ClipInfo(clip_id=clip_id, length=length, frames=seen)
+    return Clip(frames=np.ones((2, 5), np.float32), clip_info=origin, notes=("kept",))
 
 
 def openface(folder: Path, **options: Any) -> ActionUnits:  # noqa: ANN401

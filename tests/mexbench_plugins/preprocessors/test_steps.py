@@ -14,7 +14,7 @@ import pytest
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Preprocessor
-from mexbench.registry.parameters import build, check_declaration, parameters, summary, values
+from mexbench.registry.parameters import build, check_declaration, parameters, summary, to_dict
 from mexbench_plugins.catalogue import bench_preprocessors
 from mexbench_plugins.preprocessors._images import gray
 from mexbench_plugins.preprocessors.face import DetectOptions, Face, detect
@@ -60,7 +60,7 @@ def test_a_step_is_declared_and_documented(name: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_its_parameters_survive_a_config(name: str) -> None:
     step = built(name)
-    again, faults = build(type(step), json.loads(json.dumps(values(step))))
+    again, faults = build(type(step), json.loads(json.dumps(to_dict(step))))
     assert faults == []
     assert again == step
 

@@ -10,12 +10,12 @@ from mexbench_plugins.synth import contact_sheet, measures
 from mexbench_plugins.synth.action_units import parse
 from mexbench_plugins.synth.clips import STILL, Camera, Take, Timing
 from mexbench_plugins.synth.expression import express
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 
 SHORT = Timing(lead=2, rise=6, fall=7, tail=2)
 
 
-def take(face: Face, aus: str = "6+12", camera: Camera = STILL, seed: int = 0, timing: Timing = SHORT) -> Take:
+def take(face: SyntheticFace, aus: str = "6+12", camera: Camera = STILL, seed: int = 0, timing: Timing = SHORT) -> Take:
     height, width = face.image.shape[:2]
     return Take(face, express(parse(aus), face.geometry, width, height), timing, camera, seed)
 
@@ -44,7 +44,7 @@ def test_a_negative_noise_is_refused() -> None:
 
 
 @pytest.mark.parametrize("aus", ["4+7", "L12", "1+2+5+25", "15+17"])
-def test_nothing_moves_outside_the_action_units(small: Face, aus: str) -> None:
+def test_nothing_moves_outside_the_action_units(small: SyntheticFace, aus: str) -> None:
     one = take(small, aus)
     outside = ~one.expression.mask(320, 240)
     assert 0.8 < outside.mean() < 1
@@ -52,7 +52,7 @@ def test_nothing_moves_outside_the_action_units(small: Face, aus: str) -> None:
         assert np.array_equal(frame[outside], small.image[outside])
 
 
-def test_neutral_before_the_onset_and_after_the_offset(small: Face) -> None:
+def test_neutral_before_the_onset_and_after_the_offset(small: SyntheticFace) -> None:
     frames = list(take(small).frames())
     assert len(frames) == SHORT.frames
     for index in (0, SHORT.onset, SHORT.offset, SHORT.frames - 1):
@@ -61,7 +61,7 @@ def test_neutral_before_the_onset_and_after_the_offset(small: Face) -> None:
 
 
 @pytest.mark.parametrize("aus", ["4", "6+12", "1+2", "17", "R14"])
-def test_the_change_rises_to_the_apex_and_falls_after_it(small: Face, aus: str) -> None:
+def test_the_change_rises_to_the_apex_and_falls_after_it(small: SyntheticFace, aus: str) -> None:
     found = measures.monotonicity(take(small, aus, Camera(), timing=Timing(rise=15, fall=15)))
     assert found.rising == found.falling == 1
     assert found.spearman_rise is not None
@@ -71,7 +71,7 @@ def test_the_change_rises_to_the_apex_and_falls_after_it(small: Face, aus: str) 
     assert found.apex_change > 0.5
 
 
-def test_monotonicity_notices_a_clip_that_is_not(small: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_monotonicity_notices_a_clip_that_is_not(small: SyntheticFace, monkeypatch: pytest.MonkeyPatch) -> None:
     wobble = np.array([0, 0, 0, 0.8, 0.3, 0.9, 0.4, 0.7, 1.0, 0.2, 0.9, 0.1, 0.8, 0.3, 0.5, 0, 0, 0])
     monkeypatch.setattr(Timing, "intensity", lambda self: wobble)
     found = measures.monotonicity(take(small))
@@ -81,7 +81,7 @@ def test_monotonicity_notices_a_clip_that_is_not(small: Face, monkeypatch: pytes
     assert found.spearman_rise < 0.9
 
 
-def test_the_person_stays_the_same(small: Face) -> None:
+def test_the_person_stays_the_same(small: SyntheticFace) -> None:
     one = take(small, camera=Camera())
     frames = list(one.frames())
     kept = measures.identity_preservation(one, frames[SHORT.onset], frames[SHORT.apex])
@@ -93,7 +93,7 @@ def test_the_person_stays_the_same(small: Face) -> None:
     assert kept.distance < 0.5 * kept.nearest_other
 
 
-def test_another_person_at_the_apex_is_noticed(small: Face, face: Face) -> None:
+def test_another_person_at_the_apex_is_noticed(small: SyntheticFace, face: SyntheticFace) -> None:
     import cv2
 
     other = np.asarray(cv2.resize(face.image, (320, 240), interpolation=cv2.INTER_AREA), np.uint8)
@@ -102,7 +102,7 @@ def test_another_person_at_the_apex_is_noticed(small: Face, face: Face) -> None:
     assert kept.distance > 0.5
 
 
-def test_structural_similarity_is_the_published_one(small: Face) -> None:
+def test_structural_similarity_is_the_published_one(small: SyntheticFace) -> None:
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(0)
     noisy = np.clip(small.image + rng.normal(0, 8, small.image.shape), 0, 255).astype(np.uint8)
@@ -114,14 +114,14 @@ def test_structural_similarity_is_the_published_one(small: Face) -> None:
     assert np.abs(measures._ssim(one, two)[inner] - reference[inner]).max() < 2e-3
 
 
-def test_the_same_seed_is_the_same_clip(small: Face) -> None:
+def test_the_same_seed_is_the_same_clip(small: SyntheticFace) -> None:
     one, same, other = (np.stack(list(take(small, camera=Camera(), seed=seed).frames())) for seed in (5, 5, 6))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("name", ["noise", "drift", "flicker"])
-def test_each_part_of_the_camera_can_be_switched_off(small: Face, name: str) -> None:
+def test_each_part_of_the_camera_can_be_switched_off(small: SyntheticFace, name: str) -> None:
     parts = {"noise": 0.0, "drift": 0.0, "flicker": 0.0, name: {"noise": 2.0, "drift": 0.5, "flicker": 0.02}[name]}
     frames = np.stack(list(take(small, camera=Camera(**parts)).frames())).astype(int)
     difference = frames[0] - small.image
@@ -133,7 +133,7 @@ def test_each_part_of_the_camera_can_be_switched_off(small: Face, name: str) -> 
         assert not np.array_equal(frames[0], frames[1])
 
 
-def test_the_drift_stays_below_a_pixel(small: Face) -> None:
+def test_the_drift_stays_below_a_pixel(small: SyntheticFace) -> None:
     import cv2
 
     frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in take(small, camera=Camera()).frames()]
@@ -146,7 +146,7 @@ def test_the_drift_stays_below_a_pixel(small: Face) -> None:
         assert np.hypot(moved[0], moved[1]) < 1
 
 
-def test_a_contact_sheet_shows_all_moments(small: Face) -> None:
+def test_a_contact_sheet_shows_all_moments(small: SyntheticFace) -> None:
     one = take(small)
     frames = list(one.frames())
     names = contact_sheet.moments(one)

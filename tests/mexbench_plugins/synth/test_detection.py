@@ -4,13 +4,13 @@ import numpy as np
 
 from mexbench_plugins.synth import faces
 from mexbench_plugins.synth.detection import detect, locate
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 from mexbench_plugins.synth.geometry import Geometry, of_box
 
 PARTS = ("lip_corner_L", "lip_corner_R", "lower_lid_L", "lower_lid_R", "brow_inner_L", "brow_inner_R", "chin")
 
 
-def error(found: Geometry, face: Face) -> float:
+def error(found: Geometry, face: SyntheticFace) -> float:
     """Return how far landmarks lie from the true ones, on average, in face units."""
     true, guessed = face.geometry.landmarks(), found.landmarks()
     return float(np.mean([np.hypot(*np.subtract(true[part], guessed[part])) for part in PARTS])) / face.geometry.unit
@@ -33,14 +33,14 @@ def test_haar_finds_procedural_faces_and_their_parts() -> None:
     assert np.percentile(turned, 90) < 3  # degrees: the roll comes from the eyes, which a box alone does not tell
 
 
-def test_gray_is_as_good_as_colour(face: Face) -> None:
+def test_gray_is_as_good_as_colour(face: SyntheticFace) -> None:
     gray = face.image.mean(axis=2).astype(np.uint8)
     found = locate(gray)
     assert found is not None
     assert error(found, face) < 0.12
 
 
-def test_a_face_whose_eyes_are_hidden_is_placed_by_its_box(face: Face) -> None:
+def test_a_face_whose_eyes_are_hidden_is_placed_by_its_box(face: SyntheticFace) -> None:
     image = face.image.copy()
     for side in "LR":
         column, row = (round(value) for value in face.geometry.landmarks()[f"upper_lid_{side}"])

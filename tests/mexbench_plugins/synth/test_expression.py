@@ -9,7 +9,7 @@ from mexbench.errors import ConfigError
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import ACTIONS, ActionUnit, parse, written
 from mexbench_plugins.synth.expression import express
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 from mexbench_plugins.synth.geometry import Geometry
 
 PLACE = Geometry(x=320, y=228, unit=105)
@@ -108,7 +108,7 @@ def test_no_expression_folds_the_face_over_itself(
     assert ((1 - ddx_dx) * (1 - ddy_dy) - ddx_dy * ddy_dx).min() > 0.2
 
 
-def test_every_combination_of_every_emotion_can_be_drawn(small: Face) -> None:
+def test_every_combination_of_every_emotion_can_be_drawn(small: SyntheticFace) -> None:
     height, width = small.image.shape[:2]
     for combinations in emotions.COMBINATIONS.values():
         for text in combinations:

@@ -8,7 +8,7 @@ import pytest
 
 from mexbench.errors import ConfigError, DataError
 from mexbench_plugins.synth import faces, identity
-from mexbench_plugins.synth.faces import Face
+from mexbench_plugins.synth.faces import SyntheticFace
 
 
 def test_a_seed_is_one_person() -> None:
@@ -27,7 +27,7 @@ def test_people_differ_in_skin_hair_shape_and_light() -> None:
     assert max(skin) > 225
 
 
-def test_eye_sockets_are_darker_than_cheeks_and_forehead(face: Face) -> None:
+def test_eye_sockets_are_darker_than_cheeks_and_forehead(face: SyntheticFace) -> None:
     gray = cv2.GaussianBlur(cv2.cvtColor(face.image, cv2.COLOR_RGB2GRAY), (0, 0), 0.08 * face.geometry.unit)
 
     def brightness(x: float, y: float) -> float:
@@ -40,14 +40,14 @@ def test_eye_sockets_are_darker_than_cheeks_and_forehead(face: Face) -> None:
         assert eye < 0.8 * brightness(side * 0.3, -0.6)
 
 
-def test_left_is_the_persons_own_left(face: Face) -> None:
+def test_left_is_the_persons_own_left(face: SyntheticFace) -> None:
     marks = face.geometry.landmarks()
     assert marks["lip_corner_L"][0] > marks["mouth"][0] > marks["lip_corner_R"][0]
     assert marks["brow_inner_L"][1] < marks["upper_lid_L"][1] < marks["nostril_L"][1] < marks["mouth"][1]
     assert marks["mouth"][1] < marks["chin"][1]
 
 
-def test_a_photo_is_found_its_face(tmp_path: Path, face: Face) -> None:
+def test_a_photo_is_found_its_face(tmp_path: Path, face: SyntheticFace) -> None:
     path = tmp_path / "me.png"
     cv2.imwrite(str(path), cv2.cvtColor(face.image, cv2.COLOR_RGB2BGR))
     read = faces.read(str(path))
@@ -57,7 +57,7 @@ def test_a_photo_is_found_its_face(tmp_path: Path, face: Face) -> None:
     assert abs(read.geometry.unit / face.geometry.unit - 1) < 0.15
 
 
-def test_a_large_photo_is_made_smaller_and_even(tmp_path: Path, face: Face) -> None:
+def test_a_large_photo_is_made_smaller_and_even(tmp_path: Path, face: SyntheticFace) -> None:
     path = tmp_path / "large.png"
     cv2.imwrite(str(path), cv2.resize(face.image, (1901, 1427))[..., ::-1])
     image = faces.photo(path).image
@@ -65,7 +65,7 @@ def test_a_large_photo_is_made_smaller_and_even(tmp_path: Path, face: Face) -> N
     assert image.shape[0] % 2 == image.shape[1] % 2 == 0
 
 
-def test_a_posed_face_takes_its_landmarks_along(small: Face) -> None:
+def test_a_posed_face_takes_its_landmarks_along(small: SyntheticFace) -> None:
     moved = faces.posed(small, shift=(6.0, -3.0), scale=1.05, turn=4.0)
     assert moved.geometry.tilt == pytest.approx(small.geometry.tilt + 4.0)
     assert moved.geometry.unit == pytest.approx(small.geometry.unit * 1.05)

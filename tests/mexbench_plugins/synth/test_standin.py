@@ -34,7 +34,7 @@ def test_samm_lies_as_the_original_does(cache: Path) -> None:
     sheet = openpyxl.load_workbook(root / "SAMM_Micro_FACS_Codes_v2.xlsx")["MICRO_ONLY"]
     lines = list(sheet.iter_rows(values_only=True))
     assert all(line[1] is None for line in lines[:13])
-    assert lines[13] == layouts.Samm.header
+    assert lines[13] == layouts.SammLayout.header
     assert len(lines) == 14 + 18
     for line in lines[14:]:
         subject, name, code, onset, apex, offset, duration = line[:7]
@@ -94,7 +94,7 @@ def test_a_stopped_build_leaves_nothing_that_looks_whole(cache: Path, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(layouts.Casme2, "write_sheet", stop)
+        patch.setattr(layouts.Casme2Layout, "write_sheet", stop)
         with pytest.raises(KeyboardInterrupt):
             standin.casme2_root(TINY)
     assert list(cache.iterdir()) == []

@@ -24,7 +24,7 @@ _ID = re.compile(r"\w[\w .+=-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ListedClip:
     """One line: a clip.
 
     Args:
@@ -61,7 +61,7 @@ class Entry:
         return path
 
 
-def read(path: Path) -> tuple[Entry, ...]:
+def read(path: Path) -> tuple[ListedClip, ...]:
     """Read a list; no film is looked at.
 
     Raises:
@@ -84,11 +84,11 @@ def read(path: Path) -> tuple[Entry, ...]:
         raise DataError(f"{path}, line {reader.line_num}: is no CSV: {error}") from None
     if not entries:
         raise DataError(f"{path}: lists no clip; expected a line for each below the header {', '.join(COLUMNS)}")
-    _refuse_twice(entries)
+    _check_unique(entries)
     return entries
 
 
-def require_films(entries: Iterable[Entry], folder: Path) -> None:
+def require_films(entries: Iterable[ListedClip], folder: Path) -> None:
     """Refuse a list some of whose films are missing.
 
     Raises:
@@ -114,7 +114,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"{path}, line 1: lacks the column {listed(lacking)}; columns: {listed(COLUMNS)}")
 
 
-def _entries(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterator[Entry]:
+def _entries(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterator[ListedClip]:
     for number, row in enumerate(rows, start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -124,7 +124,7 @@ def _entries(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterat
         yield _entry(line, {name: cell.strip() for name, cell in zip(header, row, strict=True)})
 
 
-def _entry(line: str, cells: dict[str, str]) -> Entry:
+def _entry(line: str, cells: dict[str, str]) -> ListedClip:
     for name, cell in cells.items():
         if not cell.isprintable() or len(cell) > 4096:
             raise DataError(f"{line}: {name} {cell[:80]!r} holds characters that cannot be shown, or too many")
@@ -146,7 +146,7 @@ def _entry(line: str, cells: dict[str, str]) -> Entry:
     start, end = (_seconds(line, name, cells.get(name, "")) for name in ("start_s", "end_s"))
     if end is not None and end <= (start or 0.0):
         raise DataError(f"{line}: end_s {end:g} must come after start_s {start or 0:g}")
-    return Entry(
+    return ListedClip(
         line=line,
         clip_id=cells["clip_id"],
         path=path,
@@ -168,8 +168,8 @@ def _seconds(line: str, name: str, text: str) -> float | None:
     return found
 
 
-def _refuse_twice(entries: Iterable[Entry]) -> None:
-    seen: dict[str, Entry] = {}
+def _check_unique(entries: Iterable[ListedClip]) -> None:
+    seen: dict[str, ListedClip] = {}
     for entry in entries:
         # Two ids that differ in case alone would share a file where the file system ignores case.
         other = seen.setdefault(entry.clip_id.casefold(), entry)

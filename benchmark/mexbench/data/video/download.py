@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mexbench.data.video.clip_list import Entry
-from mexbench.data.video.reader import refuse_no_film
+from mexbench.data.video.clip_list import ListedClip
+from mexbench.data.video.reader import check_is_video
 from mexbench.errors import BenchError, DataError
 from mexbench.files import write_text
 
@@ -47,7 +47,7 @@ class Fetched:
     failed: bool = False
 
 
-def refuse_without_yt_dlp() -> None:
+def check_yt_dlp() -> None:
     """Look first whether films can be fetched.
 
     Raises:
@@ -62,13 +62,13 @@ def refuse_without_yt_dlp() -> None:
         )
 
 
-def sources(entries: Iterable[Entry], out: Path) -> dict[str, Entry]:
+def sources(entries: Iterable[ListedClip], out: Path) -> dict[str, ListedClip]:
     """Return path -> the line that says where to fetch it.
 
     Raises:
         DataError: A line has a URL that is not fetched, or two lines have two URLs for one film, or none has any.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, ListedClip] = {}
     for entry in entries:
         entry.film(out)
         if entry.source_url is None:
@@ -99,7 +99,7 @@ def url_fault(url: str, *, loopback: bool = True) -> str | None:
     return f"is {parts.scheme or 'no URL'}: only https is fetched, and http from this machine alone (127.0.0.1)"
 
 
-def fetch(wanted: Mapping[str, Entry], out: Path, *, most_bytes: int) -> Iterator[Fetched]:
+def fetch(wanted: Mapping[str, ListedClip], out: Path, *, most_bytes: int) -> Iterator[Fetched]:
     """Fetch films one after the other and yield what became of each.
 
     Args:
@@ -161,7 +161,7 @@ def _compared(target: Path, expected: str | None) -> str:
     return "there already, its checksum holds"
 
 
-def _fetch(entry: Entry, target: Path, out: Path, expected: str | None, most_bytes: int) -> str:
+def _fetch(entry: ListedClip, target: Path, out: Path, expected: str | None, most_bytes: int) -> str:
     """Fetch one film into a private folder; it gets its name once it is whole and what it should be."""
     url = str(entry.source_url)
     work = out / f".fetching-{hashlib.sha256(f'{entry.path} {url}'.encode()).hexdigest()[:16]}"
@@ -182,7 +182,7 @@ def _fetch(entry: Entry, target: Path, out: Path, expected: str | None, most_byt
             )
         if film.stat().st_size > most_bytes:
             raise _too_large(url, most_bytes)
-        refuse_no_film(film)
+        check_is_video(film)
         found = _sha256(film)
         if expected is not None and found != expected:
             raise DataError(

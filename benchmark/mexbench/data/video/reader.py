@@ -79,7 +79,7 @@ class Video:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        refuse_no_film(path)
+        check_is_video(path)
         self._capture = _open(path)
         cv2 = _cv2()
         self.width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
@@ -154,7 +154,7 @@ class Video:
         wanted = Sampler(fps, start_s)
         return (time_s for time_s in self._grabbed(start_s, end_s) if wanted(time_s))
 
-    def findings(self) -> tuple[str, ...]:
+    def issues(self) -> tuple[str, ...]:
         """Return what is irregular about what was decoded so far; the whole of it once a stretch was read to its end.
 
         Equal texts for equal things: no numbers.
@@ -226,7 +226,7 @@ class Video:
         return None
 
 
-def refuse_no_film(path: Path) -> None:
+def check_is_video(path: Path) -> None:
     """Look at a file's first bytes: a decoder would follow a play list, whatever its name, to other files.
 
     Raises:

@@ -6,18 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mexbench.runs.task import Outcome, Unit
+from mexbench.runs.task import Outcome, TaskGroup
 
 if TYPE_CHECKING:
     pass
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 
 
 class Executor(ABC):
     """Runs units of tasks and hands back outcomes as they come, in any order."""
 
     @abstractmethod
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task, one that fails twice. Closing the generator stops what still runs.
 
         Args:
@@ -29,7 +29,7 @@ class Executor(ABC):
 class Serial(Executor):
     """This process, one task after the other."""
 
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task, in order."""
         for unit in units:
-            yield from workloads[unit[0].model].run_unit(unit)
+            yield from workloads[unit[0].model].run_group(unit)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel
 
 #: What scikit-learn makes of a training side: numbers of 8 bytes, once as they come and once scaled.
@@ -15,7 +15,7 @@ _VERSIONS, _BYTES = 2, 8
 _PER_WEIGHT = 4 * 4
 
 
-def fitting(jobs: int, workloads: Mapping[str, Workload], tell: Callable[[str], None]) -> int:
+def fitting(jobs: int, workloads: Mapping[str, TaskRunner], tell: Callable[[str], None]) -> int:
     """Return how many of so many worker processes fit in memory, at least one; say so where they are fewer.
 
     Args:
@@ -35,7 +35,7 @@ def fitting(jobs: int, workloads: Mapping[str, Workload], tell: Callable[[str], 
     return fits
 
 
-def needed(workloads: Mapping[str, Workload]) -> int:
+def needed(workloads: Mapping[str, TaskRunner]) -> int:
     """Estimate the bytes that a worker process needs: what this one has, and the largest training.
 
     The samples themselves are shared. Of a network the weights are counted, not what its layers hold in between.
@@ -46,14 +46,14 @@ def needed(workloads: Mapping[str, Workload]) -> int:
     return psutil.Process().memory_info().rss + training
 
 
-def _training(workload: Workload, name: str) -> int:
+def _training(workload: TaskRunner, name: str) -> int:
     """Estimate the bytes that the largest training of a model takes beside the samples."""
     samples = max(len(train) for train, _ in workload.folds.values())
     size, itemsize = workload.x[:1].size, workload.x.itemsize
     if workload.copies is not None:
         size += workload.copies[:1].size
     model = workload.models[name]
-    weights = sum(row.values for row in model.layers(workload.n_classes))
+    weights = sum(row.n_params for row in model.layers(workload.n_classes))
     together = model.folds_at_once() if isinstance(model, FoldsModel) else 1
     return samples * size * (itemsize + _VERSIONS * _BYTES) + weights * _PER_WEIGHT * together
 

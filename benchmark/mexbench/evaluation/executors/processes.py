@@ -13,17 +13,17 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
+from mexbench.devices import one_thread_in_children
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.executors.memory import fitting
 from mexbench.evaluation.executors.shared_arrays import Shared, share
-from mexbench.evaluation.task_runner import Workload, failure
-from mexbench.runs.task import Failure, Outcome, Unit
-from mexbench.threads import one_in_children
+from mexbench.evaluation.task_runner import TaskRunner, failure
+from mexbench.runs.task import Failure, Outcome, TaskGroup
 
 #: A unit and its place among all units, by which a worker says what it has begun.
-Numbered = tuple[int, Unit]
+Numbered = tuple[int, TaskGroup]
 
-_MOST_STILLBORN = 2
+_MOST_FAILED_STARTS = 2
 
 
 class Processes(Executor):
@@ -43,14 +43,14 @@ class Processes(Executor):
         self.scratch = scratch
         self.tell = tell
 
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its process twice fails by name."""
         most = fitting(self.jobs, workloads, self.tell)
         with share(workloads, self.scratch) as shared:
             _begun(shared).mkdir()
             waiting: deque[Numbered] = deque(enumerate(units))
             suspects: deque[Numbered] = deque()
-            stillborn = 0
+            failed_starts = 0
             while waiting or suspects:
                 alone = bool(suspects)
                 queue = deque([suspects.popleft()]) if alone else waiting
@@ -63,8 +63,8 @@ class Processes(Executor):
                         yield from (Failure(task, text) for task in unit)
                 else:
                     suspects.extend(begun)
-                stillborn = stillborn + 1 if died and not begun else 0
-                if stillborn == _MOST_STILLBORN:
+                failed_starts = failed_starts + 1 if died and not begun else 0
+                if failed_starts == _MOST_FAILED_STARTS:
                     text = "not started: worker processes die before they begin anything"
                     yield from (Failure(task, text) for _, unit in (*suspects, *waiting) for task in unit)
                     return
@@ -82,7 +82,7 @@ def _run_in_pool(
     lost: list[Numbered] = []
     died = False
     others = set(multiprocessing.active_children())
-    with one_in_children():
+    with one_thread_in_children():
         # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(shared,))
@@ -90,7 +90,7 @@ def _run_in_pool(
             while running or (queue and not died):
                 while queue and not died and len(running) < 4 * jobs:  # some ahead; not all, for memory's sake
                     try:
-                        with deaf_to_ctrl_c():
+                        with ignore_sigint():
                             running[pool.submit(_run_in_worker, queue[0])] = queue[0]
                         queue.popleft()
                     except BrokenProcessPool:
@@ -130,7 +130,7 @@ def _sort_out(lost: list[Numbered], queue: deque[Numbered], shared: Shared) -> l
 
 
 @contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Start processes that Ctrl-C, which a terminal sends to all, never reaches: it is this process's to handle."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -143,7 +143,7 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 _shared: Shared | None = None  # of this worker process, set once when it starts
-_workloads: dict[str, Workload] = {}
+_workloads: dict[str, TaskRunner] = {}
 
 
 def _start_worker(shared: Shared) -> None:
@@ -169,4 +169,4 @@ def _run_in_worker(numbered: Numbered) -> list[Outcome]:
     model = unit[0].model
     if model not in _workloads:
         _workloads[model] = _shared.workload(model)
-    return _workloads[model].run_unit(unit)
+    return _workloads[model].run_group(unit)

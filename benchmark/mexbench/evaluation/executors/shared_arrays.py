@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Shared:
     """
 
     folder: Path
-    light: Mapping[str, tuple[int, Workload]]
+    light: Mapping[str, tuple[int, TaskRunner]]
 
     def arrays(self) -> Iterator[Path]:
         """Yield the files of the arrays, as paths in the folder."""
         return (path.relative_to(self.folder) for path in sorted(self.folder.glob("*/*.npy")))
 
-    def workload(self, model: str) -> Workload:
+    def workload(self, model: str) -> TaskRunner:
         """Return the workload of a model; its arrays are read from the files as they are used."""
         index, light = self.light[model]
         files = (self.folder / str(index)).glob("*.npy")
@@ -37,7 +37,7 @@ class Shared:
 
 
 @contextmanager
-def share(workloads: Mapping[str, Workload], scratch: Path | None) -> Iterator[Shared]:
+def share(workloads: Mapping[str, TaskRunner], scratch: Path | None) -> Iterator[Shared]:
     """Write the arrays of workloads into a new folder, which is removed in the end.
 
     Args:

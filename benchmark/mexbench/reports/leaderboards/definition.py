@@ -39,7 +39,7 @@ _COLUMNS = ("fold", "sample_id", "clip_id", "subject", "dataset", "truth")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ExpectedSample:
     """A sample that a submission must answer for.
 
     Args:
@@ -99,7 +99,7 @@ class Definition:
     flags: tuple[str, ...]
     samples: str
     note: str
-    questions: tuple[Question, ...]
+    questions: tuple[ExpectedSample, ...]
 
     @cached_property
     def truths(self) -> Mapping[str, int]:
@@ -112,8 +112,8 @@ class Definition:
         return found
 
     @cached_property
-    def by_key(self) -> Mapping[tuple[int, str], Question]:
-        """``Question.key`` -> the question."""
+    def by_key(self) -> Mapping[tuple[int, str], ExpectedSample]:
+        """``ExpectedSample.key`` -> the question."""
         return {question.key: question for question in self.questions}
 
     @property
@@ -127,7 +127,7 @@ def truth_digest(fingerprint: str, sample_id: str, name: str) -> str:
     return digest([fingerprint, sample_id, name])[:16]
 
 
-def samples_digest(questions: Sequence[Question]) -> str:
+def samples_digest(questions: Sequence[ExpectedSample]) -> str:
     """Digest a list of questions; its order does not matter."""
     return digest(sorted([getattr(question, column) for column in _COLUMNS] for question in questions))
 
@@ -193,7 +193,7 @@ def _yaml(definition: Definition) -> str:
     return head + "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
-def _read_samples(path: Path) -> tuple[Question, ...]:
+def _read_samples(path: Path) -> tuple[ExpectedSample, ...]:
     if not path.is_file():
         raise BoardError(f"{path}: is missing: a board lists the samples that it asks for")
     try:
@@ -205,7 +205,7 @@ def _read_samples(path: Path) -> tuple[Question, ...]:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(_COLUMNS) or not (row[0] and row[1] and row[2]):
             raise BoardError(f"{path}, line {number}: expected {listed(_COLUMNS)}, got {row!r}")
-    return tuple(Question(*row) for row in rows)
+    return tuple(ExpectedSample(*row) for row in rows)
 
 
 class _Reader:
@@ -215,7 +215,7 @@ class _Reader:
     def fail(self, key: str, message: str) -> BoardError:
         return BoardError(self.source.fault((key,) if key else (), message))
 
-    def definition(self, name: str, questions: tuple[Question, ...]) -> Definition:
+    def definition(self, name: str, questions: tuple[ExpectedSample, ...]) -> Definition:
         data = self.mapping()
         if not isinstance(data["protocol"], dict) or not isinstance(data["protocol"].get("plugin"), str):
             raise self.fail("protocol", f"expected a block such as {{plugin: loso}}, got {data['protocol']!r}")

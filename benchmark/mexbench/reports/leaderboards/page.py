@@ -9,7 +9,7 @@ from typing import Any
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page as leaderboard
-from mexbench.reports.leaderboards.rows import BoardRows, ClaimBeside, Row, Section
+from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.tables import DASH, Table, escape, percent, probability, with_interval
 
 #: Score -> what pages call it.
@@ -54,7 +54,7 @@ def markdown(board: BoardRows) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main_table(board: BoardRows, rows: Sequence[Row], *, brief: bool = False) -> Table:
+def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = False) -> Table:
     """Rank, scores with intervals and what stands behind them; ``brief`` for a page that has less room."""
     order = score_order(board)
     headers = ["rank", "model", *(NAMES[name] for name in order), "subjects", "seeds"]
@@ -76,7 +76,7 @@ def main_table(board: BoardRows, rows: Sequence[Row], *, brief: bool = False) ->
     return Table(headers, cells)
 
 
-def claims_table(claims: Sequence[tuple[Row, ClaimBeside]]) -> Table:
+def claims_table(claims: Sequence[tuple[BoardRow, ClaimBeside]]) -> Table:
     """What documents print of a method, beside what the row measured on the same data."""
     headers = ["model", "tested on", "document", "its split", "claimed", "measured here"]
     cells = []
@@ -204,7 +204,7 @@ def score_order(board: BoardRows) -> list[str]:
     return sorted(HEADLINE, key=lambda name: name != board.definition.headline)
 
 
-def rank_text(row: Row) -> str:
+def rank_text(row: BoardRow) -> str:
     """Write a rank, a range where rows cannot be told apart, a dash where there is none."""
     if row.rank is None:
         return DASH

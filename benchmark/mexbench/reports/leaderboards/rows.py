@@ -11,7 +11,7 @@ from mexbench.errors import BoardError
 from mexbench.metrics.significance import Comparison
 from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.ranking import Counts
-from mexbench.reports.leaderboards.submission import Entry
+from mexbench.reports.leaderboards.submission import SubmittedEntry
 from mexbench.reports.leaderboards.verified import BoardReader, Verified, VerifiedBoard
 from mexbench.studies.claims.claims import Claim, Claims
 from mexbench.tables import competes
@@ -38,7 +38,7 @@ class ClaimBeside:
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """A row of a leaderboard.
 
     Args:
@@ -50,7 +50,7 @@ class Row:
         claims: Published figures of its method.
     """
 
-    entry: Entry
+    entry: SubmittedEntry
     file: str
     section: Section
     rank: tuple[int, int] | None
@@ -82,15 +82,15 @@ class BoardRows:
         definition: What it asks.
         rows: By section, and by rank within one; rows without a rank by their score.
         comparisons: Section -> the paired tests that were made.
-        groups: Subjects, or clips where none is known, in the order of ``Row.counts``.
+        groups: Subjects, or clips where none is known, in the order of ``BoardRow.counts``.
     """
 
     definition: Definition
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     comparisons: Mapping[Section, tuple[Comparison, ...]]
     groups: tuple[str, ...]
 
-    def section(self, name: Section) -> tuple[Row, ...]:
+    def section(self, name: Section) -> tuple[BoardRow, ...]:
         """Return the rows of a section, in their order."""
         return tuple(row for row in self.rows if row.section == name)
 
@@ -120,7 +120,7 @@ def board_rows(reader: BoardReader, board: VerifiedBoard, claims: Claims | None 
     if not board.sound:
         raise BoardError(f"{board.definition.name}: has submissions that do not verify; see 'bench leaderboard verify'")
     headline = board.definition.headline
-    rows: list[Row] = []
+    rows: list[BoardRow] = []
     comparisons: dict[Section, tuple[Comparison, ...]] = {}
     for section in SECTIONS:
         inside = {_name(found): found for found in board.submissions if _section(found) == section}
@@ -137,7 +137,7 @@ def board_rows(reader: BoardReader, board: VerifiedBoard, claims: Claims | None 
         others = sorted(inside.keys() - ranking.ranks.keys(), key=lambda name: (-_scores(inside[name])[headline], name))
         for name in (*ranking.order, *others):
             entry, counts = _whole(inside[name])
-            row = Row(
+            row = BoardRow(
                 entry=entry,
                 file=inside[name].path.relative_to(reader.root).as_posix(),
                 section=section,
@@ -162,7 +162,7 @@ def scores_of(root: Path, name: str) -> dict[str, dict[str, Any]]:
     return {_name(found): _scores(found) for found in board.submissions}
 
 
-def _claims(board: str, entry: Entry, claims: Claims) -> tuple[ClaimBeside, ...]:
+def _claims(board: str, entry: SubmittedEntry, claims: Claims) -> tuple[ClaimBeside, ...]:
     found = []
     for claim in claims.claims:
         for reference in dict.fromkeys(claim.measured.values()):
@@ -187,7 +187,7 @@ def _name(found: Verified) -> str:
     return _whole(found)[0].model.name
 
 
-def _whole(found: Verified) -> tuple[Entry, Counts]:
+def _whole(found: Verified) -> tuple[SubmittedEntry, Counts]:
     if found.entry is None or found.counts is None:
         raise BoardError(f"{found.path}: does not verify: {'; '.join(found.faults)}")
     return found.entry, found.counts

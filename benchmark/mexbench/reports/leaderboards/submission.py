@@ -27,7 +27,7 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _LONGEST_NAME = 120
 
 
-class Answer(NamedTuple):
+class SubmittedPrediction(NamedTuple):
     """What a model said about one sample.
 
     Args:
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
         sample_id: The sample.
         subject: Whose, as the run had it; empty where it had none.
         truth: ``definition.truth_digest`` of the class that the run had.
-        scores: For each seed, in the order of ``Entry.seeds``, the scores of the classes.
+        scores: For each seed, in the order of ``SubmittedEntry.seeds``, the scores of the classes.
     """
 
     fold: str
@@ -65,7 +65,7 @@ class ModelCard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class CodeOrigin:
     """What the run says of itself: the part of its manifest that names no place and no person.
 
     Args:
@@ -119,7 +119,7 @@ class Costs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class SubmittedEntry:
     """A submission without its predictions.
 
     Args:
@@ -140,7 +140,7 @@ class Entry:
     schema: int
     board: str
     model: ModelCard
-    origin: Origin
+    origin: CodeOrigin
     flags: tuple[str, ...]
     seeds: tuple[int, ...]
     costs: Costs
@@ -150,22 +150,22 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submission(Entry):
+class Submission(SubmittedEntry):
     """A whole submission.
 
     Args:
         predictions: Every answer.
     """
 
-    predictions: tuple[Answer, ...]
+    predictions: tuple[SubmittedPrediction, ...]
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> SubmittedEntry:
         """Everything but the predictions."""
-        return Entry(**{field.name: getattr(self, field.name) for field in fields(Entry)})
+        return SubmittedEntry(**{field.name: getattr(self, field.name) for field in fields(SubmittedEntry)})
 
 
-def predictions_digest(answers: Sequence[Answer]) -> str:
+def predictions_digest(answers: Sequence[SubmittedPrediction]) -> str:
     """Digest answers, in their order."""
     return digest([list(answer) for answer in answers])
 
@@ -180,7 +180,7 @@ def file_name(model: str) -> str:
 
 def text(submission: Submission) -> str:
     """Write the file's text."""
-    entry = adapter(Entry).dump_python(submission.entry, mode="json")
+    entry = adapter(SubmittedEntry).dump_python(submission.entry, mode="json")
     curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
     head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     lines = ",\n".join(

@@ -13,8 +13,15 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import read_curves
-from mexbench.reports.leaderboards.definition import Definition, Question, samples_digest, truth_digest
-from mexbench.reports.leaderboards.submission import Answer, Costs, ModelCard, Origin, Submission, predictions_digest
+from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
+from mexbench.reports.leaderboards.submission import (
+    CodeOrigin,
+    Costs,
+    ModelCard,
+    Submission,
+    SubmittedPrediction,
+    predictions_digest,
+)
 from mexbench.reports.leaderboards.verify import board_figures, differences, verify
 from mexbench.runs.stored_run import PredictedSample, StoredRun
 
@@ -29,7 +36,7 @@ def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = 
     Raises:
         BoardError: The run is incomplete, or its rows were not all made on the same samples under one protocol.
     """
-    _refuse_incomplete(run, list(run.rows))
+    _check_complete(run, list(run.rows))
     boards = []
     for row in run.rows:
         fingerprint = run.part(row)["dataset_fingerprint"]
@@ -72,7 +79,7 @@ def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: S
             raise BoardError(f"{run.path}: {unknown('row', row, run.rows)}")
     alike = [row for row in run.rows if run.row_config(row).protocol == board.protocol]
     chosen = [row for row in run.rows if row in (rows or alike or run.rows)]
-    _refuse_incomplete(run, chosen)
+    _check_complete(run, chosen)
     found, faults = [], []
     for row in chosen:
         made = _submission(run, board, row, catalogue)
@@ -126,7 +133,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
             distribution=reported["distribution"],
             parameters=_parameters(made.model, catalogue, len(run.classes)),
         ),
-        origin=Origin(
+        origin=CodeOrigin(
             dataset=run.scores["dataset"],
             fingerprint=run.part(row)["dataset_fingerprint"],
             classes=run.classes,
@@ -157,13 +164,13 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
     return Submission(**{**vars(submission), "figures": figures})
 
 
-def _answers(run: StoredRun, row: str) -> tuple[Answer, ...]:
+def _answers(run: StoredRun, row: str) -> tuple[SubmittedPrediction, ...]:
     fingerprint, seeds = run.part(row)["dataset_fingerprint"], run.seeds(row)
     found: dict[tuple[str, str], list[PredictedSample]] = {}
     for p in sorted(run.predictions[row], key=lambda p: (p.fold, p.sample_id, seeds.index(p.seed))):
         found.setdefault((p.fold, p.sample_id), []).append(p)
     return tuple(
-        Answer(
+        SubmittedPrediction(
             fold,
             sample_id,
             same[0].subject,
@@ -192,10 +199,10 @@ def _parameters(model: Mapping[str, Any], catalogue: Catalogue, n_classes: int) 
         rows = built.layers(n_classes) if isinstance(built, Model) else ()
     except BenchError:
         return None
-    return sum(row.values for row in rows) or None
+    return sum(row.n_params for row in rows) or None
 
 
-def _refuse_incomplete(run: StoredRun, rows: Sequence[str]) -> None:
+def _check_complete(run: StoredRun, rows: Sequence[str]) -> None:
     parts = [run.rows[row] for row in rows]
     if not parts:
         raise BoardError(f"{run.path}: has no rows")
@@ -213,10 +220,10 @@ def _of_first_seed(predicted: Sequence[PredictedSample]) -> list[PredictedSample
     return [p for p in predicted if p.seed == predicted[0].seed]
 
 
-def _question(p: PredictedSample, fingerprint: str) -> Question:
+def _question(p: PredictedSample, fingerprint: str) -> ExpectedSample:
     truth = truth_digest(fingerprint, p.sample_id, p.truth)
-    return Question(p.fold, p.sample_id, p.clip_id, p.subject, p.dataset, truth)
+    return ExpectedSample(p.fold, p.sample_id, p.clip_id, p.subject, p.dataset, truth)
 
 
-def _order(question: Question) -> tuple[str, str]:
+def _order(question: ExpectedSample) -> tuple[str, str]:
     return question.fold, question.sample_id

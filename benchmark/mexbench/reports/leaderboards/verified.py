@@ -25,7 +25,7 @@ from mexbench.metrics.significance import Comparison
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, load
 from mexbench.reports.leaderboards.ranking import Counts, Ranking, rank
-from mexbench.reports.leaderboards.submission import Entry
+from mexbench.reports.leaderboards.submission import SubmittedEntry
 from mexbench.reports.leaderboards.verify import pools, verify
 
 
@@ -44,7 +44,7 @@ class Verified:
 
     path: Path
     digest: str
-    entry: Entry | None
+    entry: SubmittedEntry | None
     counts: Counts | None
     faults: tuple[str, ...] = ()
     readable: bool = True
@@ -168,7 +168,7 @@ def _kept(found: Verified) -> dict[str, Any]:
         return {"faults": list(found.faults), "readable": found.readable, "name": found.path.name}
     return {
         "name": found.path.name,
-        "entry": files.adapter(Entry).dump_python(found.entry, mode="json"),
+        "entry": files.adapter(SubmittedEntry).dump_python(found.entry, mode="json"),
         "runs": found.counts.runs,
         "counts": found.counts.matrices.tolist(),
     }
@@ -180,7 +180,7 @@ def _restored(path: Path, key: str, kept: Mapping[str, Any]) -> Verified | None:
             return None
         if "faults" in kept:
             return Verified(path, key, None, None, tuple(kept["faults"]), kept["readable"])
-        entry = files.adapter(Entry).validate_json(json.dumps(kept["entry"]))
+        entry = files.adapter(SubmittedEntry).validate_json(json.dumps(kept["entry"]))
         runs = tuple((seed, repeat) for seed, repeat in kept["runs"])
         return Verified(path, key, entry, Counts(runs, np.array(kept["counts"], dtype=np.int64)))
     return None

@@ -12,8 +12,8 @@ from typing import Any
 from mexbench.errors import listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.summary import Pool, Prediction, figures
-from mexbench.reports.leaderboards.definition import Definition, Question
-from mexbench.reports.leaderboards.submission import Answer, Submission, predictions_digest
+from mexbench.reports.leaderboards.definition import Definition, ExpectedSample
+from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
 from mexbench.runs.predictions_csv import repeat_of
 
 #: Figures are sums over few numbers: what differs by more is another figure, on any machine.
@@ -43,7 +43,7 @@ def board_figures(board: Definition, submission: Submission) -> dict[str, Any]:
 
 def pools(board: Definition, submission: Submission) -> list[Pool]:
     """Return the predictions as they are scored: by seed and repeat."""
-    by_repeat: dict[int, list[tuple[Question, Answer]]] = {}
+    by_repeat: dict[int, list[tuple[ExpectedSample, SubmittedPrediction]]] = {}
     for answer in sorted(submission.predictions, key=lambda answer: answer.sample_id):
         repeat = repeat_of(answer.fold)
         by_repeat.setdefault(repeat, []).append((board.by_key[repeat, answer.sample_id], answer))
@@ -92,7 +92,7 @@ def _setting(board: Definition, submission: Submission) -> Iterator[str]:
 
 def _answers(board: Definition, submission: Submission) -> Iterator[str]:
     """Compare the samples, their folds, subjects and truths with what the board asks; see that scores are whole."""
-    given: dict[tuple[int, str], Answer] = {}
+    given: dict[tuple[int, str], SubmittedPrediction] = {}
     twice = []
     for answer in submission.predictions:
         key = repeat_of(answer.fold), answer.sample_id
@@ -110,7 +110,7 @@ def _answers(board: Definition, submission: Submission) -> Iterator[str]:
     yield from _scores(board, submission)
 
 
-def _missing(board: Definition, given: Mapping[tuple[int, str], Answer]) -> Iterator[str]:
+def _missing(board: Definition, given: Mapping[tuple[int, str], SubmittedPrediction]) -> Iterator[str]:
     asked: dict[str, list[str]] = {}
     missing: dict[str, list[str]] = {}
     for key, question in board.by_key.items():
@@ -125,7 +125,7 @@ def _missing(board: Definition, given: Mapping[tuple[int, str], Answer]) -> Iter
             yield f"fold {fold!r}: {len(ids)} of its {len(asked[fold])} samples have no prediction: {shown}"
 
 
-def _moved(pairs: Sequence[tuple[Question, Answer]]) -> Iterator[str]:
+def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Iterator[str]:
     """Find samples under another subject or in another fold, told once for each pair of names."""
     for what in ("subject", "fold"):
         moved: dict[tuple[str, str], list[str]] = {}

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError, listed
-from mexbench.reports.leaderboards.rows import BoardRows, Row
+from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 
 SCHEMA = 1
 _FINITE = ConfigDict(allow_inf_nan=False)
@@ -61,7 +61,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditSummary:
     """An ``audit.json``.
 
     Args:
@@ -86,7 +86,7 @@ class Audit:
     null: Mapping[str, Mapping[Score, Range]]
     rows: tuple[Effect, ...]
 
-    def of(self, board: BoardRows, row: Row) -> tuple[Effect, ...]:
+    def of(self, board: BoardRows, row: BoardRow) -> tuple[Effect, ...]:
         """Return what it says of a row; nothing where it is about other data, another protocol or other models."""
         definition = board.definition
         if (self.dataset, self.protocol) != (definition.dataset, definition.protocol["plugin"]):
@@ -94,7 +94,7 @@ class Audit:
         return tuple(effect for effect in self.rows if effect.model == row.name)
 
 
-def read(path: Path) -> Audit:
+def read(path: Path) -> AuditSummary:
     """Read an ``audit.json``.
 
     Raises:
@@ -102,7 +102,7 @@ def read(path: Path) -> Audit:
         OSError: It cannot be read.
     """
     try:
-        found = TypeAdapter(Audit).validate_json(path.read_bytes())
+        found = TypeAdapter(AuditSummary).validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))
@@ -120,7 +120,7 @@ def read(path: Path) -> Audit:
     return found
 
 
-def refuse_strangers(found: Mapping[Path, Audit], boards: Sequence[BoardRows]) -> None:
+def check_known_boards(found: Mapping[Path, AuditSummary], boards: Sequence[BoardRows]) -> None:
     """See that each audit is about a row that is shown.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mexbench.config.yaml import resolvers
-from mexbench.reports.leaderboards.rows import Row
+from mexbench.reports.leaderboards.rows import BoardRow
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
@@ -32,7 +32,7 @@ def yaml_text(config: Mapping[str, Any]) -> str:
     return yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def commands(row: Row, board: str, config: str) -> str:
+def commands(row: BoardRow, board: str, config: str) -> str:
     """Return the shell commands that run a row again and compare it with what was submitted.
 
     Args:

@@ -13,7 +13,7 @@ MARK = "site.json"
 _MADE_BY = "bench site"
 
 
-def refuse_foreign(out: Path) -> None:
+def check_own_folder(out: Path) -> None:
     """See that a folder may be replaced: it is not there, empty, or holds what an earlier site wrote and nothing else.
 
     Raises:
@@ -42,9 +42,9 @@ def write(out: Path, pages: Mapping[str, str]) -> None:
         pages: Path inside it -> text.
 
     Raises:
-        BoardError: See ``refuse_foreign``.
+        BoardError: See ``check_own_folder``.
     """
-    refuse_foreign(out)
+    check_own_folder(out)
     with replacing_folder(out.resolve()) as folder:  # through a link: the link stays
         for name, text in pages.items():
             path = folder / name

@@ -19,9 +19,9 @@ from markupsafe import Markup
 from mexbench.reports.leaderboards import page
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import Point
-from mexbench.reports.leaderboards.rows import BoardRows, Row
+from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.reports.site import charts
-from mexbench.reports.site.audits import Audit, Effect
+from mexbench.reports.site.audits import AuditSummary, Effect
 from mexbench.reports.site.config_text import commands, yaml_text
 from mexbench.studies.claims.claims import Claims
 from mexbench.tables import DASH, Table, percent, with_interval
@@ -32,7 +32,7 @@ _CONTENT = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Line:
+class SiteLine:
     """A line of a table of rows: its cells, with what the filters and the links need.
 
     Args:
@@ -42,7 +42,7 @@ class Line:
         mark: Drawing of its score and interval.
     """
 
-    row: Row
+    row: BoardRow
     board: BoardRows
     cells: Mapping[str, str]
     mark: Markup
@@ -53,7 +53,7 @@ class Line:
         return kind_of(self.row)
 
 
-def kind_of(row: Row) -> str:
+def kind_of(row: BoardRow) -> str:
     """Return the kind of data that a row was measured on."""
     return "synthetic" if row.section == "synthetic" else "real"
 
@@ -63,13 +63,13 @@ def board_path(board: BoardRows) -> str:
     return f"boards/{board.definition.name}.html"
 
 
-def row_path(board: BoardRows, row: Row) -> str:
+def row_path(board: BoardRows, row: BoardRow) -> str:
     """Return the place of a row's page: a file's name that no model's name can lead out of its folder."""
     return f"rows/{board.definition.name}/{files.file_name(row.name).removesuffix('.json')}.html"
 
 
 def site(
-    boards: Sequence[BoardRows], claims: Claims | None = None, audits: Sequence[Audit] = ()
+    boards: Sequence[BoardRows], claims: Claims | None = None, audits: Sequence[AuditSummary] = ()
 ) -> dict[str, str]:  # fmt: skip
     """Make every page.
 
@@ -135,7 +135,7 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _every_line(boards: Sequence[BoardRows]) -> list[Line]:
+def _every_line(boards: Sequence[BoardRows]) -> list[SiteLine]:
     """Return the rows of all boards, for one table."""
     lines = []
     for board in boards:
@@ -144,19 +144,19 @@ def _every_line(boards: Sequence[BoardRows]) -> list[Line]:
             definition = board.definition
             cells |= {"leaderboard": definition.name, "data set": definition.dataset, "data": line.kind}
             cells["plugin"] = line.cells["plugin"]
-            lines.append(Line(line.row, board, cells, line.mark))
+            lines.append(SiteLine(line.row, board, cells, line.mark))
     return lines
 
 
-def _lines(board: BoardRows, rows: Sequence[Row]) -> list[Line]:
+def _lines(board: BoardRows, rows: Sequence[BoardRow]) -> list[SiteLine]:
     table = page.main_table(board, rows)
     return [
-        Line(row, board, dict(zip(table.headers, cells, strict=True)), _mark(board, row))
+        SiteLine(row, board, dict(zip(table.headers, cells, strict=True)), _mark(board, row))
         for row, cells in zip(rows, table.rows, strict=True)
     ]
 
 
-def _mark(board: BoardRows, row: Row) -> Markup:
+def _mark(board: BoardRows, row: BoardRow) -> Markup:
     figures, name = row.entry.figures, board.definition.headline
     return charts.interval_mark(figures[name], *figures["ci"][name])
 
@@ -181,7 +181,7 @@ def _board(board: BoardRows) -> dict[str, Any]:
     }
 
 
-def _row(board: BoardRows, row: Row, audits: Sequence[Audit]) -> dict[str, Any]:
+def _row(board: BoardRows, row: BoardRow, audits: Sequence[AuditSummary]) -> dict[str, Any]:
     figures, definition = row.entry.figures, board.definition
     right = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
     answers = row.counts.matrices.sum(axis=(0, 2, 3))
@@ -218,7 +218,7 @@ def _row(board: BoardRows, row: Row, audits: Sequence[Audit]) -> dict[str, Any]:
     }
 
 
-def _score_table(board: BoardRows, row: Row) -> Table:
+def _score_table(board: BoardRows, row: BoardRow) -> Table:
     """Every score of a row, the one that ranks first: with its interval, its spread over seeds, its mean over folds."""
     figures = row.entry.figures
     cells = []
@@ -261,7 +261,7 @@ def _curve_table(points: Sequence[Point]) -> Table:
     return Table(["epoch", "mean", "10th percentile", "90th percentile"], rows)
 
 
-def _audit(audit: Audit, effects: Sequence[Effect]) -> dict[str, Any]:
+def _audit(audit: AuditSummary, effects: Sequence[Effect]) -> dict[str, Any]:
     measured = [effect for effect in effects if effect.status == "measured"]
     rows = []
     for effect in measured:

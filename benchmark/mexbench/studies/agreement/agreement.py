@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mexbench.errors import DataError, listed
 from mexbench.metrics.classification import bootstrap_weights, by_cluster, interval
-from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Agreement:
         each: By emotion.
     """
 
-    first: Predictions
-    second: Predictions
+    first: ClipPredictions
+    second: ClipPredictions
     emotions: tuple[str, ...]
     joined: int
     alone: tuple[tuple[str, ...], tuple[str, ...]]
@@ -102,7 +102,7 @@ def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
     return {"raw": raw, "expected": expected, "kappa": kappa}
 
 
-def agree(first: Predictions, second: Predictions) -> Agreement:
+def agree(first: ClipPredictions, second: ClipPredictions) -> Agreement:
     """Join two models' predictions by clip and compare them on the emotions that both can say.
 
     Clips of which either model says another emotion are counted and left out: the other could not have agreed.
@@ -165,7 +165,7 @@ def agree(first: Predictions, second: Predictions) -> Agreement:
     )
 
 
-def _said(found: Predictions, clip: PredictedClip) -> str:
+def _said(found: ClipPredictions, clip: PredictedClip) -> str:
     return found.classes[clip.predicted]
 
 

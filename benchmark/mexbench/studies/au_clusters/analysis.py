@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mexbench.errors import DataError
-from mexbench.interfaces import CodedUnits
+from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, Units, subdivide
 
-#: Field of ``CodedUnits`` -> what pages call the level.
+#: Field of ``CodedActionUnits`` -> what pages call the level.
 LEVELS: Mapping[str, str] = {"raw": "raw token", "sided": "with side", "numbers": "number alone"}
 
 
@@ -19,7 +19,7 @@ class Level:
     """The units of every clip at one level.
 
     Args:
-        name: Field of ``CodedUnits``.
+        name: Field of ``CodedActionUnits``.
         coded: Emotion -> the units of each of its clips, those without any left out.
         uncertain: Clips whose cell names units none of which is certain: they have none at this level.
         division: The clusters.
@@ -27,7 +27,7 @@ class Level:
 
     name: str
     coded: Mapping[str, tuple[Units, ...]]
-    uncertain: tuple[CodedUnits, ...]
+    uncertain: tuple[CodedActionUnits, ...]
     division: Subdivision
 
     def counts(self) -> dict[str, Counter[Units]]:
@@ -51,7 +51,7 @@ class Analysis:
 
     dataset: str
     cells: int
-    unknown: tuple[CodedUnits, ...]
+    unknown: tuple[CodedActionUnits, ...]
     other: Mapping[str, int]
     levels: tuple[Level, ...]
     cap: int
@@ -65,7 +65,7 @@ class Analysis:
 
 def analyse(
     dataset: str,
-    found: Sequence[CodedUnits],
+    found: Sequence[CodedActionUnits],
     emotions: Sequence[str],
     *,
     cap: int = CAP,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mexbench.errors import DataError, listed, unknown
-from mexbench.interfaces import CodedUnits
+from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
 from mexbench.studies.au_clusters.clustering import Group, said
 from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, Match, compare, read_lines
@@ -182,6 +182,6 @@ def _counted(found: Analysis) -> str:
     return "\n".join(lines)
 
 
-def _named(clips: Sequence[CodedUnits]) -> str:
+def _named(clips: Sequence[CodedActionUnits]) -> str:
     names = [f"{escape(clip.clip_id)} ({clip.cell.strip()[:40] or 'blank'!r})" for clip in clips]
     return f"{len(clips)} cells: {listed(names)}"

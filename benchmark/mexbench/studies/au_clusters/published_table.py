@@ -21,7 +21,7 @@ LITERALLY, SIDED, NUMBERED, ABSENT = (
 
 
 @dataclass(frozen=True)
-class Line:
+class PublishedLine:
     """One line of the table.
 
     Args:
@@ -57,18 +57,18 @@ class Match:
         note: Why nothing could be found, where the data says nothing about the emotion.
     """
 
-    line: Line
+    line: PublishedLine
     how: str
     clips: int = 0
     elsewhere: tuple[str, ...] = ()
     note: str = ""
 
 
-def read_lines() -> tuple[Line, ...]:
+def read_lines() -> tuple[PublishedLine, ...]:
     """Return the lines of table 10, in its order."""
     content = yaml.safe_load(TABLE_10.read_text(encoding="utf-8"))
     return tuple(
-        Line(f"{emotion.capitalize()}_ME{number}", emotion, frozenset(map(str, units)))
+        PublishedLine(f"{emotion.capitalize()}_ME{number}", emotion, frozenset(map(str, units)))
         for emotion, lines in content["emotions"].items()
         for number, units in enumerate(lines, start=1)
     )
@@ -78,7 +78,7 @@ def read_lines() -> tuple[Line, ...]:
 Counts = Mapping[str, Mapping[Units, int]]
 
 
-def compare(lines: Sequence[Line], raw: Counts, sided: Counts, numbers: Counts) -> list[Match]:
+def compare(lines: Sequence[PublishedLine], raw: Counts, sided: Counts, numbers: Counts) -> list[Match]:
     """Look for every line, first as printed, then without intensity, then by number alone.
 
     Args:
@@ -90,7 +90,7 @@ def compare(lines: Sequence[Line], raw: Counts, sided: Counts, numbers: Counts) 
     return [_match(line, raw, sided, numbers) for line in lines]
 
 
-def _match(line: Line, raw: Counts, sided: Counts, numbers: Counts) -> Match:
+def _match(line: PublishedLine, raw: Counts, sided: Counts, numbers: Counts) -> Match:
     if not any(found.get(line.emotion) for found in (raw, sided, numbers)):
         return Match(line, ABSENT, note="no clip here has this emotion")
     for how, found, units in (

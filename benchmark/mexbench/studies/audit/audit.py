@@ -20,13 +20,13 @@ from mexbench.runs.task import Failure, Outcome
 from mexbench.studies.audit.cases import Case, Job, Predicted
 from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, n_epochs
 from mexbench.studies.audit.fit_on_all import Oversampling, Pca, Scaler, Selection
-from mexbench.studies.audit.leak import Leak, Pair, pooled, score_random
+from mexbench.studies.audit.leak import AuditLeak, Pair, pooled, score_random
 from mexbench.studies.audit.misreported import OverFolds, PrecisionAsRecall
 from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit
 from mexbench.studies.audit.taxonomy import label
 
 #: In the order of the table.
-LEAKS: tuple[type[Leak], ...] = (
+LEAKS: tuple[type[AuditLeak], ...] = (
     FrameSplit, ClipSplit, EpochPerSubject, EpochGlobal, EarlyStopping, Scaler, Pca, Selection, Oversampling,
     OverFolds, PrecisionAsRecall,
 )  # fmt: skip
@@ -46,7 +46,7 @@ class Audit:
     """
 
     cases: Sequence[Case]
-    leaks: Sequence[Leak]
+    leaks: Sequence[AuditLeak]
     run: RunFolder
     root: Path
     failures: list[tuple[Job, Failure]] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Audit:
             self._nulls[key] = _summary(score_random(case, [tested], _rng("none")))
         return self._nulls[key]
 
-    def _row(self, leak: Leak, case: Case) -> dict[str, Any]:
+    def _row(self, leak: AuditLeak, case: Case) -> dict[str, Any]:
         honest = self.honest(case)
         if honest is None:
             return {"status": "incomplete", "why": "the honest run of this model is not complete"}
@@ -112,7 +112,7 @@ class Audit:
             "null": self._null(leak, here, honest),
         }
 
-    def _null(self, leak: Leak, case: Case, honest: Predicted) -> Summary:
+    def _null(self, leak: AuditLeak, case: Case, honest: Predicted) -> Summary:
         # Nothing but the samples and the number of epochs decides it; models share it.
         key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
         if key not in self._nulls:
@@ -155,7 +155,7 @@ def _numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[~np.isnan(values)]
 
 
-def _about(leak: Leak) -> dict[str, Any]:
+def _about(leak: AuditLeak) -> dict[str, Any]:
     return {
         "leak": leak.name,
         "taxonomy": leak.number,

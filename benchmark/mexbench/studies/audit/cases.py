@@ -22,14 +22,14 @@ from mexbench.data.arrays import Progress
 from mexbench.data.cache import Cache
 from mexbench.errors import BenchError, ProtocolError
 from mexbench.evaluation.executors.base import Executor
-from mexbench.evaluation.plan import PartPlan, Plan, together
+from mexbench.evaluation.plan import Plan, RowGroupPlan, folds_per_group
 from mexbench.evaluation.plan import plan as make_plan
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Fold, Model, Sample
 from mexbench.runs.run_folder import RunFolder, StoredResult
-from mexbench.runs.task import Failure, Outcome, Task, Unit
+from mexbench.runs.task import Failure, Outcome, Task, TaskGroup
 
 #: Predicted class indices (runs, n), -1 where a run does not test a sample.
 Predicted = NDArray[np.int64]
@@ -50,7 +50,7 @@ class Case:
         seeds: Of the run.
         workload: Data, folds and model for the executors.
         tasks: The honest tasks of this model, by seed, then fold.
-        together: How many folds are trained at once.
+        folds_per_group: How many folds are trained at once.
     """
 
     model: str
@@ -59,9 +59,9 @@ class Case:
     classes: tuple[str, ...]
     folds: tuple[Fold, ...]
     seeds: tuple[int, ...]
-    workload: Workload
+    workload: TaskRunner
     tasks: tuple[Task, ...]
-    together: int
+    folds_per_group: int
 
     @cached_property
     def y(self) -> NDArray[np.intp]:
@@ -92,7 +92,7 @@ class Case:
         """Return the positions of each honest fold's training and test side, rising."""
         return dict(self.workload.folds)
 
-    def job(self, place: str, *, recipe: object, together: int = 1, model: Model | None = None,
+    def job(self, place: str, *, recipe: object, folds_per_group: int = 1, model: Model | None = None,
             folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None,
             width: int | None = None) -> Job:  # fmt: skip
         """Compose trainings of this model on this data, done otherwise than the run does them.
@@ -100,7 +100,7 @@ class Case:
         Args:
             place: Where they are stored, below the audit's folder.
             recipe: JSON value: all that decides the results beside the honest tasks.
-            together: How many folds are trained at once.
+            folds_per_group: How many folds are trained at once.
             model: What is trained in the model's place.
             folds: What trains and tests in place of the run's folds.
             width: Number of scores of a sample, where it is not that of the classes.
@@ -119,7 +119,7 @@ class Case:
             for name, (train, test) in sides.items()
         )
         ids = {name: [self.samples[i].sample_id for i in test] for name, (_, test) in sides.items()}
-        return Job(place, workload, tasks, together, ids)
+        return Job(place, workload, tasks, folds_per_group, ids)
 
     def predicted(self, results: Sequence[StoredResult], repeats: Mapping[str, int]) -> Predicted:
         """Join results by sample id: one row per seed and repeat."""
@@ -151,14 +151,14 @@ class Job:
         place: Where, below the audit's folder.
         workload: What they need.
         tasks: By seed, then fold.
-        together: How many folds are trained at once.
+        folds_per_group: How many folds are trained at once.
         ids: Sample ids of each fold's test side.
     """
 
     place: str
-    workload: Workload
+    workload: TaskRunner
     tasks: tuple[Task, ...]
-    together: int
+    folds_per_group: int
     ids: Mapping[str, Sequence[str]]
 
     def folder(self, root: Path) -> RunFolder:
@@ -186,14 +186,16 @@ class Job:
                         folder.write_result(outcome, self.ids[outcome.task.fold])
                     yield outcome
 
-    def _units(self) -> Iterator[Unit]:
+    def _units(self) -> Iterator[TaskGroup]:
         """Cut the tasks as an honest run does."""
         for _, tasks in groupby(self.tasks, key=lambda task: task.seed):
             row = list(tasks)
-            yield from (tuple(row[start : start + self.together]) for start in range(0, len(row), self.together))
+            yield from (
+                tuple(row[start : start + self.folds_per_group]) for start in range(0, len(row), self.folds_per_group)
+            )
 
 
-def honest_parts(plan: Plan) -> list[PartPlan]:
+def honest_parts(plan: Plan) -> list[RowGroupPlan]:
     """Return the parts of a run that leaks can be held against.
 
     Raises:
@@ -208,7 +210,7 @@ def honest_parts(plan: Plan) -> list[PartPlan]:
     return found
 
 
-def refuse_leaky(config: RunConfig) -> None:
+def check_not_leaky(config: RunConfig) -> None:
     """Refuse a config none of whose protocols keeps people apart.
 
     Raises:
@@ -224,7 +226,7 @@ def refuse_leaky(config: RunConfig) -> None:
         )
 
 
-def cases(parts: Iterable[PartPlan], config: RunConfig) -> list[Case]:
+def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
     """Return the rows of parts as cases, in the order of the config."""
     found = {}
     for part in parts:
@@ -239,12 +241,12 @@ def cases(parts: Iterable[PartPlan], config: RunConfig) -> list[Case]:
                 seeds=part.part.seeds,
                 workload=workload,
                 tasks=tuple(task for task in part.tasks if task.model == component.name),
-                together=together(component.instance, part.arrays),
+                folds_per_group=folds_per_group(component.instance, part.arrays),
             )
     return [found[row] for row in config.rows if row in found]
 
 
-def frame_level(part: PartPlan, config: RunConfig, cache: Cache, progress: Progress = lambda _: None) -> Frames:
+def frame_level(part: RowGroupPlan, config: RunConfig, cache: Cache, progress: Progress = lambda _: None) -> Frames:
     """Plan the same rows with frames for samples.
 
     Returns:
@@ -264,7 +266,7 @@ def frame_level(part: PartPlan, config: RunConfig, cache: Cache, progress: Progr
     return {case.model: case for case in cases(made.parts, made.config)}
 
 
-def facts(part: PartPlan) -> dict[str, Any]:
+def facts(part: RowGroupPlan) -> dict[str, Any]:
     """Return what the plan of some rows says about itself, for the info sheet."""
     frames, steps = part.part.input.frames, [step.plugin for step in part.part.input.preprocess]
     sources = [member.instance.source for member in part.part.members]

@@ -13,7 +13,7 @@ from mexbench.interfaces import EpochsModel, FoldsModel, Predictor
 from mexbench.metrics.classification import scores, uf1
 from mexbench.runs.run_folder import StoredResult
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import SIMULATIONS, Found, Leak, Null, Pair, confusions, draw, recipe
+from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, Found, Null, Pair, confusions, draw, recipe
 
 PLACE = "epochs"
 #: Epochs without improvement on the test fold after which a training is stopped.
@@ -76,7 +76,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class EpochLeak(Leak):
+class EpochLeak(AuditLeak):
     """What the three share: one training of every fold, of which all epochs' answers are kept.
 
     Every epoch is trained, on the whole training side: a recipe's own early stopping would cut a validation part and
@@ -93,9 +93,13 @@ class EpochLeak(Leak):
         """Train each fold for all epochs."""
         assert isinstance(case.instance, EpochsModel)  # noqa: S101 - unfit said so
         k = len(case.classes)
-        model = AllEpochs(case.instance, k, case.together)
+        model = AllEpochs(case.instance, k, case.folds_per_group)
         width = k * case.instance.epochs
-        return [case.job(PLACE, recipe=recipe(EpochPerSubject()), together=case.together, model=model, width=width)]
+        return [
+            case.job(
+                PLACE, recipe=recipe(EpochPerSubject()), folds_per_group=case.folds_per_group, model=model, width=width
+            )
+        ]
 
     def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
         """Hold the chosen epoch's answers against those of the run."""

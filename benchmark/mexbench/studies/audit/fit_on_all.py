@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mexbench.interfaces import Model, Predictor
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import Found, Leak, Pair, recipe
+from mexbench.studies.audit.leak import AuditLeak, Found, Pair, recipe
 
 #: From samples (n, ...) to as many of the same shape.
 Change = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -95,7 +95,7 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class FittedOnEverything(Leak):
+class FittedOnEverything(AuditLeak):
     """A step is fitted on all samples; its honest twin is the same step, fitted inside each fold."""
 
     number: ClassVar[str | None] = "L1.2"
@@ -196,7 +196,7 @@ class Selection(FittedOnEverything):
 
 
 @dataclass(frozen=True)
-class Oversampling(Leak):
+class Oversampling(AuditLeak):
     """Copies of rare classes are made of everything, and copies of a held-out sample train."""
 
     name: ClassVar[str] = "oversampling"

@@ -53,7 +53,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Leak(ABC):
+class AuditLeak(ABC):
     """One way to an inflated score. Its docstring is for readers of the code; ``what`` is for readers of the table."""
 
     #: As ``--leaks`` names it.
@@ -106,7 +106,7 @@ class Leak(ABC):
         return ""
 
 
-def recipe(leak: Leak, **settings: object) -> list[object]:
+def recipe(leak: AuditLeak, **settings: object) -> list[object]:
     """Return what else decides a leak's results: its settings and the code of its module."""
     import sys
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from mexbench.metrics.classification import scores
 from mexbench.studies.audit.cases import Case, Predicted
-from mexbench.studies.audit.leak import SIMULATIONS, Found, Leak, Null, Pair, confusions, draw
+from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, Found, Null, Pair, confusions, draw
 
 
 @dataclass(frozen=True)
-class OverFolds(Leak):
+class OverFolds(AuditLeak):
     """F1 and recall of each fold, averaged.
 
     A fold's macro average is over the classes that occur in it, as scikit-learn's is: a person who shows one emotion
@@ -83,7 +83,7 @@ def _mean_over(
 
 
 @dataclass(frozen=True)
-class PrecisionAsRecall(Leak):
+class PrecisionAsRecall(AuditLeak):
     """The mean precision stands where the mean recall should."""
 
     name: ClassVar[str] = "precision-as-recall"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import Found, Leak, Null, Pair, recipe, score_random
+from mexbench.studies.audit.leak import AuditLeak, Found, Null, Pair, recipe, score_random
 
 Sides = tuple[NDArray[np.intp], NDArray[np.intp]]
 #: The papers' 70:30.
@@ -34,7 +34,7 @@ def random_split(units: Sequence[str], repeat: int) -> Sides:
 
 
 @dataclass(frozen=True)
-class RandomSplit(Leak):
+class RandomSplit(AuditLeak):
     """What both splits share.
 
     Args:
@@ -108,7 +108,7 @@ class FrameSplit(RandomSplit):
         """Train honestly on the frames too, where the run itself has clips."""
         if case.model not in self.frames:
             return super().jobs(case)
-        return [*super().jobs(case), case.job(self._twin, recipe=recipe(self), together=case.together)]
+        return [*super().jobs(case), case.job(self._twin, recipe=recipe(self), folds_per_group=case.folds_per_group)]
 
     def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
         """Compare with the honest predictions of the same frames."""

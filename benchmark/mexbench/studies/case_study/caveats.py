@@ -70,8 +70,8 @@ def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] =
 def _nobody_knows(names: Sequence[str]) -> str:
     return (
         f"**How far to believe it: nobody knows.** No honest score of {escape(listed(names))} was given (of a run "
-        "under leave-one-subject-out: 'honest_run' of the protocol, or --honest), so nothing here says how often it is "
-        "right, not even on people like those that it was trained on."
+        "under leave-one-subject-out: 'reference_run' of the protocol, or --honest), so nothing here says how often it "
+        "is right, not even on people like those that it was trained on."
     )
 
 

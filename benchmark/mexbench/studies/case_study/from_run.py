@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mexbench.config.run_config import Part, RunConfig
-from mexbench.evaluation.plan import PartPlan, Plan
+from mexbench.config.run_config import RowGroup, RunConfig
+from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.runs.run_folder import StoredResult
 from mexbench.studies.case_study.caveats import honest_score
-from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 from mexbench.studies.case_study.summary import numbers, study
 
 
@@ -48,14 +48,14 @@ def check_honest(config: RunConfig) -> None:
             _honest(part, model.name)
 
 
-def _honest(part: Part, row: str, classes: Sequence[str] = ()) -> dict[str, Any] | None:
+def _honest(part: RowGroup, row: str, classes: Sequence[str] = ()) -> dict[str, Any] | None:
     asked = part.protocol.instance.case_study
-    if asked is None or asked.honest_run is None:
+    if asked is None or asked.reference_run is None:
         return None
-    return honest_score(asked.honest_run, row.removesuffix(f" under {part.protocol.name}"), classes)
+    return honest_score(asked.reference_run, row.removesuffix(f" under {part.protocol.name}"), classes)
 
 
-def _predictions(row: str, part: PartPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> Predictions:
+def _predictions(row: str, part: RowGroupPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> ClipPredictions:
     """Give each clip the class with the highest mean of its scores, over its frames and over seeds."""
     samples = {sample.sample_id: sample for sample in part.data.samples}
     scores: dict[str, list[Sequence[float]]] = {}
@@ -78,15 +78,15 @@ def _predictions(row: str, part: PartPlan, flags: Sequence[str], done: Sequence[
         for name, values in sorted(scores.items())
     ]
     classes = part.data.classes
-    return Predictions(row, classes, tuple(clips), tuple(flags), _honest(part.part, row, classes))
+    return ClipPredictions(row, classes, tuple(clips), tuple(flags), _honest(part.part, row, classes))
 
 
-def _trained(part: PartPlan) -> list[Sample]:
+def _trained(part: RowGroupPlan) -> list[Sample]:
     ids = {name for fold in part.folds for name in fold.train}
     return [sample for sample in part.data.samples if sample.sample_id in ids]
 
 
-def _coded(part: PartPlan) -> Mapping[str, list[frozenset[str]]]:
+def _coded(part: RowGroupPlan) -> Mapping[str, list[frozenset[str]]]:
     """Return class -> the action units of each training clip that has any."""
     clips = {sample.clip_id: sample for sample in _trained(part) if sample.aus}
     found: dict[str, list[frozenset[str]]] = {}

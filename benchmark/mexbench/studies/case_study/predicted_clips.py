@@ -46,7 +46,7 @@ class PredictedClip:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ClipPredictions:
     """What one model said.
 
     Args:
@@ -71,7 +71,7 @@ class Predictions:
         return "clip" if all(clip.subject is None for clip in self.clips) else "subject"
 
 
-def read(path: Path, row: str | None = None) -> Predictions:
+def read(path: Path, row: str | None = None) -> ClipPredictions:
     """Read predictions.
 
     Args:
@@ -111,7 +111,7 @@ def read_studies(path: Path) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def of_study(name: str, study: Mapping[str, Any], path: Path) -> Predictions:
+def of_study(name: str, study: Mapping[str, Any], path: Path) -> ClipPredictions:
     """Return the predictions that a stored case study holds; ``name`` is what the pages call them.
 
     Raises:
@@ -131,12 +131,12 @@ def of_study(name: str, study: Mapping[str, Any], path: Path) -> Predictions:
             )
             for clip in study["clips"]
         )
-        return Predictions(name, classes, clips, tuple(study["flags"]), study["honest"])
+        return ClipPredictions(name, classes, clips, tuple(study["flags"]), study["honest"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path / 'scores.json'}: its case study is damaged: {error!r}") from None
 
 
-def _read_csv(path: Path) -> Predictions:
+def _read_csv(path: Path) -> ClipPredictions:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
@@ -157,7 +157,7 @@ def _read_csv(path: Path) -> Predictions:
         said = f"its {len(silent)} clips have no prediction" if silent else "has a header and no clip"
         raise DataError(f"{path}: {said}: there is nothing to describe")
     ordered = tuple(sorted(clips, key=lambda clip: clip.clip_id))
-    return Predictions(path.name, classes, ordered, silent=tuple(sorted(silent)))
+    return ClipPredictions(path.name, classes, ordered, silent=tuple(sorted(silent)))
 
 
 def _clips(
@@ -180,7 +180,7 @@ def _clips(
             continue
         if predicted not in classes:
             raise DataError(f"{where}: {unknown('prediction', predicted, classes)}, the columns {SCORE}...")
-        _refuse_odd_scores(where, [line[f"{SCORE}{name}"] for name in classes])
+        _check_scores(where, [line[f"{SCORE}{name}"] for name in classes])
         emotion = line["emotion"].strip() or None
         yield PredictedClip(
             clip_id=name,
@@ -192,7 +192,7 @@ def _clips(
         )
 
 
-def _refuse_odd_scores(where: str, cells: Sequence[str]) -> None:
+def _check_scores(where: str, cells: Sequence[str]) -> None:
     for cell in cells:
         try:
             fine = math.isfinite(float(cell))

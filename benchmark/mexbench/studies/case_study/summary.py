@@ -15,10 +15,10 @@ import numpy as np
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval
 from mexbench.metrics.summary import Pool, Prediction, figures
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, subdivide
-from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 
-def study(found: Predictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
+def study(found: ClipPredictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
     """Describe what a model said about the clips of a case study.
 
     Args:
@@ -121,7 +121,7 @@ def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
     }
 
 
-def _scores(found: Predictions) -> dict[str, Any] | None:
+def _scores(found: ClipPredictions) -> dict[str, Any] | None:
     """Score the clips whose emotion is a class of the model; None where there is none."""
     predictions = tuple(
         Prediction(clip.clip_id, clip.group, "", "", clip.truth, clip.predicted)

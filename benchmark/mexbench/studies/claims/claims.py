@@ -120,7 +120,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Source:
+class ClaimSource:
     """A document that publishes figures.
 
     Args:
@@ -143,7 +143,7 @@ class Claims:
         claims: In the file's order.
     """
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, ClaimSource]
     claims: Sequence[Claim]
 
     def chosen(self, names: Sequence[str]) -> Sequence[Claim]:
@@ -192,7 +192,7 @@ class _Reader:
             path: ValuePath = ("sources", key)
             entry = self.mapping(value, path, ("title", "note"), ("unmeasured",))
             note, lacks = (entry.get(name) and self.text(entry, path, name) for name in ("note", "unmeasured"))
-            sources[key] = Source(self.text(entry, path, "title"), note, lacks)
+            sources[key] = ClaimSource(self.text(entry, path, "title"), note, lacks)
         found: dict[str, Claim] = {}
         for index, value in enumerate(data["claims"]):
             path = ("claims", index)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mexbench.errors import DataError
 from mexbench.studies.inference.tables import winner
-from mexbench.studies.inference.window_predictor import Seen
+from mexbench.studies.inference.window_predictor import WindowPrediction
 
 _COLOURS = {"one": (80, 220, 80), "several": (60, 190, 250), "none": (60, 60, 230), "": (220, 220, 220)}  # BGR
 
@@ -22,7 +22,7 @@ class Annotated:
         self._film = None
         self._last_s = -float("inf")
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: WindowPrediction) -> None:
         """Write the frames of a window that no window before had.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mexbench.data.video.reader import Frame, Sampler
 from mexbench.errors import DataError
-from mexbench.studies.inference.window_predictor import Seen, Watcher
+from mexbench.studies.inference.window_predictor import WindowPrediction, WindowPredictor
 from mexbench.studies.inference.windows import windows
 
 
@@ -27,7 +27,9 @@ def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
     return camera
 
 
-def watch(number: int, watcher: Watcher, *, seconds: float | None = None) -> Iterator[tuple[Seen, int, float]]:
+def watch(
+    number: int, watcher: WindowPredictor, *, seconds: float | None = None
+) -> Iterator[tuple[WindowPrediction, int, float]]:
     """Yield what the model says about each window, how many frames were looked at until then, and in how many seconds.
 
     Frames that come while a window is worked on are lost, or wait in the camera: the rate shows it.

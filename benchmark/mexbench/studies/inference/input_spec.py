@@ -49,7 +49,7 @@ def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
     if faults:
         raise SavedModelError(f"{model.folder}: its 'frames' cannot be used: {faults[0][1]}")
     steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
-    model.refuse_other_input({"frames": None, **Input(chosen, steps).identity()})
+    model.check_same_input({"frames": None, **Input(chosen, steps).identity()})
     if chosen is None:
         raise SavedModelError(
             f"{model.folder}: was trained on samples as its data set gives them, without a 'frames' block, and a film "
@@ -61,11 +61,11 @@ def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
             f"annotated {' and '.join(chosen.at)} in a film; {_MEND}"
         )
     found = Wanted(None if chosen.unit == "frame" else chosen.count, steps)
-    _refuse_annotation(model, found)
+    _check_no_annotation(model, found)
     return found
 
 
-def refuse_other_config(model: SavedModel, config: RunConfig) -> None:
+def check_same_config(model: SavedModel, config: RunConfig) -> None:
     """Refuse a model that saw something else than a config says that its model sees.
 
     Raises:
@@ -74,7 +74,7 @@ def refuse_other_config(model: SavedModel, config: RunConfig) -> None:
     named = [one.name for one in config.models if one.name == model.about.get("name")]
     named += [one.name for one in config.models if one.plugin == model.about["plugin"]]
     found = config.inputs.get(named[0], config.input) if named else config.input
-    model.refuse_other_input({"frames": None, **found.identity()})
+    model.check_same_input({"frames": None, **found.identity()})
 
 
 def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> Component[Preprocessor]:
@@ -94,7 +94,7 @@ def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> 
     return Component(plugin=plugin, name=plugin, distribution=entry.distribution, instance=cast("Preprocessor", step))
 
 
-def _refuse_annotation(model: SavedModel, found: Wanted) -> None:
+def _check_no_annotation(model: SavedModel, found: Wanted) -> None:
     """Send noise through the steps: one that cannot do without an annotation says so before any film is decoded."""
     frames = np.random.default_rng(0).integers(0, 256, (found.count or 2, 240, 320, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=10.0)

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.tables import Summary
-from mexbench.studies.inference.window_predictor import STAGES, Watcher
+from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
 from mexbench.tables import escape, percent
 
 RESEARCH = (
@@ -63,7 +63,7 @@ def describe(model: SavedModel) -> str:
     )
 
 
-def how(watcher: Watcher) -> str:
+def how(watcher: WindowPredictor) -> str:
     """Say what a window is to this model."""
     cutting, count = watcher.cutting, watcher.wanted.count
     text = (
@@ -109,12 +109,12 @@ def found(summary: Summary) -> list[str]:
     lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.notes.items())]
     lines += [
         f"{text} ({summary.missing_s:.1f} s are missing)" if summary.missing_s and "promises" in text else text
-        for text in summary.findings
+        for text in summary.issues
     ]
     return lines
 
 
-def latency(watcher: Watcher, frames: int, length_s: float) -> str:
+def latency(watcher: WindowPredictor, frames: int, length_s: float) -> str:
     """Return a table of the time that each stage took, in all and for a frame that was looked at.
 
     Args:
@@ -135,7 +135,9 @@ def latency(watcher: Watcher, frames: int, length_s: float) -> str:
     return f"{table}\n\n{frames} frames looked at, {speed}{against}, on one thread, without loading the model."
 
 
-def readme(model: SavedModel, watcher: Watcher, summaries: Sequence[Summary], unreadable: Mapping[str, str]) -> str:
+def readme(
+    model: SavedModel, watcher: WindowPredictor, summaries: Sequence[Summary], unreadable: Mapping[str, str]
+) -> str:
     """Return the page beside the tables."""
     lines = ["# Predictions", "", f"**{RESEARCH}**", "", escape(honest_score(model.about)), "", CONSENT, ""]
     lines += ["## Model", "", escape(describe(model)) + ".", ""]

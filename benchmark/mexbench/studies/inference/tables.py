@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.data.video.clip_list import Entry
-from mexbench.studies.inference.window_predictor import Seen
+from mexbench.data.video.clip_list import ListedClip
+from mexbench.studies.inference.window_predictor import WindowPrediction
 
 
 @dataclass
@@ -31,13 +31,13 @@ class Summary:
         faces: ``one``, ``several`` or ``none`` -> windows.
         reasons: Why windows have no prediction -> windows.
         notes: What steps noted -> windows.
-        findings: What is irregular about the film.
+        issues: What is irregular about the film.
         missing_s: Seconds that the film's header promises and that could not be decoded.
         length_s: Time of the last frame that was looked at, less that of the first.
         wall_s: How long it took.
     """
 
-    clip: Entry
+    clip: ListedClip
     total: NDArray[np.float64]
     frames: int = 0
     windows: int = 0
@@ -46,7 +46,7 @@ class Summary:
     faces: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    findings: tuple[str, ...] = ()
+    issues: tuple[str, ...] = ()
     missing_s: float = 0.0
     length_s: float = 0.0
     wall_s: float = 0.0
@@ -56,7 +56,7 @@ class Summary:
         """Mean scores over the windows with a prediction (n_classes,); None where there is none."""
         return self.total / self.predicted if self.predicted else None
 
-    def add(self, seen: Seen, classes: Sequence[str]) -> None:
+    def add(self, seen: WindowPrediction, classes: Sequence[str]) -> None:
         """Count a window."""
         self.windows += 1
         self.notes.update(seen.notes)
@@ -94,7 +94,7 @@ class Tables:
         for stream in self._streams:
             stream.close()
 
-    def add(self, clip_id: str, seen: Seen) -> None:
+    def add(self, clip_id: str, seen: WindowPrediction) -> None:
         """Write a window, and the frames that no later window can hold."""
         window, self._clip_id = seen.window, clip_id
         scores = self._scored(seen.scores)

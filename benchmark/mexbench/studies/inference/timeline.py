@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.files import replacing
-from mexbench.studies.inference.window_predictor import Seen
+from mexbench.studies.inference.window_predictor import WindowPrediction
 
 #: Okabe and Ito's colours, told apart by colour-blind readers, and dashes for more than eight classes or for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
@@ -28,7 +28,7 @@ class Timeline:
         self.starts, self.ends, self.scores = array("d"), array("d"), array("f")
         self.faces = array("b")
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: WindowPrediction) -> None:
         """Keep a window's numbers."""
         self.starts.append(seen.window.start_s)
         self.ends.append(seen.window.end_s)

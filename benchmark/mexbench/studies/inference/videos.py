@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mexbench.data.video import clip_list as manifest
-from mexbench.data.video.clip_list import Entry
+from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import FILMS, Frame, Video
 from mexbench.errors import ConfigError, DataError
 from mexbench.files import replacing_folder, write_text
@@ -19,13 +19,13 @@ from mexbench.studies.inference import page
 from mexbench.studies.inference.annotated_video import Annotated
 from mexbench.studies.inference.tables import Summary, Tables
 from mexbench.studies.inference.timeline import Timeline
-from mexbench.studies.inference.window_predictor import Watcher
+from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import windows
 
 #: Bytes of frames that one window may hold.
 MOST_BYTES = 2**30
 #: Called with the clip and the seconds of it that are read.
-Progress = Callable[[Entry, float], None]
+Progress = Callable[[ListedClip, float], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Target:
     """
 
     folder: Path
-    clips: tuple[Entry, ...]
+    clips: tuple[ListedClip, ...]
     single: bool = False
 
 
@@ -65,7 +65,7 @@ def target(path: Path) -> Target:
     return Target(path.parent, (_entry(path),), single=True)
 
 
-def refuse_used(folder: Path) -> None:
+def check_unused(folder: Path) -> None:
     """Refuse to replace anything.
 
     Raises:
@@ -76,7 +76,7 @@ def refuse_used(folder: Path) -> None:
 
 
 def predict(
-    where: Target, watcher: Watcher, out: Path, *, video: bool, progress: Progress = lambda *_: None
+    where: Target, watcher: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
 ) -> tuple[list[Summary], dict[str, str]]:
     """Read films and write what the model says.
 
@@ -96,7 +96,7 @@ def predict(
     classes = watcher.model.classes
     summaries: list[Summary] = []
     unreadable: dict[str, str] = {}
-    refuse_used(out)
+    check_unused(out)
     with replacing_folder(out) as folder:
         with Tables(folder, classes) as tables:
             reader = _Reader(where.folder, watcher, tables, folder, video, progress)
@@ -123,18 +123,18 @@ class _Reader:
     """Reads one clip after the other into a folder."""
 
     root: Path
-    watcher: Watcher
+    watcher: WindowPredictor
     tables: Tables
     out: Path
     video: bool
     progress: Progress
 
-    def __call__(self, clip: Entry, summary: Summary) -> None:
+    def __call__(self, clip: ListedClip, summary: Summary) -> None:
         watcher, classes = self.watcher, self.watcher.model.classes
         timeline, began = Timeline(classes), time.perf_counter()
         with ExitStack() as stack:
             film = stack.enter_context(Video(clip.film(self.root)))
-            self._refuse_large(film)
+            self._check_size(film)
             annotated = Annotated(self.out / f"annotated-{clip.clip_id}.mp4", watcher.cutting.fps, classes)
             stack.callback(annotated.close)
             frames = film.frames(fps=watcher.cutting.fps, start_s=clip.start_s, end_s=clip.end_s)
@@ -146,14 +146,14 @@ class _Reader:
                 if self.video:
                     annotated.add(seen)
                 self.progress(clip, window.end_s)
-            summary.findings, summary.missing_s = film.findings(), film.missing_s
+            summary.issues, summary.missing_s = film.issues(), film.missing_s
         summary.wall_s = time.perf_counter() - began
         below = (
             f"research use, not a diagnosis; {watcher.model.about.get('name')}: {page.short_score(watcher.model.about)}"
         )
         timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary, classes), below)
 
-    def _refuse_large(self, film: Video) -> None:
+    def _check_size(self, film: Video) -> None:
         cutting = self.watcher.cutting
         needed = cutting.frames * film.width * film.height * 3
         if needed > MOST_BYTES:
@@ -172,10 +172,10 @@ def _counted(frames: Iterator[Frame], summary: Summary) -> Iterator[Frame]:
         yield frame
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> ListedClip:
     # A file's name is a file's name; what a terminal would obey is not shown.
     name = "".join(letter if letter.isprintable() else "?" for letter in path.name)
-    return Entry(line=str(path), clip_id=name, path=path.name)
+    return ListedClip(line=str(path), clip_id=name, path=path.name)
 
 
 def default_out(path: Path) -> Path:

@@ -16,7 +16,7 @@ from mexbench.errors import NoFace, SampleRejected, SavedModelError
 from mexbench.interfaces import Clip
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.input_spec import Wanted
-from mexbench.studies.inference.windows import Cutting, Window
+from mexbench.studies.inference.windows import Window, WindowSpec
 
 T = TypeVar("T")
 Stage = Literal["decode", "detect", "preprocess", "predict"]
@@ -54,7 +54,7 @@ class Stopwatch:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class WindowPrediction:
     """What a model says about a window.
 
     Args:
@@ -74,7 +74,7 @@ class Seen:
     notes: tuple[str, ...] = ()
 
 
-class Watcher:
+class WindowPredictor:
     """A saved model and its steps, ready for windows.
 
     A window is to the model what a clip of its training data was: its frames go through the steps together, so that a
@@ -82,7 +82,7 @@ class Watcher:
     frames is spread over the window, those between two interpolated; where it is a frame, each frame is one.
     """
 
-    def __init__(self, model: SavedModel, wanted: Wanted, cutting: Cutting) -> None:
+    def __init__(self, model: SavedModel, wanted: Wanted, cutting: WindowSpec) -> None:
         self.model, self.wanted, self.cutting = model, wanted, cutting
         self.watch = Stopwatch()
         sample = model.about["sample"]
@@ -90,7 +90,7 @@ class Watcher:
         count = 1 if wanted.count else max(1, round(cutting.length_s * cutting.fps))
         self._score(np.zeros((count, *sample["shape"]), sample["dtype"]))
 
-    def __call__(self, window: Window) -> Seen:
+    def __call__(self, window: Window) -> WindowPrediction:
         """Return what the model says.
 
         Raises:
@@ -112,18 +112,20 @@ class Watcher:
                 clip.frames.flags.writeable = False
                 looked = looked or step.instance.finds_faces
         except SampleRejected as error:
-            return Seen(window, None, faces=_faces(looked, error, clip.notes), reason=str(error), notes=clip.notes)
+            return WindowPrediction(
+                window, None, faces=_faces(looked, error, clip.notes), reason=str(error), notes=clip.notes
+            )
         faces = _faces(looked, None, clip.notes)
         with self.watch.timing("predict"):
             if self.wanted.count is not None:
-                return Seen(window, self._score(clip.frames[None])[0], faces=faces, notes=clip.notes)
+                return WindowPrediction(window, self._score(clip.frames[None])[0], faces=faces, notes=clip.notes)
             if len(clip.frames) != len(window.frames):
                 raise SavedModelError(
                     f"{self.model.folder}: {len(window.frames)} frames became {len(clip.frames)} in its steps, but "
                     "each frame is a sample"
                 )
             each = self._score(clip.frames[:, None])
-            return Seen(window, each.mean(axis=0), each, faces, notes=clip.notes)
+            return WindowPrediction(window, each.mean(axis=0), each, faces, notes=clip.notes)
 
     def _score(self, x: NDArray[Any]) -> NDArray[np.float64]:
         scores = np.asarray(self.model(x), dtype=np.float64)

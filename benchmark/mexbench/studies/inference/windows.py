@@ -13,7 +13,7 @@ _EPSILON_S = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cutting:
+class WindowSpec:
     """How windows lie.
 
     Args:
@@ -65,7 +65,7 @@ class Window:
     frames: tuple[Frame, ...]
 
 
-def windows(frames: Iterable[Frame], cutting: Cutting) -> Iterator[Window]:
+def windows(frames: Iterable[Frame], cutting: WindowSpec) -> Iterator[Window]:
     """Yield windows from the first frame on, each as soon as it is whole; one in which no frame lies is left out."""
     held: deque[Frame] = deque()
     first = start = seen = None

@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedUnits, Erratum, Finding, Sample
+from mexbench.interfaces import CodedActionUnits, Correction, DataIssue, Sample
 from mexbench_plugins import aus
-from mexbench_plugins.datasets._io.errata import Correction, correct, errata_file
+from mexbench_plugins.datasets._io.errata import SheetCorrection, correct, errata_file
 from mexbench_plugins.datasets._io.folders import folders, inside, list_frames
-from mexbench_plugins.datasets._io.frame_dataset import Copy, FrameClip
-from mexbench_plugins.datasets._io.spreadsheets import Row, read_rows
+from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip
+from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
 
 SUBJECT, CLIP, ONSET, APEX, OFFSET = "Subject", "Filename", "Onset Frame", "Apex Frame", "Offset Frame"
 AUS, EMOTION = "Action Units", "Estimated Emotion"
@@ -22,7 +22,7 @@ COLUMNS = (SUBJECT, CLIP, ONSET, APEX, OFFSET, AUS, EMOTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class SheetLayout:
     """Where the two parts lie and how this data set writes them.
 
     Args:
@@ -49,35 +49,37 @@ class Layout:
     subject_folder: re.Pattern[str]
     emotions: frozenset[str]
     fps: float
-    corrections: Mapping[str, tuple[Correction, ...]]
+    corrections: Mapping[str, tuple[SheetCorrection, ...]]
 
 
-def read_copy(layout: Layout) -> Copy:
+def read_copy(layout: SheetLayout) -> DatasetIndex:
     """Join sheet and folders by subject and file name.
 
     Raises:
         DataError: The sheet cannot be read or lists a clip twice, or not one of its clips is on disk.
     """
-    rows, findings = _by_folder(layout)
+    rows, data_issues = _by_folder(layout)
     clips: dict[str, FrameClip] = {}
-    errata: list[Erratum] = []
+    errata: list[Correction] = []
     for (subject, clip), row in rows.items():
         reader = _ClipReader(layout, subject, clip, row)
         found = reader.read()
-        findings += reader.findings
+        data_issues += reader.data_issues
         if found is not None:
             clips[found.sample.sample_id] = found
             errata += reader.errata
     if not clips:
-        first = next(iter(findings), None)
+        first = next(iter(data_issues), None)
         seen = f"; the first: {first.where}: {first.what} ({first.detail})" if first else ""
         raise DataError(f"{layout.frames}: not one of the {len(rows)} clips in {layout.sheet} can be used{seen}")
-    findings += _not_listed(layout, rows)
+    data_issues += _not_listed(layout, rows)
     used = [errata_file(layout.dataset)] if layout.corrections else []
-    return Copy(clips=clips, findings=tuple(findings), errata=tuple(errata), described_by=(layout.sheet, *used))
+    return DatasetIndex(
+        clips=clips, data_issues=tuple(data_issues), errata=tuple(errata), described_by=(layout.sheet, *used)
+    )
 
 
-def read_units(layout: Layout) -> list[CodedUnits]:
+def read_units(layout: SheetLayout) -> list[CodedActionUnits]:
     """Read emotion and action units of every clip in the sheet; no frame needs to be there.
 
     Raises:
@@ -88,7 +90,7 @@ def read_units(layout: Layout) -> list[CodedUnits]:
     for (subject, clip), row in rows.items():
         cell = aus.parse(row.cells[AUS])
         found.append(
-            CodedUnits(
+            CodedActionUnits(
                 clip_id=f"{layout.dataset}/{subject}/{clip}",
                 emotion=_emotion(row),
                 cell=cell.raw,
@@ -100,22 +102,22 @@ def read_units(layout: Layout) -> list[CodedUnits]:
     return found
 
 
-def _emotion(row: Row) -> str | None:
+def _emotion(row: SheetRow) -> str | None:
     return " ".join(row.text(EMOTION).lower().split()) or None
 
 
-def _by_folder(layout: Layout) -> tuple[dict[tuple[str, str], Row], list[Finding]]:
+def _by_folder(layout: SheetLayout) -> tuple[dict[tuple[str, str], SheetRow], list[DataIssue]]:
     """Return the rows by the folders that they name, and what else is in the sheet.
 
     A file name alone is not unique in CASME-II.
     """
-    rows: dict[tuple[str, str], Row] = {}
-    findings: list[Finding] = []
+    rows: dict[tuple[str, str], SheetRow] = {}
+    data_issues: list[DataIssue] = []
     for row in read_rows(layout.sheet, COLUMNS, sheet=layout.sheet_name):
         clip = row.text(CLIP)
         if not clip:  # such as a remark under the table
             text = row.text(SUBJECT)
-            findings.append(Finding(what="row names no clip", where=row.where, detail=text[:60], dropped=True))
+            data_issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
             continue
         subject = _subject_folder(layout, row)
         inside(layout.frames, subject, clip, where=f"{row.where}: {SUBJECT}, {CLIP}")
@@ -124,23 +126,23 @@ def _by_folder(layout: Layout) -> tuple[dict[tuple[str, str], Row], list[Finding
         rows[subject, clip] = row
     if not rows:
         raise DataError(f"{layout.sheet}: has a header row and no clip below it")
-    return rows, findings
+    return rows, data_issues
 
 
-def _subject_folder(layout: Layout, row: Row) -> str:
+def _subject_folder(layout: SheetLayout, row: SheetRow) -> str:
     """Return what a subject's folder is called: ``sub01`` for 1, "1", "01" and "sub01"."""
     number = row.text(SUBJECT).removeprefix(layout.prefix)
     # A spreadsheet program that takes a subject for a number loses its zeros.
     return layout.prefix + (number.zfill(layout.digits) if number.isascii() and number.isdigit() else number)
 
 
-def _not_listed(layout: Layout, rows: Mapping[tuple[str, str], Row]) -> Iterator[Finding]:
+def _not_listed(layout: SheetLayout, rows: Mapping[tuple[str, str], SheetRow]) -> Iterator[DataIssue]:
     for subject in folders(layout.frames):
         if not layout.subject_folder.fullmatch(subject.name):
             continue
         for clip in folders(subject):
             if (subject.name, clip.name) not in rows:
-                yield Finding(
+                yield DataIssue(
                     what="clip folder not in the sheet",
                     where=f"{layout.dataset}/{subject.name}/{clip.name}",
                     detail=str(clip),
@@ -150,13 +152,13 @@ def _not_listed(layout: Layout, rows: Mapping[tuple[str, str], Row]) -> Iterator
 class _ClipReader:
     """Joins one row with its folder, and collects what is irregular about the two."""
 
-    def __init__(self, layout: Layout, subject: str, clip: str, row: Row) -> None:
+    def __init__(self, layout: SheetLayout, subject: str, clip: str, row: SheetRow) -> None:
         self.layout, self.row = layout, row
         self.subject = f"{layout.dataset}/{subject}"
         self.sample_id = f"{self.subject}/{clip}"
         self.folder = layout.frames / subject / clip
-        self.findings: list[Finding] = []
-        self.errata: Sequence[Erratum] = ()
+        self.data_issues: list[DataIssue] = []
+        self.errata: Sequence[Correction] = ()
 
     def read(self) -> FrameClip | None:
         """Return the clip, or None where it cannot be used; the last finding then says why."""
@@ -182,7 +184,7 @@ class _ClipReader:
             self._find("apex missing", self.row.where)
         elif not onset <= apex <= offset:
             self._find("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
-        self.findings += corrected.findings
+        self.data_issues += corrected.data_issues
         self.errata = corrected.applied
         emotion, units = self._emotion(), self._units()
         return FrameClip(
@@ -238,7 +240,7 @@ class _ClipReader:
         return cell
 
     def _find(self, what: str, detail: str) -> None:
-        self.findings.append(Finding(what=what, where=self.sample_id, detail=detail))
+        self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail))
 
     def _drop(self, what: str, detail: str) -> None:
-        self.findings.append(Finding(what=what, where=self.sample_id, detail=detail, dropped=True))
+        self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail, excluded=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from mexbench.interfaces import Erratum, Finding
+from mexbench.interfaces import Correction, DataIssue
 
 #: In an errata file: every annotation, and whatever value stands in it.
 ANY = "any"
@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).with_name("errata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
+class SheetCorrection:
     """One entry of an errata file.
 
     Args:
@@ -36,9 +36,9 @@ class Correction:
     reason: str
     source: str
 
-    def erratum(self, published: str) -> Erratum:
+    def erratum(self, published: str) -> Correction:
         """Return the record of this correction, made to a published value."""
-        return Erratum(
+        return Correction(
             sample_id=self.sample_id,
             field=self.field,
             published=published,
@@ -57,14 +57,14 @@ class Corrected:
         apex: Number of the apex frame.
         offset: Number of the last frame.
         applied: Corrections that were made.
-        findings: Corrections that do not fit this annotation and were not made.
+        data_issues: Corrections that do not fit this annotation and were not made.
     """
 
     onset: int | None
     apex: int | None
     offset: int | None
-    applied: tuple[Erratum, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    applied: tuple[Correction, ...] = ()
+    data_issues: tuple[DataIssue, ...] = ()
 
 
 def errata_file(dataset: str) -> Path:
@@ -73,12 +73,12 @@ def errata_file(dataset: str) -> Path:
 
 
 @functools.cache
-def corrections(dataset: str) -> Mapping[str, tuple[Correction, ...]]:
+def corrections(dataset: str) -> Mapping[str, tuple[SheetCorrection, ...]]:
     """Return a dataset's corrections by sample id."""
     content = yaml.safe_load(errata_file(dataset).read_text(encoding="utf-8"))
     return {
         sample_id: tuple(
-            Correction(
+            SheetCorrection(
                 sample_id=sample_id,
                 field=entry["field"],
                 published={str(version): str(value) for version, value in entry["published"].items()},
@@ -92,7 +92,7 @@ def corrections(dataset: str) -> Mapping[str, tuple[Correction, ...]]:
     }
 
 
-def known(dataset: str) -> tuple[Erratum, ...]:
+def known(dataset: str) -> tuple[Correction, ...]:
     """Return every correction, for a reader: the published value says in which annotation it stands."""
     return tuple(
         correction.erratum(
@@ -106,7 +106,7 @@ def known(dataset: str) -> tuple[Erratum, ...]:
 
 
 def correct(
-    entries: tuple[Correction, ...], *, annotation: str, onset: int | None, apex: int | None, offset: int | None
+    entries: tuple[SheetCorrection, ...], *, annotation: str, onset: int | None, apex: int | None, offset: int | None
 ) -> Corrected:
     """Apply one sample's corrections to what an annotation says.
 
@@ -114,7 +114,7 @@ def correct(
     lie between onset and offset is not taken over: then the correction is for other frames than these.
     """
     values = {"onset": onset, "apex": apex, "offset": offset}
-    applied, findings = [], []
+    applied, data_issues = [], []
     # The apex comes last, because it has to lie between the corrected onset and offset.
     for entry in sorted(entries, key=lambda entry: entry.field == "apex"):
         published = entry.published.get(annotation, entry.published.get(ANY))
@@ -123,19 +123,19 @@ def correct(
             continue
         text = "/" if value is None else str(value)
         if published not in (ANY, text):
-            findings.append(_refused(entry, f"the sheet has {text}, not the {published} that it corrects"))
+            data_issues.append(_refused(entry, f"the sheet has {text}, not the {published} that it corrects"))
         elif entry.field == "apex" and not _between(values["onset"], entry.corrected, values["offset"]):
             span = f"{values['onset']}-{values['offset']}"
-            findings.append(_refused(entry, f"{entry.corrected} lies outside onset-offset, {span}; kept {text}"))
+            data_issues.append(_refused(entry, f"{entry.corrected} lies outside onset-offset, {span}; kept {text}"))
         else:
             values[entry.field] = entry.corrected
             applied.append(entry.erratum(text))
-    return Corrected(values["onset"], values["apex"], values["offset"], tuple(applied), tuple(findings))
+    return Corrected(values["onset"], values["apex"], values["offset"], tuple(applied), tuple(data_issues))
 
 
 def _between(onset: int | None, number: int, offset: int | None) -> bool:
     return onset is not None and offset is not None and onset <= number <= offset
 
 
-def _refused(entry: Correction, why: str) -> Finding:
-    return Finding(what="erratum not applied", where=entry.sample_id, detail=f"{entry.field}: {why}")
+def _refused(entry: SheetCorrection, why: str) -> DataIssue:
+    return DataIssue(what="erratum not applied", where=entry.sample_id, detail=f"{entry.field}: {why}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Erratum, Finding, Sample
+from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, Sample
 from mexbench_plugins.datasets._io.folders import read_image
 
 
@@ -31,19 +31,19 @@ class FrameClip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class DatasetIndex:
     """What one copy of a data set holds.
 
     Args:
         clips: Sample id -> clip, those that can be used.
-        findings: What is irregular, those that cannot be used among it.
+        data_issues: What is irregular, those that cannot be used among it.
         errata: Corrections that were made.
         described_by: Files that say which frame is onset, apex and offset, such as the annotation.
     """
 
     clips: Mapping[str, FrameClip]
-    findings: tuple[Finding, ...] = ()
-    errata: tuple[Erratum, ...] = ()
+    data_issues: tuple[DataIssue, ...] = ()
+    errata: tuple[Correction, ...] = ()
     described_by: tuple[Path, ...] = ()
 
 
@@ -55,7 +55,7 @@ class FrameDataset(Dataset):
     """
 
     @abstractmethod
-    def _read(self) -> Copy:
+    def _read(self) -> DatasetIndex:
         """Look at the copy on disk, without reading a pixel.
 
         Raises:
@@ -63,18 +63,18 @@ class FrameDataset(Dataset):
         """
 
     @cached_property
-    def _copy(self) -> Copy:
+    def _copy(self) -> DatasetIndex:
         return self._read()
 
     def samples(self) -> Sequence[Sample]:
-        """Return one sample per clip that can be used; ``findings`` names the others."""
+        """Return one sample per clip that can be used; ``data_issues`` names the others."""
         return [clip.sample for clip in self._copy.clips.values()]
 
-    def findings(self) -> Sequence[Finding]:
+    def data_issues(self) -> Sequence[DataIssue]:
         """Return what is irregular about this copy."""
-        return self._copy.findings
+        return self._copy.data_issues
 
-    def applied_errata(self) -> Sequence[Erratum]:
+    def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that were made to this copy's annotation."""
         return self._copy.errata
 

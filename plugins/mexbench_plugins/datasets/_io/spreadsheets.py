@@ -26,7 +26,7 @@ Cells = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """One row of a sheet, by column name.
 
     Args:
@@ -58,7 +58,7 @@ class Row:
         return int(text)
 
 
-def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) -> list[Row]:
+def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) -> list[SheetRow]:
     """Read the rows under the first header that has every required column, in the order of the file.
 
     Columns go by name, whatever their order, case, blanks and underscores: ``OnsetFrame`` is ``Onset Frame``. Rows in
@@ -94,7 +94,7 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     raise DataError(f"{where}: missing column {listed(missing)}; headers found: {listed(headers)}")
 
 
-def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required: Sequence[str]) -> Iterator[Row]:
+def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required: Sequence[str]) -> Iterator[SheetRow]:
     keys = [_key(cell) for cell in rows[header]]
     where = f"{path}, sheet {sheet!r}" if path.suffix.lower() == ".xlsx" else str(path)
     twice = [column for column in required if keys.count(_key(column)) > 1]
@@ -106,7 +106,7 @@ def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required:
             column: _blank_to_none(cells[place]) if place < len(cells) else None for column, place in places.items()
         }
         if any(value is not None for value in values.values()):
-            yield Row(f"{where}, row {number}", values)
+            yield SheetRow(f"{where}, row {number}", values)
 
 
 def _blank_to_none(value: object) -> object:

@@ -205,7 +205,7 @@ def _epochs_of_team(
             state, sums = advance(state, data, *_rounded(chosen, real, model.batch_size), dropout_key, epoch)
             parts.append(sums)
         loss, right = np.asarray(parts, np.float64).sum(0) / masks.sum(1)
-        _training.refuse_nan(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
+        _training.check_finite_loss(float(loss[np.argmin(np.isfinite(loss))]), epoch, model.learning_rate)
         curves.append((loss, right))
         yield functools.partial(built, state, epoch)
 
@@ -256,7 +256,7 @@ def compiled_step(model: STSTNet) -> Any:  # noqa: ANN401 - a jitted function ha
     return jax.jit(advance)
 
 
-def stacked(model: STSTNet, first: _training.State, folds: int) -> Together:
+def stacked(model: STSTNet, first: _training.TrainState, folds: int) -> Together:
     """Give every fold the same initial state."""
     params, stats = nnx.to_pure_dict(first.params), nnx.to_pure_dict(first.stats)
     conv = jnp.concatenate([params["conv"]["kernel"].reshape(TAPS - 1, FILTERS), params["conv"]["bias"][None]])
@@ -266,7 +266,7 @@ def stacked(model: STSTNet, first: _training.State, folds: int) -> Together:
     return Together(many, _repeated(stats["norm"], folds), jax.vmap(model.transformation().init)(many))
 
 
-def unstacked(first: _training.State, state: Together, fold: int) -> tuple[Values, Values]:
+def unstacked(first: _training.TrainState, state: Together, fold: int) -> tuple[Values, Values]:
     """Return the weights and statistics of one fold as the network keeps them."""
     one: Params = {name: value[fold] for name, value in state.params.items()}
     params, stats = jax.tree.map(lambda leaf: leaf, (first.params, first.stats))  # copies, to be filled

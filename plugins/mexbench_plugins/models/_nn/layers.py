@@ -1,7 +1,7 @@
 """Layers of the networks: Flax NNX with exact statistics over padded batches, and a record of shapes and values.
 
 Images are (n, H, W, C). Every layer is called with its input alone; those that behave otherwise in training also take
-the ``Batch``, which is None in evaluation.
+the ``StepContext``, which is None in evaluation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
 EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
 
 
-class Batch(NamedTuple):
+class StepContext(NamedTuple):
     """What a training step knows beside the pixels.
 
     Args:
@@ -198,7 +198,7 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Normalise by the batch's own statistics, which then enter the running ones; by those in evaluation."""
         mean, var = (self.mean[...], self.var[...]) if batch is None else self._learn(x, batch.real)
         factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
@@ -282,7 +282,7 @@ def global_average_pool(x: Array) -> Array:
     return record("GlobalAveragePooling2D", x.mean((1, 2)))
 
 
-def dropout(x: Array, rate: float, batch: Batch | None) -> Array:
+def dropout(x: Array, rate: float, batch: StepContext | None) -> Array:
     """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation."""
     if batch is None or rate == 0:
         return x

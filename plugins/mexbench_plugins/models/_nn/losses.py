@@ -31,7 +31,7 @@ class Head(ABC):
         """Return how many samples are answered rightly, or their shares of right answers; ``real`` is 0 for padding."""
 
     @abstractmethod
-    def log_scores(self, logits: Array) -> Array:
+    def log_probs(self, logits: Array) -> Array:
         """Return the logarithm of the scores (n, units)."""
 
     @abstractmethod
@@ -64,7 +64,7 @@ class Softmax(Head):
         """Count the samples whose class has the highest logit."""
         return jnp.sum((logits.argmax(1) == y) * real)
 
-    def log_scores(self, logits: Array) -> Array:
+    def log_probs(self, logits: Array) -> Array:
         """Return log-probabilities, which sum to 1."""
         return jax.nn.log_softmax(logits)
 
@@ -101,7 +101,7 @@ class Sigmoid(Head):
         """Sum each sample's share of units that are told rightly."""
         return jnp.sum(((logits >= 0) == (y > 0)).mean(1) * real)
 
-    def log_scores(self, logits: Array) -> Array:
+    def log_probs(self, logits: Array) -> Array:
         """Return log-probabilities of showing."""
         return jax.nn.log_sigmoid(logits)
 

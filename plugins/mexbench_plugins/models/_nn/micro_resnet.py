@@ -10,14 +10,22 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Batch, BatchNorm, Conv, Dense, global_average_pool, max_pool, record
+from mexbench_plugins.models._nn.layers import (
+    BatchNorm,
+    Conv,
+    Dense,
+    StepContext,
+    global_average_pool,
+    max_pool,
+    record,
+)
 from mexbench_plugins.models._nn.network_model import Network
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu"]
 _ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "elu": jax.nn.elu}
 
 
-class RLayers(nnx.Module):
+class ResidualBlock(nnx.Module):
     """Conv, BN, activation, conv, BN, add the shortcut, activation.
 
     Args:
@@ -38,7 +46,7 @@ class RLayers(nnx.Module):
         self.shortcut = None if fits else Conv(inputs, filters, 1, normalised=batch_norm, rng=rng)
         self.shortcut_norm = BatchNorm(filters) if batch_norm and not fits else None
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Map (n, H, W, inputs) to (n, H, W, filters)."""
         activate = _ACTIVATIONS[self.activation]
         y = activate(_normalised(self.norm1, self.conv1(x), batch))
@@ -68,7 +76,7 @@ class ResidualAttention(nnx.Module):
         return record("ResidualAttention", x * (1 + jax.nn.sigmoid(self.conv2(jax.nn.relu(self.conv1(x))))))
 
 
-class MicroNet(Network):
+class MicroResNet(Network):
     """Pad 3, conv 7x7/2 16, BN, activation, maxpool 3x3/2, RLayers(16, 16), RLayers(32, 32), average, dense.
 
     Args:
@@ -104,14 +112,15 @@ class MicroNet(Network):
         self.norm = BatchNorm(16) if batch_norm else None
         sizes = {1: (), 3: ((16, 16),), 5: ((16, 16), (16, 32))}[layers]
         self.blocks = nnx.List(
-            RLayers(before, after, activation=activation, batch_norm=batch_norm, rng=rng) for before, after in sizes
+            ResidualBlock(before, after, activation=activation, batch_norm=batch_norm, rng=rng)
+            for before, after in sizes
         )
         self.attention = nnx.List(
             ResidualAttention(after, rng=rng) if residual_attention else None for _, after in sizes
         )
         self.dense = Dense((sizes[-1][1] if sizes else 16) + joined, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T=1, H, W, C)."""
         x, vector = jnp.split(x[:, 0], [x.shape[-1] - self.joined], axis=-1)
         # For the table alone: the convolution pads by itself.
@@ -128,5 +137,5 @@ class MicroNet(Network):
         return self.dense(x)
 
 
-def _normalised(norm: BatchNorm | None, x: Array, batch: Batch | None) -> Array:
+def _normalised(norm: BatchNorm | None, x: Array, batch: StepContext | None) -> Array:
     return x if norm is None else norm(x, batch)

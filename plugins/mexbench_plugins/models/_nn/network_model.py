@@ -20,7 +20,7 @@ from mexbench.errors import DataError
 from mexbench.interfaces import EpochsModel, Predictor
 from mexbench_plugins.models._nn import checkpoint as _saved
 from mexbench_plugins.models._nn import trainer as _training
-from mexbench_plugins.models._nn.layers import Batch, LayerRow, recording
+from mexbench_plugins.models._nn.layers import LayerRow, StepContext, recording
 from mexbench_plugins.models._nn.recipe import Training
 
 Shape = tuple[int, ...]
@@ -29,7 +29,7 @@ Shape = tuple[int, ...]
 class Network(nnx.Module):
     """Layers from pixels to class scores."""
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         """Return logits (n, classes) for x (n, T, ...), float; ``batch`` is None in evaluation."""
         raise NotImplementedError
 

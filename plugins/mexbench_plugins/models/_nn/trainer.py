@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench_plugins._compilations import keep_compilations
-from mexbench_plugins.models._nn.layers import Batch, Values
+from mexbench_plugins.models._nn.layers import StepContext, Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName, class_weights
 from mexbench_plugins.models._nn.validation_split import validation_part
 
@@ -38,7 +38,7 @@ History = list[dict[str, float]]
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 
 
-class State(NamedTuple):
+class TrainState(NamedTuple):
     """What training changes: weights, running statistics, and what the optimiser remembers."""
 
     params: Values
@@ -46,7 +46,7 @@ class State(NamedTuple):
     optimiser: optax.OptState
 
 
-class Rows(NamedTuple):
+class Batch(NamedTuple):
     """A batch of fixed size: ``real`` is 0 where a row is padding, ``weight`` is that of its loss, 0 there too."""
 
     x: NDArray[Any]
@@ -56,7 +56,7 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class TrainProgram:
     """A network's compiled functions.
 
     Args:
@@ -65,12 +65,12 @@ class Program:
         score: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
     """
 
-    start: Callable[[np.random.Generator], State]
-    step: Callable[[State, Rows, Array, int], tuple[State, Array, Array]]
+    start: Callable[[np.random.Generator], TrainState]
+    step: Callable[[TrainState, Batch, Array, int], tuple[TrainState, Array, Array]]
     score: Callable[[Values, Values, NDArray[Any]], Array]
 
 
-def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head: HeadName = "softmax") -> Program:
+def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head: HeadName = "softmax") -> TrainProgram:
     """Return the functions of a network, built once per process; each is compiled once per shape, at its first call."""
     return _program(compiled_part(model), shape, n_classes, head)
 
@@ -83,7 +83,7 @@ def compiled_part(model: NetworkModel) -> NetworkModel:
 
 
 @functools.lru_cache(maxsize=64)
-def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_name: HeadName) -> Program:
+def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_name: HeadName) -> TrainProgram:
     head = HEADS[head_name]
     keep_compilations()
     keep_memory()
@@ -91,12 +91,12 @@ def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_n
     graph = nnx.graphdef(model.network(shape, n_classes, np.random.default_rng(0)))
     remember = jax.jit(optimiser.init)
 
-    def start(rng: np.random.Generator) -> State:
+    def start(rng: np.random.Generator) -> TrainState:
         _, params, stats = nnx.split(model.network(shape, n_classes, rng), nnx.Param, ...)
-        return State(params, stats, remember(params))
+        return TrainState(params, stats, remember(params))
 
-    def step(state: State, rows: Rows, key: Array, number: int) -> tuple[State, Array, Array]:
-        batch = Batch(jnp.asarray(rows.real), jax.random.fold_in(key, number))
+    def step(state: TrainState, rows: Batch, key: Array, number: int) -> tuple[TrainState, Array, Array]:
+        batch = StepContext(jnp.asarray(rows.real), jax.random.fold_in(key, number))
 
         def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
             network = nnx.merge(graph, params, state.stats, copy=True)  # else the statistics belong outside
@@ -109,17 +109,17 @@ def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_n
         gradient, (total, right, stats) = jax.grad(mean_loss, has_aux=True)(state.params)
         updates, memory = optimiser.update(gradient, state.optimiser, state.params)
         params = optax.apply_updates(state.params, updates)
-        return State(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
+        return TrainState(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
 
     def score(params: Values, stats: Values, x: NDArray[Any]) -> Array:
-        return head.log_scores(nnx.merge(graph, params, stats)(floats(x), None))
+        return head.log_probs(nnx.merge(graph, params, stats)(floats(x), None))
 
     def floats(x: NDArray[Any]) -> Array:
         """Make numbers of bytes here and not before: bytes are a quarter of what must be copied."""
         scale = 1 / 255 if model.pixels == "unit" and x.dtype == np.uint8 else 1
         return jnp.asarray(x, jnp.float32) * scale
 
-    return Program(start, jax.jit(step), jax.jit(score))
+    return TrainProgram(start, jax.jit(step), jax.jit(score))
 
 
 @functools.cache
@@ -169,7 +169,7 @@ class NetworkPredictor:
         """
         if x.shape[1:] != self.shape:
             raise DataError(f"trained on samples {self.shape}, asked about samples {x.shape[1:]}")
-        return np.exp(log_scores(self.model, self.n_classes, self.params, self.stats, x, head=self.head)) * self.trained
+        return np.exp(log_probs(self.model, self.n_classes, self.params, self.stats, x, head=self.head)) * self.trained
 
 
 def train(
@@ -182,7 +182,10 @@ def train(
     seed: int,
     head: HeadName = "softmax",
 ) -> NetworkPredictor:
-    """Train a network from scratch; see ``NetworkModel.fit``, and for the sigmoid head ``UnitsModel.fit_units``."""
+    """Train a network from scratch.
+
+    See ``NetworkModel.fit``, and for the sigmoid head ``ActionUnitModel.fit_action_units``.
+    """
     learn, watch = np.arange(len(y)), np.arange(0)
     if model.early_stopping is not None:
         learn, watch = validation_part(groups, model.validation_share, generator(jax.random.key(seed), SPLIT))
@@ -193,7 +196,7 @@ def train(
         history.append(found)
         if not len(watch):
             continue
-        logs = log_scores(model, n_classes, state.params, state.stats, x[watch], head=head)
+        logs = log_probs(model, n_classes, state.params, state.stats, x[watch], head=head)
         found["val_loss"], found["val_accuracy"] = HEADS[head].watched(logs, y[watch])
         if found["val_loss"] < best:
             best, best_state = found["val_loss"], state
@@ -215,7 +218,7 @@ def epochs(
     *,
     seed: int,
     head: HeadName = "softmax",
-) -> Iterator[tuple[State, dict[str, float]]]:
+) -> Iterator[tuple[TrainState, dict[str, float]]]:
     """Train on the samples ``learn`` and yield the state after each epoch, with its number, loss and accuracy.
 
     Args:
@@ -240,7 +243,7 @@ def epochs(
             number += 1
         loss, right = np.asarray(parts, np.float64).sum(0)
         found = {"epoch": epoch, "loss": float(loss) / len(learn), "accuracy": float(right) / len(learn)}
-        refuse_nan(found["loss"], epoch, model.learning_rate)
+        check_finite_loss(found["loss"], epoch, model.learning_rate)
         yield state, found
 
 
@@ -260,7 +263,7 @@ def generator(key: Array, axis: int) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, axis))))
 
 
-def refuse_nan(loss: float, epoch: int, learning_rate: float) -> None:
+def check_finite_loss(loss: float, epoch: int, learning_rate: float) -> None:
     """Stop a training that has lost its way.
 
     Raises:
@@ -281,7 +284,7 @@ def batches(
     weights: NDArray[np.float32],
     *,
     head: HeadName = "softmax",
-) -> Iterator[Rows]:
+) -> Iterator[Batch]:
     """Yield rows of one epoch; the last batch is padded, so that all folds of a run share one compilation."""
     size = model.batch_size
     for start in range(0, len(order), size):
@@ -289,7 +292,7 @@ def batches(
         real = (np.arange(size) < len(chosen)).astype(np.float32)
         padded = np.resize(chosen, size)  # samples once more: padding must be numbers that a network can bear
         weight = (HEADS[head].of_rows(weights, y[padded]).T * real).T
-        yield Rows(as_input(x[padded], model), y[padded].astype(np.int32), real, weight)
+        yield Batch(as_input(x[padded], model), y[padded].astype(np.int32), real, weight)
 
 
 def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
@@ -301,7 +304,7 @@ def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
     return x.astype(np.float32)
 
 
-def log_scores(
+def log_probs(
     model: NetworkModel,
     n_classes: int,
     params: Values,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mexbench.data.video.clip_list import Entry, read, require_films
+from mexbench.data.video.clip_list import ListedClip, read, require_films
 from mexbench.errors import DataError
 
 HEADER = "clip_id,path,subject,condition,start_s,end_s,emotion,source_url"
@@ -23,11 +23,11 @@ def test_all_columns(tmp_path: Path) -> None:
         tmp_path, 'a 1,films/a.mp4,anna,"before, first",1.5,2e1,happy,https://example.org/a.mp4', "", "b,b.avi,,,,,,"
     )
     assert read(path) == (
-        Entry(
+        ListedClip(
             line=f"{path}, line 2", clip_id="a 1", path="films/a.mp4", subject="anna", condition="before, first",
             start_s=1.5, end_s=20.0, emotion="happy", source_url="https://example.org/a.mp4",
         ),
-        Entry(line=f"{path}, line 4", clip_id="b", path="b.avi"),
+        ListedClip(line=f"{path}, line 4", clip_id="b", path="b.avi"),
     )  # fmt: skip
 
 

@@ -17,15 +17,15 @@ from tests import films
 def read(path: Path, fps: float = 1000, **stretch: float) -> tuple[list[float], list[int], tuple[str, ...]]:
     with Video(path) as film:
         found = list(film.frames(fps=fps, **stretch))
-        return [frame.time_s for frame in found], [films.number(frame.image) for frame in found], film.findings()
+        return [frame.time_s for frame in found], [films.number(frame.image) for frame in found], film.issues()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi", "a.webm"])
 def test_every_kind_of_film(name: str, tmp_path: Path) -> None:
-    times, numbers, findings = read(films.write(tmp_path / name, films.plain(20), fps=25))
+    times, numbers, issues = read(films.write(tmp_path / name, films.plain(20), fps=25))
     np.testing.assert_allclose(times, np.arange(20) / 25, atol=1e-3)
     assert numbers == list(range(20))
-    assert findings == ()
+    assert issues == ()
 
 
 def test_colours_are_in_the_order_rgb(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_one_film_can_be_read_twice(tmp_path: Path) -> None:
 def test_a_variable_rate_is_sampled_by_time(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(20), fps=20)
     films.uneven(path, [(10, 1), (10, 4)])  # half a second at 20 Hz, then two seconds at 5 Hz
-    times, numbers, findings = read(path, 10)
-    assert findings == (VARIABLE,)
+    times, numbers, issues = read(path, 10)
+    assert issues == (VARIABLE,)
     assert numbers == [0, 2, 4, 6, 8, *range(10, 20)]
     np.testing.assert_allclose(times, [0, 0.1, 0.2, 0.3, 0.4, *(0.5 + 0.2 * np.arange(10))], atol=1e-3)
     # OpenCV seeks by the number of a frame, which is at another time here.
@@ -93,7 +93,7 @@ def test_a_film_of_a_turned_phone_is_upright(tmp_path: Path) -> None:
     films.turned(path, 90)
     with Video(path) as film:
         image = next(film.frames(fps=10)).image
-        assert film.findings() == (TURNED,)
+        assert film.issues() == (TURNED,)
     assert image.shape == (64, 48, 3)
     # The bright left top quarter is turned clockwise to the right top.
     assert image[:28, 28:].mean() > 240
@@ -107,7 +107,7 @@ def test_a_film_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
     films.cut(path, 0.6)
     with Video(path) as film:
         count = sum(1 for _ in film.frames(fps=10))
-        assert film.findings() == (ENDS_EARLY,)
+        assert film.issues() == (ENDS_EARLY,)
         assert 3 < count < 24
         assert film.missing_s == pytest.approx(2.9 - count / 10)
 
@@ -165,8 +165,8 @@ def test_an_absurd_size_is_refused_before_anything_is_decoded(tmp_path: Path, mo
 def test_frames_that_go_back_in_time(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(10))
     films.uneven(path, [(5, 1), (1, 0), (4, 1)])
-    times, numbers, findings = read(path)
-    assert BACKWARDS in findings
+    times, numbers, issues = read(path)
+    assert BACKWARDS in issues
     assert len(times) == 9
     assert sorted(times) == times
     assert 6 not in numbers or 5 not in numbers
@@ -188,7 +188,7 @@ def test_the_real_films(shared_data: Path) -> None:
     with Video(shared_data / "video" / "single_face.mp4") as film:
         assert len(list(film.times(fps=1000))) == 72
         assert len(list(film.times(fps=10))) == 24
-        assert film.findings() == ()
+        assert film.issues() == ()
     with Video(shared_data / "video" / "no_face.mp4") as film:  # an edit list hides 3 of its 98 frames
         assert len(list(film.times(fps=1000))) == 95
-        assert film.findings() == ()
+        assert film.issues() == ()

@@ -11,7 +11,7 @@ import pytest
 
 from mexbench.evaluation.executors import memory
 from mexbench.evaluation.executors.processes import Processes
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, LayerRow, Model, Predictor
 from tests.mexbench.evaluation.test_task_runner import UNITS, every, scores, workload
 
@@ -38,9 +38,9 @@ class Together(Layered, FoldsModel):
         raise NotImplementedError
 
 
-def load(model: Model, **changes: Any) -> dict[str, Workload]:  # noqa: ANN401
+def load(model: Model, **changes: Any) -> dict[str, TaskRunner]:  # noqa: ANN401
     """Twenty samples of 100 bytes, sixteen of which train."""
-    found = Workload(
+    found = TaskRunner(
         x=np.zeros((20, 4, 25), dtype=np.uint8), copies=None, y=np.zeros(20, np.intp), groups=np.repeat("a", 20),
         folds={"1": (np.arange(12), np.arange(12, 20)), "2": (np.arange(16), np.arange(16, 20))},
         models={"m": model}, n_classes=3,
@@ -58,7 +58,9 @@ def load(model: Model, **changes: Any) -> dict[str, Workload]:  # noqa: ANN401
     ],
     ids=["flat", "copies", "network", "folds together"],
 )
-def test_what_a_training_needs(workloads: dict[str, Workload], training: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_training_needs(
+    workloads: dict[str, TaskRunner], training: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A byte, and twice 8 bytes as a number, of each value that trains; 4 bytes four times of each weight."""
     monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=50 * MB))
     assert memory.needed(workloads) == 50 * MB + training

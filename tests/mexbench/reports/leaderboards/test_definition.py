@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mexbench.errors import BenchError
-from mexbench.reports.leaderboards.definition import Question, load, names, samples_digest
+from mexbench.reports.leaderboards.definition import ExpectedSample, load, names, samples_digest
 from tests.helpers import Ran
 
 
@@ -23,12 +23,12 @@ def test_a_board_reads_back_as_it_was_written(root: Path) -> None:
 
 
 def test_the_digest_of_the_list_ignores_order_and_nothing_else() -> None:
-    one, other = Question("f", "a", "a", "s", "d", "0"), Question("f", "b", "b", "s", "d", "0")
+    one, other = ExpectedSample("f", "a", "a", "s", "d", "0"), ExpectedSample("f", "b", "b", "s", "d", "0")
     assert samples_digest([one, other]) == samples_digest([other, one])
-    assert samples_digest([one]) != samples_digest([Question("f", "a", "a", "t", "d", "0")])
+    assert samples_digest([one]) != samples_digest([ExpectedSample("f", "a", "a", "t", "d", "0")])
     assert one.key == (0, "a")
-    assert Question("repeat 3 of x", "a", "a", "", "d", "0").key == (2, "a")
-    assert Question("f", "a", "c", "", "d", "0").group == "c"
+    assert ExpectedSample("repeat 3 of x", "a", "a", "", "d", "0").key == (2, "a")
+    assert ExpectedSample("f", "a", "c", "", "d", "0").group == "c"
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

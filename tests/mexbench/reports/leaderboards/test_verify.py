@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from mexbench.reports.leaderboards.definition import load
-from mexbench.reports.leaderboards.submission import Answer, Submission, predictions_digest
+from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
 from mexbench.reports.leaderboards.verify import differences, pools
 from tests.helpers import Ran
 
@@ -30,7 +30,7 @@ def edit_a_prediction(data: dict[str, Any]) -> None:
 
 def edit_a_prediction_and_its_digest(data: dict[str, Any]) -> None:
     edit_a_prediction(data)
-    data["predictions_digest"] = predictions_digest([Answer(*row) for row in data["predictions"]])
+    data["predictions_digest"] = predictions_digest([SubmittedPrediction(*row) for row in data["predictions"]])
 
 
 def drop_a_fold(data: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mexbench.errors import BoardError
 from mexbench.reports.leaderboards.rows import BoardRows
-from mexbench.reports.site.audits import read, refuse_strangers
+from mexbench.reports.site.audits import check_known_boards, read
 from tests.helpers import Ran
 from tests.mexbench.reports.site.conftest import AUDIT
 
@@ -23,11 +23,11 @@ def test_it_is_about_its_own_rows_alone(board: BoardRows, with_audit: Callable[.
     assert set(map(tuple, found.values())) == {()}
     elsewhere = replace(board, definition=replace(board.definition, protocol={"plugin": "kfold"}))
     assert not any(audit.of(elsewhere, row) for row in board.rows)
-    refuse_strangers({Path("a.json"): audit}, [board])
+    check_known_boards({Path("a.json"): audit}, [board])
     with pytest.raises(
         BoardError, match=r"a\.json: no row of .* is what it audits: data set 'megc2019_flow', protocol "
     ):
-        refuse_strangers({Path("a.json"): audit}, [elsewhere])
+        check_known_boards({Path("a.json"): audit}, [elsewhere])
 
 
 def without(**fields: object) -> list[dict[str, Any]]:

@@ -9,14 +9,14 @@ from sklearn.metrics import cohen_kappa_score
 from mexbench.errors import DataError
 from mexbench.studies.agreement.agreement import agree, measures
 from mexbench.studies.agreement.page import markdown
-from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 AB = ("sad", "glad", "calm")
 
 
 def said(
     name: str, answers: Sequence[str], classes: Sequence[str] = AB, *, per_subject: int = 0, first: int = 0
-) -> Predictions:
+) -> ClipPredictions:
     """Answers about clips c00, c01, ...; every ``per_subject`` clips are of one person, with 0 of nobody known."""
     clips = tuple(
         PredictedClip(
@@ -29,7 +29,7 @@ def said(
         )
         for number, answer in enumerate(answers, start=first)
     )
-    return Predictions(name, tuple(classes), clips)
+    return ClipPredictions(name, tuple(classes), clips)
 
 
 def test_the_figures_are_those_of_a_hand() -> None:
@@ -121,7 +121,7 @@ def test_only_common_emotions_count_and_what_is_left_out_is_named() -> None:
 
 def test_what_a_model_says_nothing_about_is_named() -> None:
     one = said("one", ["sad", "glad"])
-    mute = Predictions("other", AB, one.clips[:1], silent=("c01",))
+    mute = ClipPredictions("other", AB, one.clips[:1], silent=("c01",))
     page = markdown(agree(one, mute))
     assert "- clips of which B says nothing, left out: 1 (c01)" in page
 

@@ -5,17 +5,19 @@ from pathlib import Path
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.interfaces import CodedUnits
+from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.analysis import Analysis, analyse
 from mexbench.studies.au_clusters.page import assigned, markdown
 
 
-def clip(name: str, emotion: str | None, raw: str, sided: str | None = None, numbers: str | None = None) -> CodedUnits:
+def clip(
+    name: str, emotion: str | None, raw: str, sided: str | None = None, numbers: str | None = None
+) -> CodedActionUnits:
     def tokens(text: str) -> frozenset[str]:
         return frozenset(text.split("+")) if text else frozenset()
 
     sided = raw if sided is None else sided
-    return CodedUnits(
+    return CodedActionUnits(
         clip_id=name, emotion=emotion, cell=raw or "?", raw=tokens(raw), sided=tokens(sided),
         numbers=tokens(sided if numbers is None else numbers),
     )  # fmt: skip

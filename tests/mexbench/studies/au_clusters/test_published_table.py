@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, NUMBERED, SIDED, Line, compare, read_lines
+from mexbench.studies.au_clusters.published_table import (
+    ABSENT,
+    LITERALLY,
+    NUMBERED,
+    SIDED,
+    PublishedLine,
+    compare,
+    read_lines,
+)
 
 
 def units(text: str) -> frozenset[str]:
@@ -22,7 +30,7 @@ def test_the_table_has_the_lines_of_the_paper() -> None:
 
 
 def test_a_line_is_found_at_the_closest_level() -> None:
-    line = Line("Joy_ME1", "joy", units("L12A+25"))
+    line = PublishedLine("Joy_ME1", "joy", units("L12A+25"))
     assert (line.sided, line.numbers) == ({"L12", "25"}, {"12", "25"})
     levels = [{"joy": {units("L12A+25"): 2}}, {"joy": {units("L12+25"): 3}}, {"joy": {units("12+25"): 5}}]
     other = {"joy": {units("4"): 1}, "rage": {units("12+25"): 1}}

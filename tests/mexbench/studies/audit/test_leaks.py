@@ -17,7 +17,7 @@ from mexbench.studies.audit.audit import LEAKS, measure
 from mexbench.studies.audit.cases import frame_level
 from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, Run, stopped
 from mexbench.studies.audit.fit_on_all import FittedOnEverything, Oversampling, Pca, Scaler, Selection, extra
-from mexbench.studies.audit.leak import Leak, Pair
+from mexbench.studies.audit.leak import AuditLeak, Pair
 from mexbench.studies.audit.misreported import OverFolds, PrecisionAsRecall
 from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit, random_split
 from mexbench.studies.audit.taxonomy import OUTSIDE, TAXONOMY, label
@@ -56,7 +56,7 @@ def test_folds_trained_together_switched_off_are_the_honest_run(
     flow = f"{{plugin: megc2019_flow, root: {flow_pack}, expect: any}}"
     made = audit(tmp_path, config(builtin, flow, "{plugin: ststnet, epochs: 3, learning_rate: 0.01}"), SwitchedOff())
     (case,) = made.cases
-    assert case.together == 4
+    assert case.folds_per_group == 4
     job = made.jobs()[0]
     for honest, every in zip(case.tasks, job.done(made.root), strict=True):
         kept = made.run.read_result(honest)
@@ -269,7 +269,7 @@ def test_every_leak_has_its_place_in_the_taxonomy() -> None:
 
 
 def test_the_same_audit_gives_the_same_numbers(tmp_path: Path, builtin: Catalogue) -> None:
-    leaks: tuple[Leak, ...] = (ClipSplit(repeats=2), EpochPerSubject(), Selection(), Oversampling())
+    leaks: tuple[AuditLeak, ...] = (ClipSplit(repeats=2), EpochPerSubject(), Selection(), Oversampling())
     chosen = config(builtin, NOISE, "{plugin: coin, epochs: 3}")
     one, other = (list(audit(tmp_path / name, chosen, *leaks).rows()) for name in ("a", "b"))
     assert one == other

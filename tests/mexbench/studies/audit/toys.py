@@ -17,7 +17,7 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.run_folder import RunFolder
 from mexbench.studies.audit.audit import Audit
 from mexbench.studies.audit.cases import Case, cases, honest_parts
-from mexbench.studies.audit.leak import Leak
+from mexbench.studies.audit.leak import AuditLeak
 from tests.helpers import config_of, entry, sample, with_plugins
 
 
@@ -104,7 +104,7 @@ def config(builtin: Catalogue, dataset: str, model: str, *, more: str = "") -> R
     return config_of(text, catalogue(builtin))
 
 
-def audit(tmp_path: Any, config: RunConfig, *leaks: Leak) -> Audit:  # noqa: ANN401
+def audit(tmp_path: Any, config: RunConfig, *leaks: AuditLeak) -> Audit:  # noqa: ANN401
     """Run honestly, then train what the leaks need."""
     plan = planning.plan(config)
     folder = RunFolder(tmp_path)

@@ -19,10 +19,10 @@ from mexbench.interfaces import Clip, Dataset, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
 from mexbench.reports.leaderboards.submit import define
-from mexbench.reports.run_report import Results, collect
+from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.stored_run import read_run
-from mexbench.studies.audit.cases import refuse_leaky
+from mexbench.studies.audit.cases import check_not_leaky
 from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 from tests.mexbench.evaluation.test_run import MANIFEST
 from tests.mexbench.runs.test_saved_model import Mean
@@ -105,13 +105,13 @@ def text(wild: str = "wild", models: str = "[mean]", protocol: str = "", more: s
     return f"dataset: [lab, {wild}]\nprotocol: {block}\nmodels: {models}\nseeds: [0, 1]"
 
 
-def run(catalogue: Catalogue, folder: Path, config: str) -> Results:
+def run(catalogue: Catalogue, folder: Path, config: str) -> RunReport:
     plan = planning.plan(config_of(config, catalogue))
     assert engine.run(plan, RunFolder(folder), Serial()) == []
     return collect(plan, RunFolder(folder))
 
 
-def write_reports(results: Results, folder: Path) -> None:
+def write_reports(results: RunReport, folder: Path) -> None:
     config = results.plan.config
     manifest = {"config": config.resolved(), "identity": config.identity(), "versions": {}, "started": "now"}
     write_json(folder / "manifest.json", manifest)
@@ -194,8 +194,8 @@ def test_a_label_has_no_influence_on_what_is_predicted_and_a_task_knows_it(
 def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = planning.plan(config_of(text(), catalogue))
     folder = RunFolder(tmp_path)
-    keeper = keeping.keeper_for("all", plan, folder, engine.missing(plan, folder), always=False)
-    assert keeping.train_on_everything(plan, Serial(), keeper, lambda _: None) == []
+    model_writer = keeping.model_writer_for("all", plan, folder, engine.missing(plan, folder), always=False)
+    assert keeping.train_on_everything(plan, Serial(), model_writer, lambda _: None) == []
     about = read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")
     assert about["trained_on"]["samples"] == 12 + 3
     assert engine.run(plan, folder, Serial()) == []
@@ -206,20 +206,20 @@ def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Ca
 def test_the_honest_score_is_that_of_the_other_run(catalogue: Catalogue, tmp_path: Path) -> None:
     honest = run(catalogue, tmp_path / "honest", "dataset: lab\nprotocol: loso\nmodels: [mean]")
     write_reports(honest, tmp_path / "honest")
-    scores = run(catalogue, tmp_path / "study", text(more=f", honest_run: {tmp_path / 'honest'}")).scores()
+    scores = run(catalogue, tmp_path / "study", text(more=f", reference_run: {tmp_path / 'honest'}")).scores()
     quoted = scores["case_study"]["mean"]["honest"]
     assert (quoted["protocol"], quoted["dataset"], quoted["run"]) == ("loso", "lab", "honest")
     assert quoted["uf1"] == honest.scores()["rows"][0]["uf1"]
     assert quoted["other_classes"] == []
     # The path says where and not what: it is no part of the run's identity.
-    configs = [config_of(text(more=more), catalogue) for more in ("", f", honest_run: {tmp_path / 'honest'}")]
+    configs = [config_of(text(more=more), catalogue) for more in ("", f", reference_run: {tmp_path / 'honest'}")]
     assert configs[0].fingerprint == configs[1].fingerprint
 
 
 def test_what_a_case_study_is_not(catalogue: Catalogue, tmp_path: Path) -> None:
     config = config_of(text(), catalogue)
     with pytest.raises(ProtocolError, match="a case study tests nothing, so no leak can add to it"):
-        refuse_leaky(config)
+        check_not_leaky(config)
     results = run(catalogue, tmp_path, text())
     write_reports(results, tmp_path)
     with pytest.raises(BoardError, match="is a case study, which describes and tests nothing"):

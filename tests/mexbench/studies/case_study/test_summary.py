@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from mexbench.studies.case_study.page import joined, markdown, terminal_text
-from mexbench.studies.case_study.predicted_clips import PredictedClip, Predictions
+from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 from mexbench.studies.case_study.summary import study, wilson
 
 CLASSES = ("sad", "glad", "calm")
@@ -22,7 +22,7 @@ CLIPS = [
 ]
 
 
-def predictions(rows: list[Any] = CLIPS, **fields: Any) -> Predictions:  # noqa: ANN401
+def predictions(rows: list[Any] = CLIPS, **fields: Any) -> ClipPredictions:  # noqa: ANN401
     clips = tuple(
         PredictedClip(
             clip_id=clip,
@@ -35,7 +35,7 @@ def predictions(rows: list[Any] = CLIPS, **fields: Any) -> Predictions:  # noqa:
         )
         for clip, subject, condition, emotion, answer, units in rows
     )
-    return Predictions("toy", CLASSES, clips, **fields)
+    return ClipPredictions("toy", CLASSES, clips, **fields)
 
 
 def shares(found: dict[str, Any]) -> list[int]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mexbench.config.run_config import Part
+from mexbench.config.run_config import RowGroup
 from mexbench.data.arrays import load_arrays
 from mexbench.data.samples import read_samples
 from mexbench.data.video.reader import ENDS_EARLY, TURNED, VARIABLE
@@ -36,7 +36,7 @@ def scores(row: dict[str, str]) -> list[float]:
     return [float(value) for name, value in row.items() if name.startswith("score_")]
 
 
-def trained_way(builtin: Catalogue, film: Path, frames: str) -> Part:
+def trained_way(builtin: Catalogue, film: Path, frames: str) -> RowGroup:
     """The same film through the data set and the pipeline that training goes through."""
     (film.parent / "one.csv").write_text(f"clip_id,path,emotion\na,{film.name},happy\n")
     text = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mexbench.data.video.reader import Frame
 from mexbench.errors import ConfigError
-from mexbench.studies.inference.windows import Cutting, windows
+from mexbench.studies.inference.windows import WindowSpec, windows
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -18,7 +18,7 @@ IMAGE = np.zeros((2, 2, 3), np.uint8)
 def cut(
     times: list[float], length_s: float, hop_s: float, *, reach_back: bool
 ) -> list[tuple[float, float, list[float]]]:
-    cutting = Cutting(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
+    cutting = WindowSpec(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
     return [
         (round(w.start_s, 6), round(w.end_s, 6), [frame.time_s for frame in w.frames])
         for w in windows((Frame(time_s, IMAGE) for time_s in times), cutting)
@@ -77,7 +77,7 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
             yield Frame(index / 10, image)
             del image
 
-    cutting = Cutting(fps=10, length_s=2, hop_s=0.5, reach_back=True)
+    cutting = WindowSpec(fps=10, length_s=2, hop_s=0.5, reach_back=True)
     most = 0
     for window in windows(frames(), cutting):
         most = max(most, len(alive))
@@ -99,4 +99,4 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
 )
 def test_numbers_that_cannot_be(options: dict[str, float], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
-        Cutting(**{"fps": 10, "length_s": 1, "hop_s": 1, "reach_back": False, **options})
+        WindowSpec(**{"fps": 10, "length_s": 1, "hop_s": 1, "reach_back": False, **options})

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from mexbench.errors import DataError
 from mexbench_plugins.datasets._io import spreadsheets as _sheets
-from mexbench_plugins.datasets._io.spreadsheets import Row, read_rows
+from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
 from tests.mexbench_plugins.datasets.layouts import write_xlsx
 
 WANTED = ("Subject", "Onset Frame", "Action Units")
 
 
-def values(rows: list[Row]) -> list[tuple[object, ...]]:
+def values(rows: list[SheetRow]) -> list[tuple[object, ...]]:
     return [tuple(row.cells[column] for column in WANTED) for row in rows]
 
 
@@ -168,20 +168,20 @@ def test_too_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("cell", "text"), [(1, "1"), (1.0, "1"), (1.5, "1.5"), (" 01 ", "01"), (None, "")])
 def test_cells_as_text(cell: object, text: str) -> None:
-    assert Row("row 2", {"Subject": cell}).text("Subject") == text
+    assert SheetRow("row 2", {"Subject": cell}).text("Subject") == text
 
 
 @pytest.mark.parametrize(
     ("cell", "number"), [(46, 46), (46.0, 46), (" 46 ", 46), ("/", None), ("-", None), (None, None), (0, 0)]
 )
 def test_frame_numbers(cell: object, number: int | None) -> None:
-    assert Row("row 2", {"Apex": cell}).frame("Apex") == number
+    assert SheetRow("row 2", {"Apex": cell}).frame("Apex") == number
 
 
 @pytest.mark.parametrize("cell", ["46a", -3, 46.5, True, "1e3", "\u0664", "9" * 10])
 def test_no_frame_number(cell: object) -> None:
     with pytest.raises(DataError, match=r"row 2: Apex is .*, expected the number of a frame, or / for none"):
-        Row("row 2", {"Apex": cell}).frame("Apex")
+        SheetRow("row 2", {"Apex": cell}).frame("Apex")
 
 
 @given(st.binary(max_size=300))

@@ -45,8 +45,8 @@ def test_it_is_read_like_the_original_and_named_otherwise(cls: type[StandInDatas
     assert {sample.dataset for sample in samples} == {name}
     assert all(sample.sample_id.startswith(f"{name}/") for sample in samples)
     assert len({sample.subject for sample in samples}) == 4
-    assert [finding for finding in data.findings() if finding.dropped] == []
-    assert data.applied_errata() == ()
+    assert [finding for finding in data.data_issues() if finding.excluded] == []
+    assert data.applied_corrections() == ()
     assert data.display_name() == name
     assert data.flags() == ("synthetic",)
     assert data.notice() is not None

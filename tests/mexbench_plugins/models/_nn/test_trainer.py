@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mexbench.registry.parameters import build, check_declaration, parameters
 from mexbench_plugins.models._nn import trainer as _training
-from mexbench_plugins.models._nn.layers import Batch, BatchNorm, Convention, Dense, dropout, max_pool
+from mexbench_plugins.models._nn.layers import BatchNorm, Convention, Dense, StepContext, dropout, max_pool
 from mexbench_plugins.models._nn.network_model import Network, NetworkModel
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.validation_split import validation_part
@@ -46,7 +46,7 @@ class Toy(Network):
         self.norm = BatchNorm(8, convention="torch")
         self.dense2 = Dense(8, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: Batch | None) -> Array:
+    def __call__(self, x: Array, batch: StepContext | None) -> Array:
         x = self.norm(jax.nn.relu(self.dense1(x.reshape(len(x), -1))), batch)
         return self.dense2(dropout(x, self.rate, batch))
 
@@ -115,7 +115,7 @@ def test_padding_leaves_a_convolutional_network_alone_as_well() -> None:
 def test_batch_norm_by_hand(convention: Convention, keep: float, epsilon: float) -> None:
     layer = BatchNorm(1, convention=convention)
     x = jnp.array([1.0, 2.0, 6.0, 99.0]).reshape(4, 1, 1, 1)
-    y = layer(x, Batch(jnp.array([1.0, 1.0, 1.0, 0.0]), jax.random.key(0)))
+    y = layer(x, StepContext(jnp.array([1.0, 1.0, 1.0, 0.0]), jax.random.key(0)))
     mean, var = 3.0, (4 + 1 + 9) / 3
     np.testing.assert_allclose(np.ravel(y)[:3], (np.array([1, 2, 6]) - mean) / np.sqrt(var + epsilon), rtol=1e-5)
     np.testing.assert_allclose(layer.mean[...], [(1 - keep) * mean], rtol=1e-5)
@@ -162,7 +162,7 @@ def test_max_pool_has_the_gradient_of_a_maximum(side: tuple[int, int], size: int
 
 def test_dropout_keeps_the_mean_and_is_off_in_evaluation() -> None:
     x = jnp.ones((200, 200))
-    dropped = dropout(x, 0.25, Batch(jnp.ones(200), jax.random.key(0)))
+    dropped = dropout(x, 0.25, StepContext(jnp.ones(200), jax.random.key(0)))
     assert set(np.unique(dropped)) == {0, np.float32(1 / 0.75)}
     assert abs(float(dropped.mean()) - 1) < 0.02
     assert dropout(x, 0.25, None) is x

@@ -14,12 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mexbench.devices import Device
+from mexbench.devices import Device, one_thread_in_children
 from mexbench.errors import ClusterError, listed
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.worker import Recipe
-from mexbench.evaluation.executors.processes import deaf_to_ctrl_c
-from mexbench.threads import one_in_children
+from mexbench.evaluation.executors.processes import ignore_sigint
 
 #: Seconds until a scheduler that does not answer is given up, twice: a connection, then a first answer.
 _PATIENCE = 4
@@ -112,7 +111,7 @@ class Link:
             self.client.close(timeout=_PATIENCE)
 
 
-def refuse_without_dask() -> None:
+def check_dask() -> None:
     """Say, before anything is read, that Dask is not installed.
 
     Raises:
@@ -184,7 +183,7 @@ def started(workers: int, scratch: Path) -> Iterator[Link]:
 
     distributed = _dask()
     others = set(multiprocessing.active_children())
-    with dask.config.set(_LEAN), one_in_children(), deaf_to_ctrl_c():
+    with dask.config.set(_LEAN), one_thread_in_children(), ignore_sigint():
         cluster = distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", memory_limit=0, scheduler_kwargs=_NO_PAGES,
             security=True, local_directory=str(scratch), silence_logs=logging.CRITICAL,
@@ -251,7 +250,7 @@ def strangers_text(found: Mapping[str, str]) -> str:
     return "".join(f"\n  {listed(workers, limit=3)}: {fault}" for fault, workers in by_fault.items())
 
 
-def refuse_strangers(link: Link, recipes: Mapping[str, Recipe], device: Device | None) -> None:
+def check_worker_versions(link: Link, recipes: Mapping[str, Recipe], device: Device | None) -> None:
     """Compare all workers that are there, before anything is run.
 
     Raises:

@@ -9,15 +9,15 @@ from mexbench.devices import Device
 from mexbench.errors import ClusterError
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.executors.dask.cluster import Link, started
-from mexbench.evaluation.executors.dask.scheduler import Crew
+from mexbench.evaluation.executors.dask.scheduler import DaskScheduler
 from mexbench.evaluation.executors.dask.worker import Recipe
 from mexbench.evaluation.executors.memory import fitting
 from mexbench.evaluation.executors.shared_arrays import Shared, share
-from mexbench.evaluation.task_runner import Workload
-from mexbench.runs.task import Outcome, Unit
+from mexbench.evaluation.task_runner import TaskRunner
+from mexbench.runs.task import Outcome, TaskGroup
 
 
-class Cluster(Executor):
+class DaskCluster(Executor):
     """The workers of a cluster that runs; one that joins later is used, one that goes is done without.
 
     Args:
@@ -35,7 +35,7 @@ class Cluster(Executor):
         self.link, self.scratch, self.tell, self.ours = link, scratch, tell, ours
         self.device: Device | None = device
 
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its worker twice fails by name.
 
         Raises:
@@ -44,9 +44,11 @@ class Cluster(Executor):
         with share(workloads, self.scratch) as shared:
             yield from self.run_shared(units, shared, recipes_of(workloads))
 
-    def run_shared(self, units: Sequence[Unit], shared: Shared, recipes: Mapping[str, Recipe]) -> Generator[Outcome]:
+    def run_shared(
+        self, units: Sequence[TaskGroup], shared: Shared, recipes: Mapping[str, Recipe]
+    ) -> Generator[Outcome]:
         """Run every task of what is shared already."""
-        crew = Crew(self.link, shared, recipes, self.device, self.tell, ours=self.ours)
+        crew = DaskScheduler(self.link, shared, recipes, self.device, self.tell, ours=self.ours)
         try:
             yield from crew.outcomes(units)
         except (OSError, TimeoutError) as error:  # in the middle of a message
@@ -55,28 +57,28 @@ class Cluster(Executor):
             crew.dismiss()
 
 
-class LocalCluster(Executor):
+class LocalDaskCluster(Executor):
     """A cluster of this machine, for as long as tasks run.
 
     Args:
         jobs: How many workers.
-        scratch: As in ``Cluster``.
-        device: As in ``Cluster``.
-        tell: As in ``Cluster``.
+        scratch: As in ``DaskCluster``.
+        device: As in ``DaskCluster``.
+        tell: As in ``DaskCluster``.
     """
 
     def __init__(self, jobs: int, scratch: Path | None, device: Device | None, tell: Callable[[str], None]) -> None:
         self.jobs, self.scratch, self.tell = jobs, scratch, tell
         self.device: Device | None = device
 
-    def run(self, units: Sequence[Unit], workloads: Mapping[str, Workload]) -> Generator[Outcome]:
+    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its worker twice fails by name."""
         jobs = min(fitting(self.jobs, workloads, self.tell), len(units))
         with share(workloads, self.scratch) as shared, started(jobs, shared.folder) as link:
-            cluster = Cluster(link, None, self.device, self.tell, ours=True)
+            cluster = DaskCluster(link, None, self.device, self.tell, ours=True)
             yield from cluster.run_shared(units, shared, recipes_of(workloads))
 
 
-def recipes_of(workloads: Mapping[str, Workload]) -> dict[str, Recipe]:
+def recipes_of(workloads: Mapping[str, TaskRunner]) -> dict[str, Recipe]:
     """Describe the models that workloads are for."""
     return {name: Recipe.of(workload.models[name]) for name, workload in workloads.items()}

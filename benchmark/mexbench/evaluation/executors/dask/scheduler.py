@@ -23,10 +23,10 @@ from mexbench.evaluation.executors.dask.cluster import Link, strangers, stranger
 from mexbench.evaluation.executors.dask.worker import Recipe
 from mexbench.evaluation.executors.shared_arrays import Shared
 from mexbench.evaluation.task_runner import failure
-from mexbench.runs.task import Failure, Outcome, Success, Unit
+from mexbench.runs.task import Failure, Outcome, Success, TaskGroup
 
 #: A unit and its place among all units.
-Numbered = tuple[int, Unit]
+Numbered = tuple[int, TaskGroup]
 
 #: Seconds between two looks at who is there.
 _LOOK = 1.0
@@ -35,10 +35,10 @@ _LOOK = 1.0
 _AHEAD_S, _MOST_AHEAD = 0.1, 16
 _PIECE = 2**26  # bytes of an array in one message
 #: How often workers may die before they begin anything, and for how long a cluster of our own may have none.
-_MOST_STILLBORN, _LONGEST_EMPTY_S = 2, 60
+_MOST_FAILED_STARTS, _LONGEST_EMPTY_S = 2, 60
 
 
-class Crew:
+class DaskScheduler:
     """The workers of a cluster that take part in a run.
 
     Args:
@@ -65,11 +65,11 @@ class Crew:
         self.given: dict[str, dict[Any, Numbered]] = {}  # worker's address -> future -> unit, in order
         self.refused: set[str] = set()
         self.events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
-        self.submitted = self.stillborn = 0
+        self.submitted = self.failed_starts = 0
         self.seconds, self.done = 0.0, 0
         self.looked, self.manned = float("-inf"), time.monotonic()
 
-    def outcomes(self, units: Sequence[Unit]) -> Iterator[Outcome]:
+    def outcomes(self, units: Sequence[TaskGroup]) -> Iterator[Outcome]:
         """Do all units.
 
         Raises:
@@ -97,7 +97,7 @@ class Crew:
             self.manned = self.looked
             return
         empty_for = self.looked - self.manned
-        if self.stillborn >= _MOST_STILLBORN or (self.ours and empty_for > _LONGEST_EMPTY_S):
+        if self.failed_starts >= _MOST_FAILED_STARTS or (self.ours and empty_for > _LONGEST_EMPTY_S):
             text = "not started: workers die before they begin anything"
             yield from (Failure(task, text) for _, unit in (*self.suspects, *self.waiting) for task in unit)
             self.suspects.clear()
@@ -120,7 +120,7 @@ class Crew:
                 try:
                     self.prepare(address)
                 except OSError:  # it is gone
-                    self.stillborn += 1
+                    self.failed_starts += 1
                 else:
                     self.given[address] = {}
 
@@ -131,7 +131,7 @@ class Crew:
             OSError: The worker is gone.
         """
         sees = self.call(address, dask_worker.reads, self.shared.folder / "nonce", self.nonce)
-        if not sees and any(light.keeper for _, light in self.shared.light.values()):
+        if not sees and any(light.model_writer for _, light in self.shared.light.values()):
             raise ClusterError(
                 f"worker {address} on {self.call(address, dask_worker.host)} does not see {self.shared.folder.parent}, "
                 "where models are to be kept: leave --save-models out, or put --out on a disk that all workers share"
@@ -193,7 +193,7 @@ class Crew:
         if isinstance(found, Exception):  # such as an outcome that cannot be sent
             yield from (failure(task, found) for task in unit)
             return
-        self.stillborn, self.done = 0, self.done + 1
+        self.failed_starts, self.done = 0, self.done + 1
         self.seconds += sum(outcome.fit_s + outcome.predict_s for outcome in found if isinstance(outcome, Success))
         yield from found
 

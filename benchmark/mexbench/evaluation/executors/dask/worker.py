@@ -21,14 +21,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mexbench import devices, threads
+from mexbench import devices
 from mexbench.evaluation.executors.shared_arrays import Shared
-from mexbench.evaluation.task_runner import Workload
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest_code, digest_files, environment
 from mexbench.interfaces import Model
-from mexbench.registry.parameters import build, values
+from mexbench.registry.parameters import build, to_dict
 from mexbench.runs import provenance
-from mexbench.runs.task import Outcome, Unit
+from mexbench.runs.task import Outcome, TaskGroup
 
 
 class NotBegun(Exception):  # noqa: N818 - no failure: the worker is a new one at the address of an old one
@@ -50,7 +50,7 @@ class Recipe:
     @classmethod
     def of(cls, model: Model) -> Recipe:
         """Describe a model."""
-        return cls(f"{type(model).__module__}:{type(model).__qualname__}", values(model))
+        return cls(f"{type(model).__module__}:{type(model).__qualname__}", to_dict(model))
 
     def build(self) -> Model:
         """Make the model again.
@@ -87,9 +87,9 @@ class _Run:
     shared: Shared
     recipes: Mapping[str, Recipe]
     own: Path | None
-    workloads: dict[str, Workload] = field(default_factory=dict)
+    workloads: dict[str, TaskRunner] = field(default_factory=dict)
 
-    def workload(self, model: str) -> Workload:
+    def workload(self, model: str) -> TaskRunner:
         if model not in self.workloads:
             built = self.recipes[model].build()
             self.workloads[model] = replace(self.shared.workload(model), models={model: built})
@@ -118,7 +118,7 @@ def describe(recipes: Mapping[str, Recipe], device: devices.Device | None, *, ou
     if ours:
         with suppress(ValueError):  # Ctrl-C, which a terminal sends to all, is for the first process to handle
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threads.use_one()
+    devices.use_one_thread()
     threadpool_limits(1)  # of libraries that are loaded already
     devices.choose(device, jobs=2)
     models = {name: recipe.build() for name, recipe in recipes.items()}
@@ -183,7 +183,7 @@ def receive(run: str, name: str, piece: bytes) -> None:
         stream.write(piece)
 
 
-def work(run: str, unit: Unit) -> list[Outcome]:
+def work(run: str, unit: TaskGroup) -> list[Outcome]:
     """Do a unit.
 
     Raises:
@@ -192,7 +192,7 @@ def work(run: str, unit: Unit) -> list[Outcome]:
     if run not in _runs:
         raise NotBegun(f"process {os.getpid()} on {host()}")
     with _one_at_a_time:
-        return _runs[run].workload(unit[0].model).run_unit(unit)
+        return _runs[run].workload(unit[0].model).run_group(unit)
 
 
 def end(run: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from mexbench.errors import ClusterError
 from mexbench.evaluation.executors.dask import cluster as dask_cluster
-from mexbench.evaluation.executors.dask.cluster import refuse_strangers, strangers_text
+from mexbench.evaluation.executors.dask.cluster import check_worker_versions, strangers_text
 from mexbench.evaluation.executors.dask.worker import Recipe, begin, describe, end, receive, work
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.runs.task import Success, Task
@@ -123,7 +123,7 @@ def test_strangers_are_named_with_what_differs() -> None:
         "gone": builtins.OSError("Stream is closed"),
     }
     with pytest.raises(ClusterError) as caught:
-        refuse_strangers(Fake(**answers), recipes, None)  # type: ignore[arg-type]
+        check_worker_versions(Fake(**answers), recipes, None)  # type: ignore[arg-type]
     assert str(caught.value).splitlines() == [
         "--scheduler tcp://h:1: workers would compute with something else than this process:",
         f"  old, older: jax is 0.1, here {jax}; code of svm differs",
@@ -132,7 +132,7 @@ def test_strangers_are_named_with_what_differs() -> None:
         "  without: ModuleNotFoundError: No module named 'mexbench'",
         "  install the same versions there as here, restart these workers, and run again",
     ]
-    refuse_strangers(Fake(same=here, gone=OSError("gone")), recipes, None)  # type: ignore[arg-type]
+    check_worker_versions(Fake(same=here, gone=OSError("gone")), recipes, None)  # type: ignore[arg-type]
     assert strangers_text({}) == ""
 
 

@@ -18,16 +18,16 @@ from mexbench.errors import ClusterError
 from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
-from mexbench.evaluation.executors.dask.executor import Cluster, LocalCluster
-from mexbench.runs.model_writer import Keeper
+from mexbench.evaluation.executors.dask.executor import DaskCluster, LocalDaskCluster
+from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.task import Failure, Success, Task
-from tests.clusters import DaskCluster, dask_cluster
+from tests.clusters import ClusterProcesses, dask_cluster
 from tests.mexbench.evaluation.executors.test_processes import Mortal
 from tests.mexbench.evaluation.test_task_runner import TOGETHER, UNITS, Pair, every, scores, workload
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
     """A scheduler and one worker."""
     with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as found:
         yield found
@@ -51,7 +51,7 @@ def blind(file: Path, content: str) -> bool:
 
 @pytest.mark.parametrize("shared_disk", [True, False])
 def test_a_cluster_gives_what_one_process_gives(
-    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_disk: bool
+    cluster: ClusterProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_disk: bool
 ) -> None:
     if not shared_disk:
         monkeypatch.setattr(dask_worker, "reads", blind)
@@ -59,7 +59,7 @@ def test_a_cluster_gives_what_one_process_gives(
             "mexbench.evaluation.executors.dask.scheduler._PIECE", 50
         )  # so that an array comes in pieces
     with connected(cluster.address) as link:
-        executor = Cluster(link, tmp_path, None, pytest.fail)
+        executor = DaskCluster(link, tmp_path, None, pytest.fail)
         for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
             assert scores(list(executor.run(UNITS, every(load)))) == scores(list(Serial().run(UNITS, every(load))))
         load = replace(workload(), models={"pair": Pair()})
@@ -76,12 +76,16 @@ def left(dask_worker: Any = None) -> tuple[str, ...]:  # noqa: ANN401 - Dask fil
 
 
 def test_models_are_kept_only_where_the_disk_is_shared(
-    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: ClusterProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_worker, "reads", blind)
-    keeper = Keeper(tmp_path / "models", "task", (), frozenset(), {}, {})
+    model_writer = ModelWriter(tmp_path / "models", "task", (), frozenset(), {}, {})
     with connected(cluster.address) as link, pytest.raises(ClusterError, match="leave --save-models out, or put --out"):
-        list(Cluster(link, tmp_path, None, pytest.fail).run(UNITS, every(replace(workload(), keeper=keeper))))
+        list(
+            DaskCluster(link, tmp_path, None, pytest.fail).run(
+                UNITS, every(replace(workload(), model_writer=model_writer))
+            )
+        )
 
 
 def test_a_worker_that_comes_late_is_used(tmp_path: Path) -> None:
@@ -92,13 +96,13 @@ def test_a_worker_that_comes_late_is_used(tmp_path: Path) -> None:
             told.append(text)
             cluster.worker()
 
-        found = scores(list(Cluster(link, None, None, tell).run(UNITS, every(workload()))))
+        found = scores(list(DaskCluster(link, None, None, tell).run(UNITS, every(workload()))))
         assert found == scores(list(Serial().run(UNITS, every(workload()))))
     assert told == [f"waiting for workers of {cluster.address}; Ctrl-C gives up"]
 
 
 def test_a_unit_that_ends_its_worker_twice_fails_by_name(tmp_path: Path) -> None:
-    outcomes = outcomes_by_seed(LocalCluster(2, None, None, pytest.fail), tmp_path, 6, fatal=(1,))
+    outcomes = outcomes_by_seed(LocalDaskCluster(2, None, None, pytest.fail), tmp_path, 6, fatal=(1,))
     assert [outcome.task.seed for outcome in outcomes] == list(range(6))
     for outcome in outcomes:
         if outcome.task.seed == 1:
@@ -129,7 +133,7 @@ class Stillborn(Mortal):
 def test_workers_that_cannot_start_are_given_up(tmp_path: Path) -> None:
     load = replace(workload(), models={"m": Stillborn(notes=str(tmp_path), home=os.getpid())})
     units = [(Task("m", seed, "1", "x"),) for seed in range(3)]
-    outcomes = list(LocalCluster(2, None, None, pytest.fail).run(units, every(load)))
+    outcomes = list(LocalDaskCluster(2, None, None, pytest.fail).run(units, every(load)))
     assert [outcome.error for outcome in outcomes if isinstance(outcome, Failure)] == [
         "not started: workers die before they begin anything"
     ] * 3
@@ -143,7 +147,7 @@ def test_whoever_stops_early_leaves_no_process_and_no_file(tmp_path: Path, how: 
     scratch.mkdir()
     load = replace(workload(), models={"m": Mortal(notes=str(notes))})
     units = [(Task("m", seed, "1", "x"),) for seed in range(99)]
-    outcomes = LocalCluster(2, scratch, None, pytest.fail).run(units, every(load))
+    outcomes = LocalDaskCluster(2, scratch, None, pytest.fail).run(units, every(load))
     next(outcomes)
     if how == "closed":
         outcomes.close()
@@ -204,7 +208,7 @@ def test_workers_on_machines_that_share_no_disk(tmp_path: Path) -> None:
     shared.mkdir()
     own.mkdir()
     with Namespaces() as (hub, *others):
-        cluster = DaskCluster(tmp_path, "10.213.0.1", hub)
+        cluster = ClusterProcesses(tmp_path, "10.213.0.1", hub)
         with cluster.processes:
             for behind in others:
                 hide = f'mount -t tmpfs none {shared} && mount -t tmpfs none {own} && exec "$@"'
