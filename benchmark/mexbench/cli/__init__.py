@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -104,23 +105,29 @@ def _parser(command: str | None) -> tuple[argparse.ArgumentParser, ModuleType | 
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    lines = {name: summary for name, (_, summary) in COMMANDS.items()}
-    if command not in COMMANDS:  # a built-in one needs no look at the plugins
-        from mexbench.registry.commands import find_commands, import_command
-
-        added, problems = find_commands(reserved=COMMANDS)
-        lines |= {name: found.summary for name, found in sorted(added.items())}
-        for problem in problems:
-            print(f"error: {problem}", file=sys.stderr)
+    added = {} if command in COMMANDS else _plugin_commands()  # a built-in one needs no look at the plugins
     module: ModuleType | None = None
-    for name, summary in lines.items():
+    for name, (_, summary) in {**COMMANDS, **added}.items():
         subparser = subparsers.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
         )
         if name == command:  # the others' options are not needed to say that they exist
-            module = importlib.import_module(COMMANDS[name][0]) if name in COMMANDS else import_command(added[name])
+            module = added[name][0]() if name in added else importlib.import_module(COMMANDS[name][0])
             module.add_arguments(subparser)
     return parser, module
+
+
+def _plugin_commands() -> dict[str, tuple[Callable[[], ModuleType], str]]:
+    """Return the commands of plugins: name -> what imports the module, and the line in ``bench --help``."""
+    from mexbench.registry.commands import find_commands, import_command
+
+    commands, problems = find_commands(reserved=COMMANDS)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return {
+        name: (functools.partial(import_command, command), command.summary)
+        for name, command in sorted(commands.items())
+    }
 
 
 class _Version(argparse.Action):

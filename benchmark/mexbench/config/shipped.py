@@ -85,18 +85,13 @@ def description(path: Path) -> str:
     return " ".join(lines).partition(". ")[0].removesuffix(".")
 
 
-def leaderboards_root(given: Path | None) -> Path:
-    """Return the folder of leaderboards that a command reads.
+def find_leaderboards(given: Path | None) -> tuple[Path, bool]:
+    """Return the folder of leaderboards that a command reads, and whether it is the shipped one, for reading alone.
 
-    That is the one that was given, else ``leaderboards`` in the working directory where that holds a definition or the
-    claims, else the shipped one.
+    That is the folder that was given, else ``leaderboards`` in the working directory where that has a definition or
+    the claims, else the shipped one.
     """
     local = Path("leaderboards")
     if given is not None or any(local.glob("*.yaml")):
-        return given or local
-    return shipped_folder("leaderboards")
-
-
-def is_shipped(path: Path) -> bool:
-    """Whether a path lies in this installation's own package data, where nothing may be written."""
-    return path.resolve().is_relative_to(Path(str(resources.files("mexbench"))).resolve())
+        return given or local, False
+    return shipped_folder("leaderboards"), True
