@@ -15,7 +15,7 @@ from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, Source, _check_not_empty
+from mexbench.data.samples import LabelledSamples, Source, check_not_empty
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -84,7 +84,7 @@ def load_arrays(
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
-    _check_not_empty(data, f"dataset {part.dataset.plugin!r}")
+    check_not_empty(data, f"dataset {part.dataset.plugin!r}")
     _check_same_kind(data.samples, [versions[0] for versions in versions_by_sample])
     arrays = Arrays(
         x=np.stack([versions[0] for versions in versions_by_sample]),

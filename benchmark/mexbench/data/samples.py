@@ -149,7 +149,7 @@ def read_samples(part: RowGroup) -> LabelledSamples:
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
     data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
-    _check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
+    check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
 
 
@@ -198,7 +198,12 @@ def _source(part: RowGroup, sample: Sample) -> Source:
     return Source(sample, pick, chosen.split(sample, pick))
 
 
-def _check_not_empty(data: LabelledSamples, where: str) -> None:
+def check_not_empty(data: LabelledSamples, where: str) -> None:
+    """Check that a clip is left.
+
+    Raises:
+        DataError: None is; the text has the reasons.
+    """
     if not data.sources:
         reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
         raise DataError(f"no sample of {where} can be used; excluded: {reasons}")
