@@ -77,7 +77,7 @@ def test_what_is_no_file_of_arrays_is_said_so(tmp_path: Path) -> None:
     whole = (tmp_path / "x").read_bytes()
     for content in (b"", b"text", whole[:50], whole[:-8], b"\xff" * 8 + whole[8:]):
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(ValueError, match="x is no safetensors file that can be read here"):
+        with pytest.raises(ValueError, match="x invalid safetensors file"):
             files.read_arrays(tmp_path / "x")
 
 

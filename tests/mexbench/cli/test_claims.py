@@ -98,7 +98,7 @@ def test_bad_input(figures: Path, bench: Callable[..., Ran]) -> None:
     ran = bench("claims", "--file", figures, "a", "--check")
     assert (ran.code, "give either IDs" in ran.err) == (2, True)
     ran = bench("claims", "--file", figures.parent / "claim.yaml")
-    assert (ran.code, "no such file" in ran.err) == (2, True)
+    assert (ran.code, "file not found" in ran.err) == (2, True)
     figures.write_text(FILE.replace('".5280"', '"52.80"'))
     ran = bench("claims", "--file", figures)
     assert (ran.code, "52.80 looks like a percent in a row of fractions" in ran.err) == (2, True)

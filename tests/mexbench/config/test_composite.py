@@ -93,7 +93,7 @@ def test_what_members_have_to_say_is_passed_on(catalogue: Catalogue) -> None:
     assert len(composite.applied_corrections()) == 1
     one = composite.samples()[0]
     assert (composite.files(one), composite.frame_numbers(one)) == ((), ())
-    with pytest.raises(DataError, match="is no sequence of frames"):
+    with pytest.raises(DataError, match="is not a sequence of frames"):
         composite.load_frames(one, [1])
 
 
@@ -154,7 +154,7 @@ def test_the_config_spells_it_out(catalogue: Catalogue) -> None:
     [
         ("[]", "expected at least one dataset"),
         ("[toy, tyo]", "unknown dataset 'tyo' (did you mean 'toy'?)"),
-        ("[toy, {plugin: other, sad: 3}]", "expected text, got 3"),
+        ("[toy, {plugin: other, sad: 3}]", "expected str, got 3"),
         ("[toy, 7]", "expected the name of a dataset or a mapping with 'plugin', got 7"),
     ],
 )

@@ -87,9 +87,24 @@ def test_frames_as_samples() -> None:
     assert {(s.clip_id, s.subject) for s in found} == {("toy/p1/c1", "toy/p1")}
 
 
-def test_frames_by_count_are_real_frames_each_once() -> None:
-    assert FrameSelection(unit="frame", count=4).pick(Ramp(), CLIP).numbers == (10, 17, 23, 30)
-    assert FrameSelection(unit="frame", count=9).pick(Ramp(length=3), CLIP).numbers == (10, 11, 12)
+@pytest.mark.parametrize(
+    ("count", "length", "numbers"),
+    [
+        (4, 21, [10, 17, 23, 30]),  # 10, 16.7, 23.3, 30
+        (9, 3, [10, 11, 12]),  # more than there are: 10, 10.25, 10.5, ... and each once
+        (2, 4, [10, 13]),
+        (3, 4, [10, 12, 13]),  # 11.5 is rounded up
+        (5, 1, [10]),
+    ],
+)
+def test_frames_by_count_are_the_nearest_frames_each_once(count: int, length: int, numbers: list[int]) -> None:
+    data, selection = Ramp(length=length), FrameSelection(unit="frame", count=count)
+    pick = selection.pick(data, CLIP)
+    assert [pick.numbers[position] for position in pick.lower] == numbers  # one sample each
+    assert pick.upper == pick.lower
+    assert set(pick.weight) == {0.0}  # no mixture of two frames
+    assert frames.load(data, CLIP, pick).frames.ravel().tolist() == [2 * number for number in numbers]
+    assert [s.sample_id for s in selection.split(CLIP, pick)] == [f"toy/p1/c1#{number}" for number in numbers]
 
 
 @pytest.mark.parametrize(

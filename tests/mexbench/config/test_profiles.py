@@ -70,7 +70,7 @@ def test_what_is_set_on_the_spot_outranks_the_profile(builtin: Catalogue, tmp_pa
             ("models.svm.C", "models.svn.C"),
             "profile quick: no element 'svn' in models (did you mean 'svm'?); choose from: [0], [1], svm, ann",
         ),
-        (("C: 7", "C: -7"), "models[0].C: expected number (> 0), got -7\n  in test.yaml, line 8"),
+        (("C: 7", "C: -7"), "models[0].C: expected float (> 0), got -7\n  in test.yaml, line 8"),
     ],
 )
 def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message: str) -> None:

@@ -70,7 +70,7 @@ def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
     assert 'models[0].kernel: expected "linear" | "poly" | "rbf" | "sigmoid", got "rfb"\n  in test.yaml, line 5' in str(
         caught.value
     )
-    assert "models[1].C: expected number (> 0), got 0\n  in test.yaml, line 9" in str(caught.value)
+    assert "models[1].C: expected float (> 0), got 0\n  in test.yaml, line 9" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
         ("{seeds: [1, 2]}", "cannot be swept"),
         ("{models.svm: [ann, svm]}", "cannot be swept"),
         ("{models.svm.name: [a, b]}", "cannot be swept"),
-        ("{models.svm.C: [1], 'models[0].C': [2]}", "stands in the sweep twice"),
+        ("{models.svm.C: [1], 'models[0].C': [2]}", "duplicate parameter in the sweep"),
         ("{models.svm.C: [1, 1]}", "two models are called 'svm C=1'"),
         (f"{{models.svm.C: {list(range(1, 1002))}}}", "has more than 1000 cells"),
     ],

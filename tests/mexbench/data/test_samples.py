@@ -226,7 +226,7 @@ ONE, TWO = sample("toy/p1/c1"), sample("toy/p1/c2")
     [
         (_Bad.returning(), "dataset 'bad' has no samples"),
         (_Bad.returning(ONE, ONE), "gives a sample id more than once: toy/p1/c1"),
-        (_Bad.returning(replace(ONE, emotion="bored")), "no sample is left of dataset 'bad'.*no class for 'bored': 1"),
+        (_Bad.returning(replace(ONE, emotion="bored")), "no sample of dataset 'bad'.*no class for 'bored': 1"),
         (_Bad.returning(ONE, frames=np.zeros(3)), r"sample toy/p1/c1: load gave \(3,\), expected an array"),
         (_Bad.returning(ONE, frames=np.zeros((0, 3))), r"load gave \(0, 3\), expected an array"),
         (_Bad.returning(ONE, frames=[1]), "load gave list"),

@@ -49,7 +49,7 @@ def test_what_a_class_declares() -> None:
     assert found["sizes"].doc == "How large."
     assert parameters.summary(Thing) == "A thing of two lines."
     assert [p.type_text for p in found.values()] == [
-        "path", "tuple[int, ...] (length >= 1)", '"a" | "b" | null', "number (> 0)", "Inner",
+        "Path", "tuple[int, ...] (length >= 1)", '"a" | "b" | None', "float (> 0)", "Inner",
     ]  # fmt: skip
 
 
@@ -64,15 +64,15 @@ def test_build_checks_as_json_would() -> None:
 @pytest.mark.parametrize(
     ("values", "key", "message"),
     [
-        ({}, "", "needs 'root' (path): Where it lies."),
-        ({"root": 3}, "root", "expected path, got 3"),
+        ({}, "", "needs 'root' (Path): Where it lies."),
+        ({"root": 3}, "root", "expected Path, got 3"),
         ({"root": "x", "sizes": [1, "2"]}, "sizes", 'got [1, "2"] (element [1]: input should be a valid integer)'),
         ({"root": "x", "sizes": []}, "sizes", "expected tuple[int, ...] (length >= 1), got []"),
-        ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | null, got "c"'),
-        ({"root": "x", "share": 0}, "share", "expected number (> 0), got 0"),
+        ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | None, got "c"'),
+        ({"root": "x", "share": 0}, "share", "expected float (> 0), got 0"),
         ({"root": "x", "share": True}, "share", "got true"),
         ({"root": "x", "inner": {"stpe": 1}}, "inner.stpe", "unknown parameter 'stpe' (did you mean 'step'?)"),
-        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected number, got "a"'),
+        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected float, got "a"'),
         ({"root": "x", "inner": 3}, "inner", "expected Inner, got 3"),
         ({"root": "x", "moed": "a"}, "moed", "unknown parameter 'moed' (did you mean 'mode'?)"),
     ],

@@ -57,12 +57,15 @@ def test_the_name_of_its_class_means_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("My-Model", "'My-Model' is no name for a plugin: expected small letters, digits and '_', a letter first"),
-        ("9lives", "'9lives' is no name for a plugin"),
-        ("_x", "'_x' is no name for a plugin"),
-        ("a/../../b", "'a/../../b' is no name for a plugin"),
-        ("<b>", "'<b>' is no name for a plugin"),
-        ("", "'' is no name for a plugin"),
+        (
+            "My-Model",
+            "'My-Model' is not a valid name for a plugin: expected small letters, digits and '_', a letter first",
+        ),
+        ("9lives", "'9lives' is not a valid name for a plugin"),
+        ("_x", "'_x' is not a valid name for a plugin"),
+        ("a/../../b", "'a/../../b' is not a valid name for a plugin"),
+        ("<b>", "'<b>' is not a valid name for a plugin"),
+        ("", "'' is not a valid name for a plugin"),
         (LONGEST + "x", "30 at most"),
         ("class", "'class' is a reserved word of Python"),
         ("match", "'match' is a reserved word of Python"),

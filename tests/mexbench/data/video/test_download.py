@@ -185,7 +185,7 @@ def test_a_film_that_has_changed(site: Site, film: bytes, bench: Bench, tmp_path
     site.files = {"/a.mp4": film + b"!"}
     ran = bench("fetch-videos", path)
     assert ran.code == 1
-    assert "it is another film than it was; nothing is kept" in ran.err
+    assert "it is another film than before and is discarded" in ran.err
     assert names(path.parent) == {"clips.csv", CHECKSUMS}
     assert (path.parent / CHECKSUMS).read_text() == before
 
@@ -198,7 +198,7 @@ def test_what_is_not_there_stops_nothing_else(site: Site, film: bytes, bench: Be
     assert ran.code == 1
     assert "error: a.mp4:" in ran.err
     assert "HTTP Error 404" in ran.err
-    assert "is no film: it begins with b'<html><title" in ran.err
+    assert "is not a film: it begins with b'<html><title" in ran.err
     assert "is .mp4, the list says d.avi: rename it there" in ran.err
     assert "1 of 4 films are there" in ran.out
     assert names(tmp_path / "out") == {"b.mp4", CHECKSUMS}
@@ -238,7 +238,7 @@ def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Be
         ("file:///etc/passwd", "must be https://HOST"),
         ("a.mp4", "must be https://HOST"),
         ("https://me:secret@example.org/a.mp4", "without a user's name"),
-        ("http://[::1/a.mp4", "is no URL"),
+        ("http://[::1/a.mp4", "is not a URL"),
     ],
 )
 def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
@@ -272,7 +272,7 @@ def test_checksums_that_are_none(bench: Bench, tmp_path: Path) -> None:
     (path.parent / CHECKSUMS).write_text("hello\n")
     ran = bench("fetch-videos", path)
     assert ran.code == 2
-    assert "line 1: expected a SHA-256, two blanks and a path; mend or remove it" in ran.err
+    assert "line 1: expected a SHA-256, two blanks and a path; fix or remove it" in ran.err
 
 
 def test_without_yt_dlp(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_a_stretch(tmp_path: Path) -> None:
     assert numbers == [15, 16, 17, 18, 19]
     np.testing.assert_allclose(times, [1.5, 1.6, 1.7, 1.8, 1.9], atol=1e-6)
     assert read(path, start_s=2.65)[1] == [27, 28]
-    with pytest.raises(DataError, match=r"no frame lies from 9 s to 10 s; its header promises 2\.900 s"):
+    with pytest.raises(DataError, match=r"has no frame from 9 s to 10 s; its header promises 2\.900 s"):
         read(path, start_s=9, end_s=10)
 
 
@@ -123,8 +123,8 @@ def test_a_film_that_is_cut_off_before_its_index(tmp_path: Path) -> None:
     ("name", "content", "text"),
     [
         ("empty.mp4", b"", r"is empty \(0 bytes\)"),
-        ("list.mp4", b"#EXTM3U\n/etc/passwd", "is no film: it begins with b'#EXTM3U"),
-        ("song.mp4", b"ID3\x04" + bytes(100), "is an MP3 sound file, no film"),
+        ("list.mp4", b"#EXTM3U\n/etc/passwd", "is not a film: it begins with b'#EXTM3U"),
+        ("song.mp4", b"ID3\x04" + bytes(100), "is an MP3 sound file, not a film"),
         ("noise.avi", b"RIFF\0\0\0\0AVI " + bytes(200), "has no pictures that can be decoded"),
     ],
 )
@@ -139,7 +139,7 @@ def test_what_is_no_film(
 
 
 def test_a_sound_file_called_mp4_a_folder_and_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"song\.mp4: is a WAVE sound file, no film"):
+    with pytest.raises(DataError, match=r"song\.mp4: is a WAVE sound file, not a film"):
         Video(films.sound(tmp_path / "song.mp4"))
     with pytest.raises(DataError, match="is a folder; expected a film"):
         Video(tmp_path)
