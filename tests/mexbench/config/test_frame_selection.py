@@ -63,7 +63,7 @@ def test_interpolation_keeps_ends_and_order(length: int, count: int) -> None:
     np.testing.assert_allclose(values, expected, atol=0.5001)
 
 
-def test_moments_and_their_positions() -> None:
+def test_moments_are_read_alone_and_get_positions() -> None:
     data = Ramp()
     pick = FrameSelection(unit="clip", at=("onset", "apex", "offset")).pick(data, CLIP)
     assert pick.numbers == (10, 15, 30)  # no other frame is read
@@ -72,13 +72,13 @@ def test_moments_and_their_positions() -> None:
     assert (clip.onset_index, clip.apex_index, clip.offset_index) == (0, 1, 2)
 
 
-def test_positions_after_interpolation() -> None:
+def test_positions_are_the_nearest_interpolated_frames() -> None:
     data = Ramp()
     clip = frames.load(data, CLIP, FrameSelection(unit="clip", count=6).pick(data, CLIP))
     assert (clip.onset_index, clip.apex_index, clip.offset_index) == (0, 1, 5)  # 10, 14, 18, 22, 26, 30
 
 
-def test_frames_as_samples() -> None:
+def test_each_frame_is_a_sample_with_the_clips_id_and_subject() -> None:
     data, selection = Ramp(), FrameSelection(unit="frame", fps=20)
     pick = selection.pick(data, CLIP)
     assert pick.numbers == (10, 20, 30)  # 200 Hz / 20 Hz: every tenth
@@ -115,7 +115,7 @@ def test_frames_by_count_are_the_nearest_frames_each_once(count: int, length: in
         (sample("a/b"), FrameSelection(unit="frame", fps=10), "frames per second are not known"),
     ],
 )
-def test_clips_that_cannot_be_chosen_from(clip: Sample, selection: FrameSelection, message: str) -> None:
+def test_unusable_clips_are_rejected(clip: Sample, selection: FrameSelection, message: str) -> None:
     with pytest.raises(SampleRejected, match=message):
         selection.pick(Ramp(), clip)
 
@@ -129,6 +129,6 @@ def test_clips_that_cannot_be_chosen_from(clip: Sample, selection: FrameSelectio
         ({"unit": "frame", "at": ("onset",)}, "unit frame needs either 'count' or 'fps', got at"),
     ],
 )
-def test_combinations_that_say_nothing_or_two_things(given: dict[str, object], message: str) -> None:
+def test_invalid_combinations_are_rejected(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FrameSelection(**given)  # pyright: ignore[reportArgumentType]

@@ -42,7 +42,7 @@ def test_a_step_multiplies_the_models_that_go_through_it(builtin: Catalogue) -> 
     assert sizes == [[None, 4], [None, 8], [None]]
 
 
-def test_frames_that_the_config_leaves_out(builtin: Catalogue) -> None:
+def test_a_missing_frames_block_can_be_swept(builtin: Catalogue) -> None:
     text = "  - majority\nframes: {unit: clip, count: 3}\nsweep: {frames.count: [2, 4], models.majority.seed: [1]}\n"
     with pytest.raises(ConfigError, match="unknown parameter 'seed'"):
         config_of(BASE + text, builtin)
@@ -63,7 +63,7 @@ def test_a_protocol_becomes_several(builtin: Catalogue) -> None:
     )
 
 
-def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
+def test_a_mistake_in_a_cell_is_reported_with_its_line(builtin: Catalogue) -> None:
     text = "  - {plugin: svm, kernel: rfb}\nsweep:\n  models.svm.C:\n    - 1\n    - 0\n"
     with pytest.raises(ConfigError) as caught:
         config_of(BASE + text, builtin)
@@ -90,7 +90,7 @@ def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
         (f"{{models.svm.C: {list(range(1, 1002))}}}", "has more than 1000 cells"),
     ],
 )
-def test_what_is_no_sweep(builtin: Catalogue, sweep: str, message: str) -> None:
+def test_invalid_sweeps_are_rejected(builtin: Catalogue, sweep: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config_of(f"{BASE}  - svm\nsweep: {sweep}\n", builtin)
     assert message in str(caught.value)

@@ -156,7 +156,7 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
     assert Filed.loads[4:] == ["filed/p1/p1c0"]
 
 
-def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> None:
+def test_a_rejected_clip_is_excluded_counted_and_named(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[picky]")
     found, arrays = load_arrays(cfg, data.read_samples(cfg))
     assert found.left_out == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
@@ -164,7 +164,7 @@ def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> 
     assert found.subjects == ["toy/p0", "toy/p2"]
 
 
-def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
+def test_a_clip_that_the_loader_excludes_is_counted_and_named(toys: Catalogue) -> None:
     class Holes(Toy):
         def data_issues(self) -> Sequence[DataIssue]:
             return [
@@ -177,7 +177,7 @@ def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
     assert len(found.samples) == 12
 
 
-def test_copies_stand_beside_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_copies_are_in_the_order_of_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
     cfg, cache = config(catalogue, "[noisy, doubled]"), Cache(tmp_path)
     _, arrays = load_arrays(cfg, data.read_samples(cfg), cache)
     assert arrays.copies is not None
@@ -239,7 +239,7 @@ ONE, TWO = sample("toy/p1/c1"), sample("toy/p1/c2")
         ),
     ],
 )
-def test_data_that_cannot_be_used(toys: Catalogue, cls: type[Dataset], message: str) -> None:
+def test_unusable_data_is_rejected(toys: Catalogue, cls: type[Dataset], message: str) -> None:
     cfg = config_of(
         "dataset: bad\nprotocol: loso\nmodels: [majority]", with_plugins(toys, entry("dataset", cls, "bad"))
     ).parts[0]
