@@ -173,7 +173,7 @@ def test_detectors_beat_the_constant_baselines_and_every_f1_is_that_of_scikit_le
 
 def test_clips_whose_units_are_not_known_are_left_out_and_named(catalogue: Catalogue) -> None:
     data = plan_of(catalogue).parts[0].data
-    assert data.left_out == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
+    assert data.excluded == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
     assert (data.classes, data.samples[0].label) == (UNIT_NAMES, None)
     calm = [sample.sample_id for sample in data.samples].index("faces/p0/calm")
     assert not data.truths()[calm].any()

@@ -185,7 +185,7 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "unlabelled": sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
-        "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
+        "left_out": {reason: len(ids) for reason, ids in data.excluded.items()},
         "notes": dict(part.arrays.notes),
         "flags": list(part.flags),
     }

@@ -159,7 +159,7 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
 def test_a_rejected_clip_is_excluded_counted_and_named(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[picky]")
     found, arrays = load_arrays(cfg, data.read_samples(cfg))
-    assert found.left_out == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
+    assert found.excluded == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
     assert len(found.samples) == len(arrays.x) == 8
     assert found.subjects == ["toy/p0", "toy/p2"]
 
@@ -173,7 +173,7 @@ def test_a_clip_that_the_loader_excludes_is_counted_and_named(toys: Catalogue) -
             ]
 
     found = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))
-    assert found.left_out == {"clip folder missing": ("toy/p9/c9",)}
+    assert found.excluded == {"clip folder missing": ("toy/p9/c9",)}
     assert len(found.samples) == 12
 
 

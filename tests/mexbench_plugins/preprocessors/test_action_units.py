@@ -123,7 +123,7 @@ def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tm
     for _ in range(2):
         samples, found = planes(toys, cache)
         np.testing.assert_array_equal(found, [[1, 0], [0, 1], [1, 1]])
-        assert list(samples.left_out.values()) == [("coded/s3/clip",)]
+        assert list(samples.excluded.values()) == [("coded/s3/clip",)]
     CODED["s0"] = frozenset({"AU12"})
     np.testing.assert_array_equal(planes(toys, cache)[1], [[0, 1], [0, 1], [1, 1]])
 
