@@ -199,7 +199,7 @@ def test_one_failure_does_not_stop_the_others(site: Site, film: bytes, bench: Be
     assert "error: a.mp4:" in ran.err
     assert "HTTP Error 404" in ran.err
     assert "is not a film: it begins with b'<html><title" in ran.err
-    assert "is .mp4, the list says d.avi: rename it there" in ran.err
+    assert "is .mp4, the list has d.avi: rename it there" in ran.err
     assert "1 of 4 films are there" in ran.out
     assert names(tmp_path / "out") == {"b.mp4", CHECKSUMS}
     assert "Traceback" not in ran.err
