@@ -23,7 +23,7 @@ import psutil  # noqa: E402
 from mexbench.config.run_config import RunConfig  # noqa: E402
 from mexbench.evaluation import plan as planning  # noqa: E402
 from mexbench.evaluation import run as engine  # noqa: E402
-from mexbench.evaluation.executors.base import Executor, Serial  # noqa: E402
+from mexbench.evaluation.executors.base import Executor, InProcess  # noqa: E402
 from mexbench.evaluation.executors.dask.executor import LocalDaskCluster  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 from mexbench.reports.run_report import collect  # noqa: E402
@@ -95,7 +95,7 @@ def main() -> None:
             folder = RunFolder(Path(where) / "run")
             folder.path.mkdir()
             if name == "serial":
-                measure(name, plan, folder, Serial(), at_once=1, limit=5)
+                measure(name, plan, folder, InProcess(), at_once=1, limit=5)
             else:
                 measure(
                     name, plan, folder, LocalDaskCluster(WORKERS, folder.path, None, print), at_once=WORKERS, limit=10
@@ -114,7 +114,7 @@ def resume(tasks: int, folder: RunFolder) -> float:
     start = time.perf_counter()
     plan = planning.plan(config(tasks))
     waiting = engine.missing(plan, folder)
-    engine.run(plan, folder, Serial(), waiting=waiting)
+    engine.run(plan, folder, InProcess(), waiting=waiting)
     assert not waiting
     assert collect(plan, folder).complete
     return time.perf_counter() - start
