@@ -280,7 +280,7 @@ def test_a_failure_on_all_samples_is_named(
         raise MemoryError("too big")
 
     monkeypatch.setattr(SVM, "fit", fit)
-    ran = bench("run", quick, "--out", "out", "--save-models", "all")
+    ran = bench("run", quick, "--out", "out", "--save-models", "all", "--in-process")
     assert ran.code == 1
     assert "failed: svm, seed 0, fold all samples: MemoryError: too big\n  traceback in out/models/svm/all/0.error" in (
         ran.err
@@ -298,7 +298,7 @@ def test_a_model_that_cannot_be_saved_is_named(
 
     with monkeypatch.context() as patched:
         patched.setattr(SVM, "save", save)
-        ran = bench("run", quick, "--out", "out", "--save-models", "task")
+        ran = bench("run", quick, "--out", "out", "--save-models", "task", "--in-process")
         assert ran.code == 1
         assert "warning: model not saved: svm, seed 0, fold synthetic/s01: ValueError: too odd" in ran.err
         assert json.loads((quick.parent / "out" / "scores.json").read_text())["complete"] is True

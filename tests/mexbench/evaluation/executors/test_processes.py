@@ -224,7 +224,7 @@ class Lingering(Model):
         threading.Thread(target=never_end).start()
         warnings.warn("half \ud83d", UserWarning, stacklevel=1)
         print("a line of a plugin")  # noqa: T201 - as plugins do
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return lambda test: np.zeros((len(test), n_classes))
 
 
