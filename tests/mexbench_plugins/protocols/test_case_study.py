@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from mexbench.errors import ProtocolError
-from mexbench.interfaces import CaseStudySpec as Study
-from mexbench.interfaces import Sample
+from mexbench.interfaces import CaseStudySpec, Sample
 from mexbench_plugins.protocols.case_study import CaseStudy
 from tests.helpers import sample
 
@@ -33,7 +32,7 @@ def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> 
 
 def test_it_says_what_it_applies_to() -> None:
     protocol = CaseStudy(train=("lab",), apply="wild")
-    assert protocol.case_study == Study(dataset="wild")
+    assert protocol.case_study == CaseStudySpec(dataset="wild")
     assert protocol.subject_independent
     assert protocol.label_map({"a": "b"}) == {"a": "b"}
     assert CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
