@@ -93,7 +93,7 @@ def test_further_columns(tmp_path: Path) -> None:
         ("id,truth,pred,seed\na,1,2,x\n", "line 2: expected a whole number of at most 18 digits as seed, got 'x'"),
         (f"id,truth,pred,seed\na,1,2,{10**18}\n", "of at most 18 digits as seed, got '1000000000000000000'"),
         ('id,truth,pred\n"a\nb",1,2\n', "a quotation mark that opens a text over several lines"),
-        ("clip 0 1\n", "line 1: 'clip 0 1' stands before any line of data set and subject"),
+        ("clip 0 1\n", "line 1: 'clip 0 1' comes before any line of data set and subject"),
         ("smic s01\nclip 0\nclip positive negative\n", "line 3: expected '<data set> <subject>'"),
         ("smic s01\nclip\n", "line 2: expected '<data set> <subject>'"),
         ("smic s01\n", "names subjects and no predictions"),

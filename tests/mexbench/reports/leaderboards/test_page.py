@@ -13,11 +13,10 @@ from mexbench.config import document
 from mexbench.errors import BoardError
 from mexbench.reports.claims_page import measured
 from mexbench.reports.leaderboards import submission as files
-from mexbench.reports.leaderboards import verified
 from mexbench.reports.leaderboards.page import main_table, markdown
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows, scores_of
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.studies.claims import claims as published
 from tests.helpers import Ran
 
@@ -35,8 +34,7 @@ claims:
 
 
 def made(root: Path, claims: published.Claims | None = None) -> BoardRows:
-    reader = BoardReader(root)
-    return board_rows(reader, reader.board("toy"), claims)
+    return board_rows(verify_board(root, "toy"), claims)
 
 
 def put(root: Path, submission: Submission, **fields: object) -> Path:
@@ -69,41 +67,15 @@ def test_twice_the_same_and_stale_pages_are_told(root: Path, linear: Path, bench
     assert bench("leaderboard", "render", "--check", "--root", root).code == 1
 
 
-def test_the_same_from_the_cache_which_verifies_nothing_again(
-    root: Path, linear: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = markdown(made(root))
-
-    def never(*_: object) -> object:
-        raise AssertionError("it is known already")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(verified, "verify", never)
-        patch.setattr(verified, "rank", never)
-        assert markdown(made(root)) == first
-    # Other bytes, other code or a damaged cache: everything is looked at again.
-    calls: list[object] = []
-    monkeypatch.setattr(verified, "verify", lambda *_: calls.append(1) or ["no"])
-    linear.write_text(linear.read_text() + " ")
-    with pytest.raises(BoardError, match="toy: has submissions that do not verify"):
-        made(root)
-    assert len(calls) == 1
-    monkeypatch.setattr(verified, "code_digest", lambda: "other code")
-    assert not BoardReader(root).board("toy").sound
-    assert len(calls) == 3
-    (kept,) = verified.default_root().glob("boards/*.json")
-    kept.write_text('{"code": "other code", "board": 3, "submissions": []}')
-    assert not BoardReader(root).board("toy").sound
-    assert len(calls) == 5
-
-
-def test_a_fault_is_remembered_as_one(root: Path, linear: Path) -> None:
+def test_no_page_is_made_of_a_submission_that_does_not_verify(root: Path, linear: Path) -> None:
     linear.write_text(linear.read_text().replace('"epoch": 1', '"epoch": 9'))
-    for _ in range(2):
-        found = {one.path.name: one.faults for one in BoardReader(root).board("toy").submissions}
-        assert found == {"majority.json": (), "svm-linear.json": ("code of epoch 9; the board accepts 1",)}
-    with pytest.raises(BoardError, match="toy"):
-        scores_of(root, "toy")
+    board = verify_board(root, "toy")
+    errors = {one.path.name: one.errors for one in board.submissions}
+    assert errors == {"majority.json": (), "svm-linear.json": ("code of epoch 9; the board accepts 1",)}
+    assert not board.is_valid
+    for make in (lambda: scores_of(root, "toy"), lambda: board_rows(board)):
+        with pytest.raises(BoardError, match="toy: has submissions that do not verify; see 'bench leaderboard verify"):
+            make()
 
 
 def test_names_with_markup_or_a_path_are_escaped(root: Path, submission: Submission, bench: Callable[..., Ran]) -> None:
