@@ -48,7 +48,7 @@ def two_models(seed: int, runs: int, subjects: int, n_classes: int = 3) -> tuple
 
 
 @pytest.mark.parametrize(("seed", "runs", "subjects"), [(0, 1, 5), (1, 2, 6), (2, 1, 7)])
-def test_few_subjects_are_enumerated(seed: int, runs: int, subjects: int) -> None:
+def test_p_of_few_subjects_equals_the_enumeration_of_all_swaps(seed: int, runs: int, subjects: int) -> None:
     first, second = two_models(seed, runs, subjects)
     assert permutation_test(first, second) == pytest.approx(every_swap(first, second), abs=1e-12)
 

@@ -46,7 +46,7 @@ def test_pooled_within_a_repeat_and_averaged_over_repeats() -> None:
     assert row.keys() == empty_figures().keys()
 
 
-def test_scores_by_fold_and_folds_that_have_none() -> None:
+def test_scores_by_fold_exclude_folds_that_lack_a_class() -> None:
     # Folds a and c test all three classes, b lacks class 2.
     truth = [0, 1, 2, 2, 0, 1, 1, 0, 1, 2]
     predicted = [0, 1, 2, 1, 0, 1, 1, 1, 1, 2]

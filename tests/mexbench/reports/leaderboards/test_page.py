@@ -49,7 +49,9 @@ def renamed(submission: Submission, name: str) -> dict[str, object]:
     return {"model": replace(submission.model, name=name)}
 
 
-def test_twice_the_same_and_stale_pages_are_told(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+def test_render_is_repeatable_and_finds_stale_pages(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+    root: Path, linear: Path, bench: Callable[..., Ran]
+) -> None:
     page = root / "toy.md"
     ran = bench("leaderboard", "render", "--check", "--root", root)
     assert (ran.code, ran.err) == (1, f"{page}: missing; 'bench leaderboard render toy' writes it\n")
@@ -114,7 +116,7 @@ def test_sections_and_ranks(root: Path, submission: Submission) -> None:
     assert [len(found) for found in board.comparisons.values()] == [1, 0, 0]
 
 
-def test_the_table_shows_what_was_asked_for(root: Path, submission: Submission) -> None:
+def test_the_table_has_the_columns_of_the_page_or_the_brief_ones(root: Path, submission: Submission) -> None:
     put(root, submission, model=replace(submission.model, parameters=12345))
     board = made(root)
     table = main_table(board, board.rows)
@@ -150,12 +152,6 @@ def test_claimed_beside_measured(root: Path, submission: Submission) -> None:
     assert "Claimed beside" not in markdown(made(root))
 
 
-def test_what_is_known_of_boards_is_cleared_with_the_cache(root: Path, bench: Callable[..., Ran]) -> None:
-    made(root)
-    assert bench("cache", "clear").out.endswith(", and what was known of 1 leaderboards\n")
-    assert "leaderboards" not in bench("cache", "clear").out
-
-
 def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     claims = published.from_document(document.parse(CLAIMS, "claims.yaml", {}))
     asked = zip(claims.claims, ("loso", "split", "split"), strict=True)
@@ -167,7 +163,7 @@ def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     assert texts[2].startswith("not measured")
 
 
-def test_scores_for_others(root: Path, submission: Submission) -> None:
+def test_scores_of_a_board_by_model(root: Path, submission: Submission) -> None:
     found = scores_of(root, "toy")
     assert found.keys() == {"majority", "svm-linear"}
     assert found["svm-linear"]["uf1"] == submission.figures["uf1"]
@@ -178,11 +174,3 @@ def test_an_empty_board(root: Path, bench: Callable[..., Ran]) -> None:
     shutil.rmtree(root / "results")
     assert bench("leaderboard", "render", "--root", root).code == 0
     assert "No row has been submitted yet." in (root / "toy.md").read_text()
-
-
-def test_a_cache_that_cannot_be_written_stops_nothing(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "file"))
-    assert [row.name for row in made(root).rows] == ["majority", "svm-linear"]

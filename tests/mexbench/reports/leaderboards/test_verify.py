@@ -158,7 +158,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_refused_with_the_line_that_says_why(
+def test_altered_submissions_are_rejected_with_a_reason(
     case: str, edited: Callable[[Edit], Path], root: Path, bench: Callable[..., Ran]
 ) -> None:
     edit, lines = CASES[case]
@@ -230,7 +230,7 @@ def change_first_score(data: dict[str, Any], value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_read_is_bad_input(case: str, linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_unreadable_submissions_exit_with_2(case: str, linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
     spoil, line = BAD[case]
     linear.write_text(spoil(linear.read_text()))
     ran = bench("leaderboard", "verify", "toy", "--root", root)
@@ -240,7 +240,9 @@ def test_what_cannot_be_read_is_bad_input(case: str, linear: Path, root: Path, b
     assert (ran.code, ran.err.startswith(f"error: {linear}: ")) == (2, True)
 
 
-def test_one_file_and_files_that_are_not_there(linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_a_single_file_is_verified_and_unknown_names_are_errors(
+    linear: Path, root: Path, bench: Callable[..., Ran]
+) -> None:
     assert bench("leaderboard", "verify", linear, "--root", root).out == "1 of 1 submissions verify\n"
     ran = bench("leaderboard", "verify", linear.with_name("none.json"), "--root", root)
     assert (ran.code, "No such file" in ran.err) == (2, True)
@@ -250,7 +252,7 @@ def test_one_file_and_files_that_are_not_there(linear: Path, root: Path, bench: 
     assert (ran.code, "has no leaderboards" in ran.err) == (2, True)
 
 
-def test_a_board_that_names_a_path_is_not_looked_for(
+def test_a_board_name_that_is_a_path_is_rejected(
     edited: Callable[[Edit], Path], root: Path, bench: Callable[..., Ran]
 ) -> None:
     path = edited(change("board", to="../../secret"))
@@ -258,7 +260,7 @@ def test_a_board_that_names_a_path_is_not_looked_for(
     assert (ran.code, "no leaderboard '../../secret'" in ran.err) == (2, True)
 
 
-def test_a_synthetic_board_asks_for_the_flag(root: Path, bench: Callable[..., Ran]) -> None:
+def test_submissions_to_a_synthetic_board_need_the_flag(root: Path, bench: Callable[..., Ran]) -> None:
     path = root / "toy.yaml"
     path.write_text(path.read_text().replace("flags: []", 'flags: ["synthetic"]'))
     ran = bench("leaderboard", "verify", "--root", root)
@@ -274,7 +276,7 @@ def test_figures_are_those_of_an_independent_implementation(root: Path, submissi
     assert submission.figures["uf1"] == pytest.approx(sum(by_pool) / 2)
 
 
-def test_differences_name_the_place_and_stop_somewhere() -> None:
+def test_differences_name_the_key_and_are_limited() -> None:
     assert differences({"a": [1, {"b": 2.0}]}, {"a": [1, {"b": 2.0 + 1e-12}]}) == []
     assert differences({"a": [1, {"b": 2.0}]}, {"a": [1, {"b": 2.1}]}) == [
         "a[1].b: the file says 2.0, its predictions give 2.1"
