@@ -301,7 +301,7 @@ def test_a_bad_target_is_one_error(builtin: Catalogue, change: str, message: str
 
 def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
     with pytest.raises(
-        DataError, match=r"no sample is left of dataset 'synthetic', of which all action units must be kn"
+        DataError, match=r"no sample of dataset 'synthetic', of which all action units must be known can be used"
     ):
         plan_of(builtin, "synthetic")
 
@@ -345,7 +345,7 @@ def ran(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPat
     )
     done = bench("run", "units.yaml")
     assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
-    assert "left out, action units not fully known: 6 clips" in done.err
+    assert "excluded, action units not fully known: 6 clips" in done.err
     assert "12 samples, 3 subjects; AU1 0, AU2 0, AU4 6, AU5 0" in done.err
     return tmp_path / "runs" / "units"
 

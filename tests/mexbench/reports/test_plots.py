@@ -76,5 +76,5 @@ def test_learning_curves_have_a_panel_per_value_and_a_line_per_side() -> None:
 def test_an_error_names_the_extra_where_matplotlib_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     check_matplotlib()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BenchError, match=r"--figures needs matplotlib.*mexbench\[figures\]"):
+    with pytest.raises(BenchError, match=r"--figures needs matplotlib.*pip install '\.\[figures\]'"):
         check_matplotlib()
