@@ -97,7 +97,11 @@ def test_runs_are_averaged_not_pooled() -> None:
     row = figures(table(truth, truth, ~truth, seeds=[0, 7]), NAMES)
     assert (row["f1"], row["seeds"], row["repeats"]) == (0.5, [0, 7], 1)
     assert row["spread"]["f1"] == pytest.approx(1 / math.sqrt(2))
-    assert [found["f1"] for found in row["per_seed"]] == [1, 0]
+    assert [(run["seed"], run["repeat"], run["f1"]) for run in row["per_seed"]] == [(0, 0, 1), (7, 0, 0)]
+    for unit in NAMES:  # two of four samples in each run; all are right in the first and wrong in the second
+        scores = row["units"][unit]
+        assert (scores["support"], scores["predicted"], scores["f1"], scores["macro_f1"]) == (2, 2, 0.5, 0.5)
+        assert (scores["precision"], scores["recall"], scores["confusion"]) == (0.5, 0.5, [[2, 2], [2, 2]])
 
 
 def test_data_sets_are_scored_on_the_units_that_are_present_in_them() -> None:

@@ -50,8 +50,6 @@ def renamed(submission: Submission, name: str) -> dict[str, object]:
 
 
 def test_render_is_repeatable_and_finds_stale_pages(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
-    root: Path, linear: Path, bench: Callable[..., Ran]
-) -> None:
     page = root / "toy.md"
     ran = bench("leaderboard", "render", "--check", "--root", root)
     assert (ran.code, ran.err) == (1, f"{page}: missing; 'bench leaderboard render toy' writes it\n")
