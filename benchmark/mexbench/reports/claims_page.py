@@ -12,17 +12,19 @@ from mexbench.reports.leaderboards.rows import scores_of
 from mexbench.studies.claims.claims import Claim, Claims, ClaimSource
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
-from mexbench.studies.claims.judge import Judged, averages_of_f1, below_chance
+from mexbench.studies.claims.judge import STATUSES, Judged, averages_of_f1, below_chance
 from mexbench.tables import Table
 
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
     "matrix is below. **Impossible** rests on an exact argument, on a bound that errs on the row's side, or on a "
-    "search through every case. **Undecided** says that none of these was reached. Where averages are not stated, "
-    "macro averages and averages weighted by support are both tried. Where class supports are not published, "
-    "*impossible* means for all supports, and *possible* for some that are named. "
+    "search through every case. **Contradicted** says that the document itself states otherwise elsewhere. "
+    "**Undecided** says that none of these was reached. Where averages are not stated, macro averages and averages "
+    "weighted by support are both tried. Where class supports are not published, *impossible* means for all supports, "
+    "and *possible* for some that are named. "
 )
-_STATUSES = ("possible", "impossible", "undecided")
+
+_WORDS = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
 
 
 def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
@@ -33,11 +35,11 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
         judged: The verdicts to show.
         boards: Folder of the leaderboards that 'measured' names.
     """
-    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in _STATUSES)
+    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in STATUSES)
     parts = [
         "# Published figures: can they be, and what is measured?",
         f"{len(judged)} rows of published figures: {counts}. "
-        "`bench claims` writes this page from `claims.yaml`; the figures stand as printed.",
+        "`bench claims` writes this page from `claims.yaml`; the figures are given as printed.",
         _LEGEND + FOLDS,
     ]
     for key, source in claims.sources.items():
@@ -49,7 +51,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
         if rows:
             parts.append(_main(rows, source, boards).markdown())
             parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
-            parts += _notes(rows)
+            parts += [*_notes(rows), *_contradictions(source)]
     parts += [*_chance(judged), *_averages(judged), *_misnomers(judged)]
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
@@ -120,6 +122,15 @@ def _notes(rows: Sequence[Judged]) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
+def _contradictions(source: ClaimSource) -> list[str]:
+    """List what the document states against itself, with the claims that it concerns."""
+    lines = []
+    for each in source.contradictions:
+        rows = f" (rows: {', '.join(f'`{row}`' for row in each.rows)})" if each.rows else ""
+        lines.append(f"- {'computed' if each.computed else 'stated'}: {each.reason}{rows}")
+    return ["**Contradictions within the document**", "\n".join(lines)] if lines else []
+
+
 def _chance(judged: Sequence[Judged]) -> list[str]:
     lines = []
     for j in judged:
@@ -151,13 +162,12 @@ def _averages(judged: Sequence[Judged]) -> list[str]:
 
 
 def _misnomers(judged: Sequence[Judged]) -> list[str]:
-    words = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
     lines = []
     for j in judged:
         if j.misnomers:
-            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _STATUSES}
-            told = "; ".join(f"{words[s]}: {', '.join(names)}" for s, names in by.items() if names)
-            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {told}")
+            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _WORDS}
+            text = "; ".join(f"{_WORDS[s]}: {', '.join(names)}" for s, names in by.items() if names)
+            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {text}")
     if not lines:
         return []
     return ["## The usual misnomers, and mixtures of averages where none is stated", "\n".join(lines)]

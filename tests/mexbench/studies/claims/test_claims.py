@@ -53,9 +53,9 @@ def test_the_file_holds_the_rows_of_all_sources(claims: Claims) -> None:
     assert {c.source for c in claims.claims} == claims.sources.keys() - {"paper3"}
     assert sum(name.startswith("megc2019-") for name in ids) == 24
     assert claim(claims, "megc2019-lbptop-smic").shown() == "f1 .2000 / recall .5280"
-    assert claim(claims, "paper1-samm").figures[1].read_as == ("100", "100.00")
+    assert claim(claims, "paper1-samm").figures["precision"].read_as == ("100", "100.00")
     assert claim(claims, "paper5-casme2").supports == (45, 190, 166, 180, 207)
-    assert [r for name in ids if name.startswith("paper2-table5") for r in [claim(claims, name).figures[0].text]] == [
+    assert [r for name in ids if name.startswith("paper2-table5") for r in [claim(claims, name).figures["accuracy"].printed]] == [
         "0.7056", "0.7104", "0.7230", "0.8268", "0.8815", "0.9562",
     ]  # fmt: skip
 
@@ -110,25 +110,25 @@ def test_the_example_is_good() -> None:
     ("old", "new", "message"),
     [
         ('"75.00"', '"175.00"', "claims[0].figures.accuracy: a figure above 100 %: 175.00"),
-        ('"75.00"', "75.00", "claims[0].figures.accuracy: expected a text, got 75.0; put it in quotes"),
+        ('"75.00"', "75.00", "claims[0].figures.accuracy: expected a string, got 75.0; put it in quotes"),
         ('"75.00"', '"0.7500"', "0.7500 looks like a fraction in a row of percentages; where the document mixes them"),
         ("unit: percent", "unit: fraction", "75.00 looks like a percent in a row of fractions"),
         ('"75.00"', '"75,0"', "expected digits with at most one point, such as 97.52 or .5280, got '75,0'"),
-        ("samples: 12", "samples: 13", "claims[0].supports: they add up to 12, and 'samples' says 13"),
+        ("samples: 12", "samples: 13", "claims[0].supports: they add up to 12, and 'samples' is 13"),
         ("[5, 4, 3]", "[5, 4]", "claims[0].supports: expected 3 counts, one for each class, got [5, 4]"),
-        ("[5, 4, 3]", "[5, 4, 0]", "claims[0].supports[2]: expected a whole number from 1, got 0"),
-        ("[5, 4, 3]", "null", "claims[0].supports: null needs a reason: say in 'why' why they are not known"),
+        ("[5, 4, 3]", "[5, 4, 0]", "claims[0].supports[2]: expected an integer of at least 1, got 0"),
+        ("[5, 4, 3]", "null", "claims[0].supports: null needs a reason: give it in 'why'"),
         ("averaging: macro", "averaging: marco", "unknown averaging 'marco' (did you mean 'macro'?); choose from: macro, "),
         ("unit: percent", "unit: permille", "claims[0].unit: unknown unit 'permille'"),
-        ("accuracy:", "acuracy:", "unknown figure 'acuracy' (did you mean 'accuracy'?); choose from: accuracy, agreement"),
+        ("accuracy:", "acuracy:", "unknown acuracy 'acuracy' (did you mean 'accuracy'?); choose from: accuracy, agreement"),
         ("source: p", "source: q", "claims[0].source: unknown source 'q'; choose from: p"),
         ("    where: table 1\n", "", "claims[0]: 'where' is missing"),
         ("where:", "whre: x\n    where:", "claims[0].whre: unknown key (did you mean 'where'?)"),
-        ("classes: 3", "classes: 1", "claims[0].classes: expected a whole number from 2, got 1"),
+        ("classes: 3", "classes: 1", "claims[0].classes: expected an integer of at least 2, got 1"),
         ("schema: 1", "schema: 2", "schema: expected 1, got 2"),
-        ("method: m", "method: 3", "claims[0].method: expected a text, got 3"),
+        ("method: m", "method: 3", "claims[0].method: expected a string, got 3"),
         ("split: LOSO", "split: LOSO\n    measured: {loso: board}", "expected NAME/MODEL or NAME/MODEL/MEMBER, got 'board'"),
-        ("printed: ", "read_as: 1, printed: ", "claims[0].figures.f1.read_as: expected a list of prints, got 1"),
+        ("printed: ", "read_as: 1, printed: ", "claims[0].figures.f1.read_as: expected a list, got 1"),
         ('unit: fraction}', 'unit: permille}', "claims[0].figures.f1.unit: unknown unit 'permille'"),
         ('{accuracy: "75.00", f1: {printed: "0.75", unit: fraction}}', "{}", "claims[0].figures: expected figures by name"),
     ],
@@ -142,7 +142,7 @@ def test_bad_input(old: str, new: str, message: str) -> None:
 
 def test_twice_the_same_name() -> None:
     second = GOOD[GOOD.index("  - id") :]
-    with pytest.raises(BenchError, match=r"claims\[1\]\.id: 'a' stands here twice"):
+    with pytest.raises(BenchError, match=r"claims\[1\]\.id: duplicate id 'a'"):
         parse(GOOD + second)
 
 
