@@ -81,7 +81,8 @@ def _message(cls: type[Any], document: Document, error: ErrorDetails) -> str:
     if kind == "literal_error":
         choices = [text or "null" for text in re.findall(r"'([^']*)'|\bNone\b", context["expected"])]
         if len(choices) > 1:
-            return document.fault(path, unknown(str(path[-1]), value, choices))
+            what = "key" if "[key]" in error["loc"] else str(path[-1])
+            return document.fault(path, unknown(what, value, choices))
         return document.fault(path, f"expected {context['expected']}, got {value!r}")
     if kind in _EXPECTED:
         return document.fault(path, f"expected {_EXPECTED[kind].format_map(context)}, got {value!r}")
@@ -105,10 +106,10 @@ def _without_none(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
     return annotation
 
 
-def _existing(data: Any, path: ValuePath) -> ValuePath:  # noqa: ANN401 - plain values
+def _existing(data: Any, path: Sequence[Any]) -> ValuePath:  # noqa: ANN401 - plain values
     """Cut a path where the document ends: a short form such as a text for a mapping has no keys inside."""
     for end, part in enumerate(path):
         if not isinstance(data, dict | list) or (isinstance(data, dict) and part not in data):
-            return path[:end]
+            return tuple(path[:end])
         data = data[part]
-    return path
+    return tuple(path)

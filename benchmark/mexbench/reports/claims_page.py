@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mexbench.errors import ClaimError
 from mexbench.reports.leaderboards.rows import scores_of
@@ -82,7 +82,7 @@ def _why(judged: Judged) -> str:
     return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
 
 
-def measured(claim: Claim, source: ClaimSource, key: str, boards: Path) -> str:
+def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], boards: Path) -> str:
     """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
 
     Raises:

@@ -45,7 +45,7 @@ def test_the_page(figures: Path, bench: Callable[..., Ran]) -> None:
     ran = bench("claims", "--file", figures)
     assert (ran.code, ran.out) == (0, "")
     page = figures.with_suffix(".md").read_text()
-    assert "3 rows of published figures: 2 possible, 1 impossible, 0 undecided." in page
+    assert "3 rows of published figures: 2 possible, 1 impossible, 0 contradicted, 0 undecided." in page
     assert "forces macro F1 (UF1) of at least .3982" in page
     assert "a \\| method" in page
     assert "It claims nothing." in page

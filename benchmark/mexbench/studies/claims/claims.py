@@ -201,7 +201,9 @@ class Claim:
     def per_class(self) -> PerClass | None:
         """What is printed of each class; None where nothing is."""
         if self.hits:
-            pairs = {name: (int(text.partition("/")[0]), int(text.partition("/")[2])) for name, text in self.hits.items()}
+            pairs = {
+                name: (int(text.partition("/")[0]), int(text.partition("/")[2])) for name, text in self.hits.items()
+            }
             return PerClass({}, pairs)
         recalls = {name: printed("uar", text, percent=self.unit == "percent") for name, text in self.recalls.items()}
         return PerClass({name: RecallRange(f.text, f.interval) for name, f in recalls.items()}, {}) if recalls else None
@@ -261,10 +263,10 @@ class Claims:
     @field_validator("claims")
     @classmethod
     def _check_claims(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
-        sources: Mapping[str, ClaimSource] = info.data.get("sources", {})
+        sources: Mapping[str, ClaimSource] | None = info.data.get("sources")  # None where they are invalid themselves
         ids = [claim.id for claim in claims]
         for index, claim in enumerate(claims):
-            if claim.source not in sources:
+            if sources is not None and claim.source not in sources:
                 raise invalid(unknown("source", claim.source, sources), index, "source")
             if claim.id in ids[:index]:
                 raise invalid(f"duplicate id {claim.id!r}", index, "id")

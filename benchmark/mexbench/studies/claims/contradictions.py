@@ -11,7 +11,7 @@ from pydantic import ConfigDict, field_validator, model_validator
 
 from mexbench.config.typed_document import STRICT, invalid
 from mexbench.errors import ClaimError, listed
-from mexbench.studies.claims.feasibility.printed_figures import printed
+from mexbench.studies.claims.feasibility.printed_figures import SLACK, printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Contradiction:
 
     @property
     def status(self) -> Literal["impossible", "contradicted"]:
-        """What becomes of the claims: a result in a class that no model has is impossible, whichever figure is meant."""
+        """The verdict on its claims: a result in a class that a model lacks is impossible whatever its value."""
         return "impossible" if self.uses else "contradicted"
 
     @property
@@ -79,18 +79,27 @@ class Contradiction:
             return self._missing_names()
         if self.values:
             return self._different_values()
-        return f"{self.what}: " + ", but ".join(f"{place}: {text}" for place, text in self.statements.items())
+        return f"{self.what} ({'; '.join(f'{place}: {text}' for place, text in self.statements.items())})"
 
     def _missing_names(self) -> str:
         missing = {place: [name for name in self.uses if name not in names] for place, names in self.sets.items()}
         lacking = {place: names for place, names in missing.items() if names}
         if not lacking or (self.needed == "one" and len(lacking) < len(self.sets)):
             return ""
-        parts = [f"{place} lacks {listed(names)} (it has {listed(self.sets[place])})" for place, names in lacking.items()]
-        return f"{self.what} needs {listed(self.uses)}: {'; '.join(parts)}"
+        parts = [
+            f"{place} lacks {listed(names)} (it has {listed(self.sets[place])})" for place, names in lacking.items()
+        ]
+        return f"{self.what} requires {listed(self.uses)}: {'; '.join(parts)}"
 
     def _different_values(self) -> str:
-        intervals = {place: printed("accuracy", text, percent=True).interval for place, text in self.values.items()}
-        if not any((intervals[a] & intervals[b]).empty for a, b in combinations(intervals, 2)):
+        intervals = [printed("accuracy", text, percent=True).interval for text in self.values.values()]
+        # Prints that meet in one point differ too: a tie that was rounded down here and up there explains nothing.
+        common = [one & other for one, other in combinations(intervals, 2)]
+        if all(interval.high - interval.low > 2 * SLACK for interval in common):
             return ""
-        return f"{self.what} is printed as " + ", and as ".join(f"{text} in {place}" for place, text in self.values.items())
+        places: dict[str, list[str]] = {}
+        for place, text in self.values.items():
+            places.setdefault(text, []).append(place)
+        return f"{self.what} is printed as " + " and as ".join(
+            f"{text} ({', '.join(names)})" for text, names in places.items()
+        )

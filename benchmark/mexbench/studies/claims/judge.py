@@ -67,7 +67,9 @@ class Judged:
             text = f"{verdict.status}: {verdict.reason}" if with_status else verdict.reason
             reasons.setdefault(text, []).append(name)
         texts = [f"({', '.join(names)}) {text}" if len(reasons) > 1 else text for text, names in reasons.items()]
-        return "; ".join([*(each.reason for each in self.contradictions), *texts])
+        beside = [each.reason for each in self.contradictions]
+        decided = all(verdict.status == "impossible" for _, verdict in self.cases)
+        return "; ".join([*texts, *beside] if decided else [*beside, *texts])
 
 
 def judge_claim(claim: Claim, contradictions: Sequence[Contradiction] = ()) -> Judged:

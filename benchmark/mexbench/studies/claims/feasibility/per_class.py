@@ -76,7 +76,9 @@ class PerClass:
             shares = [Interval(share, share) for share in (Fraction(*pair) for pair in self.hits.values())]
         else:
             shares = [recall.interval for recall in self.recalls.values()]
-        low, high = (sum(ends, Fraction(0)) / len(shares) for ends in zip(*((s.low, s.high) for s in shares), strict=True))
+        low, high = (
+            sum(ends, Fraction(0)) / len(shares) for ends in zip(*((s.low, s.high) for s in shares), strict=True)
+        )
         if not (Interval(low, high) & figure.interval).empty:
             return None
         mean = figure.alike(low) if low == high else f"{figure.alike(low)} to {figure.alike(high)}"
