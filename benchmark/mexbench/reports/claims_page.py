@@ -97,12 +97,12 @@ def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], b
     lacking = f"not measured yet: {board} has no row {'/'.join([model, *member])}"
     try:
         if (boards / f"{board}.yaml").is_file():
-            found = scores_of(boards, board)
+            by_model = scores_of(boards, board)
         elif path.is_file():  # the scores.json of a run that is no leaderboard
-            found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+            by_model = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
         else:
             return lacking
-        row = found.get(model)
+        row = by_model.get(model)
         scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
     except (ValueError, KeyError, TypeError) as error:
         raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None

@@ -322,12 +322,12 @@ def _misprint(text: str, unit: Unit, *, mixed: bool) -> str | None:
         printed("accuracy", text, percent=percent)
     except ClaimError as error:
         message = str(error)
-    other = "fraction" if percent else "percent"
+    other_unit = "fraction" if percent else "percent"
     number = Fraction(text) if re.fullmatch(r"\d+\.?\d*|\.\d+", text) else Fraction(0)
     if mixed and (0 < number <= 1 if percent else 1 < number <= 100):
         return (
-            f"{text} looks like a {other} in a row of {'percentages' if percent else 'fractions'}; where the document "
-            f"mixes them, write {{printed: '{text}', unit: {other}}}"
+            f"{text} looks like a {other_unit} in a row of {'percentages' if percent else 'fractions'}; where the "
+            f"document mixes them, write {{printed: '{text}', unit: {other_unit}}}"
         )
     return message
 

@@ -107,11 +107,11 @@ def _mixed(claim: Claim) -> list[Reading]:
     for choice in product(AVERAGINGS, repeat=len(named)):
         if len(set(choice)) == 1:
             continue  # that is no mixture, and has been judged
-        chosen = dict(zip(named, choice, strict=True))
+        average_of = dict(zip(named, choice, strict=True))
         readings = zip(claim.rows("macro"), claim.rows("weighted"), strict=True)
         for (reading, macro), (_, weighted) in readings:
             figures = [
-                (weighted if chosen.get(name) == "weighted" else macro)[position]
+                (weighted if average_of.get(name) == "weighted" else macro)[position]
                 for position, name in enumerate(claim.figures)
             ]
             name = ", ".join([*(f"{kind} {average}" for average, kind in zip(choice, named, strict=True)), reading])

@@ -121,7 +121,7 @@ def test_only_common_emotions_count_and_what_is_left_out_is_named() -> None:
 
 def test_what_a_model_says_nothing_about_is_named() -> None:
     one = said("one", ["sad", "glad"])
-    mute = ClipPredictions("other", AB, one.clips[:1], silent=("c01",))
+    mute = ClipPredictions("other", AB, one.clips[:1], unpredicted=("c01",))
     page = markdown(agree(one, mute))
     assert "- clips of which B says nothing, left out: 1 (c01)" in page
 

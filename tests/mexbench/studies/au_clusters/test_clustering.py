@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mexbench.studies.au_clusters.clustering import Group, Subdivision, said, subdivide
+from mexbench.studies.au_clusters.clustering import Group, Subdivision, format_units, subdivide
 
 
 def sets(*texts: str) -> list[frozenset[str]]:
@@ -123,5 +123,5 @@ def test_every_clip_is_nearest_to_its_own_cluster() -> None:
 
 
 def test_units_are_written_as_the_paper_does() -> None:
-    assert said({"12", "L6", "2"}) == "{AU2, AUL6, AU12}"
-    assert said({"soft focus", "R14B"}) == "{AUR14B, soft focus}"
+    assert format_units({"12", "L6", "2"}) == "{AU2, AUL6, AU12}"
+    assert format_units({"soft focus", "R14B"}) == "{AUR14B, soft focus}"

@@ -170,9 +170,9 @@ def test_a_step_sees_everything_on_the_leaky_side_alone(builtin: Catalogue, leak
 
 def test_steps_that_would_keep_everything_do_not_apply(builtin: Catalogue) -> None:
     case = one_case(config(builtin, "{plugin: faces, features: 50}", SVM))
-    assert Pca().unfit(case) == "a sample has 50 features, and the step keeps up to 50"
-    assert Selection().unfit(case) == "a sample has 50 features, and the step keeps up to 100"
-    assert Scaler().unfit(case) is None
+    assert Pca().inapplicable_reason(case) == "a sample has 50 features, and the step keeps up to 50"
+    assert Selection().inapplicable_reason(case) == "a sample has 50 features, and the step keeps up to 100"
+    assert Scaler().inapplicable_reason(case) is None
 
 
 def test_the_best_epoch_of_each_subject_lifts_a_coin(tmp_path: Path, builtin: Catalogue) -> None:

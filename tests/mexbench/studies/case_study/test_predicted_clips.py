@@ -30,7 +30,7 @@ def test_a_file_of_bench_predict(tmp_path: Path) -> None:
 def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
     found = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
     assert [clip.clip_id for clip in found.clips] == ["a", "b", "c"]
-    assert found.silent == ("d", "z")
+    assert found.unpredicted == ("d", "z")
     with pytest.raises(DataError, match="its 1 clips have no prediction: there is nothing to describe"):
         read(write(tmp_path / "clips.csv", "z,z.mp4,p9,,,,0,,"))
 

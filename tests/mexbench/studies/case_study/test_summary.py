@@ -116,7 +116,7 @@ def test_every_page_says_what_it_is_not() -> None:
     page = markdown({"toy": study(predictions(flags=("synthetic",)))})
     for text in (
         "> **Synthetic data:**", "> **Research use, not a diagnosis.**", "> **Consent and privacy.**",
-        "> **How far to believe it: nobody knows.** No honest score of toy was given",
+        "> **Honest score: unknown.** No honest score of toy was given",
         "Predicted and not scored: 3 clips without a label, 1 clips whose emotion is no class of the model.",
         "| patient      | 4       | 2          | 75.00 [66.67, 100.00] |",
         "| control      | 2       | 1          | 0.00 ",
@@ -132,12 +132,12 @@ def test_every_page_says_what_it_is_not() -> None:
     other = markdown({"toy": study(predictions(honest={**HONEST, "other_classes": ["sad", "shy"]}))})
     assert "**It is not quite the same model:** its classes were sad, shy there." in other
     assert "Synthetic" not in quoted
-    assert "nobody knows" not in quoted
+    assert "Honest score: unknown" not in quoted
 
 
 def test_clips_without_a_prediction_are_named() -> None:
-    found = study(predictions(silent=("x", "y")))
-    assert (found["n_clips"], found["silent"]) == (7, ["x", "y"])
+    found = study(predictions(unpredicted=("x", "y")))
+    assert (found["n_clips"], found["unpredicted"]) == (7, ["x", "y"])
     assert "Without a prediction, and counted nowhere: 2 clips (x, y)." in markdown({"toy": found})
 
 

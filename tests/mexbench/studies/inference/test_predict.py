@@ -99,7 +99,7 @@ def test_what_every_output_says(by_frame: Path, bench: Bench, tmp_path: Path) ->
     for stage in ("decode", "detect", "preprocess", "predict", "all"):
         assert f"| {stage}" in ran.out
         assert f"| {stage}" in text
-    assert "20 frames looked at" in ran.out
+    assert "20 frames sampled" in ran.out
     image = cv2.imread(str(tmp_path / "out" / "timeline-a.mp4.png"))
     assert image is not None
     assert image.shape[1] > 1000
@@ -405,7 +405,7 @@ def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch:
     ran = bench("predict", "--camera", 0, "--model", by_frame)
     assert (ran.code, fake.released) == (0, True)
     assert ran.out.count("frames a second)") == 1
-    assert "12 frames looked at" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
+    assert "12 frames sampled" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
 
 
 def test_a_camera_that_is_not_there_or_gives_nothing(

@@ -18,10 +18,10 @@ IMAGE = np.zeros((2, 2, 3), np.uint8)
 def cut(
     times: list[float], length_s: float, hop_s: float, *, reach_back: bool
 ) -> list[tuple[float, float, list[float]]]:
-    cutting = WindowSpec(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
+    spec = WindowSpec(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
     return [
         (round(w.start_s, 6), round(w.end_s, 6), [frame.time_s for frame in w.frames])
-        for w in windows((Frame(time_s, IMAGE) for time_s in times), cutting)
+        for w in windows((Frame(time_s, IMAGE) for time_s in times), spec)
     ]
 
 
@@ -77,12 +77,12 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
             yield Frame(index / 10, image)
             del image
 
-    cutting = WindowSpec(fps=10, length_s=2, hop_s=0.5, reach_back=True)
+    spec = WindowSpec(fps=10, length_s=2, hop_s=0.5, reach_back=True)
     most = 0
-    for window in windows(frames(), cutting):
+    for window in windows(frames(), spec):
         most = max(most, len(alive))
         del window
-    assert 20 <= most <= cutting.frames + 5
+    assert 20 <= most <= spec.frames + 5
 
 
 @pytest.mark.parametrize(
