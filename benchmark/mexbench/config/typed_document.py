@@ -73,20 +73,20 @@ def _message(cls: type[Any], document: Document, error: ErrorDetails) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     path = tuple(part for part in error["loc"] if part != "[key]") + tuple(context.get("path", ()))
     if kind == "missing":
-        return document.fault(path[:-1], f"{path[-1]!r} is missing")
+        return document.error_text(path[:-1], f"{path[-1]!r} is missing")
     if kind == "unexpected_keyword_argument":
         keys = _keys(cls, path[:-1])
-        return document.fault(path, f"unknown key{suggest(str(path[-1]), keys)}; choose from: {listed(keys)}")
+        return document.error_text(path, f"unknown key{suggest(str(path[-1]), keys)}; choose from: {listed(keys)}")
     path = _existing(document.data, path)
     if kind == "literal_error":
         choices = [text or "null" for text in re.findall(r"'([^']*)'|\bNone\b", context["expected"])]
         if len(choices) > 1:
             what = "key" if "[key]" in error["loc"] else str(path[-1])
-            return document.fault(path, unknown(what, value, choices))
-        return document.fault(path, f"expected {context['expected']}, got {value!r}")
+            return document.error_text(path, unknown(what, value, choices))
+        return document.error_text(path, f"expected {context['expected']}, got {value!r}")
     if kind in _EXPECTED:
-        return document.fault(path, f"expected {_EXPECTED[kind].format_map(context)}, got {value!r}")
-    return document.fault(path, error["msg"])
+        return document.error_text(path, f"expected {_EXPECTED[kind].format_map(context)}, got {value!r}")
+    return document.error_text(path, error["msg"])
 
 
 def _keys(annotation: Any, path: ValuePath) -> Sequence[str]:  # noqa: ANN401 - any annotation

@@ -272,9 +272,9 @@ def _check_samples(source: Document, definition: Definition) -> None:
     """Check that the list of samples is the one that the definition was made with."""
     path = f"samples/{definition.name}.csv"
     if (actual := samples_digest(definition.questions)) != definition.samples:
-        raise BoardError(source.fault(("samples",), f"{path} has the digest {actual}, not {definition.samples}"))
+        raise BoardError(source.error_text(("samples",), f"{path} has the digest {actual}, not {definition.samples}"))
     if len(definition.by_key) < len(definition.questions):
-        raise BoardError(source.fault(("samples",), f"{path} asks for a sample twice in one repeat"))
+        raise BoardError(source.error_text(("samples",), f"{path} asks for a sample twice in one repeat"))
     if missing := [q.sample_id for q in definition.questions if q.sample_id not in definition.truths]:
         message = f"the truth of {listed(missing, limit=3)} is none of {listed(definition.classes)}"
-        raise BoardError(source.fault(("classes",), message))
+        raise BoardError(source.error_text(("classes",), message))

@@ -127,7 +127,7 @@ def test_frames_of_one_clip_lift_a_random_split(tmp_path: Path, builtin: Catalog
 def test_where_frames_cannot_be_samples_the_row_says_why(tmp_path: Path, builtin: Catalogue) -> None:
     plan = planning.plan(config(builtin, NOISE, SVM))
     reason = frame_level(plan.parts[0], plan.config, Cache(tmp_path))
-    assert reason == "a clip of faces is no sequence of frames"
+    assert reason == "a clip of faces is not a sequence of frames"
     assert isinstance(reason, str)
     found = row(audit(tmp_path, plan.config, FrameSplit(frames={"svm": reason})))
     assert (found["status"], found["why"]) == ("does not apply", reason)

@@ -158,7 +158,7 @@ def test_a_list_of_clips(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     assert (times[0], times[-1], len(times)) == ("1.000", "2.400", 15)
     ran = bench("analyse", "case-study", tmp_path / "out" / "clips.csv")
     assert ran.code == 0
-    assert "Without a prediction, and counted nowhere: 1 clips (second)" in ran.out
+    assert "Without a prediction, and not counted: 1 clips (second)" in ran.out
     assert "| first  | anna      | before" in ran.out
 
 
@@ -238,7 +238,7 @@ def test_nothing_is_replaced(by_frame: Path, bench: Bench, tmp_path: Path) -> No
     assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "out").code == 0
     ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "out: is there already; choose another --out, or remove it" in ran.err
+    assert "out: exists already; choose another --out, or remove it" in ran.err
 
 
 def test_an_interrupt_leaves_nothing(
@@ -257,7 +257,7 @@ def test_a_model_that_needs_an_apex(models: Path, bench: Bench, tmp_path: Path) 
     film = films.person(tmp_path / "a.mp4", 1)
     ran = bench("predict", film, "--model", models / "on-apex" / "all" / "0", "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "was trained on annotated moments (frames: at: ['apex']), and nobody has annotated apex in a film" in ran.err
+    assert "was trained on annotated moments (frames: at: ['apex']), and a video has no annotated apex" in ran.err
     assert "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}" in ran.err
 
 
@@ -281,7 +281,7 @@ def with_flow(about: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (with_flow, "needs what nobody has annotated in a film: no apex is known (optical_flow: no_apex: reject)"),
+        (with_flow, "needs an annotation that a video does not have: no apex is known (optical_flow: no_apex: reject)"),
         (lambda about: about.update(frames=None, input={**about["input"], "frames": None}), "without a 'frames' block"),
         (lambda about: about["preprocess"][0].update(plugin="other"), "went through the step 'other': unknown"),
         (lambda about: about["preprocess"][0].update(colour=1), "step 'face' has other parameters now than when the"),
@@ -355,7 +355,10 @@ def test_without_matplotlib(by_frame: Path, bench: Bench, tmp_path: Path, monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ran = bench("predict", tmp_path / "a.mp4", "--model", by_frame)
     assert ran.code == 2
-    assert "the timeline needs matplotlib, which is not installed: pip install 'mexbench[figures]'" in ran.err
+    assert (
+        "the timeline needs matplotlib, which is not installed; in a clone of mexbench: pip install '.[figures]'"
+        in ran.err
+    )
 
 
 class FakeCamera:
@@ -420,7 +423,7 @@ def test_a_camera_that_is_not_there_or_gives_nothing(
 
 
 def test_the_honest_score_of_a_model_that_has_none() -> None:
-    assert "none is known for this model" in page.honest_score({"score": None})
+    assert "unknown for this model" in page.honest_score({"score": None})
     score = {"uf1": 0.5, "uar": 0.5, "accuracy": 0.5, "flags": ["leak:subject"], "protocol": "holdout", "dataset": "d"}
     assert "It is not honest: leak:subject." in page.honest_score({"score": score})
 

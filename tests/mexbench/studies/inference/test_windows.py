@@ -90,13 +90,13 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
     [
         ({"fps": 0}, "--fps 0: expected more than 0 and at most 200"),
         ({"fps": 1000}, "--fps 1000: expected"),
-        ({"length_s": 0}, "--window 0: expected seconds, at most 3600, in which at least one frame lies; --fps is 10"),
+        ({"length_s": 0}, "--window 0: expected seconds, at most 3600, that hold at least one frame; --fps is 10"),
         ({"length_s": 0.05}, "--window 0.05: expected seconds"),
         ({"length_s": 4000}, "--window 4000: expected seconds"),
         ({"hop_s": 0}, "--hop 0: expected seconds above 0"),
         ({"hop_s": 2}, "--hop 2: expected seconds above 0, at most the window's 1: frames between two windows"),
     ],
 )
-def test_numbers_that_cannot_be(options: dict[str, float], text: str) -> None:
+def test_invalid_numbers_are_rejected(options: dict[str, float], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         WindowSpec(**{"fps": 10, "length_s": 1, "hop_s": 1, "reach_back": False, **options})

@@ -158,8 +158,8 @@ def test_the_same_question_gets_the_same_answer() -> None:
 
 
 @pytest.mark.parametrize("supports", [(), (5,), (5, 0), (5, -1), (2.5, 3)])
-def test_supports_that_are_none(supports: tuple[int, ...]) -> None:
-    with pytest.raises(ClaimError, match="expected two or more class supports, whole numbers from 1"):
+def test_invalid_supports_are_rejected(supports: tuple[int, ...]) -> None:
+    with pytest.raises(ClaimError, match="expected two or more class supports, integers of at least 1"):
         judge(supports, row(uf1=".5"))
 
 
