@@ -35,7 +35,6 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "dataclass_type": "a mapping",
     "greater_than_equal": "an integer of at least {ge}",
-    "string_pattern_mismatch": "a string that is not blank",
     "too_short": "at least {min_length} elements",
 }
 
@@ -70,7 +69,7 @@ def _adapter(cls: type[T]) -> TypeAdapter[T]:
 
 
 def _message(cls: type[Any], document: Document, error: ErrorDetails) -> str:
-    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    kind, context = error["type"], error.get("ctx", {})
     path = tuple(part for part in error["loc"] if part != "[key]") + tuple(context.get("path", ()))
     if kind == "missing":
         return document.error_text(path[:-1], f"{path[-1]!r} is missing")
@@ -78,15 +77,24 @@ def _message(cls: type[Any], document: Document, error: ErrorDetails) -> str:
         keys = _keys(cls, path[:-1])
         return document.error_text(path, f"unknown key{suggest(str(path[-1]), keys)}; choose from: {listed(keys)}")
     path = _existing(document.data, path)
+    return document.error_text(path, _type_message(error, str(path[-1]) if path else "value"))
+
+
+def _type_message(error: ErrorDetails, name: str) -> str:
+    """Return what is wrong with a value that is present; ``name`` is its key."""
+    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "literal_error":
         choices = [text or "null" for text in re.findall(r"'([^']*)'|\bNone\b", context["expected"])]
         if len(choices) > 1:
-            what = "key" if "[key]" in error["loc"] else str(path[-1])
-            return document.error_text(path, unknown(what, value, choices))
-        return document.error_text(path, f"expected {context['expected']}, got {value!r}")
+            return unknown("key" if "[key]" in error["loc"] else name, value, choices)
+        return f"expected {context['expected']}, got {value!r}"
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        expected = "a string that is not blank" if pattern == r"\S" else f"a string that matches {pattern}"
+        return f"expected {expected}, got {value!r}"
     if kind in _EXPECTED:
-        return document.error_text(path, f"expected {_EXPECTED[kind].format_map(context)}, got {value!r}")
-    return document.error_text(path, error["msg"])
+        return f"expected {_EXPECTED[kind].format_map(context)}, got {value!r}"
+    return error["msg"]
 
 
 def _keys(annotation: Any, path: ValuePath) -> Sequence[str]:  # noqa: ANN401 - any annotation

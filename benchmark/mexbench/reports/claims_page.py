@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from mexbench.errors import ClaimError
+from mexbench.errors import ClaimError, unknown
 from mexbench.reports.leaderboards.rows import scores_of
 from mexbench.studies.claims.claims import Claim, Claims, ClaimSource
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
 from mexbench.studies.claims.judge import STATUSES, Judged, averages_of_f1, below_chance
-from mexbench.tables import Table
+from mexbench.studies.claims.methods import SELECTIONS, MethodCode
+from mexbench.tables import DASH, Table
 
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
@@ -27,13 +28,17 @@ _LEGEND = (
 _WORDS = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
 
 
-def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
+def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequence[MethodCode] = ()) -> str:
     """Write the page.
 
     Args:
         claims: The whole file, for its sources.
         judged: The verdicts to show.
         boards: Folder of the leaderboards that 'measured' names.
+        methods: The public codes that 'code' names.
+
+    Raises:
+        ClaimError: A claim names a code that is not listed, or a leaderboard cannot be read.
     """
     counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in STATUSES)
     parts = [
@@ -52,7 +57,12 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
             parts.append(_main(rows, source, boards).markdown())
             parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
             parts += [*_notes(rows), *_contradictions(source)]
-    parts += [*_chance(judged), *_averages(judged), *_misnomers(judged)]
+    parts += [
+        *_methods(judged, methods, whole=len(judged) == len(claims.claims)),
+        *_chance(judged),
+        *_averages(judged),
+        *_misnomers(judged),
+    ]
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
 
@@ -129,6 +139,34 @@ def _contradictions(source: ClaimSource) -> list[str]:
         rows = f" (rows: {', '.join(f'`{row}`' for row in each.rows)})" if each.rows else ""
         lines.append(f"- {'computed' if each.computed else 'stated'}: {each.reason}{rows}")
     return ["**Contradictions within the document**", "\n".join(lines)] if lines else []
+
+
+def _methods(judged: Sequence[Judged], methods: Sequence[MethodCode], *, whole: bool) -> list[str]:
+    """List how public codes choose the epoch: all of them on the whole page, else those of the claims shown."""
+    known = {method.id: method for method in methods}
+    rows_of: dict[str, list[str]] = {}
+    for j in judged:
+        if j.claim.code is not None:
+            if j.claim.code not in known:
+                raise ClaimError(f"methods.yaml, beside the claims: {unknown('code', j.claim.code, known)}")
+            rows_of.setdefault(j.claim.code, []).append(j.claim.id)
+    shown = [method for method in methods if whole or method.id in rows_of]
+    if not shown:
+        return []
+    cells, notes = [], []
+    for method in shown:
+        places = "; ".join(
+            f"`{place.file}`{f', lines {place.lines}' if place.lines else ''}: {place.what}" for place in method.places
+        )
+        rows = ", ".join(rows_of.get(method.id, []))
+        cells.append([method.title, method.version(), SELECTIONS[method.selection], rows or DASH])
+        notes.append(f"- {method.title}: {'; '.join(text for text in (places, method.note) if text)}")
+    return [
+        "## Protocol as coded: what chooses the epoch or the settings",
+        "As the methods' public codes have it, read in the version named; `methods.yaml` lists the places.",
+        Table(["method", "code", "chosen", "rows above"], cells).markdown(),
+        "\n".join(notes),
+    ]
 
 
 def _chance(judged: Sequence[Judged]) -> list[str]:

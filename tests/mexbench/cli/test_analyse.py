@@ -152,7 +152,7 @@ def study(flow: Path, tmp_path: Path, bench: Bench, more: str = "") -> Ran:
 def test_from_a_config_to_a_page(flow: Path, tmp_path: Path, bench: Bench) -> None:
     ran = study(flow, tmp_path, bench)
     assert ran.code == 0, ran.err
-    assert "majority: what is predicted of 6 clips" in ran.out
+    assert "majority: predictions for 6 clips" in ran.out
     assert "Research use, not a diagnosis." in ran.out
     page = (tmp_path / "study" / "leaderboard.md").read_text()
     assert page.index("not a diagnosis") < page.index("protocol **case_study**") < page.index("## Case study")

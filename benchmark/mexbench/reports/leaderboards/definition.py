@@ -35,8 +35,8 @@ from mexbench.runs.predictions_csv import repeat_of
 SCHEMA = 1
 #: The name of a board is a file's name and a part of references such as NAME/MODEL.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-#: A file beside the boards, which is none.
-_CLAIMS = "claims"
+#: Files beside the boards that do not define one.
+_OTHER_FILES = frozenset({"claims", "methods"})
 _KEYS = ("schema", "title", "dataset", "fingerprint", "protocol", "classes", "headline", "epochs", "flags", "samples")
 _COLUMNS = ("fold", "sample_id", "clip_id", "subject", "dataset", "truth")
 
@@ -192,7 +192,7 @@ def samples_digest(questions: Sequence[ExpectedSample]) -> str:
 
 def names(root: Path) -> list[str]:
     """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one."""
-    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - {_CLAIMS}
+    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - _OTHER_FILES
     return sorted(found | {path.name for path in root.glob("results/*") if path.is_dir()})
 
 
@@ -227,7 +227,7 @@ def save(root: Path, definition: Definition) -> list[Path]:
     Raises:
         BoardError: Its name cannot be used, or exists.
     """
-    if not NAME.fullmatch(definition.name) or definition.name == _CLAIMS:
+    if not NAME.fullmatch(definition.name) or definition.name in _OTHER_FILES:
         raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits and _ . - inside")
     paths = [root / f"{definition.name}.yaml", root / "samples" / f"{definition.name}.csv"]
     for path in paths:

@@ -102,6 +102,7 @@ class Claim:
         figures: What is claimed, by name.
         recalls: Class -> its recall as printed, in the row's unit; of every class or of none.
         hits: Class -> correct of tested, such as ``80/82``; of every class or of none.
+        code: Id of the method's public code in methods.yaml; None where it is not listed there.
         note: Anything else.
         measured: ``split`` and ``loso`` -> NAME/MODEL[/MEMBER].
         unmeasured: As of its source, where this row lacks something else.
@@ -125,6 +126,7 @@ class Claim:
     figures: Mapping[FigureName, PrintedFigure]
     recalls: Mapping[str, str] = field(default_factory=dict)
     hits: Mapping[str, str] = field(default_factory=dict)
+    code: str | None = None
     note: str | None = None
     measured: Mapping[Literal["split", "loso"], str] = field(default_factory=dict)
     unmeasured: str | None = None

@@ -173,7 +173,7 @@ def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, t
     ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
     assert ran.code == 1
     assert "error: could not be read:" in ran.err
-    assert "song.mp4: is a WAVE sound file, no film" in ran.err
+    assert "song.mp4: is a WAVE sound file, not a film" in ran.err
     assert ENDS_EARLY in ran.out
     assert "s are missing)" in ran.out
     assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "cut.mp4"]
@@ -209,10 +209,10 @@ def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench:
     ("name", "text"),
     [
         ("missing.mp4", "no such file; expected a film, a folder of films, or a list of clips (.csv)"),
-        ("song.mp4", "song.mp4: is a WAVE sound file, no film"),
+        ("song.mp4", "song.mp4: is a WAVE sound file, not a film"),
         ("half.mp4", "half.mp4: is cut off: its index (moov) is missing"),
         ("empty", "no film in this folder; expected .avi, .mov, .mp4, .webm, or name a list of clips (.csv)"),
-        ("clips.csv", "line 2: no file"),
+        ("clips.csv", "line 2: file not found"),
         ("out.csv", "line 2: path '../a.mp4': expected the name of a film beside the list"),
         ("songs", "no film could be read:"),
     ],
