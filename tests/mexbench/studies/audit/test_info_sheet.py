@@ -67,8 +67,8 @@ def answers(text: str) -> dict[str, str]:
 
 
 def answer(text: str, start: str) -> str:
-    (found,) = [value for question, value in answers(text).items() if question.startswith(start)]
-    return found
+    (scored,) = [value for question, value in answers(text).items() if question.startswith(start)]
+    return scored
 
 
 def changed(**facts: object) -> str:

@@ -17,20 +17,20 @@ def write(path: Path, *lines: str, header: str = HEADER) -> Path:
 
 
 def test_a_file_of_bench_predict(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "clips.csv", *LINES))
-    assert (found.name, found.classes, found.unit) == ("clips.csv", ("sad", "glad"), "subject")
-    assert found.clips == (
+    summary = read(write(tmp_path / "clips.csv", *LINES))
+    assert (summary.name, summary.classes, summary.unit) == ("clips.csv", ("sad", "glad"), "subject")
+    assert summary.clips == (
         PredictedClip(clip_id="a", subject=None, condition=None, emotion=None, truth=None, predicted=1),
         PredictedClip(clip_id="b", subject="p1", condition="patient", emotion="glad", truth=1, predicted=0),
         PredictedClip(clip_id="c", subject="p1", condition=None, emotion="proud", truth=None, predicted=0),
     )
-    assert [clip.group for clip in found.clips] == ["a", "p1", "p1"]
+    assert [clip.group for clip in summary.clips] == ["a", "p1", "p1"]
 
 
 def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
-    assert [clip.clip_id for clip in found.clips] == ["a", "b", "c"]
-    assert found.unpredicted == ("d", "z")
+    summary = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
+    assert [clip.clip_id for clip in summary.clips] == ["a", "b", "c"]
+    assert summary.unpredicted == ("d", "z")
     with pytest.raises(DataError, match="its 1 clips have no prediction: there is nothing to describe"):
         read(write(tmp_path / "clips.csv", "z,z.mp4,p9,,,,0,,"))
 

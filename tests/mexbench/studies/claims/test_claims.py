@@ -148,7 +148,7 @@ def test_contradictions_that_concern_no_row(claims: Claims) -> None:
     assert set(clusters) == {line.name for line in read_lines() if line.emotion == "disgust"}
 
 
-def test_the_example_is_good() -> None:
+def test_a_valid_file_is_read() -> None:
     (example,) = parse(GOOD).claims
     assert example.averagings == ("macro",)
     ((name, figures),) = example.rows("macro")

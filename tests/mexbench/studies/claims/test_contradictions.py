@@ -37,9 +37,7 @@ def test_a_name_must_be_in_one_set_or_in_every_one() -> None:
         ({"table 1": "99", "text": "99.51"}, "the accuracy is printed as 99 (table 1) and as 99.51 (text)"),
     ],
 )  # fmt: skip
-def test_two_prints_contradict_each_other_where_no_value_prints_as_both(
-    values: dict[str, str], reason: str | None
-) -> None:
+def test_values_that_differ_as_printed_contradict_each_other(values: dict[str, str], reason: str | None) -> None:
     if reason is None:
         with pytest.raises(ValueError, match="these values do not contradict each other"):
             checked({"what": "the accuracy", "values": values})

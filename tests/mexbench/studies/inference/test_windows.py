@@ -29,7 +29,7 @@ def tenths(first: int, last: int) -> list[float]:
     return [index / 10 for index in range(first, last)]
 
 
-def test_windows_side_by_side_and_what_is_left() -> None:
+def test_adjacent_windows_and_the_remainder() -> None:
     assert cut(tenths(0, 24), 1, 1, reach_back=False) == [
         (0, 1, tenths(0, 10)), (1, 2, tenths(10, 20)), (2, 2.4, tenths(20, 24))
     ]  # fmt: skip
@@ -48,7 +48,7 @@ def test_a_film_shorter_than_a_window_is_one() -> None:
     assert cut([], 1, 1, reach_back=False) == []
 
 
-def test_no_window_where_no_frame_is() -> None:
+def test_windows_without_frames_are_skipped() -> None:
     assert cut([0.0, 0.5, 3.2], 1, 1, reach_back=False) == [(0, 1, [0.0, 0.5]), (3, 3.3, [3.2])]
 
 
@@ -57,9 +57,9 @@ def test_every_frame_is_in_a_window_and_windows_are_no_longer_than_they_may(
     steps: list[float], length_s: float, share: float, reach_back: bool
 ) -> None:
     times = np.cumsum(steps).tolist()
-    found = cut(times, length_s, share * length_s, reach_back=reach_back)
-    assert {time_s for _, _, inside in found for time_s in inside} == set(times)
-    for start_s, end_s, inside in found:
+    rows = cut(times, length_s, share * length_s, reach_back=reach_back)
+    assert {time_s for _, _, inside in rows for time_s in inside} == set(times)
+    for start_s, end_s, inside in rows:
         assert inside == sorted(inside)
         assert inside
         assert end_s - start_s <= length_s + 0.1 + 1e-6
