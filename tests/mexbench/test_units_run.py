@@ -17,7 +17,7 @@ from mexbench.errors import ConfigError, DataError, SavedModelError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.run_report import RunReport
@@ -128,7 +128,7 @@ def plan_of(
 
 
 def run(plan: planning.Plan, path: Path, **options: Any) -> RunReport:  # noqa: ANN401
-    failures = engine.run(plan, RunFolder(path), Serial(), **options)
+    failures = engine.run(plan, RunFolder(path), InProcess(), **options)
     assert failures == []
     return RunReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
 
@@ -268,7 +268,7 @@ def test_other_protocols_and_augmentation(catalogue: Catalogue, tmp_path: Path, 
 
 def test_scores_outside_0_to_1_fail_the_task(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = plan_of(catalogue, models="[overconfident]")
-    failures = engine.run(plan, RunFolder(tmp_path), Serial())
+    failures = engine.run(plan, RunFolder(tmp_path), InProcess())
     assert {failure.error for failure in failures} == {"ValueError: predictor gave scores from 2 to 2, expected 0 to 1"}
 
 

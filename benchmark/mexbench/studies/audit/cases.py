@@ -227,7 +227,7 @@ def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
     """Return the rows of parts as cases, in the order of the config."""
     by_row = {}
     for part in parts:
-        workload = part.workload()
+        workload = part.task_runner()
         for component in part.part.models:
             by_row[component.name] = Case(
                 model=component.name,

@@ -13,7 +13,7 @@ from mexbench.errors import BoardError, ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.files import read_json, write_json, write_text
 from mexbench.interfaces import Clip, Dataset, Sample
 from mexbench.metrics.predictions import UNKNOWN
@@ -108,7 +108,7 @@ def text(wild: str = "wild", models: str = "[mean]", protocol: str = "", more: s
 
 def run(catalogue: Catalogue, folder: Path, config: str) -> RunReport:
     plan = planning.plan(config_of(config, catalogue))
-    assert engine.run(plan, RunFolder(folder), Serial()) == []
+    assert engine.run(plan, RunFolder(folder), InProcess()) == []
     return collect(plan, RunFolder(folder))
 
 
@@ -194,10 +194,10 @@ def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Ca
     plan = planning.plan(config_of(text(), catalogue))
     folder = RunFolder(tmp_path)
     model_writer = keeping.model_writer_for("all", plan, folder, engine.missing(plan, folder), always=False)
-    assert keeping.train_on_everything(plan, Serial(), model_writer, lambda _: None) == []
+    assert keeping.train_on_everything(plan, InProcess(), model_writer, lambda _: None) == []
     about = read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")
     assert about["trained_on"]["samples"] == 12 + 3
-    assert engine.run(plan, folder, Serial()) == []
+    assert engine.run(plan, folder, InProcess()) == []
     assert keeping.score_saved(plan, folder, collect(plan, folder).scores()) == []
     assert read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")["score"] is None  # it tests nothing
 
