@@ -24,7 +24,6 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
-from mexbench.reports.action_units_page import ActionUnitReport
 from mexbench.reports.plots import check_matplotlib, draw
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs import provenance
@@ -203,8 +202,7 @@ class _Run:
         return code
 
     def collect(self) -> RunReport:
-        kind = ActionUnitReport if self.plan.config.target == "action_units" else RunReport
-        return collect(self.plan, self.folder, kind)
+        return collect(self.plan, self.folder)
 
     @contextmanager
     def told(
