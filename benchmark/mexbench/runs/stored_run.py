@@ -16,6 +16,7 @@ from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
 from mexbench.metrics.predictions import Predictions
 from mexbench.runs.predictions_table import read_tables
+from mexbench.runs.run_folder import check_plain
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,11 @@ def read_run(path: Path) -> StoredRun:
     """Read a run folder.
 
     Raises:
-        RunFolderError: It is no run folder, its run has written no reports yet, or one of them is damaged.
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
     if not (path / "manifest.json").is_file():
-        raise RunFolderError(f"{path}: is no run folder: it has no manifest.json; 'bench run' makes one")
+        raise RunFolderError(f"{path}: is not a run folder: it has no manifest.json; 'bench run' makes one")
+    check_plain(path)
     missing = [name for name in ("scores.json", "predictions.csv") if not (path / name).is_file()]
     if missing:
         raise RunFolderError(

@@ -132,7 +132,7 @@ def test_the_command(made: Path, tmp_path: Path, bench: Callable[..., Ran]) -> N
     assert [line["sample_id"] for line in lines] == [d.sample_id for d in found.disagreements]
     assert f"and {len(lines) - 1} more: --limit or --csv FILE shows them" in ran.out
     ran = bench("compare", made / "a", tmp_path)
-    assert (ran.code, "is no run folder" in ran.err) == (2, True)
+    assert (ran.code, "is not a run folder" in ran.err) == (2, True)
     copy = Path(shutil.copytree(made / "a", tmp_path / "copy"))
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["git_commit"], manifest["versions"]["numpy"] = "0" * 40, "1.0"

@@ -135,7 +135,7 @@ def refusals(run: Path) -> dict[str, tuple[Callable[[], object], str]]:
         table.write_text("".join(line for line in lines if ",samm/007," not in line))
 
     return {
-        "no run": (lambda: shutil.rmtree(run), "is no run folder: it has no manifest.json"),
+        "no run": (lambda: shutil.rmtree(run), "is not a run folder: it has no manifest.json"),
         "unfinished": (unfinished, "the run in it has not ended (scores.json missing)"),
         "incomplete": (incomplete, "is incomplete: svm-linear (9 of 10 tasks); finish it with the same 'bench run'"),
         "altered": (flipped, "svm-linear: scores.json and predictions.csv disagree: accuracy: the file says"),

@@ -58,7 +58,7 @@ def test_what_is_no_text_and_what_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="expected text in UTF-8"):
         read(tmp_path / "clips.csv")
-    with pytest.raises(RunFolderError, match="is no run folder"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         read(tmp_path)
     with pytest.raises(DataError, match="a row can be chosen of a run folder alone"):
         read(write(tmp_path / "clips.csv", *LINES), "svm")
