@@ -16,6 +16,7 @@ from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
 from mexbench.metrics.predictions import Predictions
 from mexbench.runs.predictions_table import read_tables
+from mexbench.runs.run_folder import check_plain
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def read_run(path: Path) -> StoredRun:
     """
     if not (path / "manifest.json").is_file():
         raise RunFolderError(f"{path}: is not a run folder: it has no manifest.json; 'bench run' makes one")
+    check_plain(path)
     missing = [name for name in ("scores.json", "predictions.csv") if not (path / name).is_file()]
     if missing:
         raise RunFolderError(

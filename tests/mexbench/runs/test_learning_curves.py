@@ -45,8 +45,8 @@ def test_a_predictor_without_history_is_accepted() -> None:
         (5, "'int' object is not iterable"),
     ],
 )
-def test_an_invalid_history_is_ignored_with_a_warning(history: object, text: str) -> None:
-    with pytest.warns(UserWarning, match="history is left out") as caught:
+def test_an_invalid_history_is_dropped_with_a_warning(history: object, text: str) -> None:
+    with pytest.warns(UserWarning, match="history is dropped") as caught:
         assert history_of(Told(history)) == ()
     assert text in str(caught[0].message)
 
