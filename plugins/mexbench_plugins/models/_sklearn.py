@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import zipfile
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mexbench.files import read_json, write_json
 from mexbench.interfaces import ActionUnitModel, Predictor
+from mexbench_plugins.models._health import answer_health
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -66,7 +68,8 @@ class SklearnModel(ActionUnitModel):
         pipeline.fit(_flat(x), y)
         losses = getattr(classifier, "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
-        return SklearnPredictor(self, pipeline, trained, n_classes, history)
+        predictor = SklearnPredictor(self, pipeline, trained, n_classes, history)
+        return replace(predictor, health=answer_health(predictor(x).argmax(1), y))
 
     def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the confidence (n,) in [0, 1] that a unit is present, from its scores (absent, present) (n, 2)."""
@@ -110,7 +113,9 @@ class SklearnModel(ActionUnitModel):
         pipeline = _read_pipeline(folder / pipeline_name) if len(trained) > 1 else None
         if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
             raise ValueError(f"{pipeline_name} has the classes {pipeline.classes_}, {rest_name} has {trained}")
-        return SklearnPredictor(self, pipeline, trained, document["n_classes"], tuple(document["history"]))
+        return SklearnPredictor(
+            self, pipeline, trained, document["n_classes"], tuple(document["history"]), document.get("health", {})
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +128,7 @@ class SklearnPredictor:
         trained: The classes that trained, rising.
         n_classes: Number of classes of the run.
         history: Loss per epoch, L2 penalty included, of classifiers that keep it.
+        health: How it answers its training side; see ``interfaces.Predictor``.
     """
 
     model: SklearnModel
@@ -130,6 +136,7 @@ class SklearnPredictor:
     trained: NDArray[np.intp]
     n_classes: int
     history: tuple[dict[str, float], ...] = ()
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return scores (n, n_classes) for x (n, ...)."""
@@ -142,6 +149,12 @@ class ActionUnitPredictor:
     """A fitted pipeline for each action unit, present against absent."""
 
     units: tuple[SklearnPredictor, ...]
+
+    @property
+    def health(self) -> Mapping[str, float]:
+        """The mean accuracy of the units on the training side."""
+        accuracies = [unit.health.get("tested_accuracy", 1.0) for unit in self.units]  # 1 where there is one answer
+        return {"tested_accuracy": float(np.mean(accuracies))}
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return the confidence that each unit is present (n, units) for x (n, ...).
@@ -162,7 +175,12 @@ def _prefix(index: int) -> str:
 def _write(folder: Path, predictor: SklearnPredictor, prefix: str = "") -> None:
     import skops.io
 
-    document = {"n_classes": predictor.n_classes, "trained": predictor.trained.tolist(), "history": predictor.history}
+    document = {
+        "n_classes": predictor.n_classes,
+        "trained": predictor.trained.tolist(),
+        "history": predictor.history,
+        "health": dict(predictor.health),
+    }
     write_json(folder / (prefix + _REST), document)
     if predictor.pipeline is not None:
         path = folder / (prefix + _PIPELINE)

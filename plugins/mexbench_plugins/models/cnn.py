@@ -12,7 +12,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, Network, StepContext, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
 
@@ -32,6 +32,7 @@ class CNN(NetworkModel):
 
     source = "baseline of the AU-CNN paper (2024), table 4, where architecture and recipe are unstated"
     example_shape = (1, 128, 128, 3)
+    has_batch_norm = False
 
     filters: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64)
     hidden: Annotated[int, Ge(1)] = 64
@@ -65,7 +66,7 @@ class CNNLayers(Network):
         self.dense1 = Dense(flat, model.hidden, rng=rng)
         self.dense2 = Dense(model.hidden, n_classes, rng=rng)
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for images x (n, T=1, H, W, C)."""
         del context
         x = x[:, 0]

@@ -11,7 +11,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, Network, StepContext, each, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, each, max_pool, record
 from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
@@ -38,6 +38,7 @@ class CNNLSTM(NetworkModel):
 
     source = "CNN-LSTM paper (2024), sections 2.6 and 2.7; the time axis and the second convolution are unstated"
     example_shape = (1, 48, 48, 1)
+    has_batch_norm = False
 
     time: Literal["auto", "frames", "rows"] = "auto"
     filters: Annotated[int, Ge(1)] = 64
@@ -80,7 +81,7 @@ class CNNLSTMLayers(Network):
         self.dense1 = Dense(30, 128, rng=rng)
         self.dense2 = Dense(128, n_classes, rng=rng)
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T, H, W, C)."""
         del context
         n, frames = x.shape[:2]

@@ -13,10 +13,10 @@ from numpy.random import Generator
 from mexbench.errors import DataError
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
+    Context,
     Conv,
     Dense,
     Network,
-    StepContext,
     global_average_pool,
     max_pool,
     record_padding,
@@ -35,7 +35,8 @@ class HybridMicroNet(NetworkModel):
 
     Readings where the paper contradicts itself: three pixels of padding, not two, which alone give the shapes of table
     2; batch 64, which section 3.4 says first (32 elsewhere). The learning rate is unstated: .01 is Keras's default for
-    sgd. Batch normalisation and initial weights are Keras's. The 2026 paper has faces of 256x256, whose features are
+    sgd. Batch normalisation and initial weights are Keras's, but its statistics after training are exact ones
+    (``batch_norm_statistics``), where Keras keeps running ones. The 2026 paper has faces of 256x256, whose features are
     8x8x512: any size from 7x7 on is accepted, and none changes the number of values. Its model with action units is
     ``hybrid_micronet_au``.
 
@@ -101,7 +102,7 @@ class HybridMicroNetLayers(Network):
         self.attention2 = ResidualAttention(32, rng=rng) if model.residual_attention else None
         self.dense = Dense(32 + units, n_classes, rng=rng)
 
-    def averages(self, x: Array, context: StepContext | None) -> Array:
+    def averages(self, x: Array, context: Context) -> Array:
         """Return the globally averaged feature maps (n, 32) of features x (n, 7, 7, 512)."""
         record_padding(x, 3)  #                                 13 x 13 x 512            0
         x = self.conv(x)  #                                       4 x 4 x 16       401,424
@@ -113,6 +114,6 @@ class HybridMicroNetLayers(Network):
         x = x if self.attention2 is None else self.attention2(x)  # option   1 x 1 x 32       (2,112)
         return global_average_pool(x)  #                                  32             0
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for features x (n, T=1, 7, 7, 512)."""
         return self.dense(self.averages(x[:, 0], context))  #             5          165

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mexbench.errors import DataError
 from mexbench.interfaces import UNITS, Predictor
 from mexbench_plugins.models._nn import au_detector, checkpoint
-from mexbench_plugins.models._nn.layers import StepContext, record
+from mexbench_plugins.models._nn.layers import Context, record
 from mexbench_plugins.models._nn.network_model import Shape, shape_text
 from mexbench_plugins.models.hybrid_micronet import CHANNELS, HybridMicroNet, HybridMicroNetLayers
 
@@ -114,7 +114,7 @@ class HybridMicroNetAU(HybridMicroNet):
 class HybridMicroNetAULayers(HybridMicroNetLayers):
     """The 2023 network and K action units; output shapes and numbers of values for 5 classes."""
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 7, 7, 512 + K)."""
         features, units = x[:, 0, ..., :CHANNELS], x[:, 0, 0, 0, CHANNELS:]
         x = self.averages(features, context)  #                           32       421,072

@@ -13,7 +13,7 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, Network, StepContext, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
 
@@ -38,6 +38,7 @@ class OffApexNet(NetworkModel):
         "Signal Processing: Image Communication 74, 2019"
     )
     example_shape = (1, 28, 28, 2)
+    has_batch_norm = False
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4
     epochs: Annotated[int, Ge(1)] = 100
@@ -82,7 +83,7 @@ class OffApexNetLayers(Network):
         self.dense2 = Dense(1024, 1024, rng=rng)
         self.dense3 = Dense(1024, n_classes, rng=rng)
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, C), of which the first two channels are u and v."""
         del context
         u = self.u(x[:, 0, ..., :1])  #                                  784          2,572

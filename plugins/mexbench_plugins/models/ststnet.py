@@ -14,12 +14,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import FoldsModel, Predictor
+from mexbench_plugins.models._nn import trainer
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
+    Context,
     Conv,
     Dense,
     Network,
-    StepContext,
     average_pool,
     dropout,
     max_pool,
@@ -33,7 +34,8 @@ class STSTNet(NetworkModel, FoldsModel):
     """Three streams of 3, 5 and 8 filters on flow images of 28x28x3: 1,683 trainable values for 3 classes.
 
     The streams share their input and their poolings, so they are one convolution of 16 filters. Batch normalisation
-    and initial weights are PyTorch's, as in the authors' PyTorch script (their MATLAB script trains 500 epochs).
+    and initial weights are PyTorch's, as in the authors' PyTorch script (their MATLAB script trains 500 epochs); its
+    statistics after training are exact ones (``batch_norm_statistics``), where the script keeps running ones.
     The script feeds strain, v, u, unscaled, since OpenCV reads a file's channels backwards; the flow pack gives
     u, v, strain by default. Every filter sees all three channels, so their order only permutes which initial
     weight meets which channel. The script never shuffles; here the order of samples is drawn anew in each epoch.
@@ -101,7 +103,7 @@ class STSTNet(NetworkModel, FoldsModel):
         from mexbench_plugins.models._nn import fold_parallel
 
         build = self.builder(x.shape[1:], n_classes)
-        return fold_parallel.train(
+        predictors = fold_parallel.train(
             self,
             build,
             self._channels_in_order(x),
@@ -112,6 +114,10 @@ class STSTNet(NetworkModel, FoldsModel):
             groups=groups,
             seed=seed,
         )
+        return [
+            trainer.with_health(predictor, x[mask], y[mask])
+            for predictor, mask in zip(predictors, train_masks, strict=True)
+        ]
 
     def fit_epochs(
         self,
@@ -152,7 +158,7 @@ class STSTNetLayers(Network):
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
         x = x[:, 0, ..., ::-1] if self.reversed else x[:, 0]  #    28 x 28 x 3         0
         x = jax.nn.relu(self.conv(x))  #                          30 x 30 x 16       448

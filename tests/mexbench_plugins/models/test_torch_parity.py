@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import pytest
 from flax import nnx as flax_nnx
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._nn import train_program
+from mexbench_plugins.models._nn import batch_norm, train_program
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models.au_cnn import AUCNN
 from mexbench_plugins.models.cnn import CNN
@@ -307,3 +308,35 @@ def test_outputs_and_five_steps_agree(name: str) -> None:
         scale = max(float(theirs[key].abs().max()), 1)
         np.testing.assert_allclose(ours, theirs[key].numpy(), atol=1e-4 * scale, err_msg=key)
     compare(1e-4)
+
+
+@pytest.mark.parametrize("name", ["hybrid_micronet", "padding of ones, attention", "au_cnn", "ststnet"])
+def test_exact_statistics_agree(name: str) -> None:
+    """Eleven pictures in batches of four; PyTorch normalises all at once, and a hook takes what enters each norm."""
+    model, shape, make_twin, _ = CASES[name]
+    rng = np.random.default_rng(0)
+    x = np.concatenate([pictures(shape, rng), pictures(shape, rng)[:3]])
+    model = replace(model, batch_size=4)
+    build = model.builder(shape, CLASSES)
+    state = train_program.train_program(model, build).init(np.random.default_rng(1))
+    twin = make_twin().double()
+    twin.load_state_dict({k: torch.tensor(v) for k, v in as_torch(state).items()}, strict=False)
+    expected: dict[str, NDArray[Any]] = {}
+
+    def hook(where: str) -> Callable[[Any, Any], None]:
+        def note(_: object, arguments: tuple[Any, ...]) -> None:
+            expected[f"{where}.running_mean"] = arguments[0].mean((0, 2, 3)).detach().numpy()
+            expected[f"{where}.running_var"] = arguments[0].var((0, 2, 3), unbiased=False).detach().numpy()
+
+        return note
+
+    for where, module in twin.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_pre_hook(hook(where))
+    twin.train()
+    twin(torch.tensor(x.astype(np.float64) / (255 if model.pixels == "unit" else 1)))
+    stats = batch_norm.final_statistics(model, build, state, x, np.arange(11))
+    ours = {key: value for key, value in as_torch(state._replace(stats=stats)).items() if "running" in key}
+    assert ours.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_allclose(ours[key], value, rtol=1e-4, atol=1e-5 * np.abs(value).max(), err_msg=key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ class DetectedPredictor:
     def history(self) -> trainer.History:
         """The network's learning curves."""
         return self.network.history
+
+    @property
+    def health(self) -> Mapping[str, float]:
+        """The network's health."""
+        return self.network.health
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return scores (n, n_classes) for x (n, T, H, W, channels + units)."""

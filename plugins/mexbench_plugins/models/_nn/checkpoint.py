@@ -38,6 +38,7 @@ def save(predictor: NetworkPredictor, folder: Path, prefix: str = "") -> None:
         "trained": predictor.trained.tolist(),
         "history": predictor.history,
         "head": predictor.head,
+        "health": dict(predictor.health),
     }
     write_json(folder / (prefix + _NETWORK), document)
 
@@ -75,7 +76,8 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
     head = document.get("head", "softmax")  # files of earlier versions name none: there was no other
     if head not in HEADS:
         raise ValueError(f"{_NETWORK} names the last layer {head!r}; known: {', '.join(HEADS)}")
-    return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head)
+    health = document.get("health", {})  # files of earlier versions have none
+    return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head, health)
 
 
 def _name(path: tuple[object, ...]) -> str:

@@ -33,6 +33,7 @@ from mexbench_plugins.models._nn.fold_parallel_conv import (
     front,
     patches_of,
     rows_at_once,
+    sample_moments,
     select_by_fold,
 )
 from mexbench_plugins.models._nn.layers import MOMENTUM, Values
@@ -209,6 +210,8 @@ def _epochs_of_team(
     train_step, curves = compiled_step(recipe.compiled_part(), dropout), []
 
     def predictors(state: FoldsState, epochs: int) -> list[trainer.NetworkPredictor]:
+        if recipe.batch_norm_statistics == "exact":
+            state = state._replace(stats=exact_statistics(patches, state.params["conv"], masks))
         return [
             trainer.NetworkPredictor(
                 recipe,
@@ -280,6 +283,26 @@ def compiled_step(recipe: Training, dropout: float) -> Any:  # noqa: ANN401 - a 
         return jax.tree.map(functools.partial(select_by_fold, present > 0), stepped, state), sums
 
     return jax.jit(train_step)
+
+
+def exact_statistics(patches: Array, conv: Array, masks: NDArray[np.bool_]) -> Params:
+    """Return each fold's statistics over its own training side (K, 16), defined as in ``batch_norm``.
+
+    Mean and variance of every sample come from one pass; they are joined in float64, and a sample outside a fold's mask
+    is not read for it.
+
+    Args:
+        patches: The data set (N, positions, taps), N at least n.
+        conv: Filters and biases of K folds (K, 28, 16).
+        masks: Which samples train in which fold (K, n).
+    """
+    means, variances = (np.asarray(part, np.float64) for part in sample_moments(patches, conv))
+    stats: dict[str, list[NDArray[np.float64]]] = {"mean": [], "var": []}
+    for fold, mask in enumerate(masks):
+        mean, var = means[: len(mask)][mask, fold], variances[: len(mask)][mask, fold]
+        stats["mean"].append(mean.mean(0))
+        stats["var"].append((var + (mean - mean.mean(0)) ** 2).mean(0))
+    return {name: jnp.asarray(np.stack(parts), jnp.float32) for name, parts in stats.items()}
 
 
 def stacked(recipe: Training, first: TrainState, folds: int) -> FoldsState:

@@ -71,6 +71,25 @@ def front(  # noqa: PLR0917 - a function with its own gradient has no keywords
     return _forward(patches, chosen, conv, scale, shift, mask)[0]
 
 
+@jax.jit
+def sample_moments(patches: Array, conv: Array) -> tuple[Array, Array]:
+    """Return mean and biased variance of each sample's feature maps, the input of batch norm (N, K, 16) each.
+
+    Args:
+        patches: Of the data set, from ``patches_of`` (N, 900, 28), N a multiple of ``rows_at_once``.
+        conv: Filters and biases of K folds (K, 28, 16).
+    """
+    filters = _side_by_side(conv)
+
+    def piece(rows: Array) -> tuple[Array, Array]:
+        h = jax.nn.relu(_convolved(patches, rows, filters))
+        return h.mean((1, 2)), h.var((1, 2))
+
+    parts = jax.lax.map(piece, _pieces(jnp.arange(len(patches))))
+    mean, var = (_merged(part).reshape(len(patches), -1, FILTERS) for part in parts)
+    return mean, var
+
+
 def rows_at_once(n: int) -> int:
     """Return how many samples go through at a time: on a CPU as many as its caches hold, on a GPU all."""
     return min(n, CHUNK) if jax.default_backend() == "cpu" else n

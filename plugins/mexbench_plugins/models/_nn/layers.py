@@ -42,10 +42,24 @@ class StepContext(NamedTuple):
     key: Array
 
 
+class StatisticsContext(NamedTuple):
+    """What a pass that measures batch statistics knows; all else is as in evaluation.
+
+    Args:
+        mask: 1 for a sample, 0 for padding (n,).
+    """
+
+    mask: Array
+
+
+#: None in evaluation.
+Context = StepContext | StatisticsContext | None
+
+
 class Network(nnx.Module):
     """Layers from pixels to class scores."""
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T, ...), float; ``context`` is None in evaluation."""
         raise NotImplementedError
 
@@ -212,23 +226,35 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
-        """Normalise by the batch's own statistics, which then enter the running ones; by those in evaluation."""
-        mean, var = (self.mean[...], self.var[...]) if context is None else self._update(x, context.mask)
+    def __call__(self, x: Array, context: Context) -> Array:
+        """Normalise by the stored statistics, in training by the batch's own, which then enter the running ones.
+
+        Where statistics are measured, the batch's own (biased) replace the stored ones, which still normalise.
+        """
+        mean, var = self.mean[...], self.var[...]
+        if isinstance(context, StepContext):
+            mean, var = self._update(x, context.mask)
+        elif context is not None:
+            self.mean[...], self.var[...], _ = moments(x, context.mask)
         factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
         return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
 
     def _update(self, x: Array, mask: Array) -> tuple[Array, Array]:
-        inside = tuple(range(1, x.ndim - 1))
-        count = jnp.sum(mask) * np.prod(x.shape[1:-1])
-        # Sums per sample first: then the weights meet (n, C) numbers, and not every pixel.
-        mean = mask @ jnp.sum(x, inside) / count
-        var = mask @ jnp.sum((x - mean) ** 2, inside) / count
+        mean, var, count = moments(x, mask)
         stored = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
         keep = MOMENTUM[self.convention]
         self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)
         self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(stored)
         return mean, var
+
+
+def moments(x: Array, mask: Array) -> tuple[Array, Array, Array]:
+    """Return mean and biased variance (C,) of the samples of x (n, ..., C) with mask 1, and the number of values."""
+    inside = tuple(range(1, x.ndim - 1))
+    count = jnp.sum(mask) * np.prod(x.shape[1:-1])
+    # Sums per sample first: then the mask is multiplied with (n, C) numbers, and not with every pixel.
+    mean = mask @ jnp.sum(x, inside) / count
+    return mean, mask @ jnp.sum((x - mean) ** 2, inside) / count, count
 
 
 def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
@@ -296,8 +322,8 @@ def global_average_pool(x: Array) -> Array:
     return record("GlobalAveragePooling2D", x.mean((1, 2)))
 
 
-def dropout(x: Array, rate: float, context: StepContext | None) -> Array:
+def dropout(x: Array, rate: float, context: Context) -> Array:
     """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation."""
-    if context is None or rate == 0:
+    if not isinstance(context, StepContext) or rate == 0:
         return x
     return jnp.where(jax.random.bernoulli(context.key, 1 - rate, x.shape), x / (1 - rate), 0)

@@ -47,6 +47,17 @@ class Head(ABC):
         """Return which units may score above 0 (units,)."""
 
     @abstractmethod
+    def guess_loss(self, y: NDArray[Any], weights: NDArray[np.float32]) -> float:
+        """Return the least weighted loss of a training side that answers without looking at a sample can have.
+
+        It is that of the (weighted) frequencies of the classes.
+        """
+
+    @abstractmethod
+    def answers(self, scores: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the predicted class indices (n,), or the predicted units (n, units), of scores."""
+
+    @abstractmethod
     def val_metrics(self, log_probs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
         """Return the mean loss, unweighted, and the accuracy of ``log_probs`` (n, units)."""
 
@@ -79,6 +90,14 @@ class Softmax(Head):
     def trained(self, weights: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Exclude a class that is absent from the training side."""
         return weights > 0
+
+    def guess_loss(self, y: NDArray[Any], weights: NDArray[np.float32]) -> float:
+        """Return the entropy of the classes."""
+        return float(_entropy(np.bincount(y, weights[y], len(weights))[:, None]).sum() / len(y))
+
+    def answers(self, scores: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the class of the highest score."""
+        return scores.argmax(1)
 
     def val_metrics(self, log_probs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
         """Score the true classes."""
@@ -126,10 +145,25 @@ class Sigmoid(Head):
         """Return True for every unit: that one is never present is learned too."""
         return np.ones(weights.shape[1], bool)
 
+    def guess_loss(self, y: NDArray[Any], weights: NDArray[np.float32]) -> float:
+        """Return the mean entropy of the units."""
+        present = (y > 0).sum(0)
+        return float(_entropy(np.stack([len(y) - present, present]) * weights).sum() / y.size)
+
+    def answers(self, scores: NDArray[np.float64]) -> NDArray[Any]:
+        """Return which units have a probability of at least one half."""
+        return scores >= 0.5
+
     def val_metrics(self, log_probs: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
         """Score every unit of every sample."""
         absent = np.log(np.maximum(-np.expm1(log_probs), _TINY))
         return float(-np.where(y, log_probs, absent).mean()), float(((log_probs >= np.log(0.5)) == y).mean())
+
+
+def _entropy(totals: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the entropy of the columns (m,) of total weights (classes, m), times the total weight of the column."""
+    shares = totals / np.maximum(totals.sum(0), _TINY)
+    return -(totals * np.log(np.where(shares > 0, shares, 1))).sum(0)
 
 
 HEADS: dict[HeadName, Head] = {"softmax": Softmax(), "sigmoid": Sigmoid()}

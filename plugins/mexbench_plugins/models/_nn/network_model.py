@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,14 @@ class NetworkBuilder:
 @dataclass(frozen=True, kw_only=True)
 class NetworkModel(Training, EpochsModel):
     """A network and its recipe. The same seed gives the same predictor on the same machine."""
+
+    #: Whether there is batch normalisation anywhere in the network.
+    has_batch_norm: ClassVar[bool] = True
+
+    def flags(self) -> tuple[str, ...]:
+        """Name running statistics, since they depend on the number of training steps."""
+        running = self.has_batch_norm and self.batch_norm_statistics == "running"
+        return (*super().flags(), *(["running-batch-norm"] if running else []))
 
     @abstractmethod
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> Network:

@@ -31,6 +31,10 @@ class Training:
         validation_share: Share of the training side that early stopping watches, cut by subject.
         keep: Weights of the last epoch, or of the one with the best validation loss; best needs early_stopping.
         pixels: unit divides whole-number pixels by 255 and leaves floats unchanged; raw scales nothing.
+        batch_norm_statistics: What batch normalisation uses after training. exact: mean and variance over the training
+            side (without a validation part), computed with the final weights. running: the moving average of the
+            training steps, as in Keras and PyTorch, which lags behind the weights where steps are few. Networks without
+            batch normalisation have neither.
     """
 
     optimiser: Optimiser = "adam"
@@ -45,6 +49,7 @@ class Training:
     validation_share: Annotated[float, Gt(0), Lt(1)] = 0.2
     keep: Literal["last", "best"] = "last"
     pixels: Literal["unit", "raw"] = "unit"
+    batch_norm_statistics: Literal["exact", "running"] = "exact"
 
     def __post_init__(self) -> None:
         """Refuse options that would have no effect, so that no config states what did not happen.

@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import BatchNorm, Conv, StepContext, record
+from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, record
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu"]
 ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "elu": jax.nn.elu}
@@ -39,7 +39,7 @@ class ResidualBlock(nnx.Module):
         self.shortcut = None if fits else Conv(inputs, filters, 1, normalised=batch_norm, rng=rng)
         self.shortcut_norm = BatchNorm(filters) if batch_norm and not fits else None
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, H, W, inputs) to (n, H, W, filters)."""
         activate = ACTIVATIONS[self.activation]
         y = activate(normalise(self.norm1, self.conv1(x), context))
@@ -69,6 +69,6 @@ class ResidualAttention(nnx.Module):
         return record("ResidualAttention", x * (1 + jax.nn.sigmoid(self.conv2(jax.nn.relu(self.conv1(x))))))
 
 
-def normalise(norm: BatchNorm | None, x: Array, context: StepContext | None) -> Array:
+def normalise(norm: BatchNorm | None, x: Array, context: Context) -> Array:
     """Apply batch normalisation where a network has it."""
     return x if norm is None else norm(x, context)

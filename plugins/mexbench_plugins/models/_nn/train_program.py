@@ -18,7 +18,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mexbench_plugins._compilations import keep_compilations
-from mexbench_plugins.models._nn.layers import Network, StepContext, Values
+from mexbench_plugins.models._nn.layers import Network, StatisticsContext, StepContext, Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName
 from mexbench_plugins.models._nn.recipe import Training
 
@@ -30,7 +30,7 @@ _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 
 
 class TrainState(NamedTuple):
-    """What training changes: weights, running statistics, and the optimiser's state."""
+    """What training changes: weights, running statistics of batch normalisation, and the optimiser's state."""
 
     params: Values
     stats: Values
@@ -54,11 +54,13 @@ class TrainProgram:
         init: Source of the initial weights -> state before the first step.
         train_step: State, batch, dropout key, number of the step -> state, summed loss, number of correct answers.
         log_probs: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
+        measure: Weights, statistics, x (batch, ...), mask (batch,) -> the batch's own statistics, in their place.
     """
 
     init: Callable[[np.random.Generator], TrainState]
     train_step: Callable[[TrainState, Batch, Array, int], tuple[TrainState, Array, Array]]
     log_probs: Callable[[Values, Values, NDArray[Any]], Array]
+    measure: Callable[[Values, Values, NDArray[Any], NDArray[np.float32]], Values]
 
 
 def train_program(recipe: Training, build: BuildNetwork, head: HeadName = "softmax") -> TrainProgram:
@@ -98,12 +100,18 @@ def _train_program(recipe: Training, build: BuildNetwork, head_name: HeadName) -
     def log_probs(params: Values, stats: Values, x: NDArray[Any]) -> Array:
         return head.log_probs(nnx.merge(graph, params, stats)(as_floats(x), None))
 
+    def measure(params: Values, stats: Values, x: NDArray[Any], mask: NDArray[np.float32]) -> Values:
+        network = nnx.merge(graph, params, stats, copy=True)
+        network(as_floats(x), StatisticsContext(jnp.asarray(mask)))
+        _, _, measured = nnx.split(network, nnx.Param, ...)
+        return measured
+
     def as_floats(x: NDArray[Any]) -> Array:
         """Make floats of bytes here and not earlier: bytes are a quarter of what must be copied."""
         scale = 1 / 255 if recipe.pixels == "unit" and x.dtype == np.uint8 else 1
         return jnp.asarray(x, jnp.float32) * scale
 
-    return TrainProgram(init, jax.jit(train_step), jax.jit(log_probs))
+    return TrainProgram(init, jax.jit(train_step), jax.jit(log_probs), jax.jit(measure))
 
 
 @functools.cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -12,6 +13,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
+from mexbench.interfaces.health import UNDERTRAINED
+from mexbench_plugins.models._health import answer_health
+from mexbench_plugins.models._nn.batch_norm import final_statistics
 from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName, class_weights
 from mexbench_plugins.models._nn.recipe import Training
@@ -37,10 +41,12 @@ class NetworkPredictor:
         n_classes: Number of classes of the run.
         shape: Of one sample (T, ...).
         params: Weights.
-        stats: Running statistics.
+        stats: Statistics of batch normalisation, by the recipe's ``batch_norm_statistics``.
         trained: Which classes trained (n_classes,).
         history: Per epoch: epoch, loss, accuracy, and val_loss and val_accuracy where there is a validation part.
         head: Meaning of the last layer.
+        health: What is known of its training; see ``interfaces.Predictor``. Empty after an epoch that need not be the
+            last one.
     """
 
     recipe: Training
@@ -52,6 +58,7 @@ class NetworkPredictor:
     trained: NDArray[np.bool_]
     history: History
     head: HeadName = "softmax"
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return softmax scores (n, n_classes) for x (n, T, ...); 0 for a class that never trained.
@@ -100,10 +107,13 @@ def train(
     weights = HEADS[head].weights(y[train_idx], n_classes, recipe.class_weight)
     history: History = []
     best_loss, best_state, state = np.inf, None, None
-    for state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed, head=head):
+    for trained_state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed, head=head):
+        state = trained_state
         history.append(row)
         if not len(val_idx):
             continue
+        # What is watched is the network as it would be tested, so its statistics are those that it would have.
+        state = state._replace(stats=final_statistics(recipe, build, state, x, train_idx, head=head))
         val_scores = log_probs(recipe, build, state.params, state.stats, x[val_idx], n_classes=n_classes, head=head)
         row["val_loss"], row["val_accuracy"] = HEADS[head].val_metrics(val_scores, y[val_idx])
         if row["val_loss"] < best_loss:
@@ -113,8 +123,37 @@ def train(
             break
     final = best_state if recipe.keep == "best" else state
     assert final is not None  # noqa: S101 - there is an epoch at least
+    stats = final.stats if len(val_idx) else final_statistics(recipe, build, final, x, train_idx, head=head)
     trained = HEADS[head].trained(weights)
-    return NetworkPredictor(recipe, build, n_classes, x.shape[1:], final.params, final.stats, trained, history, head)
+    predictor = NetworkPredictor(recipe, build, n_classes, x.shape[1:], final.params, stats, trained, history, head)
+    predictor = with_health(predictor, x[train_idx], y[train_idx])
+    if len(history) < recipe.epochs:
+        _warn_if_nothing_learned(predictor.health, len(history))
+    return predictor
+
+
+def with_health(predictor: NetworkPredictor, x: NDArray[Any], y: NDArray[Any]) -> NetworkPredictor:
+    """Return the predictor with its ``health`` on the training side (n, T, ...), without a validation part."""
+    recipe, head, history = predictor.recipe, HEADS[predictor.head], predictor.history
+    row = min(history, key=lambda row: row["val_loss"]) if recipe.keep == "best" else history[-1]
+    weights = head.weights(y, predictor.n_classes, recipe.class_weight)
+    health = {
+        "train_accuracy": row["accuracy"],
+        "train_loss": row["loss"],
+        "guess_loss": head.guess_loss(y, weights),
+        **answer_health(head.answers(predictor(x)), y),
+    }
+    return replace(predictor, health=health)
+
+
+def _warn_if_nothing_learned(health: Mapping[str, float], n_epochs: int) -> None:
+    if health["train_loss"] >= UNDERTRAINED * health["guess_loss"]:
+        warnings.warn(
+            f"early stopping ended the training after {n_epochs} epochs, before anything was learned: the training loss "
+            f"is {health['train_loss']:.3f}, that of guessing class frequencies {health['guess_loss']:.3f}; raise "
+            "early_stopping or the learning_rate",
+            stacklevel=2,
+        )
 
 
 def epochs(
@@ -161,11 +200,12 @@ def after_each_epoch(
     recipe: Training, build: BuildNetwork, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, seed: int
 ) -> Iterator[NetworkPredictor]:
     """Train one fold for all epochs and yield its predictor after each; see ``EpochsModel.fit_epochs``."""
-    weights = class_weights(y, n_classes, recipe.class_weight)
+    weights, train_idx = class_weights(y, n_classes, recipe.class_weight), np.arange(len(y))
     history: History = []
-    for state, row in epochs(recipe, build, x, y, np.arange(len(y)), weights=weights, seed=seed):
+    for state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed):
         history = [*history, row]
-        yield NetworkPredictor(recipe, build, n_classes, x.shape[1:], state.params, state.stats, weights > 0, history)
+        stats = final_statistics(recipe, build, state, x, train_idx)
+        yield NetworkPredictor(recipe, build, n_classes, x.shape[1:], state.params, stats, weights > 0, history)
 
 
 def generator(key: Array, axis: int) -> np.random.Generator:

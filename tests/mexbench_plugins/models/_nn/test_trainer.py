@@ -24,7 +24,16 @@ from numpy.typing import NDArray
 
 from mexbench.registry.parameters import build, check_declaration, parameters
 from mexbench_plugins.models._nn import train_program, trainer
-from mexbench_plugins.models._nn.layers import BatchNorm, Convention, Dense, Network, StepContext, dropout, max_pool
+from mexbench_plugins.models._nn.layers import (
+    BatchNorm,
+    Context,
+    Convention,
+    Dense,
+    Network,
+    StepContext,
+    dropout,
+    max_pool,
+)
 from mexbench_plugins.models._nn.losses import class_weights
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.recipe import Training
@@ -47,7 +56,7 @@ class Toy(Network):
         self.norm = BatchNorm(8, convention="torch")
         self.dense2 = Dense(8, n_classes, rng=rng)
 
-    def __call__(self, x: Array, context: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         x = self.norm(jax.nn.relu(self.dense1(x.reshape(len(x), -1))), context)
         return self.dense2(dropout(x, self.rate, context))
 
