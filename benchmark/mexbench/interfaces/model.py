@@ -171,8 +171,8 @@ class Predictor(Protocol):
       ``train_accuracy`` by more than 15 points gives ``train-test-mode-gap``.
     - ``train_loss`` and ``guess_loss``: loss of the last epoch, and the loss of always answering with the class
       frequencies of the training side. A ``train_loss`` as high as the other gives ``undertrained``.
-    - ``train_classes`` and ``predicted_classes``: numbers of distinct classes of the training side, and of those that the
-      predictor gives to it. One of several gives ``constant``.
+    - ``train_classes`` and ``predicted_classes``: numbers of distinct classes of the training side, and of those
+      that the predictor gives to it. One of several gives ``constant``.
     """
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:

@@ -149,8 +149,8 @@ def with_health(predictor: NetworkPredictor, x: NDArray[Any], y: NDArray[Any]) -
 def _warn_if_nothing_learned(health: Mapping[str, float], n_epochs: int) -> None:
     if health["train_loss"] >= UNDERTRAINED * health["guess_loss"]:
         warnings.warn(
-            f"early stopping ended the training after {n_epochs} epochs, before anything was learned: the training loss "
-            f"is {health['train_loss']:.3f}, that of guessing class frequencies {health['guess_loss']:.3f}; raise "
+            f"early stopping ended the training after {n_epochs} epochs, before anything was learned: the training "
+            f"loss is {health['train_loss']:.3f}, that of guessing class frequencies {health['guess_loss']:.3f}; raise "
             "early_stopping or the learning_rate",
             stacklevel=2,
         )
