@@ -37,7 +37,10 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
     "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
-    **{name: {"epochs": 1} for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "off_apexnet", "ststnet")},
+    **{
+        name: {"epochs": 1}
+        for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
+    },
     "case_study": {"train": ["casme2"], "apply": "smic"},
     "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
     "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
