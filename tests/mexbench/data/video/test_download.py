@@ -241,11 +241,7 @@ def test_a_redirection_to_a_refused_url_is_not_followed(site: Site, film: bytes,
         ("http://[::1/a.mp4", "is not a URL"),
     ],
 )
-<<<<<<< HEAD
 def test_urls_are_https_or_loopback(url: str, fault: str | None) -> None:
-=======
-def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
->>>>>>> main
     found = url_problem(url)
     assert found is None if fault is None else fault in (found or "")
     if url.startswith("http://"):
