@@ -237,10 +237,9 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     results = run(plan_of(catalogue, rest="protocol: loso\nseeds: [0, 1]"), tmp_path)
     page = results.page(results.scores(), MANIFEST)
     assert "61 samples" in page
-    assert "left out, action units not fully known: 2 clips" in page
-    assert (
-        "Never shown in a tested sample, so without F1 and in no average: AU5; the averages are over 11 of 12" in page
-    )
+    assert "excluded, action units not fully known: 2 clips" in page
+    assert "Never present in a tested sample, so without F1 and excluded from the averages: AU5; the averages" in page
+    assert "are over 11 of 12 units" in page
     assert page.index("| svm") < page.index("| always_present") < page.index("| majority")
     assert "## By dataset: F1 / macro F1" in page
     table = page[page.index("## F1 of each unit") :]

@@ -120,7 +120,7 @@ class RunReport:
             "config": plan.config.name,
             "dataset": dataset_title(plan.config),
             "classes": list(plan.classes),
-            "support": supports[0] if all(found == supports[0] for found in supports) else None,
+            "support": supports[0] if all(support == supports[0] for support in supports) else None,
             "members": sorted({member for part in plan.parts for member in part.data.members}),
             "flags": [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)],
             "parts": [_part(part) for part in plan.parts],
