@@ -226,7 +226,7 @@ def test_clips_of_bench_predict_and_an_honest_score(flow: Path, tmp_path: Path, 
     (tmp_path / "other").mkdir()
     ran = study(flow, tmp_path / "other", bench, more=f", reference_run: {tmp_path / 'nowhere'}")
     assert ran.code == 2
-    assert "nowhere: is no run folder" in ran.err
+    assert "nowhere: is not a run folder" in ran.err
     assert not (tmp_path / "other" / "study").exists()
 
 

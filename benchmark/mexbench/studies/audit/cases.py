@@ -286,5 +286,5 @@ def facts(part: RowGroupPlan) -> dict[str, Any]:
         "dtype": part.arrays.x.dtype.name,
         "input": f"{unit}, " + (f"after {', '.join(steps)}" if steps else "as the data set gives it"),
         "annotated": list(frames.at or ()) if frames else [],
-        "left_out": part.data.left_out,
+        "left_out": part.data.excluded,
     }

@@ -17,7 +17,7 @@ from mexbench.cli.leaderboard import read_claims
 from mexbench.reports.leaderboards.page import detail_tables, main_table
 from mexbench.reports.leaderboards.rows import SECTIONS, BoardRows, board_rows
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.reports.site import audits
 from mexbench.reports.site.pages import row_path, site
 from tests.mexbench.reports.site.conftest import MARKUP, Read, read_page
@@ -46,8 +46,7 @@ def test_every_board_row_and_the_claims_have_a_page(pages: dict[str, Read], boar
 
 
 def test_the_same_rows_give_the_same_bytes(made: dict[str, str], rich: Path) -> None:
-    reader = BoardReader(rich)
-    again = board_rows(reader, reader.board("toy"), read_claims(rich))
+    again = board_rows(verify_board(rich, "toy"), read_claims(rich))
     assert site([again], read_claims(rich), [audits.read(rich / "audits" / "toy.json")]) == made
 
 
@@ -189,8 +188,7 @@ def test_claimed_beside_measured(pages: dict[str, Read], submission: Submission)
 
 
 def test_without_rows_and_without_claims(emptied: Path) -> None:
-    reader = BoardReader(emptied)
-    made = site([board_rows(reader, reader.board("toy"))])
+    made = site([board_rows(verify_board(emptied, "toy"))])
     assert made.keys() == {"index.html", "boards/toy.html"}
     for text in made.values():
         page = read_page(text)

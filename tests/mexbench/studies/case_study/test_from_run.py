@@ -230,12 +230,12 @@ def test_case_studies_are_not_audited_or_submitted(catalogue: Catalogue, tmp_pat
 
 def test_other_protocols_exclude_unlabelled_clips(catalogue: Catalogue) -> None:
     (data,) = planning.read(config_of(text(protocol="loso"), catalogue))
-    assert data.left_out == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
+    assert data.excluded == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
     assert data.classes == ("negative", "positive", "boredom")
     chosen = text(more=", classes: {sad: low, glad: high, bored: low}")
     (data,) = planning.read(config_of(chosen, catalogue))
     assert data.classes == ("low", "high")
-    assert data.left_out == {"no class for 'angry'": ("toy/p0/c2", "toy/p1/c2", "toy/p2/c2"), "unlabelled": (
+    assert data.excluded == {"no class for 'angry'": ("toy/p0/c2", "toy/p1/c2", "toy/p2/c2"), "unlabelled": (
         "toy/p9/c9",
     )}  # fmt: skip
     assert data.support() == {"low": 3 + 1 + 1 + 1, "high": 6 + 2}

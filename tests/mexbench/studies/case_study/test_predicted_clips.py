@@ -58,7 +58,7 @@ def test_files_that_are_not_text_and_folders_without_a_run_are_rejected(tmp_path
     (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="expected text in UTF-8"):
         read(tmp_path / "clips.csv")
-    with pytest.raises(RunFolderError, match="is no run folder"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         read(tmp_path)
     with pytest.raises(DataError, match="a row can be chosen only of a run folder"):
         read(write(tmp_path / "clips.csv", *LINES), "svm")
