@@ -12,6 +12,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.metrics.action_units import THRESHOLD
 from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
+from mexbench.metrics.health import health_flags, mean_health
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.summary import compare_rows, figures
@@ -137,6 +138,7 @@ class RunReport:
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
+        healths = [result.health for result in done]
         seconds = sum(result.predict_s for result in done)
         return {
             "model": model,
@@ -150,7 +152,12 @@ class RunReport:
             "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
             "warnings": _counted(text for result in done for text in result.warnings),
-            "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
+            "health": mean_health(healths) or None,
+            "flags": [
+                *part.model_flags(component),
+                *(["incomplete"] if len(done) < total else []),
+                *health_flags(healths),
+            ],
         }
 
     def _per_clip(self, model: str) -> dict[str, Any] | None:
