@@ -8,6 +8,7 @@ def bench_datasets() -> dict[str, str]:
     """Return the built-in datasets."""
     return {
         "casme2": "mexbench_plugins.datasets.casme2:Casme2",
+        "causalnet_maps": "mexbench_plugins.datasets.causalnet_maps:CausalNetMaps",
         "image_folder": "mexbench_plugins.datasets.image_folder:ImageFolder",
         "megc2019_flow": "mexbench_plugins.datasets.megc2019_flow:Megc2019Flow",
         "samm": "mexbench_plugins.datasets.samm:Samm",
