@@ -237,6 +237,6 @@ def units(model: Model) -> Iterator[str]:
 
 
 CHECKS = (
-    scores, deterministic, stateless, fold_order, one_by_one, unseen_class, single_class, folds_together, saving, epochs,
-    units,
+    scores, deterministic, stateless, fold_order, one_by_one, unseen_class, single_class, folds_together, saving,
+    epochs, units,
 )  # fmt: skip
