@@ -1,4 +1,4 @@
-"""What several commands share: loading a config, saying what is wrong with plugins, showing progress."""
+"""What several commands share: loading a config, reporting broken plugins, showing progress."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mexbench.config.loader import load
 from mexbench.config.run_config import RunConfig
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.registry.catalogue import Catalogue, load_catalogue
+
+if TYPE_CHECKING:
+    from mexbench.evaluation.monitor import Ticker
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_catalogue() -> Catalogue:
-    """Draw up the catalogue and say on stderr which plugin distributions are broken."""
+    """Load the catalogue and print on stderr which plugin distributions are broken."""
     catalogue = load_catalogue()
     for problem in catalogue.problems:
         say(f"error: {problem}")
@@ -56,32 +59,24 @@ def positive(text: str) -> int:
 
 
 def say(text: str = "") -> None:
-    """Tell the user something that is no result."""
+    """Print on stderr: results alone go to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
 def say_boxed(text: str) -> None:
-    """Tell the user something that must not be overlooked."""
+    """Print in a box what must not be overlooked."""
     lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
     bar = "+" + "-" * 78 + "+"
     say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
 
 
-def left_out_lines(data: LabelledSamples) -> list[str]:
-    """Name what is left out, and why: nothing is dropped in silence."""
+def excluded_lines(data: LabelledSamples) -> list[str]:
+    """Name what is excluded, and why: no clip is excluded silently."""
     return [f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
 
 
 #: In a log file, work that takes less needs no progress.
 _SECONDS_BETWEEN_LINES = 2
-
-
-class Ticker(Protocol):
-    """Called with how much is done, and on what it goes on."""
-
-    def __call__(self, done: int, doing: str = "", /) -> None:
-        """Show it."""
-        ...
 
 
 @contextmanager

@@ -65,7 +65,8 @@ class ActionUnitReport(RunReport):
         parts += ["## How this was made", leaderboard.origin(scores, manifest)]
         return "\n\n".join(parts) + "\n"
 
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
+    @staticmethod
+    def terminal_text(scores: Mapping[str, Any]) -> str:
         """Return what a run prints."""
         tables = [main_table(scores), unit_table(scores, "f1", intervals=False)]
         tables += [member_table(scores)] if len(scores["members"]) > 1 else []

@@ -80,7 +80,8 @@ class RunReport:
         """Return the run's page for people."""
         return study_page.joined(leaderboard.markdown(scores, manifest), scores)
 
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
+    @staticmethod
+    def terminal_text(scores: Mapping[str, Any]) -> str:
         """Return what a run prints."""
         parts = [leaderboard.terminal_text(scores)]
         if len(scores["members"]) > 1:
