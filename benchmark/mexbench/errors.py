@@ -1,8 +1,7 @@
-"""Errors that a user can cause and mend. ``bench`` prints them without a traceback and exits with 2."""
+"""Errors that a user can cause and fix. ``bench`` prints them without a traceback and exits with 2."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -64,6 +63,8 @@ class ClaimError(BenchError):
 
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
+    import difflib  # bench --help has no use for it, and it takes 4 ms
+
     names = list(choices)
     same = [name for name in names if name.casefold() == word.casefold()]
     close = same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
@@ -77,6 +78,11 @@ def listed(choices: Iterable[str], *, limit: int = 20) -> str:
         return "none"
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + rest
+
+
+def missing_extra(what: str, package: str, extra: str) -> str:
+    """Compose the text for an optional package that is not installed; ``extra`` of this project installs it."""
+    return f"{what} needs {package}, which is not installed; in a clone of mexbench: pip install '.[{extra}]'"
 
 
 def unknown(what: str, word: object, choices: Iterable[str]) -> str:

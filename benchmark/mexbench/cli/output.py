@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose and change a config."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file, such as configs/quickstart.yaml")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="a YAML file, or the name of a shipped config such as quickstart"
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -13,6 +13,7 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
+from mexbench.config.shipped import find_config
 from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.interfaces import ActionUnitModel, Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.catalogue import Catalogue
@@ -42,13 +43,14 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
     """Read a config file.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or the name of a shipped config, such as ``quickstart``; a file wins over a name.
         catalogue: Where its plugins are looked up.
         overrides: ``KEY=VALUE`` texts, applied in order.
 
     Raises:
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
+    path = find_config(path)
     document = yaml_document.read(path, overrides)
     return from_document(document, catalogue, name=path.stem)
 

@@ -50,6 +50,20 @@ def bench_observers() -> Mapping[str, str | type[Observer]]:  # type: ignore[emp
 
 
 @hookspec
+def bench_commands() -> Mapping[str, tuple[str, str]]:  # type: ignore[empty-body]
+    """Return commands by name, each with its module and its line in ``bench --help``.
+
+        @mexbench.hookimpl
+        def bench_commands():
+            return {"draw": ("my_package.draw_command", "draw the landmarks of a clip")}
+
+    The module has ``add_arguments(parser: argparse.ArgumentParser)`` and ``run(options: argparse.Namespace) -> int``,
+    whose result is the exit code, and is imported when its command is asked for; what raises a ``BenchError`` ends with
+    its text and exit code 2. ``bench --help`` imports the module that has this hook, so let that import little.
+    """
+
+
+@hookspec
 def bench_run_started(run: RunStarted) -> None:
     """Fire before the first task, once per ``bench run``; not in a dry run.
 

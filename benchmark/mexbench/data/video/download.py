@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import check_is_video
-from mexbench.errors import BenchError, DataError
+from mexbench.errors import BenchError, DataError, missing_extra
 from mexbench.files import write_text
 
 CHECKSUMS = "checksums.sha256"
@@ -56,10 +56,7 @@ def check_yt_dlp() -> None:
     import importlib.util
 
     if importlib.util.find_spec("yt_dlp") is None:
-        raise BenchError(
-            "bench fetch-videos needs yt-dlp, which is not installed: pip install 'mexbench[video]', "
-            "or in a checkout: pip install -e '.[video]'"
-        )
+        raise BenchError(missing_extra("bench fetch-videos", "yt-dlp", "video"))
 
 
 def sources(entries: Iterable[ListedClip], out: Path) -> dict[str, ListedClip]:
