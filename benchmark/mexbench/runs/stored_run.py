@@ -160,11 +160,11 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
     return shown
 
 
-def read_run(path: Path) -> StoredRun:
-    """Read a run folder.
+def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read ``manifest.json`` and ``scores.json`` of a run folder, whatever its target.
 
     Raises:
-        RunFolderError: It is no run folder, its run has written no reports yet, or one of them is damaged.
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
     if not (path / "manifest.json").is_file():
         raise RunFolderError(f"{path}: is no run folder: it has no manifest.json; 'bench run' makes one")
@@ -175,12 +175,25 @@ def read_run(path: Path) -> StoredRun:
         )
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
-        rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
-        target = scores.get("target", "emotion")
+        for row in scores["rows"]:
+            row["model"]
+        tuple(scores["classes"])
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path}: its manifest.json or scores.json is damaged: {error!r}") from None
+    return manifest, scores
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
+    """
+    manifest, scores = read_reports(path)
+    rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
+    target = scores.get("target", "emotion")
     if target != "emotion":
         raise RunFolderError(
             f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
