@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -17,7 +19,7 @@ from mexbench import devices
 from mexbench.config.from_values import ConfigLike, load_config
 from mexbench.config.local_code import local_component
 from mexbench.config.local_config import config_for_model, with_local_model
-from mexbench.config.run_config import NAME, Component, RunConfig
+from mexbench.config.run_config import NAME, RunConfig
 from mexbench.errors import ConfigError, PluginError, unknown
 from mexbench.evaluation.executors.choice import ExecutorName, WorkerSettings
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
@@ -175,17 +177,25 @@ def evaluate(
     if (workers.jobs or 1) > 1 and (reason := _not_sendable(adapted)):
         messages.append(f"warning: jobs={workers.jobs}: {name} {reason}, so tasks run one by one in this process")
         workers = replace(workers, jobs=1)
-    temporary = tempfile.TemporaryDirectory(prefix="mexbench-") if out is None else None
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="mexbench-"))
     settings = ExperimentSettings(
-        out=Path(temporary.name if temporary else os.fspath(out or "")),
+        out=folder,
         recompute=_choice("recompute", recompute, ("missing", "always", "never")),
         workers=workers,
         command=f"mexbench.evaluate({name}, {_config_text(config_or_dataset)})",
     )
-    evaluated, result = _carry_out(config, catalogue, settings, messages, progress=progress, keep=temporary)
-    failed = [failure for failure, _ in result.failures if failure.task.model in _rows(config, component)]
-    if failed and not any(done.task.model in _rows(config, component) for done in result.report.done):
-        raise PluginError(f"{name} failed in every task: {failed[0].error}\n\n{failed[0].trace}")
+    try:
+        evaluated, result = _carry_out(config, catalogue, settings, messages, progress=progress)
+        rows = frozenset(config.row(component, protocol) for protocol in config.protocols)
+        failed = [failure for failure, _ in result.failures if failure.task.model in rows]
+        if failed and not any(stored.task.model in rows for stored in result.report.done):
+            raise PluginError(f"{name} failed in every task: {failed[0].error}\n\n{failed[0].trace}")
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if out is None:
+        weakref.finalize(evaluated, shutil.rmtree, folder, ignore_errors=True)
     return evaluated
 
 
@@ -234,7 +244,7 @@ class _ApiMonitor(Monitor):
 
 def _carry_out(
     config: RunConfig, catalogue: Catalogue, settings: ExperimentSettings, messages: list[str], *,
-    figures: bool = False, progress: bool = True, keep: object = None,
+    figures: bool = False, progress: bool = True,
 ) -> tuple[Run, ExperimentResult]:  # fmt: skip
     """Run an experiment with one thread per task, as ``bench`` does, and warn about what a user should know."""
     from threadpoolctl import threadpool_limits
@@ -264,9 +274,9 @@ def _carry_out(
     _warn(messages, stacklevel=4)
     if result.written:
         loaded = load_run(result.folder.path)
-        return replace(loaded, messages=tuple(messages), failures=failures, _keep=keep), result
+        return replace(loaded, messages=tuple(messages), failures=failures), result
     manifest = result.folder.read_manifest()
-    return Run(result.folder.path, manifest, result.scores, tuple(messages), failures, keep), result
+    return Run(result.folder.path, manifest, result.scores, tuple(messages), failures), result
 
 
 def _warn(messages: Sequence[str], *, stacklevel: int) -> None:
@@ -311,10 +321,6 @@ def _not_sendable(model: Model) -> str | None:
 def _catalogue() -> tuple[Catalogue, list[str]]:
     catalogue = load_catalogue()
     return catalogue, [f"error: {problem}" for problem in catalogue.problems]
-
-
-def _rows(config: RunConfig, component: Component[Model]) -> frozenset[str]:
-    return frozenset(config.row(component, protocol) for protocol in config.protocols)
 
 
 def _models_and_seeds(models: Any, seeds: Any) -> dict[str, Any]:  # noqa: ANN401

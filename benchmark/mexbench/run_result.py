@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: Columns of ``predictions.csv`` that are whole numbers; every other one is text, but for the scores.
 _WHOLE = ("seed",)
-_FLOATS = "score_"
 _SIZES = ("n_samples", "n_subjects", "folds")
 _FIGURES = {
     "emotion": (
@@ -29,6 +28,10 @@ _FIGURES = {
     ),
     "action_units": (("f1", "macro_f1"), ()),
 }
+
+
+def _is_score(column: object) -> bool:
+    return str(column).startswith("score_")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,7 +51,6 @@ class Run:
     report: Mapping[str, Any]
     messages: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
-    _keep: object = field(default=None)  # a temporary folder is removed when nothing refers to it
 
     @property
     def name(self) -> str:
@@ -108,10 +110,11 @@ class Run:
         import pandas as pd
 
         path = self.folder / "predictions.csv"
-        names = list(pd.read_csv(path, nrows=0))
-        kinds: Any = {name: float if name.startswith(_FLOATS) else "int64" if name in _WHOLE else str for name in names}
         try:
-            return pd.read_csv(path, dtype=kinds, keep_default_na=False, float_precision="round_trip")
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+            numbers = {name: int if name in _WHOLE else float for name in frame if name in _WHOLE or _is_score(name)}
+            # Python's own float reads what repr wrote; the parsers of some versions of pandas are a digit off.
+            return frame.assign(**{str(name): [read(text) for text in frame[name]] for name, read in numbers.items()})
         except ValueError as error:
             raise RunFolderError(f"{path}: is damaged: {error}") from None
 
@@ -123,7 +126,11 @@ class Run:
         path = self.folder / "histories.csv"
         if not path.is_file():
             return pd.DataFrame(columns=["model", "seed", "fold", "epoch"])
-        return pd.read_csv(path, dtype={"model": str, "fold": str}, keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        texts = ("model", "fold")
+        numbers = {name: int if name in ("seed", "epoch") else float for name in frame if name not in texts}
+        values = {name: [read(text or "nan") for text in frame[name]] for name, read in numbers.items()}
+        return frame.assign(**{str(name): column for name, column in values.items()})
 
     def table(self) -> str:
         """Return what ``bench run`` prints."""

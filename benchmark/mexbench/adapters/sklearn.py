@@ -111,6 +111,8 @@ class EstimatorPredictor:
         # A vote that is tied, or a threshold that was moved, can make 'predict' differ from the highest score.
         index, highest = np.arange(len(full)), full.argmax(axis=1)
         full[index, predicted], full[index, highest] = full[index, highest], full[index, predicted].copy()
+        tied = full.argmax(axis=1) != predicted
+        full[tied, predicted[tied]] = np.nextafter(full[tied].max(axis=1), np.inf)
         return full
 
     def presence(self, x: NDArray[Any]) -> NDArray[np.float64]:

@@ -107,7 +107,7 @@ class _Description:
             np.ndarray: lambda array: ["array", digest_array(array)] if array.dtype != object else _unique(),
             (list, tuple): lambda items: [type(items).__name__, [self.of(one) for one in items]],
             (set, frozenset): lambda items: [type(items).__name__, sorted(map(repr, items))],
-            Mapping: lambda items: ["mapping", [[self.of(key), self.of(one)] for key, one in items.items()]],
+            Mapping: self._mapping,
             types.FunctionType: self._function,
             type: self._class,
             functools.partial: lambda made: ["partial", *map(self.of, (made.func, made.args, made.keywords))],
@@ -117,6 +117,9 @@ class _Description:
         return next((describe(value) for kind, describe in kinds.items() if isinstance(value, kind)), None) or (
             self._instance(value)
         )
+
+    def _mapping(self, items: Mapping[Any, Any]) -> Any:  # noqa: ANN401
+        return ["mapping", [[self.of(key), self.of(one)] for key, one in items.items()]]
 
     def _instance(self, value: Any) -> Any:  # noqa: ANN401
         name = self.of(type(value))
