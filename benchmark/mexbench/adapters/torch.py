@@ -127,7 +127,10 @@ class TorchModel(ActionUnitModel):
             module = self.module(tuple(inputs.shape[1:]), n_outputs)
             if not isinstance(module, torch.nn.Module):
                 raise TypeError(f"the factory returned a {type(module).__qualname__}, expected a torch.nn.Module")
-            module = module.to(device).train()
+            module = module.to(device)
+            with torch.no_grad():
+                module.eval()(inputs[:1].to(device))  # gives lazy layers their shapes, before an optimizer sees them
+            module.train()
             if weights is not None:
                 weights = weights.to(device)
             smoothing = recipe.label_smoothing

@@ -125,8 +125,8 @@ class _Description:
         name = self.of(type(value))
         if callable(parameters := getattr(value, "get_params", None)):  # scikit-learn's: what is fitted has no effect
             return ["estimator", name, self.of(parameters(deep=False))]
-        if callable(arrays := getattr(value, "state_dict", None)) and callable(getattr(value, "parameters", None)):
-            weights = {key: digest_array(one.detach().cpu().numpy()) for key, one in arrays().items()}
+        if callable(getattr(value, "state_dict", None)) and callable(getattr(value, "parameters", None)):
+            weights = {key: digest_array(one.detach().cpu().numpy()) for key, one in value.state_dict().items()}
             return ["module", name, repr(value), weights]  # PyTorch's
         if hasattr(value, "__dict__"):
             return ["object", name, self.of(vars(value))]
