@@ -252,7 +252,7 @@ def test_a_model_that_shows_its_epochs_keeps_its_promises() -> None:
 
 
 def faults_of(plugin: Plugin) -> dict[str, tuple[str, ...]]:
-    return {result.check: result.faults for result in conformance(plugin) if result.faults}
+    return {result.check: result.problems for result in conformance(plugin) if result.problems}
 
 
 def test_a_good_model_is_kept_good() -> None:

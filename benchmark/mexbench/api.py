@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +51,8 @@ def run(
     device: devices.Device | None = None,
     executor: ExecutorName | None = None,
     scheduler: str | None = None,
+    in_process: bool = False,
+    task_timeout: float | None = None,
     recompute: Recompute = "missing",
     save_models: Scope | None = None,
     observe: Sequence[str] = (),
@@ -62,8 +62,7 @@ def run(
 ) -> Run:
     """Run a config: what ``bench run`` does, with the same results in the same folder.
 
-    What has a valid result in the run folder is not computed again. With several jobs a script must guard its own
-    calls by ``if __name__ == "__main__":`` only where it evaluates code of its own; plugins need no guard.
+    What has a valid result in the run folder is not computed again. A script needs no ``if __name__ == "__main__":``.
 
     Args:
         config: A path, a shipped name such as ``"quickstart"``, or a dict with the keys of a config.
@@ -73,8 +72,10 @@ def run(
         set: Changes by path, as ``--set`` makes them: ``{"models.svm.C": 0.1, "dataset.subjects": 4}``.
         jobs: Tasks at the same time.
         device: What networks compute on.
-        executor: Where tasks run; by default this process, or processes of this machine where ``jobs`` is above 1.
+        executor: Where tasks run; by default in processes of this machine, of which there are ``jobs``.
         scheduler: Address of a Dask cluster.
+        in_process: Runs tasks in this process, for debugging.
+        task_timeout: Seconds after which a task is stopped and fails.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         save_models: Saves trained models: of each ``task``, or on ``all`` samples.
         observe: Names of observers.
@@ -94,7 +95,14 @@ def run(
         recompute=_choice("recompute", recompute, ("missing", "always", "never")),
         save_models=None if save_models is None else _choice("save_models", save_models, ("task", "all")),
         observe=(observe,) if isinstance(observe, str) else tuple(observe),
-        workers=WorkerSettings(executor=executor, jobs=_jobs(jobs), device=device, scheduler=scheduler),
+        workers=WorkerSettings(
+            executor=executor,
+            jobs=_jobs(jobs),
+            device=device,
+            scheduler=scheduler,
+            in_process=in_process,
+            task_timeout=task_timeout,
+        ),
         command=f"mexbench.run({_config_text(config)})",
     )
     if figures:
@@ -121,6 +129,7 @@ def evaluate(
     set: Mapping[str, Any] | None = None,  # noqa: A002
     jobs: int | None = None,
     device: devices.Device | None = None,
+    in_process: bool = False,
     recompute: Recompute = "missing",
     progress: bool = True,
     **options: Any,  # noqa: ANN401
@@ -150,6 +159,7 @@ def evaluate(
         jobs: Tasks at the same time. An object that cannot be sent to another process, as one written in a notebook,
             is evaluated in this process, with a warning.
         device: What plugins compute on.
+        in_process: Evaluates in this process, for debugging.
         recompute: As in ``run``.
         progress: Whether progress is shown on stderr.
         **options: Options of a data set (``root=...``, ``subjects=8``), or keys of the config (``preprocess=[...]``,
@@ -160,7 +170,7 @@ def evaluate(
     """
     from mexbench.adapters import as_model, default_name
 
-    workers = WorkerSettings(jobs=_jobs(jobs), device=device)
+    workers = WorkerSettings(jobs=_jobs(jobs), device=device, in_process=in_process)
     workers.prepare()
     adapted = as_model(model, recipe=recipe, flatten=flatten)
     name = name or default_name(model)
@@ -174,9 +184,10 @@ def evaluate(
     )
     component = local_component(adapted, model, name)
     config = with_local_model(config, component)
-    if (workers.jobs or 1) > 1 and (reason := _not_sendable(adapted)):
-        messages.append(f"warning: jobs={workers.jobs}: {name} {reason}, so tasks run one by one in this process")
-        workers = replace(workers, jobs=1)
+    if not in_process and (reason := _not_sendable(adapted)):
+        if (workers.jobs or 1) > 1:
+            messages.append(f"warning: jobs={workers.jobs}: {name} {reason}, so tasks run one by one in this process")
+        workers = replace(workers, jobs=None, in_process=True)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="mexbench-"))
     settings = ExperimentSettings(
         out=folder,
@@ -250,10 +261,7 @@ def _carry_out(
     from threadpoolctl import threadpool_limits
 
     monitor = _ApiMonitor(messages, progress=progress)
-    workers = settings.workers
-    several = (workers.jobs or 1) > 1 or workers.executor == "processes"
-    hidden = _hidden_main() if several else contextlib.nullcontext()
-    with devices.one_thread_in_children(), threadpool_limits(1), hidden:
+    with devices.one_thread_in_children(), threadpool_limits(1):
         result = run_experiment(config, catalogue, settings, reports=RunReports(figures=figures), monitor=monitor)
     assert result is not None  # noqa: S101 - no dry run was asked for
     total = len(result.plan.tasks)
@@ -286,36 +294,15 @@ def _warn(messages: Sequence[str], *, stacklevel: int) -> None:
             warnings.warn(rest, RunWarning, stacklevel=stacklevel)
 
 
-@contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Keep worker processes from running the user's script again: plugins need nothing of it.
-
-    A spawned process imports the main module, by its file. Without a guard the script would start the run anew there.
-    """
-    main = sys.modules["__main__"]
-    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    if "__file__" not in hidden:  # a notebook, a prompt
-        yield
-        return
-    with contextlib.suppress(AttributeError):
-        del main.__file__
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
-
-
 def _not_sendable(model: Model) -> str | None:
     """Return why a model cannot be sent to a worker process, None where it can."""
-    from multiprocessing.reduction import ForkingPickler
+    from mexbench.evaluation.executors.messages import dump_object
 
     try:
-        sent = bytes(ForkingPickler.dumps(model))
+        content = dump_object(model)
     except Exception as error:  # noqa: BLE001 - whatever an object raises when it is pickled
         return f"cannot be sent to another process ({' '.join(str(error).split())})"
-    return "is written in this session, which another process does not have" if b"__main__" in sent else None
+    return "is written in this session, which another process does not have" if b"__main__" in content else None
 
 
 def _catalogue() -> tuple[Catalogue, list[str]]:

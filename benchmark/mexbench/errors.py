@@ -21,7 +21,7 @@ class DataError(BenchError):
     """The data on disk is missing, incomplete, unreadable or contradicts itself."""
 
 
-class SampleRejected(BenchError):  # noqa: N818 - no failure of the program: one sample is left out and named
+class SampleRejected(BenchError):  # noqa: N818 - not a failure of the program: one sample is excluded and named
     """One sample cannot be used, such as a clip without a face; the run goes on without it, counts it and names it."""
 
 
@@ -30,11 +30,11 @@ class NoFace(SampleRejected):
 
 
 class NotAnnotated(SampleRejected):
-    """A step needs what somebody has to have annotated, such as an apex, and nobody has."""
+    """A step needs an annotation that the data lacks, such as an apex."""
 
 
 class ProtocolError(BenchError):
-    """The protocol cannot be carried out honestly on this data."""
+    """The protocol cannot be carried out on this data."""
 
 
 class RunFolderError(BenchError):
@@ -42,7 +42,7 @@ class RunFolderError(BenchError):
 
 
 class DeviceError(BenchError):
-    """There is no such device to compute on."""
+    """The device to compute on is not available."""
 
 
 class ClusterError(BenchError):
@@ -72,7 +72,7 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 
 def listed(choices: Iterable[str], *, limit: int = 20) -> str:
-    """Join choices for an error text; past ``limit`` only their number is said."""
+    """Join choices for an error text; past ``limit`` only their number is given."""
     names = list(choices)
     if not names:
         return "none"

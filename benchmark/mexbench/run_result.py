@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError, RunFolderError, unknown
 from mexbench.reports import action_units_page, run_page
-from mexbench.reports.experiment_reports import terminal_text
 from mexbench.reports.latex import latex_table
+from mexbench.reports.run_report import terminal_text
 from mexbench.runs.stored_run import read_reports
 
 if TYPE_CHECKING:
@@ -162,9 +163,9 @@ class Run:
         return rows[model]
 
     def __repr__(self) -> str:
-        """Return name, folder and table."""
+        """Return name and table."""
         state = "" if self.complete else ", incomplete"
-        return f"<mexbench.Run {self.name!r} in {self.folder}{state}>\n{self.table()}"
+        return f"<mexbench.Run {self.name!r}{state}>\n{self.table()}"
 
     def _repr_html_(self) -> str:
         """Return the main table for a notebook, with what a reader must know above it."""
@@ -215,7 +216,7 @@ class RunPlots:
             reason = "action units have no confusion matrix" if self.run._has_units else "it has no predictions"
             raise ConfigError(f"{model!r}: nothing to draw: {reason}")
         with house_style():
-            return confusion_figure(row, self.run.report)
+            return _shown(confusion_figure(row, self.run.report))
 
     def scores(self, metric: str | None = None) -> Figure:
         """Draw every row's score with its interval, and what a constant answer reaches.
@@ -232,7 +233,19 @@ class RunPlots:
 
         check_matplotlib("Run.plot")
         with house_style():
-            return forest_figure(self.run.report, metric)
+            return _shown(forest_figure(self.run.report, metric))
+
+
+def _shown(figure: Figure) -> Figure:
+    """Let a notebook show a figure, whether or not pyplot is in use there."""
+
+    def png() -> bytes:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=72)
+        return stream.getvalue()
+
+    figure.__dict__["_repr_png_"] = png
+    return figure
 
 
 def load_run(folder: str | Path) -> Run:

@@ -19,13 +19,13 @@ import numpy as np
 from mexbench.config import document
 from mexbench.config.loader import from_document
 from mexbench.data.video import clip_list as manifest
-from mexbench.data.video.download import url_fault
+from mexbench.data.video.download import url_problem
 from mexbench.data.video.reader import Video
 from mexbench.errors import BenchError
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Clip
 from mexbench.registry.catalogue import load_catalogue
-from mexbench.reports import external
+from mexbench.reports import score_file
 from mexbench.reports.leaderboards import submission
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, save, truth_digest
 from mexbench.reports.leaderboards.page import markdown
@@ -187,7 +187,7 @@ class Manifests(Surface):
             assert entry.film(self.folder).resolve().is_relative_to(self.folder.resolve())
             assert entry.end_s is None or entry.end_s > entry.start_s >= 0
             if entry.source_url:
-                url_fault(entry.source_url)
+                url_problem(entry.source_url)
 
 
 class Predictions(Surface):
@@ -203,7 +203,7 @@ class Predictions(Surface):
     )
 
     def read(self, content: bytes) -> None:
-        external.score(predictions_file.read(self.file("p.csv", content)))
+        score_file.score(predictions_file.read(self.file("p.csv", content)))
 
 
 class RunFolders(Surface):

@@ -17,10 +17,10 @@ from mexbench.errors import ConfigError, DataError, SavedModelError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.action_units_page import ActionUnitReport
+from mexbench.reports.run_report import RunReport, terminal_text
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
@@ -127,13 +127,13 @@ def plan_of(
     return planning.plan(config_of(f"target: action_units\ndataset: {dataset}\nmodels: {models}\n{rest}", catalogue))
 
 
-def run(plan: planning.Plan, path: Path, **options: Any) -> ActionUnitReport:  # noqa: ANN401
-    failures = engine.run(plan, RunFolder(path), Serial(), **options)
+def run(plan: planning.Plan, path: Path, **options: Any) -> RunReport:  # noqa: ANN401
+    failures = engine.run(plan, RunFolder(path), InProcess(), **options)
     assert failures == []
-    return ActionUnitReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
+    return RunReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
 
 
-def predictions(results: ActionUnitReport) -> list[dict[str, str]]:
+def predictions(results: RunReport) -> list[dict[str, str]]:
     return list(csv.DictReader(results.predictions().splitlines()))
 
 
@@ -213,9 +213,7 @@ def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, 
     for path in lost:
         path.unlink()
     again: list[str] = []
-    partly = ActionUnitReport(
-        plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task)))
-    )
+    partly = RunReport(plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task))))
     row = next(row for row in partly.scores()["rows"] if row["model"] == "svm")
     assert "incomplete" in row["flags"]
     assert partly.page(partly.scores(), MANIFEST).count("Incomplete") == 1
@@ -239,7 +237,7 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     results = run(plan_of(catalogue, rest="protocol: loso\nseeds: [0, 1]"), tmp_path)
     page = results.page(results.scores(), MANIFEST)
     assert "61 samples" in page
-    assert "left out, action units not fully known: 2 clips" in page
+    assert "excluded, action units not fully known: 2 clips" in page
     assert (
         "Never shown in a tested sample, so without F1 and in no average: AU5; the averages are over 11 of 12" in page
     )
@@ -247,7 +245,7 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     assert "## By dataset: F1 / macro F1" in page
     table = page[page.index("## F1 of each unit") :]
     assert "| AU5    | 0          | -" in table
-    assert "AU5" in results.terminal_text(results.scores())
+    assert "AU5" in terminal_text(results.scores())
 
 
 @pytest.mark.parametrize(
@@ -270,7 +268,7 @@ def test_other_protocols_and_augmentation(catalogue: Catalogue, tmp_path: Path, 
 
 def test_scores_outside_0_to_1_fail_the_task(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = plan_of(catalogue, models="[overconfident]")
-    failures = engine.run(plan, RunFolder(tmp_path), Serial())
+    failures = engine.run(plan, RunFolder(tmp_path), InProcess())
     assert {failure.error for failure in failures} == {"ValueError: predictor gave scores from 2 to 2, expected 0 to 1"}
 
 
@@ -348,7 +346,7 @@ def ran(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPat
     )
     done = bench("run", "units.yaml")
     assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
-    assert "left out, action units not fully known: 6 clips" in done.err
+    assert "excluded, action units not fully known: 6 clips" in done.err
     assert "12 samples, 3 subjects; AU1 0, AU2 0, AU4 6, AU5 0" in done.err
     return tmp_path / "runs" / "units"
 

@@ -128,8 +128,9 @@ class TorchModel(ActionUnitModel):
             if not isinstance(module, torch.nn.Module):
                 raise TypeError(f"the factory returned a {type(module).__qualname__}, expected a torch.nn.Module")
             module = module.to(device)
-            with torch.no_grad():
-                module.eval()(inputs[:1].to(device))  # gives lazy layers their shapes, before an optimizer sees them
+            if any(torch.nn.parameter.is_lazy(parameter) for parameter in module.parameters()):
+                with torch.no_grad():
+                    module.eval()(inputs[:1].to(device))  # gives lazy layers their shapes before the optimizer starts
             module.train()
             if weights is not None:
                 weights = weights.to(device)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mexbench import cli
 from mexbench.cli import run as reference_run
-from mexbench.cli.executor_options import add_jobs_arguments
+from mexbench.cli.executor_options import add_jobs_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
 from mexbench.errors import ConfigError, PluginError, unknown
 from mexbench.evaluation.executors.choice import local_executor
@@ -79,7 +79,7 @@ def _measure(
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, local_executor(options.jobs, audit.run.path, say), notify)
+            audit.train(jobs, local_executor(worker_settings(options), audit.run.path, say), notify)
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED

@@ -14,6 +14,18 @@ def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command that trains has."""
     parser.add_argument("--jobs", type=positive, metavar="N", help="tasks at the same time (default: 1)")
     parser.add_argument(
+        "--task-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="stop a task that takes longer, and have it fail (default: no limit)",
+    )
+    parser.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run tasks in the process of bench itself, where a task that crashes or hangs ends the run and a plugin "
+        "can read the labels of test sides: for debugging",
+    )
+    parser.add_argument(
         "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
     )
 
@@ -24,8 +36,8 @@ def add_where_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--executor",
         choices=get_args(ExecutorName),
-        help="where tasks run: in this process, in processes of this machine, on a Dask cluster, of this machine "
-        "without --scheduler (default: serial, or processes where --jobs is above 1)",
+        help="where tasks run: one after the other in a process of their own, in several processes of this machine, on "
+        "a Dask cluster, of this machine without --scheduler (default: serial, or processes where --jobs is above 1)",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="with --executor dask: of a running cluster, as in tcp://HOST:PORT"
@@ -35,5 +47,17 @@ def add_where_arguments(parser: argparse.ArgumentParser) -> None:
 def worker_settings(options: argparse.Namespace) -> WorkerSettings:
     """Return what the arguments ask for."""
     return WorkerSettings(
-        executor=options.executor, jobs=options.jobs, device=options.device, scheduler=options.scheduler
+        executor=getattr(options, "executor", None),
+        jobs=options.jobs,
+        device=options.device,
+        scheduler=getattr(options, "scheduler", None),
+        in_process=options.in_process,
+        task_timeout=options.task_timeout,
     )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
+    return value

@@ -11,8 +11,9 @@ from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.cli.run_messages import TerminalMonitor, say_unusable
 from mexbench.config.loader import load
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
-from mexbench.reports.experiment_reports import RunReports, terminal_text
+from mexbench.reports.experiment_reports import RunReports
 from mexbench.reports.plots import check_matplotlib
+from mexbench.reports.run_report import terminal_text
 from mexbench.runs import provenance
 
 

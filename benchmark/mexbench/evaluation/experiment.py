@@ -21,7 +21,7 @@ from mexbench.errors import ClusterError, RunFolderError, SavedModelError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.executors.choice import WorkerSettings, open_executor
 from mexbench.evaluation.monitor import Monitor, Report, Reports
 from mexbench.evaluation.notify import Reporter, choose
@@ -133,7 +133,9 @@ def run_experiment(
     folder.check(config.identity(), replace=settings.replaces)
     reports.check(config)
     trains = settings.trains
-    opened = open_executor(settings.workers, config, folder.path, monitor.message) if trains else nullcontext(Serial())
+    opened = (
+        open_executor(settings.workers, config, folder.path, monitor.message) if trains else nullcontext(InProcess())
+    )
     with opened as executor:
         plan = _plan(config, monitor)
         with only_one(folder.path, monitor.message) if trains else nullcontext():

@@ -1,4 +1,4 @@
-"""What a data set may have besides its three methods, each with a default, and the records that these methods return."""
+"""The optional methods of a data set, each with a default, and the records that they return."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class CatalogueEntry:
         """Import the class.
 
         Raises:
-            PluginError: It cannot be imported, or is no usable plugin of its kind; names the distribution.
+            PluginError: It cannot be imported, or is not a usable plugin of its kind; names the distribution.
         """
         interface = KINDS[self.kind]
         where = "interfaces.observer" if interface is Observer else "interfaces"

@@ -54,7 +54,7 @@ def find_commands(reserved: Collection[str]) -> tuple[dict[str, PluginCommand], 
         reserved: Names of the built-in commands, which no plugin may take.
 
     Returns:
-        The commands by name, and what is wrong with the others: a name that two distributions claim is nobody's.
+        The commands by name, and what is wrong with the others: a name that two distributions claim cannot be used.
     """
     claims: dict[str, list[PluginCommand]] = {}
     problems: list[PluginProblem] = []

@@ -10,7 +10,6 @@ from typing import Any
 from mexbench.config.run_config import RunConfig
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
-from mexbench.reports.action_units_page import ActionUnitReport
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.run_folder import RunFolder
@@ -37,7 +36,7 @@ class RunReports:
 
     def collect(self, plan: Plan, folder: RunFolder) -> RunReport:
         """Read every valid result of a plan."""
-        return collect(plan, folder, _kind(plan.config.target))
+        return collect(plan, folder)
 
     def write(
         self, report: RunReport, scores: Mapping[str, Any], manifest: Mapping[str, Any], folder: Path
@@ -55,15 +54,3 @@ class RunReports:
 
             written.append(f"{len(draw(scores, report.done, folder / 'figures'))} files in figures")
         return written
-
-
-def terminal_text(scores: Mapping[str, Any]) -> str:
-    """Return what a run prints: its tables, and a warning below them where the data is made up."""
-    text = _kind(scores.get("target", "emotion")).terminal_text(scores)
-    if "synthetic" in scores["flags"]:
-        text += "\n\nsynthetic data: these figures say nothing about real faces"
-    return text
-
-
-def _kind(target: str) -> type[RunReport]:
-    return ActionUnitReport if target == "action_units" else RunReport

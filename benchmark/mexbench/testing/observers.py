@@ -1,4 +1,4 @@
-"""What observers promise. These checks tell them of no run: they would write down one that never was."""
+"""What observers promise. These checks call no hook: an observer would record a run that never took place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mexbench.registry.catalogue import EVENTS, listens_to_runs, marker_errors
 from mexbench.testing.checks import check
 
 
-@check("has hooks that tell of a run, each with its argument")
+@check("has hooks that report a run, each with its argument")
 def hooks(observer: Observer) -> Iterator[str]:
     """Register it, which compares names and arguments with what the hooks give."""
     yield from marker_errors(observer)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mexbench.errors import RunFolderError, SavedModelError
+from mexbench.evaluation.executors.choice import WorkerSettings
 from mexbench.evaluation.experiment import ExperimentSettings, run_experiment
 from mexbench.evaluation.monitor import Monitor
 from mexbench.evaluation.plan import Plan
@@ -69,7 +70,7 @@ class Log(Monitor):
 
 def carry_out(catalogue: Catalogue, folder: Path, reports: Any = None, **settings: Any) -> tuple[Any, list[str]]:  # noqa: ANN401
     log = Log()
-    chosen = ExperimentSettings(out=folder, **settings)
+    chosen = ExperimentSettings(out=folder, workers=WorkerSettings(in_process=True), **settings)
     result = run_experiment(
         config_of(CONFIG, catalogue), catalogue, chosen, reports=reports or CountReports(), monitor=log
     )

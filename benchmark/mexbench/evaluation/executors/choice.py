@@ -11,7 +11,7 @@ from typing import Literal
 from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.errors import ConfigError
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 
 ExecutorName = Literal["serial", "processes", "dask"]
 
@@ -21,16 +21,22 @@ class WorkerSettings:
     """Where tasks run.
 
     Args:
-        executor: In this process, in processes of this machine or on a Dask cluster; None chooses by ``jobs``.
+        executor: One after the other in a process of their own, in several processes of this machine, or on a Dask
+            cluster; None chooses by ``jobs``.
         jobs: Tasks at the same time; None is 1.
         device: What networks compute on; None leaves the choice to JAX.
         scheduler: Address of a Dask cluster that runs already.
+        in_process: Run tasks in this process, where one that crashes or hangs ends the run: for debugging, and for
+            models that cannot be sent to another process.
+        task_timeout: Seconds after which a task is stopped and fails; None for no limit.
     """
 
     executor: ExecutorName | None = None
     jobs: int | None = None
     device: devices.Device | None = None
     scheduler: str | None = None
+    in_process: bool = False
+    task_timeout: float | None = None
 
     def prepare(self) -> None:
         """Check that the settings agree with each other, and choose the device, before anything heavy is loaded.
@@ -48,6 +54,15 @@ class WorkerSettings:
             )
         if self.executor == "serial" and (self.jobs or 1) > 1:
             raise ConfigError(f"--executor serial does one task at a time, not {self.jobs}: leave one of the two out")
+        if self.in_process and (self.executor in ("processes", "dask") or (self.jobs or 1) > 1):
+            raise ConfigError(
+                "--in-process runs one task after the other in this process: leave --jobs and --executor out, or it"
+            )
+        if self.task_timeout is not None and (self.in_process or self.executor == "dask"):
+            raise ConfigError(
+                "--task-timeout is for tasks in processes that are started here: leave it out, or --in-process and "
+                "--executor dask"
+            )
         if self.executor == "dask":
             from mexbench.evaluation.executors.dask.cluster import check_dask
 
@@ -55,13 +70,13 @@ class WorkerSettings:
         devices.choose(self.device, self.jobs or 1)
 
 
-def local_executor(jobs: int | None, scratch: Path, message: Callable[[str], None]) -> Executor:
-    """Choose by the number of jobs: this process, or several processes of this machine."""
-    if jobs in (None, 1):
-        return Serial()
+def local_executor(settings: WorkerSettings, scratch: Path, message: Callable[[str], None]) -> Executor:
+    """Return the executor of this machine that settings ask for."""
+    if settings.in_process:
+        return InProcess()
     from mexbench.evaluation.executors.processes import Processes
 
-    return Processes(jobs, scratch, message)
+    return Processes(settings.jobs or 1, scratch, message, task_timeout=settings.task_timeout)
 
 
 @contextmanager
@@ -91,9 +106,5 @@ def open_executor(
             recipes = {model.name: Recipe.of(model.instance) for model in config.models}
             dask_cluster.check_worker_versions(link, recipes, settings.device)
             yield dask_executor.DaskCluster(link, folder, settings.device, message)
-    elif settings.executor == "processes":
-        from mexbench.evaluation.executors.processes import Processes
-
-        yield Processes(settings.jobs or 1, folder, message)
     else:
-        yield local_executor(settings.jobs, folder, message)
+        yield local_executor(settings, folder, message)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mexbench.data.video import download as fetch
-from mexbench.data.video.download import CHECKSUMS, url_fault
+from mexbench.data.video.download import CHECKSUMS, url_problem
 from tests import films
 from tests.helpers import Ran
 
@@ -242,10 +242,10 @@ def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Be
     ],
 )
 def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
-    found = url_fault(url)
+    found = url_problem(url)
     assert found is None if fault is None else fault in (found or "")
     if url.startswith("http://"):
-        assert url_fault(url, loopback=False)
+        assert url_problem(url, loopback=False)
 
 
 @pytest.mark.parametrize(

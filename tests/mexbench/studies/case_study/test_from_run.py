@@ -13,9 +13,10 @@ from mexbench.errors import BoardError, ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.files import read_json, write_json, write_text
 from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.metrics.predictions import UNKNOWN
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
 from mexbench.reports.leaderboards.submit import define
@@ -107,7 +108,7 @@ def text(wild: str = "wild", models: str = "[mean]", protocol: str = "", more: s
 
 def run(catalogue: Catalogue, folder: Path, config: str) -> RunReport:
     plan = planning.plan(config_of(config, catalogue))
-    assert engine.run(plan, RunFolder(folder), Serial()) == []
+    assert engine.run(plan, RunFolder(folder), InProcess()) == []
     return collect(plan, RunFolder(folder))
 
 
@@ -166,8 +167,8 @@ def test_a_run_without_any_label_has_shares_and_no_score(catalogue: Catalogue, t
         in leaderboard.markdown(scores, MANIFEST)
     )
     stored = read_run(tmp_path)
-    assert {sample.truth for sample in stored.predictions["mean"]} == {""}
-    assert stored.pools("mean") == []
+    assert set(stored.predictions["mean"].truth) == {UNKNOWN}
+    assert len(stored.predictions["mean"].labelled()) == 0
 
 
 def test_a_clip_has_the_class_of_the_mean_of_its_frames(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -195,10 +196,10 @@ def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Ca
     plan = planning.plan(config_of(text(), catalogue))
     folder = RunFolder(tmp_path)
     model_writer = keeping.model_writer_for("all", plan, folder, engine.missing(plan, folder), always=False)
-    assert keeping.train_on_everything(plan, Serial(), model_writer, lambda _: None) == []
+    assert keeping.train_on_everything(plan, InProcess(), model_writer, lambda _: None) == []
     about = read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")
     assert about["trained_on"]["samples"] == 12 + 3
-    assert engine.run(plan, folder, Serial()) == []
+    assert engine.run(plan, folder, InProcess()) == []
     assert keeping.score_saved(plan, folder, collect(plan, folder).scores()) == []
     assert read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")["score"] is None  # it tests nothing
 
