@@ -14,7 +14,7 @@ import pytest
 
 from tests.survival import CONFIG, TASKS, Server
 
-MOMENTS = 30
+MOMENTS = 12
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watches processes as Linux does")
 

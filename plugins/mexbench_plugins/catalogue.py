@@ -47,6 +47,7 @@ def bench_models() -> dict[str, str]:
         "cnn_lstm": "mexbench_plugins.models.cnn_lstm:CNNLSTM",
         "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
         "hybrid_micronet": "mexbench_plugins.models.hybrid_micronet:HybridMicroNet",
+        "hybrid_micronet_au": "mexbench_plugins.models.hybrid_micronet_au:HybridMicroNetAU",
         "majority": "mexbench_plugins.models.majority:Majority",
         "off_apexnet": "mexbench_plugins.models.off_apexnet:OffApexNet",
         "ststnet": "mexbench_plugins.models.ststnet:STSTNet",

@@ -173,7 +173,7 @@ def test_detectors_beat_the_constant_baselines_and_every_f1_is_that_of_scikit_le
 
 def test_clips_whose_units_are_not_known_are_left_out_and_named(catalogue: Catalogue) -> None:
     data = plan_of(catalogue).parts[0].data
-    assert data.left_out == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
+    assert data.excluded == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
     assert (data.classes, data.samples[0].label) == (UNIT_NAMES, None)
     calm = [sample.sample_id for sample in data.samples].index("faces/p0/calm")
     assert not data.truths()[calm].any()
@@ -238,9 +238,8 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     page = results.page(results.scores(), MANIFEST)
     assert "61 samples" in page
     assert "excluded, action units not fully known: 2 clips" in page
-    assert (
-        "Never shown in a tested sample, so without F1 and in no average: AU5; the averages are over 11 of 12" in page
-    )
+    assert "Never present in a tested sample, so without F1 and excluded from the averages: AU5; the averages" in page
+    assert "are over 11 of 12 units" in page
     assert page.index("| svm") < page.index("| always_present") < page.index("| majority")
     assert "## By dataset: F1 / macro F1" in page
     table = page[page.index("## F1 of each unit") :]
@@ -301,9 +300,7 @@ def test_a_bad_target_is_one_error(builtin: Catalogue, change: str, message: str
 
 
 def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
-    with pytest.raises(
-        DataError, match=r"no sample is left of dataset 'synthetic', of which all action units must be kn"
-    ):
+    with pytest.raises(DataError, match=r"no sample of dataset 'synthetic', of which all action units must be kn"):
         plan_of(builtin, "synthetic")
 
 

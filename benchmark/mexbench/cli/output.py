@@ -73,8 +73,8 @@ def say_boxed(text: str) -> None:
 
 
 def excluded_lines(data: LabelledSamples) -> list[str]:
-    """Name what is excluded, and why: no clip is excluded silently."""
-    return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
+    """Return a line for each reason for which clips are excluded."""
+    return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.excluded.items()]
 
 
 #: In a log file, work that takes less needs no progress.

@@ -293,7 +293,7 @@ class _Experiment:
                 {
                     "rows": [model.name for model in part.part.models],
                     "dataset_fingerprint": part.data.fingerprint,
-                    "left_out": {reason: list(ids) for reason, ids in part.data.left_out.items()},
+                    "left_out": {reason: list(ids) for reason, ids in part.data.excluded.items()},
                     "notes": dict(part.arrays.notes),
                 }
                 for part in self.plan.parts

@@ -306,7 +306,7 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
             return fit(self, x, y, **rest)
 
         patch.setattr(Majority, "fit", failing)
-        assert bench("run", config, "--out", tmp_path / "run").code == 1
+        assert bench("run", config, "--out", tmp_path / "run", "--in-process").code == 1
     (failed,) = [task for task in told if isinstance(task, TaskDone) and task.error]
     assert failed == TaskDone(row="majority", seed=1, fold="synthetic/s02", number=4, error="ValueError: no way")
     assert (told[-1].complete, told[-1].interrupted) == (False, False)
@@ -321,7 +321,7 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
             raise KeyboardInterrupt
 
         patch.setattr(InProcess, "run", stopped)
-        assert bench("run", config, "--out", tmp_path / "other").code == 130
+        assert bench("run", config, "--out", tmp_path / "other", "--in-process").code == 130
     assert [type(one) for one in told] == [RunStarted, TaskDone, RunDone]
     assert (told[-1].complete, told[-1].interrupted) == (False, True)
 
