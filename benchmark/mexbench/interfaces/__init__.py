@@ -20,6 +20,7 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
+from mexbench.interfaces.video import Interval, LongVideo
 
 __all__ = [
     "UNITS",
@@ -36,7 +37,9 @@ __all__ = [
     "EpochsModel",
     "Fold",
     "FoldsModel",
+    "Interval",
     "LayerRow",
+    "LongVideo",
     "Model",
     "Plugin",
     "Predictor",

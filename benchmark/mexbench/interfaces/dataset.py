@@ -10,6 +10,7 @@ from pathlib import Path
 from mexbench.errors import DataError
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.sample import Clip, Sample
+from mexbench.interfaces.video import LongVideo
 
 
 class Dataset(Plugin, ABC):
@@ -61,6 +62,16 @@ class Dataset(Plugin, ABC):
 
     def coded_action_units(self) -> Sequence[CodedActionUnits]:
         """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
+        return ()
+
+    def videos(self) -> Sequence[LongVideo]:
+        """Return the long videos with the intervals annotated in them, for spotting; () where there are none.
+
+        Reads the annotation alone; where the frames are on disk, they say where a video begins and ends.
 
         Raises:
             DataError: The annotation cannot be read.
