@@ -53,7 +53,7 @@ class AUCell:
 
     Args:
         raw: The cell as text, unchanged.
-        units: Every unit that it names, in its order; alternatives stand here one by one.
+        units: Every unit that it names, in its order; alternatives are listed one by one.
         complete: Whether every part of the cell was understood; False for ``?``, an empty cell and free words.
         numbers: Units that show whichever alternative holds: ``10A/B`` is certainly AU 10, ``L12 or L14`` is neither.
     """

@@ -58,7 +58,7 @@ def bench_models() -> dict[str, str]:
 def bench_protocols() -> dict[str, str]:
     """Return the built-in protocols."""
     return {
-        "case_study": "mexbench_plugins.protocols.case_study:CaseStudy",
+        "case_study": "mexbench_plugins.protocols.case_study:CaseStudyProtocol",
         "cross_dataset": "mexbench_plugins.protocols.cross_dataset:CrossDataset",
         "holdout": "mexbench_plugins.protocols.holdout:Holdout",
         "kfold": "mexbench_plugins.protocols.kfold:KFold",

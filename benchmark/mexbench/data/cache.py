@@ -21,7 +21,7 @@ from mexbench.files import replacing
 from mexbench.interfaces import Clip
 
 #: Action units and origin are for steps alone, and after the last one nobody reads them.
-_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "origin"))
+_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "clip_info"))
 DEFAULT_LIMIT = 20 * 1024**3
 
 

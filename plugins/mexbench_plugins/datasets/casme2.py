@@ -37,7 +37,7 @@ _LAYOUT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Casme2(StandInDataset):
-    """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps, as it lies on disk after unpacking.
+    """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps as unpacked.
 
     A clip is its frames from onset to offset. Errata are meant for the annotation 20190701; of the annotation
     20140508 they correct the values that are known to be wrong there too, and a correction that does not fit a sheet
@@ -50,7 +50,7 @@ class Casme2(StandInDataset):
         annotation: Version of the annotation; auto takes the newest that is there.
         release: Which frames; auto takes the first of raw_selected, raw, cropped that is there.
         classes: 5 happiness, disgust, repression, surprise, others; 7 sadness and fear as well; 3 negative, positive,
-            surprise as in MEGC2019, others left out.
+            surprise as in MEGC2019, others excluded.
         errata: Whether known errors of the annotation are corrected.
         stand_in: What synthetic data to build where root is stand-in.
     """
@@ -112,26 +112,26 @@ class Casme2(StandInDataset):
         )
 
     def _frames_folder(self, root: Path) -> Path:
-        found: dict[str, Path] = {}
+        releases: dict[str, Path] = {}
         for folder in holding_subjects(root, _SUBJECT):
-            found.setdefault(_release(folder), folder)
+            releases.setdefault(_release(folder), folder)
         wanted = [*RELEASES, ""] if self.release == "auto" else [self.release]
         for release in wanted:
-            if release in found:
-                return found[release]
+            if release in releases:
+                return releases[release]
         names = [RELEASES[release] for release in wanted if release]
-        there = [f"{release or 'unnamed'} ({folder})" for release, folder in found.items()]
+        present = [f"{release or 'unnamed'} ({folder})" for release, folder in releases.items()]
         raise DataError(
             f"{root}: no frames of release {self.release!r}: looked for {listed(names)} with folders of subjects "
-            f"(sub01) in it, three levels deep; found: {listed(there)}; 'root' must be the folder of {_LAYOUT}"
+            f"(sub01) in it, three levels deep; found: {listed(present)}; 'root' must be the folder of {_LAYOUT}"
         )
 
     def _annotation(self, root: Path) -> tuple[str, Path]:
         versions = ANNOTATIONS if self.annotation == "auto" else (self.annotation,)
         for version in versions:
             name = re.compile(rf"CASME2-coding-{version}\.(xlsx|csv)", re.IGNORECASE)
-            if found := find_files(root, name, skip=_SUBJECT):
-                return version, found[0]
+            if sheets := find_files(root, name, skip=_SUBJECT):
+                return version, sheets[0]
         names = [f"CASME2-coding-{version}.xlsx" for version in versions]
         raise DataError(
             f"{root}: no annotation: looked for {listed(names)}, or .csv of that name, in it, three levels below and "
@@ -140,7 +140,7 @@ class Casme2(StandInDataset):
 
 
 def _release(folder: Path) -> str:
-    """Tell a release by the name of its folder; '' for a name that says nothing."""
+    """Return the release by the name of its folder; '' for any other name."""
     name = re.sub(r"[\W_]+", "", folder.name).casefold()
     if "cropped" in name:
         return "cropped"

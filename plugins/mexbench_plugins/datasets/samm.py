@@ -32,7 +32,7 @@ _LAYOUT = "SAMM (006/006_1_2/006_05562.jpg), with its annotation, such as SAMM_M
 
 @dataclass(frozen=True, kw_only=True)
 class Samm(StandInDataset):
-    """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps, as it lies on disk.
+    """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps as unpacked.
 
     A clip is its frames from onset to offset, (T, H, W, 1). The annotation may start with its header or with prose
     above it. Errata are made only where the sheet still holds the wrong value.
@@ -43,7 +43,7 @@ class Samm(StandInDataset):
         annotation: File name of the annotation; auto takes the nearest SAMM*.xlsx or SAMM*.csv, that of the long
             videos aside.
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
-            surprise as in MEGC2019, other left out.
+            surprise as in MEGC2019, other excluded.
         errata: Whether known errors of the annotation are corrected.
         stand_in: What synthetic data to build where root is stand-in.
     """
@@ -109,17 +109,17 @@ class Samm(StandInDataset):
 
     def _sheet(self, root: Path) -> Path:
         name = _SHEET if self.annotation == "auto" else re.compile(re.escape(self.annotation), re.IGNORECASE)
-        found = find_files(root, name, skip=_SUBJECT)
+        sheets = find_files(root, name, skip=_SUBJECT)
         looked_for = "SAMM*.xlsx or SAMM*.csv" if self.annotation == "auto" else self.annotation
-        if not found:
+        if not sheets:
             raise DataError(
                 f"{root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
                 "the annotation beside the frames"
             )
-        others = [path.name for path in found if path.parent == found[0].parent]
+        others = [path.name for path in sheets if path.parent == sheets[0].parent]
         if len(others) > 1:
             raise DataError(
-                f"{root}: more than one annotation in {found[0].parent}: {listed(others)}; choose one, such as "
+                f"{root}: more than one annotation in {sheets[0].parent}: {listed(others)}; choose one, such as "
                 f"'annotation: {others[0]}'"
             )
-        return found[0]
+        return sheets[0]

@@ -20,7 +20,7 @@ _LAYOUT = "SMIC_all_cropped/HS or SMIC_all_raw/HS (s1/micro/positive/s1_po_01/<i
 
 @dataclass(frozen=True, kw_only=True)
 class Smic(FrameDataset):
-    """SMIC-HS, 164 spontaneous micro-expressions of 16 people at 100 fps, in three classes, as it lies on disk.
+    """SMIC-HS, 164 spontaneous micro-expressions of 16 people at 100 fps, in three classes as unpacked.
 
     There is no annotation: the folder says the class, the first and the last file are onset and offset, and there is
     no apex. Subjects and clips are called as in the MEGC2019 lists: ``s1_po_01`` is ``s01_po_01``. The
@@ -52,7 +52,7 @@ class Smic(FrameDataset):
         for name, emotion, folder in _clip_folders(self._frames_folder()):
             frames = list_frames(folder)
             if name in clips:
-                raise DataError(f"{folder}: clip {name} stands there twice, under two classes; remove the wrong one")
+                raise DataError(f"{folder}: clip {name} is in two class folders; remove the wrong one")
             if not frames:
                 data_issues.append(DataIssue(what="clip has no frames", where=name, detail=str(folder), excluded=True))
                 continue
@@ -76,19 +76,19 @@ class Smic(FrameDataset):
         return DatasetIndex(clips=clips, data_issues=tuple(data_issues))
 
     def _frames_folder(self) -> Path:
-        found: dict[str, Path] = {}
+        releases: dict[str, Path] = {}
         for folder in holding_subjects(self.root, _SUBJECT):
             # SMIC comes in three parts; the others, VIS and NIR, have the same subjects and must not mix with this one.
             if folder.name.upper() not in {"VIS", "NIR"} and (release := _release(folder)) is not None:
-                found.setdefault(release, folder)
+                releases.setdefault(release, folder)
         wanted = ("cropped", "raw") if self.release == "auto" else (self.release,)
         for release in wanted:
-            if release in found:
-                return found[release]
-        there = [f"{release} ({folder})" for release, folder in found.items()]
+            if release in releases:
+                return releases[release]
+        present = [f"{release} ({folder})" for release, folder in releases.items()]
         raise DataError(
             f"{self.root}: no frames of release {self.release!r}: looked for folders of subjects (s1) with clips in "
-            f"micro/positive, three levels deep; found: {listed(there)}; 'root' must be the folder of {_LAYOUT}"
+            f"micro/positive, three levels deep; found: {listed(present)}; 'root' must be the folder of {_LAYOUT}"
         )
 
 
@@ -110,7 +110,7 @@ def _clip_folders(frames: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def _release(frames: Path) -> str | None:
-    """Tell a release by what its first file is called; None where there is no file."""
+    """Return the release by the name of its first file; None for a folder without files."""
     for _, _, folder in _clip_folders(frames):
         for path in list_frames(folder).values():
             return "cropped" if path.name.lower().startswith("reg_") else "raw"

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
-    kept, steady = record["identity_preservation"], record["monotonicity"]
+    identity, monotonicity = record["identity_preservation"], record["monotonicity"]
     clip, about, sheet = targets
     lines = (
         ("clip", f"{clip}: {record['frames']} frames, {record['width']}x{record['height']}, {record['fps']:g} fps"),
@@ -88,12 +88,12 @@ def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
         ("greatest move", f"{record['peak_displacement_pixels']:.2f} pixels"),
         (
             "identity",
-            f"SSIM {kept['ssim']:.3f} outside the action units; distance {kept['distance']:.3f} to the own neutral "
-            f"face, {kept['nearest_other']:.3f} to the nearest other",
+            f"SSIM {identity['ssim']:.3f} outside the action units; distance {identity['distance']:.3f} to the own "
+            f"neutral face, {identity['nearest_other']:.3f} to the nearest other",
         ),
         (
             "monotonicity",
-            f"{steady['rising']:.0%} of the steps rise to the apex, {steady['falling']:.0%} fall after it",
+            f"{monotonicity['rising']:.0%} of the steps rise to the apex, {monotonicity['falling']:.0%} fall after it",
         ),
     )
     return "\n".join(f"{name:<15}{text}" for name, text in lines)
@@ -120,7 +120,7 @@ def _size(text: str) -> tuple[int, int]:
     """Read 640x480.
 
     Raises:
-        ConfigError: It is no size, or one in which no face can be painted or filmed.
+        ConfigError: It is not a size, or is one in which no face can be painted or filmed.
     """
     width, _, height = text.lower().partition("x")
     if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):

@@ -11,7 +11,7 @@ from mexbench_plugins.synth.action_units import ActionUnit, parse
 
 #: Emotion -> how often each combination shows. Brow lowering (4) alone is mostly ``others`` and often ``disgust``, the
 #: dimpler (14) is anything: an honest classifier cannot be perfect on this. The weights of the five usual classes
-#: follow how often combinations occur in the annotation of CASME-II (Yan et al., 2014), rare cells left out; those of
+#: follow how often combinations occur in the annotation of CASME-II (Yan et al., 2014), without rare cells; those of
 #: sadness and fear, of which it has nine clips, and of anger and contempt, which it does not have, are this program's
 #: own choice from the prototypes of FACS.
 COMBINATIONS: Mapping[str, Mapping[str, float]] = {
@@ -66,14 +66,14 @@ def allocate(frequencies: Mapping[str, int], total: int) -> list[str]:
     Each gets its whole share, then the largest remainders one more; an emotion with a real share of a twentieth or
     more gets at least one clip where there are enough clips.
     """
-    whole = sum(frequencies.values())
-    shares = {emotion: total * count / whole for emotion, count in frequencies.items()}
+    total_count = sum(frequencies.values())
+    shares = {emotion: total * count / total_count for emotion, count in frequencies.items()}
     counts = {emotion: int(share) for emotion, share in shares.items()}
     by_remainder = sorted(shares, key=lambda emotion: counts[emotion] - shares[emotion])
     for emotion in by_remainder[: total - sum(counts.values())]:
         counts[emotion] += 1
     for emotion, count in frequencies.items():
-        if not counts[emotion] and count >= whole / 20:
+        if not counts[emotion] and count >= total_count / 20:
             richest = max(counts, key=lambda name: counts[name])
             if counts[richest] > 1:
                 counts[richest] -= 1

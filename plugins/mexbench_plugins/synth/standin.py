@@ -57,7 +57,7 @@ def _root(layout: DatasetLayout, options: StandIn) -> Path:
     about = {"layout": layout.name, "options": dataclasses.asdict(options), "code": digest_code(type(layout))}
     key = digest(about)
     target = default_root() / "stand-in" / f"{layout.name}-{key}"
-    if _whole(target, key):
+    if _is_complete(target, key):
         return target
     try:
         _build(layout, options, target, {**about, "key": key, "note": _NOTE})
@@ -75,38 +75,38 @@ def _build(layout: DatasetLayout, options: StandIn, target: Path, about: dict[st
     _sweep(target.parent)
     work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=target.parent))
     try:
-        made = work / "made"
-        made.mkdir()
-        _write(layout, options, made)
-        write_json(made / MARKER, {**about, "files": _count(made)})
-        _settle(made, target, work, str(about["key"]))
+        folder = work / "made"
+        folder.mkdir()
+        _write(layout, options, folder)
+        write_json(folder / MARKER, {**about, "files": _count(folder)})
+        _settle(folder, target, work, str(about["key"]))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(layout: DatasetLayout, options: StandIn, made: Path) -> None:
+def _write(layout: DatasetLayout, options: StandIn, folder: Path) -> None:
     from mexbench.cli.output import progress, say
 
     total = options.subjects * options.clips
     say(f"building a stand-in for {layout.name}, once: {total} clips of {options.subjects} procedural faces")
     with progress(f"stand-in for {layout.name}", total) as tick:
-        for done, name in enumerate(layout.write(made, options), start=1):
+        for done, name in enumerate(layout.write(folder, options), start=1):
             tick(done, name)
 
 
-def _settle(made: Path, target: Path, work: Path, key: str) -> None:
+def _settle(folder: Path, target: Path, work: Path, key: str) -> None:
     """Move a whole data set to its place, unless another process has just put the same one there."""
-    if target.exists() and not _whole(target, key):
+    if target.exists() and not _is_complete(target, key):
         with suppress(FileNotFoundError):  # another process moved the damaged one away
             target.rename(work / "damaged")
     try:
-        made.rename(target)
+        folder.rename(target)
     except OSError:
-        if not _whole(target, key):
+        if not _is_complete(target, key):
             raise
 
 
-def _whole(root: Path, key: str) -> bool:
+def _is_complete(root: Path, key: str) -> bool:
     """Return whether a data set is there and has all of its files."""
     try:
         about = read_json(root / MARKER)

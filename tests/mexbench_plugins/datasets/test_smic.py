@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("below", ["", "SMIC_all_cropped", HS])
-def test_samples_are_called_as_in_the_megc_lists(root: Path, below: str) -> None:
+def test_sample_ids_follow_the_megc_lists(root: Path, below: str) -> None:
     samples = by_id(Smic(root=root / below))
     assert sorted(samples) == ["smic/s01/s01_ne_02", "smic/s01/s01_po_01", "smic/s20/s20_sur_01"]
     assert samples["smic/s01/s01_po_01"] == Sample(
@@ -72,19 +72,19 @@ def test_a_clip_without_frames_is_named(root: Path) -> None:
     ]
 
 
-def test_a_class_folder_that_nobody_knows(root: Path) -> None:
+def test_unknown_class_folder_is_rejected(root: Path) -> None:
     write_frames(root / HS / "s1/micro/happy/s1_ha_01", [1], "reg_image{}.bmp")
     with pytest.raises(DataError, match="happy: expected a class folder: negative, positive, surprise"):
         Smic(root=root).samples()
 
 
-def test_one_clip_under_two_classes(root: Path) -> None:
+def test_clip_in_two_class_folders_is_rejected(root: Path) -> None:
     write_frames(root / HS / "s1/micro/surprise/s1_po_01", [1], "reg_image{}.bmp")
-    with pytest.raises(DataError, match="clip smic/s01/s01_po_01 stands there twice"):
+    with pytest.raises(DataError, match="clip smic/s01/s01_po_01 is in two class folders"):
         Smic(root=root).samples()
 
 
-def test_a_wrong_root(tmp_path: Path) -> None:
+def test_wrong_root_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder; 'root' must be the folder of SMIC_all_cropped/HS"):
         Smic(root=tmp_path / "x").samples()
     (tmp_path / "s1" / "other").mkdir(parents=True)

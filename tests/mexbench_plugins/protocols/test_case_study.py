@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from mexbench.errors import ProtocolError
-from mexbench.interfaces import CaseStudySpec as Study
-from mexbench.interfaces import Sample
-from mexbench_plugins.protocols.case_study import CaseStudySpec
+from mexbench.interfaces import CaseStudySpec, Sample
+from mexbench_plugins.protocols.case_study import CaseStudyProtocol
 from tests.helpers import sample
 
 SAMPLES = [
@@ -20,7 +19,7 @@ SAMPLES = [
 
 
 def folds(samples: list[Sample] = SAMPLES, **fields: Any) -> Any:  # noqa: ANN401
-    return CaseStudySpec(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
+    return CaseStudyProtocol(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
 
 
 def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> None:
@@ -31,25 +30,25 @@ def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> 
     assert folds(train=("lab", "other"))[0].train[-1] == "other/p9/c0"
 
 
-def test_it_says_what_it_applies_to() -> None:
-    protocol = CaseStudySpec(train=("lab",), apply="wild")
-    assert protocol.case_study == Study(dataset="wild")
+def test_case_study_names_its_target() -> None:
+    protocol = CaseStudyProtocol(train=("lab",), apply="wild")
+    assert protocol.case_study == CaseStudySpec(dataset="wild")
     assert protocol.subject_independent
     assert protocol.label_map({"a": "b"}) == {"a": "b"}
-    assert CaseStudySpec(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
+    assert CaseStudyProtocol(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
         "a": "x",
         "b": "y",
     }
 
 
-def test_fields_that_contradict_each_other() -> None:
+def test_contradictory_fields_are_rejected() -> None:
     with pytest.raises(ValueError, match="'wild' cannot both train and be applied to"):
-        CaseStudySpec(train=("lab", "wild"), apply="wild")
+        CaseStudyProtocol(train=("lab", "wild"), apply="wild")
     with pytest.raises(ValueError, match="at least two classes"):
-        CaseStudySpec(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
+        CaseStudyProtocol(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
 
 
-def test_members_that_are_not_there_and_labels_that_nobody_can_learn() -> None:
+def test_unknown_members_and_unlearnable_labels_are_rejected() -> None:
     with pytest.raises(ProtocolError, match=r"unknown member 'lob'.*did you mean 'lab'"):
         folds(train=("lob",))
     with pytest.raises(ProtocolError, match="unknown member 'mild'"):

@@ -28,7 +28,7 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.jpg")}
 
 
-def test_samm_lies_as_the_original_does(cache: Path) -> None:
+def test_samm_has_the_original_layout(cache: Path) -> None:
     options = dataclasses.replace(TINY, subjects=3, clips=6)
     root = standin.samm_root(options)
     sheet = openpyxl.load_workbook(root / "SAMM_Micro_FACS_Codes_v2.xlsx")["MICRO_ONLY"]
@@ -44,15 +44,15 @@ def test_samm_lies_as_the_original_does(cache: Path) -> None:
         assert onset < apex < offset
         assert duration == offset - onset + 1
         assert str(name).split("_")[:2] == [subject, str(code)]
-        found = {path.name for path in (root / str(subject) / str(name)).iterdir()}
-        assert found == {f"{subject}_{number:05}.jpg" for number in range(onset, offset + 1)}
+        names = {path.name for path in (root / str(subject) / str(name)).iterdir()}
+        assert names == {f"{subject}_{number:05}.jpg" for number in range(onset, offset + 1)}
     image = cv2.imread(str(next(root.glob("006/*/*.jpg"))), cv2.IMREAD_UNCHANGED)
     assert image is not None
     assert image.shape == (120, 160)
     assert {str(line[9]) for line in lines[14:]} >= {"Anger", "Other", "Happiness"}
 
 
-def test_it_is_built_once_and_says_so(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stand_in_is_built_once_with_a_message(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = standin.casme2_root(TINY)
     assert root.parent == cache
     assert "building a stand-in for casme2, once: 4 clips of 2 procedural faces" in capsys.readouterr().err
@@ -66,7 +66,7 @@ def test_it_is_built_once_and_says_so(cache: Path, capsys: pytest.CaptureFixture
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_another_option_is_another_data_set(cache: Path) -> None:
+def test_options_determine_the_folder(cache: Path) -> None:
     one = standin.casme2_root(TINY)
     assert standin.casme2_root(dataclasses.replace(TINY, seed=1)) != one
     assert standin.samm_root(TINY) != one
@@ -79,17 +79,17 @@ def test_the_same_options_make_the_same_pixels(cache: Path) -> None:
     assert content(standin.casme2_root(TINY)) == first
 
 
-def test_a_damaged_one_is_built_again(cache: Path) -> None:
+def test_damaged_stand_in_is_rebuilt(cache: Path) -> None:
     root = standin.casme2_root(TINY)
-    whole = content(root)
+    complete = content(root)
     next(root.rglob("*.jpg")).unlink()
-    assert content(standin.casme2_root(TINY)) == whole
+    assert content(standin.casme2_root(TINY)) == complete
     (root / standin.MARKER).write_text("{")
-    assert content(standin.casme2_root(TINY)) == whole
+    assert content(standin.casme2_root(TINY)) == complete
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_a_stopped_build_leaves_nothing_that_looks_whole(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_build_leaves_no_partial_data_set(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -101,18 +101,18 @@ def test_a_stopped_build_leaves_nothing_that_looks_whole(cache: Path, monkeypatc
     assert standin.casme2_root(TINY).is_dir()
 
 
-def test_the_loser_of_a_race_takes_the_winners(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_builds_share_the_first_result(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = standin.casme2_root(TINY)
     stamp = (root / standin.MARKER).stat().st_mtime_ns
     answers = iter([False])  # when it started, nothing was there yet
-    real = standin._whole
-    monkeypatch.setattr(standin, "_whole", lambda path, key: next(answers, None) is None and real(path, key))
+    real = standin._is_complete
+    monkeypatch.setattr(standin, "_is_complete", lambda path, key: next(answers, None) is None and real(path, key))
     assert standin.casme2_root(TINY) == root
     assert (root / standin.MARKER).stat().st_mtime_ns == stamp
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_what_a_killed_process_left_goes_after_a_day(cache: Path) -> None:
+def test_temporary_folders_of_killed_processes_are_removed_after_a_day(cache: Path) -> None:
     old, young = cache / ".tmp-old", cache / ".tmp-young"
     old.mkdir(parents=True)
     young.mkdir()
@@ -146,7 +146,7 @@ def test_objective_classes_follow_the_paper(aus: str, code: int) -> None:
     assert layouts.objective_class(parse(aus)) == code
 
 
-def test_two_data_sets_share_no_person() -> None:
+def test_data_sets_share_no_identities() -> None:
     options = standin.StandIn(subjects=5, clips=2, width=160, height=120)
     casts = [{scene.take.face.seed for scene in scenes(options, words)} for words in (emotions.CASME2, emotions.SAMM)]
     assert [len(cast) for cast in casts] == [5, 5]

@@ -63,10 +63,10 @@ def read_copy(layout: SheetLayout) -> DatasetIndex:
     errata: list[Correction] = []
     for (subject, clip), row in rows.items():
         reader = _ClipReader(layout, subject, clip, row)
-        found = reader.read()
+        frame_clip = reader.read()
         data_issues += reader.data_issues
-        if found is not None:
-            clips[found.sample.sample_id] = found
+        if frame_clip is not None:
+            clips[frame_clip.sample.sample_id] = frame_clip
             errata += reader.errata
     if not clips:
         first = next(iter(data_issues), None)
@@ -86,10 +86,10 @@ def read_units(layout: SheetLayout) -> list[CodedActionUnits]:
         DataError: The sheet cannot be read, or lists a clip twice.
     """
     rows, _ = _by_folder(layout)
-    found = []
+    coded = []
     for (subject, clip), row in rows.items():
         cell = aus.parse(row.cells[AUS])
-        found.append(
+        coded.append(
             CodedActionUnits(
                 clip_id=f"{layout.dataset}/{subject}/{clip}",
                 emotion=_emotion(row),
@@ -99,7 +99,7 @@ def read_units(layout: SheetLayout) -> list[CodedActionUnits]:
                 numbers=frozenset(map(str, cell.numbers)),
             )
         )
-    return found
+    return coded
 
 
 def _emotion(row: SheetRow) -> str | None:
@@ -122,7 +122,7 @@ def _by_folder(layout: SheetLayout) -> tuple[dict[tuple[str, str], SheetRow], li
         subject = _subject_folder(layout, row)
         inside(layout.frames, subject, clip, where=f"{row.where}: {SUBJECT}, {CLIP}")
         if (other := rows.get((subject, clip))) is not None:
-            raise DataError(f"{row.where}: {subject}/{clip} stands there twice, first in {other.where}; remove one")
+            raise DataError(f"{row.where}: {subject}/{clip} is listed twice, first in {other.where}; remove one")
         rows[subject, clip] = row
     if not rows:
         raise DataError(f"{layout.sheet}: has a header row and no clip below it")
@@ -161,7 +161,7 @@ class _ClipReader:
         self.errata: Sequence[Correction] = ()
 
     def read(self) -> FrameClip | None:
-        """Return the clip, or None where it cannot be used; the last finding then says why."""
+        """Return the clip, or None where it cannot be used; the last data issue then gives the reason."""
         # Read before the frames are looked for: a broken cell is broken whether or not the clip is there.
         corrected = correct(
             self.layout.corrections.get(self.sample_id, ()),
@@ -173,17 +173,17 @@ class _ClipReader:
         onset, apex, offset = corrected.onset, corrected.apex, corrected.offset
         frames = list_frames(self.folder) if self.folder.is_dir() else None
         if onset is None or offset is None:
-            return self._drop("onset or offset missing", self.row.where)
+            return self._exclude("onset or offset missing", self.row.where)
         if onset > offset:
-            return self._drop("onset after offset", f"onset {onset}, offset {offset}")
+            return self._exclude("onset after offset", f"onset {onset}, offset {offset}")
         if not frames:
-            return self._drop("clip folder missing" if frames is None else "clip has no frames", str(self.folder))
+            return self._exclude("clip folder missing" if frames is None else "clip has no frames", str(self.folder))
         if not self._has_frames(frames, onset, offset):
             return None
         if apex is None:
-            self._find("apex missing", self.row.where)
+            self._report("apex missing", self.row.where)
         elif not onset <= apex <= offset:
-            self._find("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
+            self._report("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
         self.data_issues += corrected.data_issues
         self.errata = corrected.applied
         emotion, units = self._emotion(), self._units()
@@ -210,7 +210,7 @@ class _ClipReader:
         present = [number for number in frames if onset <= number <= offset]
         if not present:
             span = f"{min(frames)}-{max(frames)}"
-            self._drop("no frame between onset and offset", f"frames {span} on disk, onset {onset}, offset {offset}")
+            self._exclude("no frame between onset and offset", f"frames {span} on disk, onset {onset}, offset {offset}")
             return False
         count = offset - onset + 1
         if len(present) < count:
@@ -219,7 +219,7 @@ class _ClipReader:
                 for before, after in pairwise([onset - 1, *present, offset + 1])
                 if after - before > 1
             ]
-            self._find(
+            self._report(
                 "frames missing", f"{count - len(present)} of {count} from onset to offset: {listed(gaps, limit=8)}"
             )
         return True
@@ -227,20 +227,20 @@ class _ClipReader:
     def _emotion(self) -> str | None:
         emotion = _emotion(self.row)
         if emotion is None:
-            self._find("emotion missing", self.row.where)
+            self._report("emotion missing", self.row.where)
         elif emotion not in self.layout.emotions:
             known = listed(sorted(self.layout.emotions))
-            self._find("unknown emotion", f"{emotion!r} in {self.row.where}; known: {known}")
+            self._report("unknown emotion", f"{emotion!r} in {self.row.where}; known: {known}")
         return emotion
 
     def _units(self) -> aus.AUCell:
         cell = aus.parse(self.row.cells[AUS])
         if not cell.complete:
-            self._find("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
+            self._report("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
         return cell
 
-    def _find(self, what: str, detail: str) -> None:
+    def _report(self, what: str, detail: str) -> None:
         self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail))
 
-    def _drop(self, what: str, detail: str) -> None:
+    def _exclude(self, what: str, detail: str) -> None:
         self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail, excluded=True))

@@ -23,7 +23,7 @@ class SheetCorrection:
     Args:
         sample_id: The sample it is for.
         field: ``onset``, ``apex`` or ``offset``.
-        published: Annotation version, or ``any`` -> the value that must stand there, or ``any``.
+        published: Annotation version, or ``any`` -> the value that the sheet must hold, or ``any``.
         corrected: The frame number to use.
         reason: What is wrong with the published one.
         source: Where the correction comes from.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: What may stand above the header: one release has thirteen rows of prose there.
 _PREAMBLE = 60
-#: Unpacked size in bytes past which a file is no annotation; those of the published data sets have under one million.
+#: Unpacked size in bytes past which a file is not an annotation; the published ones have under one million.
 _LARGEST = 64_000_000
 _LONGEST = 100_000  # rows
 
@@ -62,7 +62,7 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     """Read the rows under the first header that has every required column, in the order of the file.
 
     Columns go by name, whatever their order, case, blanks and underscores: ``OnsetFrame`` is ``Onset Frame``. Rows in
-    which every required column is blank are no rows.
+    which every required column is blank are skipped.
 
     Args:
         path: An .xlsx or a .csv file.
@@ -77,8 +77,8 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     nearest: tuple[int, str, Cells] | None = None
     for name in order:
         for index, cells in enumerate(sheets[name][:_PREAMBLE]):
-            found = {_key(cell) for cell in cells}
-            count = sum(_key(column) in found for column in required)
+            keys = {_key(cell) for cell in cells}
+            count = sum(_key(column) in keys for column in required)
             if count == len(required):
                 return list(_under(path, name, sheets[name], index, required))
             if count and (nearest is None or count > nearest[0]):
@@ -99,7 +99,7 @@ def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required:
     where = f"{path}, sheet {sheet!r}" if path.suffix.lower() == ".xlsx" else str(path)
     twice = [column for column in required if keys.count(_key(column)) > 1]
     if twice:
-        raise DataError(f"{where}, row {header + 1}: column {listed(twice)} stands there twice; remove one of them")
+        raise DataError(f"{where}, row {header + 1}: column {listed(twice)} appears twice; remove one of them")
     places = {column: keys.index(_key(column)) for column in required}
     for number, cells in enumerate(rows[header + 1 :], start=header + 2):
         values = {
@@ -123,7 +123,7 @@ def _read(path: Path) -> dict[str, list[Cells]]:
         return {path.name: _read_csv(path)}
     if suffix == ".xlsx":
         return _read_xlsx(path)
-    raise DataError(f"{path}: a {suffix or 'nameless'} file is no sheet that can be read; save it as .xlsx or .csv")
+    raise DataError(f"{path}: a {suffix or 'nameless'} file cannot be read as a sheet; save it as .xlsx or .csv")
 
 
 def _read_csv(path: Path) -> list[Cells]:
@@ -135,9 +135,9 @@ def _read_csv(path: Path) -> list[Cells]:
                 _check_length(path, rows)
             return rows
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is no UTF-8 text; save it again as CSV UTF-8") from None
+        raise DataError(f"{path}: is not UTF-8 text; save it again as CSV UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{path}: is no CSV file ({error}); save it again as CSV UTF-8") from None
+        raise DataError(f"{path}: is not a CSV file ({error}); save it again as CSV UTF-8") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -146,7 +146,7 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
     """Read every sheet. The file may come from anywhere, so nothing about it is taken for granted."""
     import openpyxl
 
-    broken = f"{path}: is no .xlsx workbook that can be read; open it in a spreadsheet program and save it as .xlsx"
+    broken = f"{path}: is not an .xlsx workbook that can be read; open it in a spreadsheet program and save it as .xlsx"
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
