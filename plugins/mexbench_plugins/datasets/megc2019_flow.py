@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +14,7 @@ import numpy as np
 
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench_plugins.datasets.published import megc2019_counts
 
 #: Name of a class folder -> class.
 CLASSES = {"0": "negative", "1": "positive", "2": "surprise"}
@@ -113,7 +112,7 @@ class Megc2019Flow(Dataset):
     def _compare(self, samples: Iterator[Sample]) -> None:
         """Refuse a half-copied pack: say which subjects and classes lack clips or have too many."""
         counts = Counter((sample.sample_id.split("/")[1], str(sample.emotion)) for sample in samples)
-        published = _published()
+        published = megc2019_counts()
         odd = [
             f"{subject} {emotion}: {counts[subject, emotion]} of {published.get((subject, emotion), 0)}"
             for subject, emotion in sorted(published.keys() | counts.keys())
@@ -157,17 +156,3 @@ def _visible(folder: Path) -> list[Path]:
 
 def _member(subject: str) -> str | None:
     return next((member for pattern, member in MEMBERS.items() if re.fullmatch(pattern, subject)), None)
-
-
-def _published() -> dict[tuple[str, str], int]:
-    """Return the published number of clips by subject and class, without zeros."""
-    text = (
-        resources.files("mexbench_plugins.datasets").joinpath("published/megc2019_flow.csv").read_text(encoding="utf-8")
-    )
-    rows = csv.DictReader(text.splitlines())
-    return {
-        (row["subject"], emotion): int(row[emotion])
-        for row in rows
-        for emotion in CLASSES.values()
-        if row[emotion] != "0"
-    }

@@ -43,6 +43,26 @@ CASME2 = {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surpr
 SAMM = {
     "Anger": 57, "Other": 26, "Happiness": 26, "Surprise": 15, "Contempt": 12, "Disgust": 9, "Fear": 8, "Sadness": 6,
 }  # fmt: skip
+SMIC = {"negative": 70, "positive": 51, "surprise": 43}
+CASME3 = {
+    "disgust": 250, "surprise": 187, "others": 158, "fear": 86, "anger": 64, "sad": 57, "happy": 55, "Others": 3,
+}  # fmt: skip
+CASME3_C = {"negative": 99, "surprise": 30, "others": 20, "positive": 16}
+CASME = {
+    "tense": 69, "disgust": 44, "repression": 38, "surprise": 20, "happiness": 9, "sadness": 6, "fear": 2,
+    "contempt": 1,
+}  # fmt: skip
+MMEW = {"surprise": 89, "disgust": 72, "others": 66, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
+#: Of these no counts are at hand: every emotion is as frequent as the others.
+DFME: Mapping[str, int] = dict.fromkeys(("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"), 1)
+FOURDME: Mapping[str, int] = dict.fromkeys(("negative", "positive", "surprise", "repression", "others"), 1)
+CASME_SQUARED: Mapping[str, int] = dict.fromkeys(("negative", "positive", "surprise", "others"), 1)
+
+#: Words of the data sets -> the emotion above whose action units they show. ``tense`` of CASME is its own word.
+SYNONYMS = {
+    "other": "others", "happy": "happiness", "positive": "happiness", "sad": "sadness", "negative": "disgust",
+    "tense": "others",
+}  # fmt: skip
 
 
 def draw(emotion: str, rng: np.random.Generator) -> tuple[ActionUnit, ...]:
@@ -52,7 +72,7 @@ def draw(emotion: str, rng: np.random.Generator) -> tuple[ActionUnit, ...]:
         ConfigError: The emotion is unknown.
     """
     word = emotion.lower()
-    word = "others" if word == "other" else word
+    word = SYNONYMS.get(word, word)
     if word not in COMBINATIONS:
         raise ConfigError(unknown("emotion", emotion, COMBINATIONS))
     table = COMBINATIONS[word]

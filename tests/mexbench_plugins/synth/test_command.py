@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mexbench import cli
+from mexbench_plugins.datasets.casme3 import Casme3
 from mexbench_plugins.synth import output
 
 QUICK = ("--size", "240x180", "--lead", "2", "--rise", "5", "--fall", "6", "--tail", "1")
@@ -151,6 +152,31 @@ def test_a_photo_without_a_face_is_refused(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_command_asks_for_an_emotion_or_action_units(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        cli.main(["synth", "--face", "builtin:1", "--out", "x.mp4"])
-    assert "one of the arguments --emotion --aus is required" in capsys.readouterr().err
+    assert cli.main(["synth", "--face", "builtin:1", "--out", "x.mp4"]) == cli.BAD_INPUT
+    assert "one of --emotion and --aus is required with --face" in capsys.readouterr().err
+
+
+def test_a_data_set_is_written_in_its_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "casme3"
+    small = ["--subjects", "2", "--clips", "3", "--frames", "6", "--size", "160x120"]
+    assert cli.main(["synth", "--dataset", "casme3", "--out", str(out), *small]) == cli.OK
+    assert f"dataset: {{plugin: casme3, root: {out}}}" in capsys.readouterr().out
+    assert len(Casme3(root=out).samples()) == 6
+    assert cli.main(["synth", "--dataset", "casme3", "--out", str(out), *small]) == cli.BAD_INPUT
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "casme4"], "unknown data set 'casme4'"),
+        (["--dataset", "mmew", "--cast", "megc2019"], "cast = 'megc2019' is for casme2, samm and smic, not for mmew"),
+        (["--dataset", "mmew", "--emotion", "fear"], "--emotion and --aus are for a clip"),
+    ],
+)
+def test_data_set_options_are_checked(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["synth", *arguments, "--out", str(tmp_path / "x")]) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

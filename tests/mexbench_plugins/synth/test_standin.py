@@ -30,7 +30,7 @@ def content(root: Path) -> dict[str, bytes]:
 
 def test_samm_has_the_original_layout(cache: Path) -> None:
     options = dataclasses.replace(TINY, subjects=3, clips=6)
-    root = standin.samm_root(options)
+    root = standin.stand_in_root("samm", options)
     sheet = openpyxl.load_workbook(root / "SAMM_Micro_FACS_Codes_v2.xlsx")["MICRO_ONLY"]
     lines = list(sheet.iter_rows(values_only=True))
     assert all(line[1] is None for line in lines[:13])
@@ -53,11 +53,11 @@ def test_samm_has_the_original_layout(cache: Path) -> None:
 
 
 def test_stand_in_is_built_once_with_a_message(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = standin.casme2_root(TINY)
+    root = standin.stand_in_root("casme2", TINY)
     assert root.parent == cache
     assert "building a stand-in for casme2, once: 4 clips of 2 procedural faces" in capsys.readouterr().err
     stamp = (root / standin.MARKER).stat().st_mtime_ns
-    assert standin.casme2_root(TINY) == root
+    assert standin.stand_in_root("casme2", TINY) == root
     assert (root / standin.MARKER).stat().st_mtime_ns == stamp
     assert capsys.readouterr().err == ""
     about = json.loads((root / standin.MARKER).read_text())
@@ -67,25 +67,25 @@ def test_stand_in_is_built_once_with_a_message(cache: Path, capsys: pytest.Captu
 
 
 def test_options_determine_the_folder(cache: Path) -> None:
-    one = standin.casme2_root(TINY)
-    assert standin.casme2_root(dataclasses.replace(TINY, seed=1)) != one
-    assert standin.samm_root(TINY) != one
+    one = standin.stand_in_root("casme2", TINY)
+    assert standin.stand_in_root("casme2", dataclasses.replace(TINY, seed=1)) != one
+    assert standin.stand_in_root("samm", TINY) != one
 
 
 def test_the_same_options_make_the_same_pixels(cache: Path) -> None:
-    root = standin.casme2_root(TINY)
+    root = standin.stand_in_root("casme2", TINY)
     first = content(root)
     shutil.rmtree(root)
-    assert content(standin.casme2_root(TINY)) == first
+    assert content(standin.stand_in_root("casme2", TINY)) == first
 
 
 def test_damaged_stand_in_is_rebuilt(cache: Path) -> None:
-    root = standin.casme2_root(TINY)
+    root = standin.stand_in_root("casme2", TINY)
     complete = content(root)
     next(root.rglob("*.jpg")).unlink()
-    assert content(standin.casme2_root(TINY)) == complete
+    assert content(standin.stand_in_root("casme2", TINY)) == complete
     (root / standin.MARKER).write_text("{")
-    assert content(standin.casme2_root(TINY)) == complete
+    assert content(standin.stand_in_root("casme2", TINY)) == complete
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
@@ -96,18 +96,18 @@ def test_interrupted_build_leaves_no_partial_data_set(cache: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(layouts.Casme2Layout, "write_sheet", stop)
         with pytest.raises(KeyboardInterrupt):
-            standin.casme2_root(TINY)
+            standin.stand_in_root("casme2", TINY)
     assert list(cache.iterdir()) == []
-    assert standin.casme2_root(TINY).is_dir()
+    assert standin.stand_in_root("casme2", TINY).is_dir()
 
 
 def test_concurrent_builds_share_the_first_result(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = standin.casme2_root(TINY)
+    root = standin.stand_in_root("casme2", TINY)
     stamp = (root / standin.MARKER).stat().st_mtime_ns
     answers = iter([False])  # when it started, nothing was there yet
     real = standin._is_complete
     monkeypatch.setattr(standin, "_is_complete", lambda path, key: next(answers, None) is None and real(path, key))
-    assert standin.casme2_root(TINY) == root
+    assert standin.stand_in_root("casme2", TINY) == root
     assert (root / standin.MARKER).stat().st_mtime_ns == stamp
     assert [path.name for path in cache.iterdir()] == [root.name]
 
@@ -117,7 +117,7 @@ def test_temporary_folders_of_killed_processes_are_removed_after_a_day(cache: Pa
     old.mkdir(parents=True)
     young.mkdir()
     os.utime(old, (0, 0))
-    standin.casme2_root(TINY)
+    standin.stand_in_root("casme2", TINY)
     assert not old.exists()
     assert young.exists()
 
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").touch()
     monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"stand-in for casme2 cannot be built in .* set MEXBENCH_CACHE to another"):
-        standin.casme2_root(TINY)
+        standin.stand_in_root("casme2", TINY)
 
 
 @pytest.mark.parametrize(

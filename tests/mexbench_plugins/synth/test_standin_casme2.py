@@ -55,7 +55,7 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        root = standin.casme2_root(OPTIONS)
+        root = standin.stand_in_root("casme2", OPTIONS)
         book = openpyxl.load_workbook(root / "CASME2-coding-20140508.xlsx")
         header, *lines = book.worksheets[0].iter_rows(values_only=True)
         rows = []

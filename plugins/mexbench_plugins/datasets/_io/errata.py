@@ -75,6 +75,8 @@ def errata_file(dataset: str) -> Path:
 @functools.cache
 def corrections(dataset: str) -> Mapping[str, tuple[SheetCorrection, ...]]:
     """Return a dataset's corrections by sample id."""
+    if not errata_file(dataset).is_file():  # nothing is known to be wrong
+        return {}
     content = yaml.safe_load(errata_file(dataset).read_text(encoding="utf-8"))
     return {
         sample_id: tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +163,18 @@ def find_files(root: Path, name: re.Pattern[str], *, skip: re.Pattern[str], abov
             continue
         paths += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
     return paths
+
+
+def resolve(root: Path, parts: Sequence[str]) -> Path:
+    """Return the folder of these names below ``root``; one that exists in other capitals alone is taken.
+
+    Sheets and folders do not agree about capitals: ``J`` and ``j`` are one video of CAS(ME)3.
+    """
+    folder = root
+    for part in parts:
+        exact = folder / part
+        if not exact.exists() and folder.is_dir():
+            same = [path for path in folders(folder) if path.name.casefold() == part.casefold()]
+            exact = same[0] if len(same) == 1 else exact
+        folder = exact
+    return folder

@@ -21,8 +21,12 @@ _PREAMBLE = 60
 #: Unpacked size in bytes past which a file is not an annotation; the published ones have under one million.
 _LARGEST = 64_000_000
 _LONGEST = 100_000  # rows
+_WIDEST = 16  # columns that a sheet without header can be asked for, whatever its own width
 
 Cells = tuple[object, ...]
+
+#: What sheets write where a frame is not known.
+NO_FRAME = frozenset({"", "/", "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,18 @@ class SheetRow:
             value = int(value)
         return "" if value is None else str(value).strip()
 
-    def frame(self, column: str) -> int | None:
-        """Return a frame number; None for a blank cell, ``/`` and ``-``.
+    def frame(self, column: str, *, missing: frozenset[str] = NO_FRAME) -> int | None:
+        """Return a frame number; None for a cell that names none.
+
+        Args:
+            column: The column to read.
+            missing: What this sheet writes for an unknown frame.
 
         Raises:
             DataError: The cell holds something else; the text says which cell.
         """
         text = self.text(column)
-        if text in {"", "/", "-"}:
+        if text in missing:
             return None
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
             raise DataError(f"{self.where}: {column} is {text!r}, expected the number of a frame, or / for none")
@@ -92,6 +100,34 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     headers = [str(cell).strip() for cell in cells if _key(cell)]
     missing = [column for column in required if _key(column) not in {_key(cell) for cell in cells}]
     raise DataError(f"{where}: missing column {listed(missing)}; headers found: {listed(headers)}")
+
+
+def read_cells(path: Path, *, sheet: int = 0) -> list[SheetRow]:
+    """Read a sheet that has no header; columns are called ``1``, ``2``, ... from the left, blank rows are skipped.
+
+    Args:
+        path: An .xlsx or a .csv file.
+        sheet: Position of the sheet in the workbook, from 0.
+
+    Raises:
+        DataError: The file cannot be read, or has fewer sheets.
+    """
+    sheets = list(_read(path).items())
+    if sheet >= len(sheets):
+        raise DataError(f"{path}: has {len(sheets)} sheets, expected at least {sheet + 1}")
+    name, rows = sheets[sheet]
+    width = max((len(cells) for cells in rows), default=0)
+    return [
+        SheetRow(
+            f"{path}, sheet {name!r}, row {number}",
+            {
+                str(place + 1): _blank_to_none(cells[place]) if place < len(cells) else None
+                for place in range(max(width, _WIDEST))
+            },
+        )
+        for number, cells in enumerate(rows, start=1)
+        if any(_blank_to_none(cell) is not None for cell in cells)
+    ]
 
 
 def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required: Sequence[str]) -> Iterator[SheetRow]:
@@ -163,14 +199,14 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, of which nothing is read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            return {sheet.title: _read_cells(path, sheet) for sheet in book.worksheets}
+            return {sheet.title: _read_sheet(path, sheet) for sheet in book.worksheets}
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged workbook can raise anything from any layer
         raise DataError(f"{broken} ({type(error).__name__}: {error})") from None
 
 
-def _read_cells(path: Path, sheet: ReadOnlyWorksheet) -> list[Cells]:
+def _read_sheet(path: Path, sheet: ReadOnlyWorksheet) -> list[Cells]:
     # Some programs write a wrong size into the file, and the reader would believe it.
     sheet.reset_dimensions()
     rows: list[Cells] = []
