@@ -20,7 +20,7 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
-from mexbench.interfaces.video import Interval, LongVideo
+from mexbench.interfaces.video import Interval, IntervalKind, LongVideo
 
 __all__ = [
     "UNITS",
@@ -38,6 +38,7 @@ __all__ = [
     "Fold",
     "FoldsModel",
     "Interval",
+    "IntervalKind",
     "LayerRow",
     "LongVideo",
     "Model",

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mexbench.errors import DataError
 from mexbench.interfaces.plugin import Plugin
@@ -14,7 +15,10 @@ from mexbench.interfaces.video import LongVideo
 
 
 class Dataset(Plugin, ABC):
-    """Data as it lies on disk. ``samples`` reads metadata alone; ``load`` reads one sample's pixels."""
+    """Data on disk. ``samples`` reads metadata alone; ``load`` reads one sample's pixels."""
+
+    #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
+    checked_on: ClassVar[str] = ""
 
     @abstractmethod
     def label_map(self) -> Mapping[str, str]:

@@ -49,6 +49,10 @@ class Casme(SheetDataset):
         "FG 2013, doi 10.1109/FG.2013.6553799"
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+    checked_on = (
+        "a stand-in alone: no copy of sheet or frames was at hand; columns, counts and names are those that "
+        "public code states"
+    )
 
     original, variable, dataset = "CASME", "CASME_ROOT", "casme"
     label_maps = LABEL_MAPS

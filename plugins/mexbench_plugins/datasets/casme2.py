@@ -62,6 +62,10 @@ class Casme2(SheetDataset):
         "PLoS ONE 9(1), 2014, doi 10.1371/journal.pone.0086041"
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+    checked_on = (
+        "the annotation of 2014-05-08; that of 2019-07-01, the layout of the frames and the corrections are "
+        "those of public code"
+    )
 
     original, variable, dataset = "CASME-II", "CASME2_ROOT", "casme2"
     subject_folder, layout_text, label_maps = _SUBJECT, _LAYOUT, LABEL_MAPS

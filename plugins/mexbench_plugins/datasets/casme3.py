@@ -65,6 +65,7 @@ class Casme3(SheetDataset):
         "and high ecological validity, IEEE TPAMI 45(3), 2023, doi 10.1109/TPAMI.2022.3174895"
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+    checked_on = "the annotations of parts A and C; the layout of the frames is that of public code"
 
     original, variable, dataset = "CAS(ME)3", "CASME3_ROOT", "casme3"
     label_maps = LABEL_MAPS

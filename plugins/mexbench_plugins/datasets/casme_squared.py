@@ -54,6 +54,7 @@ class CasmeSquared(SheetDataset):
         "recognition, IEEE TAFFC 9(4), 2018, doi 10.1109/TAFFC.2017.2654440"
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+    checked_on = "the ground truth of MEGC 2020 and a stand-in: neither workbook nor frames were at hand"
 
     original, variable, dataset = "CAS(ME)2", "CASME_SQUARED_ROOT", "casme_squared"
     label_maps = LABEL_MAPS

@@ -55,6 +55,10 @@ class Dfme(SheetDataset):
         "Affective Computing 15(3), 2024"
     )
     licence = "for research alone, under an agreement with the authors"
+    checked_on = (
+        "a stand-in alone: no copy of sheet or frames was at hand; columns, counts and names are those that "
+        "public code states"
+    )
 
     original, variable, dataset = "DFME", "DFME_ROOT", "dfme"
     label_maps = LABEL_MAPS

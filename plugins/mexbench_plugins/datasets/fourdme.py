@@ -56,6 +56,10 @@ class FourDme(SheetDataset):
         "doi 10.1109/TAFFC.2022.3182342"
     )
     licence = "for research alone, under an agreement with the University of Oulu"
+    checked_on = (
+        "a stand-in alone: no copy of sheet or frames was at hand; columns, counts and names are those that "
+        "public code states"
+    )
 
     original, variable, dataset = "4DME", "FOURDME_ROOT", "fourdme"
     label_maps = LABEL_MAPS

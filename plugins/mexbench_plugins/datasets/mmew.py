@@ -52,6 +52,10 @@ class Mmew(SheetDataset):
         "IEEE TPAMI 44(9), 2022, doi 10.1109/TPAMI.2021.3067464"
     )
     licence = "for research alone, under an agreement with the authors"
+    checked_on = (
+        "a stand-in alone: no copy of sheet or frames was at hand; columns, counts and names are those that "
+        "public code states"
+    )
 
     original, variable, dataset = "MMEW", "MMEW_ROOT", "mmew"
     label_maps = LABEL_MAPS

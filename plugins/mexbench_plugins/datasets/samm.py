@@ -50,6 +50,7 @@ class Samm(SheetDataset):
         "9(1), 2018, doi 10.1109/TAFFC.2016.2573832"
     )
     licence = "for research alone, under an agreement with Manchester Metropolitan University"
+    checked_on = "a stand-in alone: no copy was at hand; sheet and folders are those that public code states"
 
     original, variable, dataset = "SAMM", "SAMM_ROOT", "samm"
     subject_folder, layout_text, label_maps = _SUBJECT, _LAYOUT, LABEL_MAPS

@@ -52,6 +52,7 @@ class SammLong(SheetDataset):
         "doi 10.1109/FG47880.2020.00029"
     )
     licence = "for research alone, under an agreement with Manchester Metropolitan University"
+    checked_on = "the annotation and the ground truth of MEGC 2020; the layout of the frames is that of public code"
 
     original, variable, dataset = "SAMM Long Videos", "SAMM_LONG_ROOT", "samm_long"
     label_maps = LABEL_MAPS

@@ -46,6 +46,9 @@ class Smic(StandInDataset):
         "doi 10.1109/FG.2013.6553717"
     )
     licence = "for research alone, under an agreement with the University of Oulu"
+    checked_on = (
+        "a stand-in alone: no copy was at hand; folders and the sheet of apexes are those that public code states"
+    )
 
     original, variable, dataset = "SMIC", "SMIC_ROOT", "smic"
 

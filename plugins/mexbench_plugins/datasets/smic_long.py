@@ -47,6 +47,10 @@ class SmicLong(SheetDataset):
         "doi 10.1109/FG.2013.6553717; SMIC-E: Tran et al., Sliding window based micro-expression spotting, ACIVS 2017"
     )
     licence = "for research alone, under an agreement with the University of Oulu"
+    checked_on = (
+        "a stand-in alone: no copy of sheet or frames was at hand; columns, counts and names are those that "
+        "public code states"
+    )
 
     original, variable, dataset = "SMIC-E-HS", "SMIC_LONG_ROOT", "smic_long"
     label_maps = LABEL_MAPS

@@ -8,7 +8,7 @@ import pytest
 from mexbench.errors import DataError
 from mexbench.interfaces import Sample
 from mexbench_plugins.datasets.smic import Smic
-from tests.mexbench_plugins.datasets.layouts import by_id, write_frames
+from tests.mexbench_plugins.datasets.layouts import by_id, write_frames, write_xlsx
 
 HS = "SMIC_all_cropped/HS"
 
@@ -90,3 +90,27 @@ def test_wrong_root_is_reported(tmp_path: Path) -> None:
     (tmp_path / "s1" / "other").mkdir(parents=True)
     with pytest.raises(DataError, match=r"no frames of release 'auto': .* found: none"):
         Smic(root=tmp_path).samples()
+
+
+def test_apexes_come_from_a_sheet_and_count_from_its_onset(root: Path) -> None:
+    header = ("data", "subject", "clip", "label", "onset_frame", "apex_frame", "offset_frame")
+    clips = by_id(Smic(root=root))
+    first, second, *_ = sorted(clips)
+    onset, offset = clips[first].onset, clips[first].offset
+    assert onset is not None
+    assert offset is not None
+    assert [clips[name].apex for name in (first, second)] == [None, None]
+    rows = [
+        ("HS", first.split("/")[1].replace("s0", "s"), first.rpartition("/")[2], "x", 1, 2, None),
+        ("HS", second.split("/")[1], second.rpartition("/")[2].replace("s0", "s"), "x", 1, 900, 950),
+    ]
+    sheet = write_xlsx(root / "smic_apex.xlsx", header, rows)
+    dataset = Smic(root=root, apexes=sheet)
+    samples = by_id(dataset)
+    assert (samples[first].apex, samples[first].apex_source) == (onset + 1, "smic_apex.xlsx")
+    assert samples[second].apex is None
+    details = {issue.where: issue.detail for issue in dataset.data_issues() if issue.what == "apex missing"}
+    assert "apex 900 of onset 1 lies outside the clip's" in details[second]
+    assert dataset.files(samples[first])[-1] == sheet
+    middle = by_id(Smic(root=root, apexes="middle"))[first]
+    assert (middle.apex, middle.apex_source) == ((onset + offset) // 2, "middle of onset and offset")

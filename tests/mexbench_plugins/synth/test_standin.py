@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import openpyxl
@@ -132,7 +133,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "wrong", [{"subjects": 1}, {"quality": 101}, {"intensity": 0.0}, {"frames": 3}, {"width": 170}]
 )
-def test_a_bad_option_is_named(wrong: dict[str, int]) -> None:
+def test_a_bad_option_is_named(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"stand-in: {name} = "):
         standin.StandIn(**wrong)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mexbench.errors import DataError
-from mexbench.interfaces import DataIssue
-from mexbench.interfaces.video import IntervalKind
+from mexbench.interfaces import DataIssue, IntervalKind
 from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, SheetRow, read_rows
 
 
