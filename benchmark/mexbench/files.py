@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -70,26 +72,68 @@ def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
     """Write a whole JSON file.
 
     Raises:
-        ValueError: A number is NaN or infinite, which JSON cannot say.
+        ValueError: A number is NaN or infinite, which JSON cannot express.
     """
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def read_plain(path: Path, *, most: int = 2**30, follow_links: bool = True) -> bytes:
+    """Read a whole plain file: not a device, nor a pipe, which may never end.
+
+    Args:
+        path: The file.
+        most: Its largest size in bytes.
+        follow_links: Whether it may be a symbolic link.
+
+    Raises:
+        ValueError: It is not a plain file, or larger.
+        OSError: It cannot be read.
+    """
+    no_link = 0 if follow_links else getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDONLY | no_link | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links and path.is_symlink():
+        raise ValueError("a symbolic link, which is not followed here")
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a plain file")
+        if status.st_size > most:
+            raise ValueError(f"{status.st_size} bytes, more than the {most} that are read")
+        return stream.read(most + 1)
+
+
+def special_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield all below a folder that is neither a plain file nor a folder, with what it is; no link is followed."""
+    pending = [root]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    yield Path(entry.path), "a symbolic link"
+                elif entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path), "not a plain file"
+
+
+def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file.
 
     Raises:
-        ValueError: It is no JSON, or no text.
+        ValueError: It is not JSON, or not text.
         OSError: It cannot be read.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_plain(path, follow_links=follow_links))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays of numbers as a whole safetensors file, which no reading of it can run as code.
+    """Write named arrays of numbers as a whole safetensors file; reading one never runs code.
 
     Raises:
         ValueError: An array holds no numbers, or a number that is NaN or infinite.
@@ -97,9 +141,9 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     import numpy as np
     from safetensors.numpy import save
 
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    _check_numbers(whole)
-    content = save(whole)
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    _check_numbers(contiguous)
+    content = save(contiguous)
     with replacing(path) as stream:
         stream.write(content)
 
@@ -108,7 +152,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read what ``write_arrays`` wrote.
 
     Raises:
-        ValueError: It is no safetensors file, or a number is NaN or infinite.
+        ValueError: It is not a safetensors file, or a number is NaN or infinite.
         OSError: It cannot be read.
     """
     from safetensors import SafetensorError
@@ -117,7 +161,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrays = load(path.read_bytes())
     except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
-        raise ValueError(f"{path.name} is no safetensors file that can be read here: {error}") from None
+        raise ValueError(f"{path.name}: invalid safetensors file: {error}") from None
     _check_numbers(arrays)
     return arrays
 

@@ -55,6 +55,7 @@ def bench_models() -> dict[str, str]:
         "cnn_lstm": "mexbench_plugins.models.cnn_lstm:CNNLSTM",
         "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
         "hybrid_micronet": "mexbench_plugins.models.hybrid_micronet:HybridMicroNet",
+        "hybrid_micronet_au": "mexbench_plugins.models.hybrid_micronet_au:HybridMicroNetAU",
         "majority": "mexbench_plugins.models.majority:Majority",
         "off_apexnet": "mexbench_plugins.models.off_apexnet:OffApexNet",
         "ststnet": "mexbench_plugins.models.ststnet:STSTNet",
@@ -66,7 +67,7 @@ def bench_models() -> dict[str, str]:
 def bench_protocols() -> dict[str, str]:
     """Return the built-in protocols."""
     return {
-        "case_study": "mexbench_plugins.protocols.case_study:CaseStudyProtocol",
+        "case_study": "mexbench_plugins.protocols.case_study:CaseStudy",
         "cross_dataset": "mexbench_plugins.protocols.cross_dataset:CrossDataset",
         "holdout": "mexbench_plugins.protocols.holdout:Holdout",
         "kfold": "mexbench_plugins.protocols.kfold:KFold",
@@ -81,3 +82,9 @@ def bench_observers() -> dict[str, str]:
         "mlflow": "mexbench_plugins.observers.mlflow:MLflow",
         "tensorboard": "mexbench_plugins.observers.tensorboard:TensorBoard",
     }
+
+
+@hookimpl
+def bench_commands() -> dict[str, tuple[str, str]]:
+    """Return the built-in commands that belong to a plugin."""
+    return {"synth": ("mexbench_plugins.synth.command", "make a micro-expression clip from one still face")}

@@ -25,8 +25,8 @@ _INPUT: dict[str, Any] = {
 
 
 def config_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are left out."""
-    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # no part of a config
+    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are excluded."""
+    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # not part of a config
     for entry in sorted(catalogue.entries, key=lambda entry: (entry.kind, entry.name)):
         if entry.kind not in definitions:
             continue
@@ -37,7 +37,9 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         alone, mapping = _plugin(entry.kind, entry.name, cls)
         definitions[entry.kind]["anyOf"] += [*alone, mapping]
     for kind, definition in definitions.items():
-        if not definition["anyOf"]:  # an empty anyOf is no schema; without a plugin of this kind, nothing is valid
+        if not definition[
+            "anyOf"
+        ]:  # an empty anyOf is not a valid schema; without a plugin of this kind, nothing is valid
             definitions[kind] = {"not": {}}
     frames = {
         "type": "object",
@@ -45,66 +47,65 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "description": summary(FrameSelection),
         **_properties(json_schema(FrameSelection)),
     }
-    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mexbench config",
         "type": "object",
         "additionalProperties": False,
         "required": ["dataset", "protocol", "models"],
-        "properties": {
-            "dataset": {
-                "anyOf": [
-                    {"$ref": "#/$defs/dataset"},
-                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/dataset"}},
-                ],
-                "description": "where samples come from: one data set, or a list that makes a composite",
-            },
-            **_INPUT,
-            "protocol": {
-                "anyOf": [
-                    {"$ref": "#/$defs/protocol"},
-                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/protocol"}},
-                ],
-                "description": "which samples train and which test: one protocol, or several, side by side",
-            },
-            "models": {
-                "type": "array",
-                "minItems": 1,
-                "items": {"$ref": "#/$defs/model"},
-                "description": "what is evaluated; names are unique",
-            },
-            "seeds": {
-                "anyOf": [
-                    seed,
-                    {
-                        "type": "array",
-                        "minItems": 1,
-                        "uniqueItems": True,
-                        "items": {"anyOf": [seed, _VARIABLE]},
-                    },
-                ],
-                "description": "every model is trained once per seed",
-            },
-            "target": {
-                "enum": list(get_args(Target)),
-                "description": "what models tell of a sample: its class, or which action units show",
-            },
-            "sweep": {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {"type": "array", "minItems": 1},
-                "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
-            },
-            "profiles": {
-                "type": "object",
-                "additionalProperties": {"type": "object"},
-                "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
-            },
-            "profile": {"type": "string", "description": "the profile in force"},
-        },
+        "properties": _blocks(),
         "$defs": {**definitions, "frames": frames},
     }
+
+
+def _blocks() -> dict[str, Any]:
+    """Return the schema of each block of a config."""
+    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+    return {
+        "dataset": {
+            **_one_or_several("dataset"),
+            "description": "where samples come from: one data set, or a list that makes a composite",
+        },
+        **_INPUT,
+        "protocol": {
+            **_one_or_several("protocol"),
+            "description": "which samples train and which test: one protocol, or several, side by side",
+        },
+        "models": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/model"},
+            "description": "what is evaluated; names are unique",
+        },
+        "seeds": {
+            "anyOf": [
+                seed,
+                {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"anyOf": [seed, _VARIABLE]}},
+            ],
+            "description": "every model is trained once per seed",
+        },
+        "target": {
+            "enum": list(get_args(Target)),
+            "description": "what models predict of a sample: its class, or which action units show",
+        },
+        "sweep": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "array", "minItems": 1},
+            "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
+        },
+        "profiles": {
+            "type": "object",
+            "additionalProperties": {"type": "object"},
+            "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
+        },
+        "profile": {"type": "string", "description": "the profile in force"},
+    }
+
+
+def _one_or_several(kind: str) -> dict[str, Any]:
+    reference = {"$ref": f"#/$defs/{kind}"}
+    return {"anyOf": [reference, {"type": "array", "minItems": 1, "items": reference}]}
 
 
 def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -128,8 +129,8 @@ def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any
 def _properties(schema: dict[str, Any]) -> dict[str, Any]:
     """Let every value come from the environment as well."""
     properties = {}
-    for parameter, found in schema["properties"].items():
-        outer = {key: value for key, value in found.items() if key in ("description", "default")}
-        inner = {key: value for key, value in found.items() if key not in outer}
+    for parameter, value_schema in schema["properties"].items():
+        outer = {key: value for key, value in value_schema.items() if key in ("description", "default")}
+        inner = {key: value for key, value in value_schema.items() if key not in outer}
         properties[parameter] = {"anyOf": [inner, _VARIABLE], **outer}
     return {"properties": properties, "required": schema["required"]}

@@ -15,7 +15,7 @@ from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, Source, _check_not_empty
+from mexbench.data.samples import LabelledSamples, Source, check_not_empty
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -56,7 +56,7 @@ class Arrays:
 
 
 def load_arrays(
-    part: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+    group: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
 ) -> tuple[LabelledSamples, Arrays]:
     """Load every clip, put it through the steps, once, and stack the results.
 
@@ -66,10 +66,10 @@ def load_arrays(
     Raises:
         DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
     """
-    pipeline = Pipeline(part, cache)
+    pipeline = Pipeline(group, cache)
     by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
-    made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
+    versions_by_sample: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
     pixels: list[Pixels] = []
     notes: Counter[str] = Counter()
     for count, source in enumerate(data.sources, start=1):
@@ -79,30 +79,30 @@ def load_arrays(
             rejected[source.clip.sample_id] = str(error)
         else:
             parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
-            made += [list(versions) for versions in zip(*parts, strict=True)]
+            versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
             pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
-    _check_not_empty(data, f"dataset {part.dataset.plugin!r}")
-    _check_same_kind(data.samples, [versions[0] for versions in made])
+    check_not_empty(data, f"dataset {group.dataset.plugin!r}")
+    _check_same_kind(data.samples, [versions[0] for versions in versions_by_sample])
     arrays = Arrays(
-        x=np.stack([versions[0] for versions in made]),
-        copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
-        digests=tuple(digest([digest_array(version) for version in versions]) for versions in made),
+        x=np.stack([versions[0] for versions in versions_by_sample]),
+        copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
+        digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
         pixels=_joined(pixels),
         notes=notes,
     )
     return data, arrays
 
 
-def read_pixels(part: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
+def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
     """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
 
     Raises:
         DataError: A sample cannot be read.
     """
-    pipeline = Pipeline(part)
+    pipeline = Pipeline(group)
     pixels: list[Pixels] = []
     for count, source in enumerate(data.sources, start=1):
         traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
@@ -113,14 +113,14 @@ def read_pixels(part: RowGroup, data: LabelledSamples, progress: Progress = lamb
 
 def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
     if by_frame:
-        return Pixels(tuple(frame_digests), tuple((found,) for found in hashes))
+        return Pixels(tuple(frame_digests), tuple((frame_hash,) for frame_hash in hashes))
     return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
 
 
 def _joined(parts: Sequence[Pixels]) -> Pixels:
     return Pixels(
-        digests=tuple(found for part in parts for found in part.digests),
-        hashes=tuple(found for part in parts for found in part.hashes),
+        digests=tuple(item for part in parts for item in part.digests),
+        hashes=tuple(item for part in parts for item in part.hashes),
     )
 
 

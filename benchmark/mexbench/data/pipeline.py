@@ -23,9 +23,9 @@ T = TypeVar("T")
 class Pipeline:
     """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
 
-    def __init__(self, part: RowGroup, cache: Cache | None = None) -> None:
-        self.dataset = part.dataset.instance
-        steps, chosen = part.input.preprocess, part.input.frames
+    def __init__(self, group: RowGroup, cache: Cache | None = None) -> None:
+        self.dataset = group.dataset.instance
+        steps, chosen = group.input.preprocess, group.input.frames
         # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
         self.cache = cache if steps else None
         cut = next((i for i, s in enumerate(steps) if isinstance(s.instance, Augmentation)), None)
@@ -34,13 +34,13 @@ class Pipeline:
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
         self.by_origin = any(step.instance.needs_clip_info() for step in steps)
-        self.parts = (*part.members, *steps)
+        self.components = (*group.members, *steps)
 
     @functools.cached_property
     def recipe(self) -> str:
         """Digest of what makes an entry of the cache out of a file; only asked for where there is a cache."""
-        parts = [[part.identity(), digest_code(type(part.instance))] for part in self.parts]
-        return digest([parts, environment(), self.by_frame])
+        components = [[one.identity(), digest_code(type(one.instance))] for one in self.components]
+        return digest([components, environment(), self.by_frame])
 
     @property
     def copies(self) -> int:
@@ -70,9 +70,9 @@ class Pipeline:
             parts += [sample.clip_id, len(self.dataset.frame_numbers(sample))]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
-        kept = [self.cache.get(key) for key in keys]
-        if all(entry is not None for entry in kept):
-            return [entry for entry in kept if entry is not None]
+        cached = [self.cache.get(key) for key in keys]
+        if all(entry is not None for entry in cached):
+            return [entry for entry in cached if entry is not None]
         entries = self._run(sample, raw if raw is not None else self.raw(sample, pick))
         for key, entry in zip(keys, entries, strict=True):
             self.cache.put(key, entry)
@@ -107,8 +107,8 @@ class Pipeline:
 
 def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: ClipInfo) -> Clip:
     for step in steps:
-        told = origin if step.instance.needs_clip_info() else None
-        before = replace(clip, aus=sample.aus or None, clip_info=told)  # whatever the step before left of them
+        clip_info = origin if step.instance.needs_clip_info() else None
+        before = replace(clip, aus=sample.aus or None, clip_info=clip_info)  # not what the step before returned
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

@@ -43,7 +43,7 @@ class RowGroupPlan:
     flags: tuple[str, ...]
     leaks: tuple[SplitLeak, ...] = ()
 
-    def workload(self) -> TaskRunner:
+    def task_runner(self) -> TaskRunner:
         """Return what the tasks need."""
         position = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
 

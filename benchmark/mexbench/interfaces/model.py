@@ -45,7 +45,7 @@ class Model(Plugin, ABC):
             shape: Of one sample (T, ...).
 
         Raises:
-            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
+            DataError: The text names the shape that is needed, the one that came, and the step that fixes it.
         """
 
     def save(self, predictor: Predictor, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Model(Plugin, ABC):
         trained with.
 
         Raises:
-            ValueError: What the files say cannot be: weights of another shape, numbers that are not finite.
+            ValueError: The files have invalid contents: weights of another shape, numbers that are not finite.
         """
         raise NotImplementedError
 
@@ -86,7 +86,8 @@ class ActionUnitModel(Model, ABC):
     ) -> Predictor:
         """Train on the training side of one fold and return a new predictor; all else is as in ``Model.fit``.
 
-        ``y`` says which units show (n, units), one perhaps always or never; of scores in [0, 1], 0.5 and more say so.
+        ``y`` (n, units) is True where a unit shows; a unit may show always or never. A score is in [0, 1]; a unit is
+        predicted from 0.5.
         """
 
 
@@ -120,7 +121,7 @@ class FoldsModel(Model, ABC):
 class EpochsModel(Model, ABC):
     """A model that can also show the predictor that it has after each epoch; ``bench audit`` asks for them.
 
-    No ordinary run does: which epoch is best on a test side is known only to whoever looks at the test side.
+    No ordinary run does: which epoch is best on a test side is known only by looking at the test side.
     """
 
     #: How many epochs there are; a field of the plugin.
@@ -162,6 +163,17 @@ class Predictor(Protocol):
     It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
     ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
     scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+
+    It may also know how its training went: an attribute ``health``, a mapping of any of these names to finite numbers.
+    A run keeps it beside the scores and flags rows by it (``mexbench.interfaces.health`` has the limits):
+
+    - ``train_accuracy``: accuracy on the training side in the last epoch, in training mode; 0 to 1.
+    - ``tested_accuracy``: accuracy of this predictor, as it is tested, on its own training side. Lower than
+      ``train_accuracy`` by more than 15 points gives ``train-test-mode-gap``.
+    - ``train_loss`` and ``guess_loss``: loss of the last epoch, and the loss of always answering with the class
+      frequencies of the training side. A ``train_loss`` as high as the other gives ``undertrained``.
+    - ``train_classes`` and ``predicted_classes``: numbers of distinct classes of the training side, and of those
+      that the predictor gives to it. One of several gives ``constant``.
     """
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Two runs side by side: what their configs say otherwise, which samples they predict otherwise, and a paired test."""
+"""Two runs side by side: how their configs differ, which samples they predict differently, and a paired test."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError, listed, unknown
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval, replicated, scores
+from mexbench.metrics.predictions import Predictions, Run, shared_lines
 from mexbench.metrics.significance import permutation_test
-from mexbench.metrics.summary import Pool, Prediction
 from mexbench.runs.stored_run import StoredRun
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that two runs do not share; ``absent`` stands where one has none."""
+    """A value that two runs do not share; ``absent`` where one has none."""
 
     what: str
     first: str
@@ -49,7 +49,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample that two rows predict otherwise."""
+    """A sample that two rows predict differently."""
 
     seed: int
     repeat: int
@@ -71,7 +71,7 @@ class RowComparison:
         shared: Samples that both predict, over all runs.
         alone: Samples that only the first predicts, and that only the second does.
         scores: Of both, on the shared samples.
-        disagreements: The samples that they predict otherwise.
+        disagreements: The samples that they predict differently.
     """
 
     rows: tuple[str, str]
@@ -84,11 +84,11 @@ class RowComparison:
 
     def kinds(self) -> dict[str, int]:
         """Count the disagreements by who is right."""
-        found = Counter(
+        counts = Counter(
             "A is right" if one.first == one.truth else "B is right" if one.second == one.truth else "both are wrong"
             for one in self.disagreements
         )
-        return {name: found[name] for name in ("A is right", "B is right", "both are wrong")}
+        return {name: counts[name] for name in ("A is right", "B is right", "both are wrong")}
 
 
 def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) 
 
 
 def run_differences(first: StoredRun, second: StoredRun) -> list[Difference]:
-    """Return what the manifests say otherwise about the code, the versions and the machine."""
+    """Return how the manifests differ in code, versions and machine."""
     return _differences(_facts(first), _facts(second))
 
 
@@ -127,42 +127,43 @@ def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> 
     """Compare a row of one run with a row of another.
 
     Raises:
-        DataError: Nothing is there to compare, or a sample has another truth or subject in the two.
+        DataError: Nothing can be compared, or a sample has another truth or subject in the two.
     """
     if first.classes != second.classes:
         raise DataError(
             f"the runs have different classes, {listed(first.classes)} and {listed(second.classes)}: no prediction of "
-            "one can be held against the other"
+            "one can be compared with one of the other"
         )
-    one, other = ({(pool.seed, pool.repeat): _by_id(pool) for pool in run.pools(row)}
-                  for run, row in zip((first, second), rows, strict=True))  # fmt: skip
-    runs = [key for key in one if key in other]
+    one, other = (run.predictions[row].labelled() for run, row in zip((first, second), rows, strict=True))
+    runs = [run for run in one.runs if run in other.runs]
     if not runs:
         raise DataError(
             f"no seed in common: {first.path}, {rows[0]}, has {_seeds(one)}; "
             f"{second.path}, {rows[1]}, has {_seeds(other)}"
         )
-    shared = {key: sorted(one[key].keys() & other[key].keys()) for key in runs}
-    if not any(shared.values()):
+    ours, theirs = shared_lines(one, other)
+    if not len(ours):
         raise DataError(f"no sample in common: {first.path}, {rows[0]}, and {second.path}, {rows[1]}")
-    _check_same_samples(one, other, shared)
-    counts = [_counts(found, shared, len(first.classes)) for found in (one, other)]
+    _check_same_samples(ours, theirs)
+    groups = sorted(set(ours.group))
+    counts = [table.counts(groups, runs) for table in (ours, theirs)]
     names = first.classes
     return RowComparison(
         rows=rows,
-        config=tuple(_differences(_flat(_made(first, rows[0])), _flat(_made(second, rows[1])))),
+        config=tuple(_differences(_flat(_identity(first, rows[0])), _flat(_identity(second, rows[1])))),
         runs=tuple(runs),
-        shared=sum(map(len, shared.values())),
-        alone=(
-            sum(len(one[key].keys() - other[key].keys()) for key in runs),
-            sum(len(other[key].keys() - one[key].keys()) for key in runs),
-        ),
+        shared=len(ours),
+        alone=(_lines_in(one, runs) - len(ours), _lines_in(other, runs) - len(ours)),
         scores=tuple(_score(name, *counts) for name in HEADLINE),
         disagreements=tuple(
-            Disagreement(*key, name, a.group, names[a.truth], names[a.predicted], names[b.predicted])
-            for key in runs
-            for name in shared[key]
-            if (a := one[key][name]).predicted != (b := other[key][name]).predicted
+            Disagreement(
+                *ours.keys[index],
+                ours.group[index],
+                names[ours.truth[index]],
+                names[ours.predicted[index]],
+                names[theirs.predicted[index]],
+            )
+            for index in np.flatnonzero(ours.predicted != theirs.predicted)
         ),
     )
 
@@ -172,42 +173,28 @@ def csv_text(compared: Sequence[RowComparison]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["row_a", "row_b", "seed", "repeat", "sample_id", "subject", "y_true", "y_pred_a", "y_pred_b"])
-    for found in compared:
-        for d in found.disagreements:
-            cells = [d.seed, d.repeat, d.sample_id, d.subject, d.truth, d.first, d.second]
-            writer.writerow([*found.rows, *cells])
+    for comparison in compared:
+        for one in comparison.disagreements:
+            cells = [one.seed, one.repeat, one.sample_id, one.subject, one.truth, one.first, one.second]
+            writer.writerow([*comparison.rows, *cells])
     return stream.getvalue()
 
 
-def _by_id(pool: Pool) -> dict[str, Prediction]:
-    return {found.sample_id: found for found in pool.predictions}
+def _seeds(table: Predictions) -> str:
+    return listed(f"seed {seed}, repeat {repeat}" if repeat else f"seed {seed}" for seed, repeat in table.runs)
 
 
-def _seeds(found: Mapping[tuple[int, int], object]) -> str:
-    return listed(f"seed {seed}, repeat {repeat}" if repeat else f"seed {seed}" for seed, repeat in found)
+def _lines_in(table: Predictions, runs: Sequence[Run]) -> int:
+    return sum(key[:2] in runs for key in table.keys)
 
 
-Runs = Mapping[tuple[int, int], Mapping[str, Prediction]]
-
-
-def _check_same_samples(one: Runs, other: Runs, shared: Mapping[tuple[int, int], Sequence[str]]) -> None:
-    for key, ids in shared.items():
-        odd = [
-            name for name in ids
-            if (one[key][name].truth, one[key][name].group) != (other[key][name].truth, other[key][name].group)
-        ]  # fmt: skip
-        if odd:
-            raise DataError(
-                f"{len(odd)} samples have another truth or subject in the two runs, so they are not the same data: "
-                f"{listed(odd, limit=5)}"
-            )
-
-
-def _counts(found: Runs, shared: Mapping[tuple[int, int], Sequence[str]], n_classes: int) -> NDArray[np.int64]:
-    """Count (runs, subjects, K, K) on the shared samples."""
-    pools = [Pool(*key, tuple(found[key][name] for name in ids)) for key, ids in shared.items()]
-    groups = sorted({prediction.group for pool in pools for prediction in pool.predictions})
-    return np.stack([pool.by_group(groups, n_classes) for pool in pools])
+def _check_same_samples(ours: Predictions, theirs: Predictions) -> None:
+    different = np.flatnonzero((ours.truth != theirs.truth) | (ours.group != theirs.group))
+    if len(different):
+        raise DataError(
+            f"{len(different)} samples have another truth or subject in the two runs, so they are not the same data: "
+            f"{listed(ours.sample[different], limit=5)}"
+        )
 
 
 def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Score:
@@ -221,12 +208,13 @@ def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Sc
 def _facts(run: StoredRun) -> dict[str, str]:
     manifest = run.manifest
     machine = manifest.get("machine", {})
-    kept = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
-    return _flat({**kept, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
+    known = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
+    return _flat({**known, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
 
 
-def _made(run: StoredRun, row: str) -> dict[str, Any]:
-    return {**run.row_config(row).identity, "seeds": run.seeds(row), "data": run.part(row).get("dataset_fingerprint")}
+def _identity(run: StoredRun, row: str) -> dict[str, Any]:
+    seeds, data = run.predictions[row].seeds, run.part(row).get("dataset_fingerprint")
+    return {**run.row_config(row).identity, "seeds": seeds, "data": data}
 
 
 def _flat(value: object, path: str = "") -> dict[str, str]:
@@ -242,4 +230,4 @@ def _flat(value: object, path: str = "") -> dict[str, str]:
 def _differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
     keys = dict.fromkeys([*first, *second])
     pairs = [Difference(key, first.get(key, "absent"), second.get(key, "absent")) for key in keys]
-    return [found for found in pairs if found.first != found.second]
+    return [pair for pair in pairs if pair.first != pair.second]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import BenchError
+from mexbench.errors import BenchError, missing_extra
 from mexbench.files import replacing
 from mexbench.runs.learning_curves import curves_of
 
@@ -46,10 +46,7 @@ def check_matplotlib(what: str = "--figures") -> None:
         BenchError: matplotlib is not installed; the text begins with ``what``, which needs it.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise BenchError(
-            f"{what} needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
-            "or in a checkout: pip install -e '.[figures]'"
-        )
+        raise BenchError(missing_extra(what, "matplotlib", "figures"))
 
 
 def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Path) -> list[Path]:
@@ -157,7 +154,7 @@ def mean_and_spread(
     for curve in curves:
         for epoch, value in curve:
             values.setdefault(epoch, []).append(value)
-    epochs = sorted(epoch for epoch, found in values.items() if 2 * len(found) >= len(curves))
+    epochs = sorted(epoch for epoch, at_epoch in values.items() if 2 * len(at_epoch) >= len(curves))
     spread = [float(np.std(values[e], ddof=1)) if len(values[e]) > 1 else 0.0 for e in epochs]
     means = [float(np.mean(values[e])) for e in epochs]
     return np.array(epochs, np.float64), np.array(means), np.array(spread)

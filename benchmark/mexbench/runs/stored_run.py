@@ -1,4 +1,4 @@
-"""A run folder's own reports, read again: the manifest, the scores and every prediction.
+"""A run folder's own reports, read back: the manifest, the scores and every prediction.
 
 Folders of older versions are read as well: before a run could have several parts, what ``parts`` holds stood at the top
 of the manifest.
@@ -6,8 +6,7 @@ of the manifest.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,30 +14,9 @@ from typing import Any
 
 from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
-from mexbench.metrics.summary import Pool, Prediction
-from mexbench.runs.predictions_csv import repeat_of
-
-_FIXED = ("model", "seed", "fold", "sample_id", "clip_id", "subject", "dataset", "y_true")
-_SCORE = "score_"
-
-
-@dataclass(frozen=True, slots=True)
-class PredictedSample:
-    """One line of ``predictions.csv``; ``subject`` is empty where the data names none, ``truth`` in a case study."""
-
-    seed: int
-    fold: str
-    sample_id: str
-    clip_id: str
-    subject: str
-    dataset: str
-    truth: str
-    scores: tuple[float, ...]
-
-    @property
-    def group(self) -> str:
-        """The subject, or the clip where none is known."""
-        return self.subject or self.clip_id
+from mexbench.metrics.predictions import Predictions
+from mexbench.runs.predictions_table import read_tables
+from mexbench.runs.run_folder import check_plain
 
 
 @dataclass(frozen=True)
@@ -47,8 +25,8 @@ class RowConfig:
 
     Args:
         model: The model's block of the config.
-        protocol: The protocol's block, paths left out.
-        config: The whole config with this model and this protocol alone; variables stand for paths.
+        protocol: The protocol's block, without paths.
+        config: The config of the run with this model and this protocol alone; variables stand for paths.
         identity: The same as the run's identity has it: no paths, no seeds, no name.
     """
 
@@ -72,7 +50,7 @@ class StoredRun:
     path: Path
     manifest: Mapping[str, Any]
     scores: Mapping[str, Any]
-    predictions: Mapping[str, tuple[PredictedSample, ...]]
+    predictions: Mapping[str, Predictions]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -89,24 +67,6 @@ class StoredRun:
         parts = self.manifest.get("parts", [self.manifest])
         return next((part for part in parts if row in part.get("rows", [row])), self.manifest)
 
-    def seeds(self, row: str) -> list[int]:
-        """Return the seeds that a row has predictions of, in the order of the config where the run says it."""
-        found = dict.fromkeys(p.seed for p in self.predictions[row])
-        said = [seed for seed in self.rows[row].get("seeds", ()) if seed in found]
-        return list(dict.fromkeys([*said, *found]))
-
-    def pools(self, row: str) -> list[Pool]:
-        """Return a row's predictions as they are scored: by seed and repeat, in the order of the samples."""
-        label = {name: index for index, name in enumerate(self.classes)}
-        found: dict[tuple[int, int], list[Prediction]] = {}
-        for p in sorted((p for p in self.predictions[row] if p.truth), key=lambda p: p.sample_id):
-            highest = p.scores.index(max(p.scores))
-            found.setdefault((p.seed, repeat_of(p.fold)), []).append(
-                Prediction(p.sample_id, p.group, p.dataset, p.fold, label[p.truth], highest)
-            )
-        seeds = self.seeds(row)
-        return [Pool(*run, tuple(found[run])) for run in sorted(found, key=lambda run: (seeds.index(run[0]), run[1]))]
-
     def row_config(self, row: str) -> RowConfig:
         """Return what a row was made with.
 
@@ -114,7 +74,7 @@ class StoredRun:
             RunFolderError: The manifest does not say.
         """
         try:
-            return next(found for name, found in self._configs() if name == row)
+            return next(config for name, config in self._configs() if name == row)
         except (StopIteration, KeyError, TypeError, AttributeError) as error:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
@@ -153,7 +113,7 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
             shown[key] = value
         elif value is not None:
             variable = f"{block['plugin']}_{key}".upper()
-            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": names no place
+            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": not a path
             shown[key] = f"${{{variable}:-{value}}}" if plain else f"${{{variable}}}"
         else:
             shown[key] = None
@@ -164,10 +124,11 @@ def read_run(path: Path) -> StoredRun:
     """Read a run folder.
 
     Raises:
-        RunFolderError: It is no run folder, its run has written no reports yet, or one of them is damaged.
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
     if not (path / "manifest.json").is_file():
-        raise RunFolderError(f"{path}: is no run folder: it has no manifest.json; 'bench run' makes one")
+        raise RunFolderError(f"{path}: is not a run folder: it has no manifest.json; 'bench run' makes one")
+    check_plain(path)
     missing = [name for name in ("scores.json", "predictions.csv") if not (path / name).is_file()]
     if missing:
         raise RunFolderError(
@@ -175,7 +136,8 @@ def read_run(path: Path) -> StoredRun:
         )
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
-        rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
+        classes = tuple(scores["classes"])
+        seeds = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}
         target = scores.get("target", "emotion")
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
@@ -186,37 +148,6 @@ def read_run(path: Path) -> StoredRun:
             f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
             f"are in {path / 'action_units.md'} and scores.json"
         )
-    studied = "case_study" in scores  # its samples may have no truth
-    return StoredRun(path, manifest, scores, _predictions(path / "predictions.csv", rows, classes, studied=studied))
-
-
-def _predictions(
-    path: Path, rows: Sequence[str], classes: Sequence[str], *, studied: bool
-) -> dict[str, tuple[PredictedSample, ...]]:
-    wanted = [*_FIXED, *(f"{_SCORE}{name}" for name in classes)]
-    truths = {*classes, *([""] if studied else [])}
-    found: dict[str, list[PredictedSample]] = {row: [] for row in rows}
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if lacking := [name for name in wanted if name not in (reader.fieldnames or [])]:
-            raise RunFolderError(f"{path}: is damaged: lacks the columns {listed(lacking)}")
-        for line in reader:
-            try:
-                values = tuple(float(line[f"{_SCORE}{name}"]) for name in classes)
-                if line["y_true"] not in truths or None in line.values():
-                    raise ValueError(f"truth {line['y_true']!r}")
-                found[line["model"]].append(
-                    PredictedSample(
-                        seed=int(line["seed"]),
-                        fold=line["fold"],
-                        sample_id=line["sample_id"],
-                        clip_id=line["clip_id"],
-                        subject=line["subject"],
-                        dataset=line["dataset"],
-                        truth=line["y_true"],
-                        scores=values,
-                    )
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise RunFolderError(f"{path}, line {reader.line_num}: is damaged: {error!r}") from None
-    return {row: tuple(inside) for row, inside in found.items()}
+    unlabelled = "case_study" in scores  # its samples may have no truth
+    predictions = read_tables(path / "predictions.csv", seeds, classes, unlabelled=unlabelled)
+    return StoredRun(path, manifest, scores, predictions)

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mexbench import cli
 from mexbench.errors import ConfigError
 
 _LONGEST = 100_000
@@ -88,7 +87,7 @@ def _write_data_set(options: argparse.Namespace) -> int:
     folder = write_stand_in(options.dataset, stand_in, options.out)
     plugin = "casme3, part: C, classes: 4" if options.dataset == "casme3_c" else options.dataset
     print(f"data set       {folder}\nread it with   dataset: {{plugin: {plugin}, root: {folder}}}")
-    return cli.OK
+    return 0
 
 
 def _write_clip(options: argparse.Namespace) -> int:
@@ -114,7 +113,7 @@ def _write_clip(options: argparse.Namespace) -> int:
     shown = express(aus, face.geometry, width, height, intensity=options.intensity)
     record = output.write(Take(face, shown, timing, camera, options.seed), request)
     print(_report(record, request.targets))
-    return cli.OK
+    return 0
 
 
 def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:

@@ -57,14 +57,14 @@ def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSa
 def test_a_clip_without_a_face_is_left_out_and_counted_and_two_faces_are_noted(toys: Catalogue) -> None:
     samples, arrays = load(config(toys, "[face, clahe, {plugin: resize, size: 32}]"))
     assert arrays.x.shape == (4, 4, 32, 32, 3)
-    assert samples.left_out == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
+    assert samples.excluded == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
     assert arrays.notes == {"several faces found: the largest taken": 1}
 
 
 def test_full_frame_replaces_a_missing_face_with_a_note(toys: Catalogue) -> None:
     samples, arrays = load(config(toys, "[{plugin: face, none: whole}, {plugin: resize, size: 32}]"))
     assert len(arrays.x) == 5
-    assert not samples.left_out
+    assert not samples.excluded
     assert arrays.notes["no face found: the whole frame kept"] == 1
 
 

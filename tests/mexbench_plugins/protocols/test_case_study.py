@@ -6,7 +6,7 @@ import pytest
 
 from mexbench.errors import ProtocolError
 from mexbench.interfaces import CaseStudySpec, Sample
-from mexbench_plugins.protocols.case_study import CaseStudyProtocol
+from mexbench_plugins.protocols.case_study import CaseStudy
 from tests.helpers import sample
 
 SAMPLES = [
@@ -19,7 +19,7 @@ SAMPLES = [
 
 
 def folds(samples: list[Sample] = SAMPLES, **fields: Any) -> Any:  # noqa: ANN401
-    return CaseStudyProtocol(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
+    return CaseStudy(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
 
 
 def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> None:
@@ -31,11 +31,11 @@ def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> 
 
 
 def test_case_study_names_its_target() -> None:
-    protocol = CaseStudyProtocol(train=("lab",), apply="wild")
+    protocol = CaseStudy(train=("lab",), apply="wild")
     assert protocol.case_study == CaseStudySpec(dataset="wild")
     assert protocol.subject_independent
     assert protocol.label_map({"a": "b"}) == {"a": "b"}
-    assert CaseStudyProtocol(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
+    assert CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
         "a": "x",
         "b": "y",
     }
@@ -43,9 +43,9 @@ def test_case_study_names_its_target() -> None:
 
 def test_contradictory_fields_are_rejected() -> None:
     with pytest.raises(ValueError, match="'wild' cannot both train and be applied to"):
-        CaseStudyProtocol(train=("lab", "wild"), apply="wild")
+        CaseStudy(train=("lab", "wild"), apply="wild")
     with pytest.raises(ValueError, match="at least two classes"):
-        CaseStudyProtocol(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
+        CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
 
 
 def test_unknown_members_and_unlearnable_labels_are_rejected() -> None:
