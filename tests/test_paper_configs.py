@@ -48,7 +48,9 @@ def test_every_published_table_has_its_config() -> None:
         *(f"hybridmicronet_2026_table{number}" for number in (1, 2, 3)),
     }
     stated = {name for path in CONFIGS for name in claimed(path)}
-    ablations = {name for name in CLAIMS if re.match(r"paper2-table|paper5-table", name)}
+    ablations = {
+        name for name in CLAIMS if re.match(r"paper2-table(?!9)|paper5-table", name)
+    }  # table 9 compares with others
     assert ablations <= stated
 
 
