@@ -304,11 +304,11 @@ def test_a_valid_model_passes_every_check() -> None:
         (
             Remembering,
             "whichever folds ran before",
-            "fold 1 scores otherwise after another fold: something is remember",
+            "fold 1 scores otherwise after another fold: something",
         ),
         (Transductive, "takes each test sample by itself", "from those of the whole test side"),
         (Vandal, "gives finite scores", "read-only"),
-        (Fragile, "a class that never trained", "AssertionError: all classes or none"),
+        (Fragile, "a class without training samples", "AssertionError: all classes or none"),
         (Fragile, "a single class in training", "AssertionError: all classes or none"),
         (Savable, "scores the same after saving", "trained on classes [0, 1, 2, 3], scores differ after loading"),
         (Pickling, "with no pickle among the files", "means is or holds a pickle"),

@@ -11,6 +11,7 @@ def bench_datasets() -> dict[str, str]:
         "casme2": "mexbench_plugins.datasets.casme2:Casme2",
         "casme3": "mexbench_plugins.datasets.casme3:Casme3",
         "casme_squared": "mexbench_plugins.datasets.casme_squared:CasmeSquared",
+        "causalnet_maps": "mexbench_plugins.datasets.causalnet_maps:CausalNetMaps",
         "dfme": "mexbench_plugins.datasets.dfme:Dfme",
         "fourdme": "mexbench_plugins.datasets.fourdme:FourDme",
         "image_folder": "mexbench_plugins.datasets.image_folder:ImageFolder",
