@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,8 @@ class IntervalStatistics:
         rate: Type -> intervals per second of video.
     """
 
-    seconds: dict[IntervalKind, tuple[float, ...]]
-    rate: dict[IntervalKind, float]
+    seconds: Mapping[str, tuple[float, ...]]
+    rate: Mapping[str, float]
 
     @classmethod
     def of(cls, videos: Sequence[LongVideo]) -> IntervalStatistics:
