@@ -88,7 +88,8 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
             },
             "target": {
                 "enum": list(get_args(Target)),
-                "description": "what models tell of a sample: its class, or which action units show",
+                "description": "what models predict of a sample: its class, which action units show, or, of a long "
+                "video, where expressions are",
             },
             "sweep": {
                 "type": "object",

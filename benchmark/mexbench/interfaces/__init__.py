@@ -20,6 +20,13 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
+from mexbench.interfaces.spotting import (
+    ScoredInterval,
+    SpottingModel,
+    SpottingPredictor,
+    ThresholdPredictor,
+    VideoFrames,
+)
 from mexbench.interfaces.video import Interval, LongVideo
 
 __all__ = [
@@ -46,4 +53,9 @@ __all__ = [
     "Preprocessor",
     "Protocol",
     "Sample",
+    "ScoredInterval",
+    "SpottingModel",
+    "SpottingPredictor",
+    "ThresholdPredictor",
+    "VideoFrames",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
+from mexbench.interfaces import Predictor, ScoredInterval
 
 if TYPE_CHECKING:
     pass
@@ -58,6 +58,8 @@ class Success:
         history: The predictor's learning curves; nothing where it has none.
         unsaved: Why the predictor, which was to be kept, is not.
         device: What it was computed on.
+        intervals: What was spotted in each test video, in the same order, where that is the target; then ``scores``
+            has no columns.
     """
 
     task: Task
@@ -68,6 +70,7 @@ class Success:
     history: History = ()
     unsaved: str | None = None
     device: str = "cpu"
+    intervals: tuple[tuple[ScoredInterval, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

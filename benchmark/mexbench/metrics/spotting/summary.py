@@ -130,7 +130,46 @@ def confidence(
     A replicate's score is the mean over pools; a replicate without anything to find and anything claimed does not
     count, and a score without any replicate has no interval.
     """
-    groups = sorted({video.group for pool in pools for video in pool.videos})
+    drawn = _replicated(pools, _groups(pools), matching=matching, replicates=replicates, seed=seed)
+    return {name: _percentiles(values) for name, values in drawn.items()}
+
+
+def difference(
+    first: Sequence[SpottingPool],
+    second: Sequence[SpottingPool],
+    *,
+    matching: Matching = "optimal",
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> dict[str, Any] | None:
+    """Compare the overall F1 of two models on the same videos: the same subjects are drawn for both.
+
+    Returns:
+        The difference and its percentile interval; None where the videos differ or a score is undefined.
+    """
+    if {v.video_id for pool in first for v in pool.videos} != {v.video_id for pool in second for v in pool.videos}:
+        return None
+    scores = [_mean([_f1_scores(_total(pool.videos, matching))["f1"] for pool in pools]) for pools in (first, second)]
+    if scores[0] is None or scores[1] is None:
+        return None
+    groups = _groups(first)
+    drawn = [
+        _mean_known(_replicated(pools, groups, matching=matching, replicates=replicates, seed=seed)["f1"])
+        for pools in (first, second)
+    ]
+    differences = drawn[0] - drawn[1]
+    low, high = interval(differences[~np.isnan(differences)])
+    return {"difference": scores[0] - scores[1], "ci": [low, high]}
+
+
+def _groups(pools: Sequence[SpottingPool]) -> list[str]:
+    return sorted({video.group for pool in pools for video in pool.videos})
+
+
+def _replicated(
+    pools: Sequence[SpottingPool], groups: Sequence[str], *, matching: Matching, replicates: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Score every replicate of every pool: name of ``WITH_INTERVAL`` -> (pools, replicates), NaN where undefined."""
     position = {group: index for index, group in enumerate(groups)}
     counts = np.zeros((len(pools), len(groups), len(KINDS), 3))
     minutes = np.zeros((len(pools), len(groups)))
@@ -144,13 +183,19 @@ def confidence(
     length = minutes @ weights.T
     alarms = drawn[..., 1].sum(axis=-1)
     scored["false_alarms_per_minute"] = np.divide(alarms, length, out=np.full(alarms.shape, np.nan), where=length > 0)
-    return {name: _percentiles(values) for name, values in scored.items()}
+    return scored
+
+
+def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over pools (pools, replicates) what is a number; NaN where nothing is."""
+    known = ~np.isnan(values)
+    total, n_known = np.where(known, values, 0).sum(axis=0), known.sum(axis=0)
+    return np.divide(total, n_known, out=np.full(total.shape, np.nan), where=n_known > 0)
 
 
 def _percentiles(values: NDArray[np.float64]) -> list[float] | None:
-    known = ~np.isnan(values)
-    n_known = known.sum(axis=0)
-    means = np.where(known, values, 0).sum(axis=0)[n_known > 0] / n_known[n_known > 0]
+    means = _mean_known(values)
+    means = means[~np.isnan(means)]
     return list(interval(means)) if len(means) else None
 
 
