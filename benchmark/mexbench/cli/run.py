@@ -27,6 +27,7 @@ from mexbench.files import write_json, write_text
 from mexbench.reports.action_units_page import ActionUnitReport
 from mexbench.reports.plots import check_matplotlib, draw
 from mexbench.reports.run_report import RunReport, collect
+from mexbench.reports.spotting_page import SpottingReport
 from mexbench.runs import provenance
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.lock import only_one
@@ -203,8 +204,8 @@ class _Run:
         return code
 
     def collect(self) -> RunReport:
-        kind = ActionUnitReport if self.plan.config.target == "action_units" else RunReport
-        return collect(self.plan, self.folder, kind)
+        kinds = {"emotion": RunReport, "action_units": ActionUnitReport, "spotting": SpottingReport}
+        return collect(self.plan, self.folder, kinds[self.plan.config.target])
 
     @contextmanager
     def told(
