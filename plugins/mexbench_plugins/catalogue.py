@@ -13,6 +13,7 @@ def bench_datasets() -> dict[str, str]:
         "samm": "mexbench_plugins.datasets.samm:Samm",
         "smic": "mexbench_plugins.datasets.smic:Smic",
         "synthetic": "mexbench_plugins.datasets.synthetic:Synthetic",
+        "synthetic_long": "mexbench_plugins.datasets.synthetic_long:SyntheticLong",
         "youtube": "mexbench_plugins.datasets.youtube:Youtube",
     }
 
@@ -47,6 +48,10 @@ def bench_models() -> dict[str, str]:
         "cnn_lstm": "mexbench_plugins.models.cnn_lstm:CNNLSTM",
         "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
         "hybrid_micronet": "mexbench_plugins.models.hybrid_micronet:HybridMicroNet",
+        "every_k_frames": "mexbench_plugins.models.every_k_frames:EveryKFrames",
+        "frame_difference": "mexbench_plugins.models.frame_difference:FrameDifference",
+        "lbp_chi2": "mexbench_plugins.models.lbp_chi2:LbpChi2",
+        "random_intervals": "mexbench_plugins.models.random_intervals:RandomIntervals",
         "majority": "mexbench_plugins.models.majority:Majority",
         "off_apexnet": "mexbench_plugins.models.off_apexnet:OffApexNet",
         "ststnet": "mexbench_plugins.models.ststnet:STSTNet",

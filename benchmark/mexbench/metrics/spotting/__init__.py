@@ -9,7 +9,12 @@ Plugins may use this package: a spotter that chooses a threshold on its training
 """
 
 from mexbench.metrics.spotting.matching import IOU, MATCHINGS, Matching, iou, match
-from mexbench.metrics.spotting.null_models import IntervalStatistics, random_intervals, regular_intervals
+from mexbench.metrics.spotting.null_models import (
+    IntervalStatistics,
+    RegularSpotter,
+    random_intervals,
+    regular_intervals,
+)
 from mexbench.metrics.spotting.scores import KINDS, SpottedVideo, average_precision, count, f1, pooled_f1
 
 __all__ = [
@@ -18,6 +23,7 @@ __all__ = [
     "MATCHINGS",
     "IntervalStatistics",
     "Matching",
+    "RegularSpotter",
     "SpottedVideo",
     "average_precision",
     "count",
