@@ -17,10 +17,12 @@ Curves = Callable[[VideoFrames], Mapping[str, NDArray[Any]]]
 #: How a curve is made comparable between videos: ``z`` divides the distance from its median by its median absolute
 #: deviation; ``share`` puts its mean at 0 and its maximum at 1, as the field does, so that every video has a peak.
 Scale = Literal["z", "share"]
-THRESHOLDS: Mapping[Scale, tuple[float, ...]] = {
+_UNITS: Mapping[Scale, tuple[float, ...]] = {
     "z": tuple(float(value) for value in np.round(np.geomspace(2, 60, 24), 2)),
     "share": tuple(float(value) for value in np.round(np.arange(0.05, 1.0, 0.05), 2)),
 }
+#: Of all types together, in units of each type's own threshold.
+THRESHOLDS = tuple(float(value) for value in np.round(np.geomspace(0.4, 2.5, 17), 3))
 #: Two spotted intervals may share this much of the shorter one; of more, the one with the higher score stays.
 _SHARED = 0.25
 
@@ -33,13 +35,16 @@ class CurveSpotter:
         curves: What is looked at; it has learned, if at all, from the training side alone.
         seconds: Type -> length of its intervals; a type that never trained is missing, and never spotted.
         scale: How curves are made comparable.
-        threshold: Peaks below it are no intervals.
+        units: Type -> the height of a peak that scores 1: the threshold that suits this type by itself, so that peaks
+            of two types can be weighed against each other.
+        threshold: Peaks with a lower score are no intervals.
         thresholds: Among which it was chosen.
     """
 
     curves: Curves
     seconds: Mapping[str, float]
     scale: Scale
+    units: Mapping[str, float]
     threshold: float
     thresholds: tuple[float, ...]
 
@@ -57,7 +62,7 @@ class CurveSpotter:
         for kind, curve in self.curves(video).items():
             if kind in self.seconds:
                 half = max(1, round(self.seconds[kind] * video.fps / 2))
-                found += _peaks(video, scaled(curve, self.scale), half, kind)
+                found += _peaks(video, scaled(curve, self.scale) / self.units[kind], half, kind)
         return suppress(found)
 
 
@@ -68,11 +73,21 @@ def fit_curve_spotter(
     *,
     scale: Scale,
 ) -> CurveSpotter:
-    """Take lengths and the threshold from the training side: that with the highest pooled F1, the highest of equals."""
+    """Take lengths and thresholds from the training side: those with the highest pooled F1, the highest of equals."""
     seconds = median_seconds(videos, intervals)
-    spotter = CurveSpotter(curves, seconds, scale, 0.0, THRESHOLDS[scale])
-    candidates = [spotter.candidates(video) for video in videos]
-    return spotter.at(choose_threshold(candidates, intervals, THRESHOLDS[scale]))
+    remembered = {id(video): curves(video) for video in videos}  # a curve is looked at several times
+
+    def known(video: VideoFrames) -> Mapping[str, NDArray[Any]]:
+        return remembered[id(video)]
+
+    units = {}
+    for kind, length in seconds.items():
+        alone = CurveSpotter(known, {kind: length}, scale, {kind: 1.0}, 0.0, ())
+        true = [[interval for interval in inside if interval.kind == kind] for inside in intervals]
+        units[kind] = choose_threshold([alone.candidates(video) for video in videos], true, _UNITS[scale])
+    spotter = CurveSpotter(known, seconds, scale, units, 0.0, THRESHOLDS)
+    threshold = choose_threshold([spotter.candidates(video) for video in videos], intervals, THRESHOLDS)
+    return replace(spotter, curves=curves, threshold=threshold)
 
 
 def choose_threshold(
