@@ -2,7 +2,7 @@
 
 Change what is marked, then run it where jobs are submitted, and leave it running:
 
-    pip install 'mexbench[dask]' dask-jobqueue
+    pip install '.[dask]' dask-jobqueue                 # in a clone of mexbench
     python configs/slurm_cluster.py                     # says what to type in another terminal
     bench run CONFIG --executor dask --scheduler tls://...
 

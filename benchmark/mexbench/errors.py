@@ -1,8 +1,7 @@
-"""Errors that a user can cause and mend. ``bench`` prints them without a traceback and exits with 2."""
+"""Errors that a user can cause and fix. ``bench`` prints them without a traceback and exits with 2."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -22,7 +21,7 @@ class DataError(BenchError):
     """The data on disk is missing, incomplete, unreadable or contradicts itself."""
 
 
-class SampleRejected(BenchError):  # noqa: N818 - no failure of the program: one sample is left out and named
+class SampleRejected(BenchError):  # noqa: N818 - not a failure of the program: one sample is excluded and named
     """One sample cannot be used, such as a clip without a face; the run goes on without it, counts it and names it."""
 
 
@@ -31,11 +30,11 @@ class NoFace(SampleRejected):
 
 
 class NotAnnotated(SampleRejected):
-    """A step needs what somebody has to have annotated, such as an apex, and nobody has."""
+    """A step needs an annotation that the data lacks, such as an apex."""
 
 
 class ProtocolError(BenchError):
-    """The protocol cannot be carried out honestly on this data."""
+    """The protocol cannot be carried out on this data."""
 
 
 class RunFolderError(BenchError):
@@ -43,7 +42,7 @@ class RunFolderError(BenchError):
 
 
 class DeviceError(BenchError):
-    """There is no such device to compute on."""
+    """The device to compute on is not available."""
 
 
 class ClusterError(BenchError):
@@ -64,6 +63,8 @@ class ClaimError(BenchError):
 
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
+    import difflib  # bench --help has no use for it, and it takes 4 ms
+
     names = list(choices)
     same = [name for name in names if name.casefold() == word.casefold()]
     close = same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
@@ -71,12 +72,17 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 
 def listed(choices: Iterable[str], *, limit: int = 20) -> str:
-    """Join choices for an error text; past ``limit`` only their number is said."""
+    """Join choices for an error text; past ``limit`` only their number is given."""
     names = list(choices)
     if not names:
         return "none"
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + rest
+
+
+def missing_extra(what: str, package: str, extra: str) -> str:
+    """Compose the text for an optional package that is not installed; ``extra`` of this project installs it."""
+    return f"{what} needs {package}, which is not installed; in a clone of mexbench: pip install '.[{extra}]'"
 
 
 def unknown(what: str, word: object, choices: Iterable[str]) -> str:

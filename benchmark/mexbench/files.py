@@ -70,7 +70,7 @@ def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
     """Write a whole JSON file.
 
     Raises:
-        ValueError: A number is NaN or infinite, which JSON cannot say.
+        ValueError: A number is NaN or infinite, which JSON cannot express.
     """
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -79,7 +79,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file.
 
     Raises:
-        ValueError: It is no JSON, or no text.
+        ValueError: It is not JSON, or not text.
         OSError: It cannot be read.
     """
     try:
@@ -89,7 +89,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays of numbers as a whole safetensors file, which no reading of it can run as code.
+    """Write named arrays of numbers as a whole safetensors file; reading one never runs code.
 
     Raises:
         ValueError: An array holds no numbers, or a number that is NaN or infinite.
@@ -97,9 +97,9 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     import numpy as np
     from safetensors.numpy import save
 
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    _check_numbers(whole)
-    content = save(whole)
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    _check_numbers(contiguous)
+    content = save(contiguous)
     with replacing(path) as stream:
         stream.write(content)
 
@@ -108,7 +108,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read what ``write_arrays`` wrote.
 
     Raises:
-        ValueError: It is no safetensors file, or a number is NaN or infinite.
+        ValueError: It is not a safetensors file, or a number is NaN or infinite.
         OSError: It cannot be read.
     """
     from safetensors import SafetensorError
@@ -117,7 +117,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrays = load(path.read_bytes())
     except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
-        raise ValueError(f"{path.name} is no safetensors file that can be read here: {error}") from None
+        raise ValueError(f"{path.name}: invalid safetensors file: {error}") from None
     _check_numbers(arrays)
     return arrays
 

@@ -33,7 +33,7 @@ def digest(value: object) -> str:
     """Digest a JSON value; the order of keys does not matter.
 
     Raises:
-        TypeError: The value is no JSON.
+        TypeError: The value is not JSON.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
@@ -47,7 +47,7 @@ def digest_array(array: NDArray[Any]) -> str:
 
 
 def digest_files(paths: Iterable[Path]) -> str:
-    """Digest the bytes of files, in their order; where they lie does not matter."""
+    """Digest the bytes of files, in their order, without their paths."""
     state = hashlib.blake2b(digest_size=_BYTES)
     for path in paths:
         with path.open("rb") as stream:
@@ -93,7 +93,7 @@ def _origin(module: str) -> Path | None:
     else:
         try:
             spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):  # "from package import name" where name is no module
+        except (ImportError, ValueError):  # "from package import name" where name is not a module
             return None
         file = spec.origin if spec else None
     path = Path(file) if file else None
@@ -117,21 +117,21 @@ def _imports(module: str, source: bytes, *, is_package: bool) -> Iterator[str]:
 @functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of everything numeric, where installed."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in NUMERIC:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def environment() -> dict[str, str]:
     """Return what else than data, parameters and code decides a number: versions, and the kinds of processor and GPU.
 
     Raises:
-        DeviceError: JAX_PLATFORMS names what is not there.
+        DeviceError: JAX_PLATFORMS names a platform that is not available.
     """
-    found = devices.backend()
-    accelerator = {} if found == "cpu" else {"backend": found}
+    backend = devices.backend()
+    accelerator = {} if backend == "cpu" else {"backend": backend}
     return {**versions(), "machine": platform.machine(), **accelerator}

@@ -78,3 +78,9 @@ def bench_observers() -> dict[str, str]:
         "mlflow": "mexbench_plugins.observers.mlflow:MLflow",
         "tensorboard": "mexbench_plugins.observers.tensorboard:TensorBoard",
     }
+
+
+@hookimpl
+def bench_commands() -> dict[str, tuple[str, str]]:
+    """Return the built-in commands that belong to a plugin."""
+    return {"synth": ("mexbench_plugins.synth.command", "make a micro-expression clip from one still face")}

@@ -25,7 +25,7 @@ from mexbench.errors import BenchError
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Clip
 from mexbench.registry.catalogue import load_catalogue
-from mexbench.reports import external
+from mexbench.reports import score_file
 from mexbench.reports.leaderboards import submission
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, save, truth_digest
 from mexbench.reports.leaderboards.page import markdown
@@ -203,7 +203,7 @@ class Predictions(Surface):
     )
 
     def read(self, content: bytes) -> None:
-        external.score(predictions_file.read(self.file("p.csv", content)))
+        score_file.score(predictions_file.read(self.file("p.csv", content)))
 
 
 class RunFolders(Surface):

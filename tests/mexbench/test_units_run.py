@@ -20,7 +20,7 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Serial
 from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.action_units_page import ActionUnitReport
+from mexbench.reports.run_report import RunReport
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
@@ -127,13 +127,13 @@ def plan_of(
     return planning.plan(config_of(f"target: action_units\ndataset: {dataset}\nmodels: {models}\n{rest}", catalogue))
 
 
-def run(plan: planning.Plan, path: Path, **options: Any) -> ActionUnitReport:  # noqa: ANN401
+def run(plan: planning.Plan, path: Path, **options: Any) -> RunReport:  # noqa: ANN401
     failures = engine.run(plan, RunFolder(path), Serial(), **options)
     assert failures == []
-    return ActionUnitReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
+    return RunReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
 
 
-def predictions(results: ActionUnitReport) -> list[dict[str, str]]:
+def predictions(results: RunReport) -> list[dict[str, str]]:
     return list(csv.DictReader(results.predictions().splitlines()))
 
 
@@ -213,9 +213,7 @@ def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, 
     for path in lost:
         path.unlink()
     again: list[str] = []
-    partly = ActionUnitReport(
-        plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task)))
-    )
+    partly = RunReport(plan, tuple(f for task in plan.tasks if (f := RunFolder(tmp_path / "b").read_result(task))))
     row = next(row for row in partly.scores()["rows"] if row["model"] == "svm")
     assert "incomplete" in row["flags"]
     assert partly.page(partly.scores(), MANIFEST).count("Incomplete") == 1

@@ -30,7 +30,7 @@ from mexbench.reports.leaderboards.page import markdown  # noqa: E402
 from mexbench.reports.leaderboards.rows import board_rows  # noqa: E402
 from mexbench.reports.leaderboards.submission import Submission, predictions_digest  # noqa: E402
 from mexbench.reports.leaderboards.verified import BoardReader  # noqa: E402
-from mexbench.reports.leaderboards.verify import board_figures, pools  # noqa: E402
+from mexbench.reports.leaderboards.verify import board_figures, predictions  # noqa: E402
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent / "leaderboards"
 NAME = "loso_megc2019_flow"
@@ -87,7 +87,7 @@ def main() -> None:
         anew, anew_clock = timed(lambda: render(root))
         kept, kept_clock = timed(lambda: render(root))
         board, some = load(root, NAME), rows[:20]
-        every, _ = timed(lambda: compare_rows({row.model.name: pools(board, row) for row in some}, len(board.classes)))
+        every, _ = timed(lambda: compare_rows({row.model.name: predictions(board, row) for row in some}))
         every *= count * (count - 1) / (len(some) * (len(some) - 1))
     print(f"{count} submissions of {len(board.questions)} predictions")
     print(f"  anew        {anew:6.2f} s of this process, {anew_clock:6.2f} s on the clock (wanted: under 10)")

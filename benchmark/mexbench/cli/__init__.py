@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 
 from mexbench import devices
 from mexbench.errors import BenchError
 
-#: Command -> (its module, its line in ``bench --help``).
+#: Built-in command -> (its module, its line in ``bench --help``). Plugins add others by the hook ``bench_commands``.
 COMMANDS = {
     "run": ("mexbench.cli.run", "run a config: train, test, score, write a leaderboard"),
     "check": ("mexbench.cli.check", "check a config and its data without training anything"),
     "audit": ("mexbench.cli.audit", "show what each kind of leak would add to a config's honest scores"),
+    "configs": ("mexbench.cli.configs", "list the configs that come with mexbench, or copy one"),
     "list": ("mexbench.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
     "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
@@ -36,7 +39,6 @@ COMMANDS = {
     ),
     "test-plugin": ("mexbench.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("mexbench.cli.schema", "print the JSON Schema of a config, for editors"),
-    "synth": ("mexbench_plugins.synth.command", "make a micro-expression clip from one still face"),
     "sys-info": ("mexbench.cli.sys_info", "print versions and devices, for bug reports"),
 }
 
@@ -51,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     devices.use_one_thread()  # before numpy is loaded
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments[0] if arguments else None)
-    options = parser.parse_args(arguments)
     try:
+        parser, module = _parser(arguments[0] if arguments else None)
+        options = parser.parse_args(arguments)
         with _sigterm_as_ctrl_c():
-            return importlib.import_module(COMMANDS[options.command][0]).run(options)
+            return module.run(options) if module else BAD_INPUT  # without a module the parser has exited already
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -89,7 +91,12 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+def _parser(command: str | None) -> tuple[argparse.ArgumentParser, ModuleType | None]:
+    """Return the parser, with the options of one command, and that command's module; None where there is none.
+
+    Raises:
+        PluginError: The command is a plugin's and cannot be imported.
+    """
     parser = argparse.ArgumentParser(
         prog="bench",
         description="Evaluate micro-expression recognition honestly: subject-independent protocols, pooled scores, "
@@ -98,13 +105,29 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, summary) in COMMANDS.items():
+    added = {} if command in COMMANDS else _plugin_commands()  # a built-in one needs no look at the plugins
+    module: ModuleType | None = None
+    for name, (_, summary) in {**COMMANDS, **added}.items():
         subparser = subparsers.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
         )
         if name == command:  # the others' options are not needed to say that they exist
-            importlib.import_module(module).add_arguments(subparser)
-    return parser
+            module = added[name][0]() if name in added else importlib.import_module(COMMANDS[name][0])
+            module.add_arguments(subparser)
+    return parser, module
+
+
+def _plugin_commands() -> dict[str, tuple[Callable[[], ModuleType], str]]:
+    """Return the commands of plugins: name -> what imports the module, and the line in ``bench --help``."""
+    from mexbench.registry.commands import find_commands, import_command
+
+    commands, problems = find_commands(reserved=COMMANDS)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return {
+        name: (functools.partial(import_command, command), command.summary)
+        for name, command in sorted(commands.items())
+    }
 
 
 class _Version(argparse.Action):

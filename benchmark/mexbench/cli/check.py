@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from mexbench import cli
-from mexbench.cli.output import add_config_arguments, left_out_lines, open_config, progress, say, say_boxed
+from mexbench.cli.output import add_config_arguments, excluded_lines, open_config, progress, say, say_boxed
 from mexbench.config.run_config import RowGroup, RunConfig
 from mexbench.data.arrays import read_pixels
 from mexbench.data.duplicates import Pixels
@@ -63,7 +63,7 @@ def _of_part(
         rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])
     lines = [", ".join(model.name for model in part.models) + ":"] if len(config.parts) > 1 else []
     lines.append(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
-    lines += [*left_out_lines(data), f"{len(data.samples)} samples remain"]
+    lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
     tasks = len(found.folds) * len(part.models) * len(part.seeds)
     verdict = f"flagged {' '.join(found.flags)}" if found.flags else "nothing on both sides of one"
     lines.append(f"{part.protocol.name}: {len(found.folds)} folds, {verdict}; {tasks} tasks")

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from mexbench import cli
 from mexbench.cli.output import progress, say
+from mexbench.config.shipped import find_leaderboards
 from mexbench.files import write_text
-
-_SOURCE = Path("leaderboards") / "claims.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("ids", nargs="*", metavar="ID", help="rows to judge and print; all by default, to a page")
     parser.add_argument(
-        "--file", type=Path, default=_SOURCE, metavar="FILE", help=f"published figures (default: {_SOURCE})"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: beside the figures, .md)")
+        "--file", type=Path, metavar="FILE",
+        help="published figures (default: leaderboards/claims.yaml; where that does not exist, the shipped file)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE",
+        help="the page (default: beside the figures, .md; of the shipped file, claims.md in the working directory)",
+    )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the page is stale")
 
 
@@ -31,18 +34,20 @@ def run(options: argparse.Namespace) -> int:
 
     if options.ids and (options.check or options.out):
         raise ClaimError("a page holds every row: give either IDs, to print them, or --out and --check")
-    claims = load(options.file)
+    folder, shipped = find_leaderboards(options.file and options.file.parent)
+    file = options.file or folder / "claims.yaml"
+    claims = load(file)
     chosen = claims.chosen(options.ids)
     judged = []
     with progress("claims", len(chosen)) as tick:
         for done, claim in enumerate(chosen, 1):
             judged.append(judge_claim(claim))
             tick(done, claim.id)
-    text = page(claims, judged, options.file.parent)
+    text = page(claims, judged, folder)
     if options.ids:
         print(text, end="")
         return cli.OK
-    out = options.out or options.file.with_suffix(".md")
+    out = options.out or (Path("claims.md") if shipped else file.with_suffix(".md"))
     if options.check:
         current = out.read_text(encoding="utf-8") if out.is_file() else None
         if current == text:

@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     catalogue = open_catalogue()
-    found = [entry for entry in catalogue.entries if entry.name == options.name]
-    if not found:
+    entries = [entry for entry in catalogue.entries if entry.name == options.name]
+    if not entries:
         raise PluginError(unknown("plugin", options.name, {entry.name for entry in catalogue.entries}))
-    pages = [_page(entry) for entry in found]
+    pages = [_page(entry) for entry in entries]
     if options.classes is not None:
-        pages += [_layers(entry, options.classes) for entry in found if entry.kind == "model"]
+        pages += [_layers(entry, options.classes) for entry in entries if entry.kind == "model"]
     print("\n\n".join(pages))
     return cli.OK
 
@@ -67,27 +67,30 @@ def _page(entry: CatalogueEntry) -> str:
 
 
 def _parameters(cls: type[Plugin]) -> str:
-    found = parameters(cls)
-    if not found:
+    declared = parameters(cls)
+    if not declared:
         return "no parameters"
-    rows = list(_rows(found))
+    rows = list(_rows(declared))
     return tabulate(
         rows,
-        headers=["parameter", "type", "default", "meaning"],
+        headers=["parameter", "type", "default/choices", "meaning"],
         tablefmt="simple",
-        maxcolwidths=[None, 30, None, 60],
+        maxcolwidths=[None, 24, 30, 60],
         disable_numparse=True,
     )
 
 
-def _rows(found: Sequence[Parameter], prefix: str = "") -> Iterator[list[str]]:
+def _rows(declared: Sequence[Parameter], prefix: str = "") -> Iterator[list[str]]:
     """Yield a row for each parameter; one that is a group of others is followed by these."""
-    for parameter in found:
+    for parameter in declared:
         group = dataclasses.is_dataclass(parameter.annotation)
-        default = "" if group else "(required)" if parameter.required else json.dumps(parameter.default, default=str)
-        yield [f"{prefix}{parameter.name}", "" if group else parameter.type_text, default, parameter.doc]
+        default = "(required)" if parameter.required else json.dumps(parameter.default, default=str)
+        if parameter.choices:
+            default += f"; choices: {', '.join(map(json.dumps, parameter.choices))}"
+        name = f"{prefix}{parameter.name}"
+        yield [name, *(("", "") if group else (parameter.type_name, default)), parameter.doc]
         if group:
-            yield from _rows(parameters(parameter.annotation), f"{prefix}{parameter.name}.")
+            yield from _rows(parameters(parameter.annotation), f"{name}.")
 
 
 def _errata(cls: type[Plugin]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, say
+from mexbench.config.shipped import find_leaderboards
 from mexbench.errors import BenchError, BoardError
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is stale")
     for action in (define, submit, verify, render):
         action.add_argument(
-            "--root", type=Path, default=Path("leaderboards"), metavar="DIR",
-            help="folder of the leaderboards (default: leaderboards)",
+            "--root", type=Path, metavar="DIR",
+            help="folder of the leaderboards (default: leaderboards; where that has none, the shipped definitions are "
+            "read)",
         )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    options.own_root = options.root or Path("leaderboards")  # what is written to; the shipped folder never is
+    options.root, options.shipped = find_leaderboards(options.root)
     actions = {"define": _define, "submit": _submit, "verify": _verify, "render": _render}
     return actions[options.action](options)
 
@@ -60,7 +64,7 @@ def _define(options: argparse.Namespace) -> int:
     board = define(
         run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
     )
-    for path in save(options.root, board):
+    for path in save(options.own_root, board):
         say(f"written to {path}")
     return cli.OK
 
@@ -73,7 +77,7 @@ def _submit(options: argparse.Namespace) -> int:
 
     board = load(options.root, options.name)
     found = submissions(read_run(options.run), board, open_catalogue(), options.row)
-    for path, state in store(BoardReader(options.root).folder(board.name), found):
+    for path, state in store(BoardReader(options.own_root).folder(board.name), found):
         say(f"{path}: {state}")
     say(f"{len(found)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
     return cli.OK
@@ -119,6 +123,8 @@ def _render(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verified import BoardReader
 
+    if options.shipped:
+        raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
     reader, claims, code = BoardReader(options.root), read_claims(options.root), cli.OK
     boards: list[VerifiedBoard] = [reader.board(name) for name in options.names or all_boards(options.root)]
     for board in boards:

@@ -20,7 +20,9 @@ from mexbench.registry.catalogue import Catalogue, load_catalogue
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose and change a config."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file, such as configs/quickstart.yaml")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="a YAML file, or the name of a shipped config such as quickstart"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -32,7 +34,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_catalogue() -> Catalogue:
-    """Draw up the catalogue and say on stderr which plugin distributions are broken."""
+    """Load the catalogue and report broken plugin distributions on stderr."""
     catalogue = load_catalogue()
     for problem in catalogue.problems:
         say(f"error: {problem}")
@@ -56,20 +58,20 @@ def positive(text: str) -> int:
 
 
 def say(text: str = "") -> None:
-    """Tell the user something that is no result."""
+    """Print a message to stderr: stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
 def say_boxed(text: str) -> None:
-    """Tell the user something that must not be overlooked."""
+    """Print a message in a box to stderr."""
     lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
     bar = "+" + "-" * 78 + "+"
     say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
 
 
-def left_out_lines(data: LabelledSamples) -> list[str]:
-    """Name what is left out, and why: nothing is dropped in silence."""
-    return [f"left out, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
+def excluded_lines(data: LabelledSamples) -> list[str]:
+    """Return a line for each reason for which clips are excluded."""
+    return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
 
 
 #: In a log file, work that takes less needs no progress.

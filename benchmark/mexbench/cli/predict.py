@@ -10,7 +10,7 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, progress, say, say_boxed
 from mexbench.config.loader import load
-from mexbench.errors import ConfigError
+from mexbench.errors import ConfigError, missing_extra
 from mexbench.runs import saved_model as saved
 from mexbench.studies.inference import camera, page
 from mexbench.studies.inference import input_spec as inputs
@@ -96,10 +96,7 @@ def _check(options: argparse.Namespace) -> None:
         if value is not None and not math.isfinite(value):
             raise ConfigError(f"--{name} {value:g}: expected a finite number")
     if options.camera is None and importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError(
-            "the timeline needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
-            "or in a checkout: pip install -e '.[figures]'"
-        )
+        raise ConfigError(missing_extra("the timeline", "matplotlib", "figures"))
 
 
 def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSpec:

@@ -24,10 +24,8 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Executor, Serial
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
-from mexbench.reports.action_units_page import ActionUnitReport
 from mexbench.reports.plots import check_matplotlib, draw
 from mexbench.reports.run_report import RunReport, collect
-from mexbench.reports.spotting_page import SpottingReport
 from mexbench.runs import provenance
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.lock import only_one
@@ -204,8 +202,7 @@ class _Run:
         return code
 
     def collect(self) -> RunReport:
-        kinds = {"emotion": RunReport, "action_units": ActionUnitReport, "spotting": SpottingReport}
-        return collect(self.plan, self.folder, kinds[self.plan.config.target])
+        return collect(self.plan, self.folder)
 
     @contextmanager
     def told(

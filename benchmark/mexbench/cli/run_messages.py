@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from mexbench.cli.output import left_out_lines, say
+from mexbench.cli.output import excluded_lines, say
 from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
@@ -41,7 +41,7 @@ def say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
     said: list[str] = []
     for part in plan.parts:
         said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
-        said += left_out_lines(part.data)
+        said += excluded_lines(part.data)
     flags = {part.flags for part in plan.parts}
     for found in sorted(flags - {()}):
         rows = [model.name for part in plan.parts if part.flags == found for model in part.part.models]

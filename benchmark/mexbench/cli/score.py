@@ -11,8 +11,8 @@ from mexbench.cli.output import say
 from mexbench.errors import DataError
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.files import write_json
-from mexbench.reports import external
 from mexbench.reports import run_page as leaderboard
+from mexbench.reports import score_file
 from mexbench.runs.predictions_csv import read, read_ids
 from mexbench.runs.spotting_files import file_kind
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if not all(classes):
         raise DataError(f"--classes {options.classes}: expected names, with a comma between two")
     expected = read_ids(options.against) if options.against else None
-    scores = external.score(file, classes=classes, expected=expected)
+    scores = score_file.score(file, classes=classes, expected=expected)
 
     support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
     say(f"{file.path}: {file.format}, {sum(scores['support'].values())} samples; {support}")

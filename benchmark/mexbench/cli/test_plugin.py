@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError("\n".join(f"{'.'.join(path) or entry.name}: {text}" for path, text in faults))
         rows = []
         for result in conformance(plugin):
-            broken |= bool(result.faults)
-            rows.append(["broken" if result.faults else "kept", result.check])
-            rows += [["", f"-> {fault}"] for fault in result.faults]
+            broken |= bool(result.problems)
+            rows.append(["broken" if result.problems else "kept", result.check])
+            rows += [["", f"-> {problem}"] for problem in result.problems]
         headers = [entry.kind, f"{entry.name}, {entry.distribution}"]
         print(tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=[None, 100]))
     return cli.FAILED if broken else cli.OK

@@ -34,23 +34,25 @@ class CompositeDataset(Dataset):
         return {emotion: next(iter(classes)) for emotion, classes in self._classes().items()}
 
     def check_contradictions(self) -> None:
-        """See that one emotion means one class.
+        """Check that one emotion means one class.
 
         Raises:
             DataError: Two members give an emotion different classes.
         """
         for emotion, classes in self._classes().items():
             if len(classes) > 1:
-                said = "; ".join(f"{name!r} in {listed(members)}" for name, members in classes.items())
+                labels = "; ".join(f"{name!r} in {listed(members)}" for name, members in classes.items())
                 raise DataError(
-                    f"the data sets contradict each other about the emotion {emotion!r}: its class is {said}; choose "
+                    f"the data sets contradict each other about the emotion {emotion!r}: its class is {labels}; choose "
                     "the same classes for each, or a protocol with a map of its own, such as cross_dataset's 'classes'"
                 )
 
     def without(self, dataset: str) -> CompositeDataset:
         """Return the other members: those with a sample of another data set."""
-        kept = [(name, one) for name, one in self.members if any(found.dataset != dataset for found in one.samples())]
-        return CompositeDataset(tuple(kept))
+        remaining = [
+            (name, one) for name, one in self.members if any(sample.dataset != dataset for sample in one.samples())
+        ]
+        return CompositeDataset(tuple(remaining))
 
     def samples(self) -> Sequence[Sample]:
         """Return every member's samples."""
@@ -108,12 +110,12 @@ class CompositeDataset(Dataset):
         return [finding for _, member in self.members for finding in member.data_issues()]
 
     def _classes(self) -> dict[str, dict[str, list[str]]]:
-        """Return emotion -> class -> the members that say so."""
-        found: dict[str, dict[str, list[str]]] = {}
+        """Return emotion -> class -> the members that have it."""
+        classes: dict[str, dict[str, list[str]]] = {}
         for name, member in self.members:
             for emotion, label in member.label_map().items():
-                found.setdefault(emotion, {}).setdefault(label, []).append(name)
-        return found
+                classes.setdefault(emotion, {}).setdefault(label, []).append(name)
+        return classes
 
     @cached_property
     def _index(self) -> dict[str, tuple[Sample, int, Sample]]:
@@ -126,7 +128,7 @@ class CompositeDataset(Dataset):
                     other = self.members[index[sample.sample_id][1]][0]
                     raise DataError(
                         f"sample {sample.sample_id} is in dataset {other!r} and in {name!r}: it may not count twice; "
-                        "leave one of them out"
+                        "remove one of them"
                         if index[sample.sample_id][1] != position
                         else f"dataset {name!r} gives a sample id more than once: {sample.sample_id}"
                     )

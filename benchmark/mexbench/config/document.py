@@ -17,12 +17,12 @@ _MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Document:
-    """Plain values, and where each one stands.
+    """Plain values, and the line of each one.
 
     Args:
-        data: Mappings, lists, texts, numbers, booleans and None.
+        data: Mappings, lists, strings, numbers, booleans and None.
         name: What an error text calls the source: the file's path.
-        lines: Line of each value, from 1, by path; a text instead where ``--set`` gave the value.
+        lines: Line of each value, from 1, by path; a string instead where ``--set`` gave the value.
     """
 
     data: Any
@@ -30,20 +30,20 @@ class Document:
     lines: Mapping[ValuePath, int | str] = field(default_factory=dict)
 
     def where(self, path: ValuePath) -> str:
-        """Say where a value stands, or the nearest value around it: ``configs/x.yaml, line 7``."""
+        """Return the place of a value, or of the nearest value around it: ``configs/x.yaml, line 7``."""
         for end in range(len(path), -1, -1):
-            found = self.lines.get(path[:end])
-            if isinstance(found, str):
-                return found
-            if found is not None:
-                return f"{self.name}, line {found}"
+            line = self.lines.get(path[:end])
+            if isinstance(line, str):
+                return line
+            if line is not None:
+                return f"{self.name}, line {line}"
         return self.name
 
     def error(self, path: ValuePath, message: str) -> ConfigError:
-        """Make an error that says what, and where in the config."""
-        return ConfigError(self.fault(path, message))
+        """Return an error with the message and the place in the config."""
+        return ConfigError(self.error_text(path, message))
 
-    def fault(self, path: ValuePath, message: str) -> str:
+    def error_text(self, path: ValuePath, message: str) -> str:
         """Write one line of an error: the path in the file, what is wrong with it, and the line."""
         return f"{path_text(path)}{': ' * bool(path)}{message}\n  in {self.where(path)}"
 
@@ -57,7 +57,7 @@ def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, st
         environment: What ``${VAR}`` expands from; the process's own by default.
 
     Raises:
-        ConfigError: The file is missing, is no text or no YAML, or names an environment variable that is not set.
+        ConfigError: The file is missing, is not text or invalid YAML, or names an environment variable that is not set.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -65,8 +65,8 @@ def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, st
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         nearby = [str(other) for other in sorted(path.parent.glob("*.y*ml"))] if path.parent.is_dir() else []
-        choices = f"; there are: {listed(nearby)}" if nearby else ""
-        raise ConfigError(f"{path}: no such file{suggest(str(path), nearby)}{choices}") from None
+        choices = f"; files beside it: {listed(nearby)}" if nearby else ""
+        raise ConfigError(f"{path}: file not found{suggest(str(path), nearby)}{choices}") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: expected a YAML file, got a folder") from None
     except UnicodeDecodeError as error:
@@ -74,10 +74,10 @@ def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, st
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     environment = os.environ if environment is None else environment
-    found = _parse(text, str(path), environment)
+    document = _parse(text, str(path), environment)
     for assignment in overrides:
-        found = override(found, assignment, environment)
-    return _complete(found)
+        document = override(document, assignment, environment)
+    return _complete(document)
 
 
 def parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
@@ -91,7 +91,7 @@ def _parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
 
 
 def _complete(document: Document) -> Document:
-    """See that every variable has a value by now."""
+    """Check that every variable has a value by now."""
 
     def unset(node: object) -> Iterator[str]:
         if isinstance(node, Unset):
@@ -110,7 +110,7 @@ def override(document: Document, assignment: str, environment: Mapping[str, str]
     KEY is a path such as ``models[1].C``, ``models.svm-linear.C`` (by the model's name) or ``seeds``; VALUE is YAML.
 
     Raises:
-        ConfigError: No ``=``, a value that is no YAML, or a path that leads nowhere.
+        ConfigError: No ``=``, a value that is invalid YAML, or a path to nothing.
     """
     key, equals, text = assignment.partition("=")
     origin = f"--set {assignment}"
@@ -127,10 +127,10 @@ def parse_path(key: str, origin: str) -> ValuePath:
     """Split ``models[1].C`` into its parts.
 
     Raises:
-        ConfigError: It is no such path; the text begins with ``origin``.
+        ConfigError: It is an invalid path; the text begins with ``origin``.
     """
     if not re.fullmatch(r"[^.\[\]]+(?:\[\d+\]|\.[^.\[\]]+)*", key):
-        raise ConfigError(f"{origin}: {key!r} is no path; write it like models[1].C")
+        raise ConfigError(f"{origin}: invalid path {key!r}; expected one such as models[1].C")
     return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
 
 
@@ -145,7 +145,7 @@ def replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: st
         origin: What asks for it, for the error text.
 
     Raises:
-        ConfigError: The path leads nowhere.
+        ConfigError: There is nothing at the path.
     """
     if not path:
         return value, done
@@ -166,15 +166,15 @@ def replaced(node: Any, path: ValuePath, done: ValuePath, value: Any, origin: st
     if isinstance(node, str) and done:  # a plugin by its name alone gets its first parameter
         node = {"plugin": node}
     if not isinstance(node, dict) or isinstance(head, int):
-        has = "keys, no positions" if isinstance(node, dict) else "no keys"
+        has = "keys, not positions" if isinstance(node, dict) else "no keys"
         raise ConfigError(f"{origin}: {path_text(done) or 'the config'} has {has}")
-    # A block that the file leaves out has defaults: one of them may be changed. What nobody knows is refused later.
+    # A block that the file lacks has defaults, and one of them may be changed; the loader refuses unknown keys.
     inside, full = replaced(node.get(head, {}), rest, (*done, head), value, origin)
     return {**node, head: inside}, full
 
 
 def name_of(item: object) -> str | None:
-    """Return the name of a plugin's block, None where the value is no such block."""
+    """Return the name of a plugin's block, None where the value is not such a block."""
     if isinstance(item, dict):
         item = item.get("name", item.get("plugin"))
     return item if isinstance(item, str) else None

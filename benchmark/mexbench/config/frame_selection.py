@@ -43,7 +43,7 @@ class FrameSelection(Plugin):
         count: How many frames to keep, spread evenly from the first to the last; with unit clip a frame between two
             others is interpolated, with unit frame the nearest is taken, each at most once.
         fps: With unit frame: how many frames of each second to keep, in Hz, from the first on.
-        at: With unit clip: the moments to keep; a clip without one of them is left out, counted and named.
+        at: With unit clip: the moments to keep; a clip without one of them is excluded, counted and named.
     """
 
     unit: Literal["clip", "frame"]
@@ -52,7 +52,7 @@ class FrameSelection(Plugin):
     at: Annotated[tuple[Moment, ...], MinLen(1)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse combinations that say nothing, or two things."""
+        """Check that exactly one way to choose frames is given."""
         allowed = ("count", "at") if self.unit == "clip" else ("count", "fps")
         given = [key for key in ("count", "fps", "at") if getattr(self, key) is not None]
         if len(given) != 1 or given[0] not in allowed:
@@ -67,7 +67,7 @@ class FrameSelection(Plugin):
         """
         numbers = dataset.frame_numbers(sample)
         if not numbers:
-            raise SampleRejected("is no sequence of frames: leave out the 'frames' block")
+            raise SampleRejected("is not a sequence of frames: remove the 'frames' block")
         if self.at is not None:
             return self._moments(numbers, sample, self.at)
         if self.count is not None:
@@ -82,8 +82,8 @@ class FrameSelection(Plugin):
         """Return the samples that a clip becomes: itself, or one for each kept frame, ``clip#number``."""
         if self.unit == "clip":
             return (sample,)
-        kept = [pick.numbers[position] for position in pick.lower]
-        return tuple(replace(sample, sample_id=f"{sample.clip_id}#{number}") for number in kept)
+        numbers = [pick.numbers[position] for position in pick.lower]
+        return tuple(replace(sample, sample_id=f"{sample.clip_id}#{number}") for number in numbers)
 
     def _step(self, sample: Sample) -> float:
         if sample.fps is None:
@@ -103,18 +103,18 @@ class FrameSelection(Plugin):
 
 
 def load(dataset: Dataset, sample: Sample, pick: FrameSampling) -> Clip:
-    """Read the frames of a pick and mix those that lie between two."""
+    """Read the frames of a pick and interpolate those between two."""
     source = dataset.load_frames(sample, pick.numbers)
-    kept = [
+    positions = [
         (1 - w) * pick.numbers[a] + w * pick.numbers[b]
         for a, b, w in zip(pick.lower, pick.upper, pick.weight, strict=True)
     ]
     return replace(
         source,
         frames=mixed(source.frames, pick),
-        onset_index=_nearest(kept, sample.onset),
-        apex_index=_nearest(kept, sample.apex),
-        offset_index=_nearest(kept, sample.offset),
+        onset_index=_nearest(positions, sample.onset),
+        apex_index=_nearest(positions, sample.apex),
+        offset_index=_nearest(positions, sample.offset),
     )
 
 
@@ -151,5 +151,5 @@ def _pick(numbers: Sequence[int], places: np.ndarray) -> FrameSampling:
     )
 
 
-def _nearest(kept: Sequence[float], number: int | None) -> int | None:
-    return None if number is None else min(range(len(kept)), key=lambda index: abs(kept[index] - number))
+def _nearest(positions: Sequence[float], number: int | None) -> int | None:
+    return None if number is None else min(range(len(positions)), key=lambda index: abs(positions[index] - number))

@@ -13,6 +13,7 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
+from mexbench.config.shipped import find_config
 from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.interfaces import (
     ActionUnitModel,
@@ -51,13 +52,14 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
     """Read a config file.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or the name of a shipped config, such as ``quickstart``; a file wins over a name.
         catalogue: Where its plugins are looked up.
         overrides: ``KEY=VALUE`` texts, applied in order.
 
     Raises:
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
+    path = find_config(path)
     document = yaml_document.read(path, overrides)
     return from_document(document, catalogue, name=path.stem)
 
@@ -71,7 +73,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         document, chosen = profile.apply(document)
         document = sweep.expand(document)
     except ConfigError:
-        # A path such as models.au_cnn.epochs also leads nowhere where the plugin itself is misspelt: that is told then.
+        # A path such as models.au_cnn.epochs also fails where the plugin itself is misspelt: then that is reported.
         if misspelt := list(_unknown_plugins(document, catalogue)):
             raise ConfigError("\n".join(misspelt)) from None
         raise
@@ -79,23 +81,23 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader = _ConfigReader(document, catalogue)
     for key in data:
         if key not in BLOCKS:
-            reader.fault((key,), unknown("key", key, BLOCKS))
+            reader.add_error((key,), unknown("key", key, BLOCKS))
     for key, required in BLOCKS.items():
         if required and key not in data:
-            reader.fault((), f"needs the key {key!r}")
+            reader.add_error((), f"needs the key {key!r}")
     members = reader.several("dataset", Dataset, data.get("dataset"))
     common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data))
     protocols = reader.several("protocol", Protocol, data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
-        reader.fault(("models",), "expected at least one model")
+        reader.add_error(("models",), "expected at least one model")
     inputs = reader.inputs(data.get("models"), common)
     reader.unique_names(("models",), models)
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
-    if reader.faults or not members or not protocols:
-        raise ConfigError("\n".join(reader.faults))
+    if reader.errors or not members or not protocols:
+        raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
     return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target)
 
@@ -113,10 +115,10 @@ class _ConfigReader:
     def __init__(self, document: Document, catalogue: Catalogue) -> None:
         self.document = document
         self.catalogue = catalogue
-        self.faults: list[str] = []
+        self.errors: list[str] = []
 
-    def fault(self, path: ValuePath, message: str) -> None:
-        self.faults.append(self.document.fault(path, message))
+    def add_error(self, path: ValuePath, message: str) -> None:
+        self.errors.append(self.document.error_text(path, message))
 
     def component(self, kind: str, interface: type[P], path: ValuePath, block: object) -> Component[P] | None:
         """Read a plugin's name alone, or a mapping with its parameters beside ``plugin``."""
@@ -125,40 +127,40 @@ class _ConfigReader:
             return None
         plugin, name = str(given["plugin"]), given.get("name", given["plugin"])
         if "name" in given and kind not in ("model", "protocol"):
-            self.fault((*path, "name"), f"only models and protocols have a name; a {kind} has none")
+            self.add_error((*path, "name"), f"only models and protocols have a name; a {kind} has none")
         elif not (isinstance(name, str) and NAME.fullmatch(name)):
-            self.fault((*path, "name"), f"expected letters, digits, spaces or any of _ - + . , =; got {name!r}")
+            self.add_error((*path, "name"), f"expected letters, digits, spaces or any of _ - + . , =; got {name!r}")
         try:
             entry = self.catalogue.get(kind, plugin)
             cls = entry.load()
         except PluginError as error:
-            self.fault((*path, "plugin") if (*path, "plugin") in self.document.lines else path, str(error))
+            self.add_error((*path, "plugin") if (*path, "plugin") in self.document.lines else path, str(error))
             return None
         taken = RESERVED | (INPUT if kind == "model" else set())
-        instance, faults = build(cls, {key: value for key, value in given.items() if key not in taken})
-        for key, message in faults:
-            self.fault((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
+        instance, errors = build(cls, {key: value for key, value in given.items() if key not in taken})
+        for key, message in errors:
+            self.add_error((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
         return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance)
 
     def mapping(self, kind: str, path: ValuePath, block: object) -> dict[str, Any] | None:
-        """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a text."""
+        """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a string."""
         if block is None:
             if path[0] in self.document.data:
-                self.fault(path, f"expected the name of a {kind}, got nothing")
+                self.add_error(path, f"expected the name of a {kind}, got nothing")
             return None
         if isinstance(block, str):
             return {"plugin": block}
         if not isinstance(block, dict):
-            self.fault(path, f"expected the name of a {kind} or a mapping with 'plugin', got {block!r}")
+            self.add_error(path, f"expected the name of a {kind} or a mapping with 'plugin', got {block!r}")
             return None
         if isinstance(block.get("plugin"), str):
             return block
         given = "plugin" in block
         got = f", got {block['plugin']!r}" if given else ""
         choices = ", ".join(self.catalogue.names(kind)) or "none installed"
-        self.fault(
+        self.add_error(
             (*path, "plugin") if given else path, f"needs 'plugin', the name of a {kind}{got}; one of: {choices}"
         )
         return None
@@ -167,7 +169,7 @@ class _ConfigReader:
         if blocks is None:
             blocks = []
         if not isinstance(blocks, list):
-            self.fault(path, f"expected a list of {kind}s, got {blocks!r}")
+            self.add_error(path, f"expected a list of {kind}s, got {blocks!r}")
             return ()
         read = (self.component(kind, interface, (*path, i), block) for i, block in enumerate(blocks))
         return tuple(component for component in read if component is not None)
@@ -176,41 +178,41 @@ class _ConfigReader:
         """Read the block of one plugin, or a list of such blocks."""
         if isinstance(block, list):
             if not block:
-                self.fault((kind,), f"expected at least one {kind}")
+                self.add_error((kind,), f"expected at least one {kind}")
             return self.components(kind, interface, (kind,), block)
-        found = self.component(kind, interface, (kind,), block)
-        return () if found is None else (found,)
+        component = self.component(kind, interface, (kind,), block)
+        return () if component is None else (component,)
 
     def steps(self, path: ValuePath, block: Mapping[str, Any]) -> tuple[Component[Preprocessor], ...]:
         """Read the steps of the run, or of one model."""
         path = (*path, "preprocess")
         steps = self.components("preprocessor", Preprocessor, path, block.get("preprocess", []))
-        found = [step.plugin for step in steps if isinstance(step.instance, Augmentation)]
-        if len(found) > 1:
-            self.fault(path, f"two augmentations, {' and '.join(found)}: put all alterations into one")
+        augmentations = [step.plugin for step in steps if isinstance(step.instance, Augmentation)]
+        if len(augmentations) > 1:
+            self.add_error(path, f"two augmentations, {' and '.join(augmentations)}: put all alterations into one")
         return steps
 
     def inputs(self, models: object, common: Input) -> dict[str, Input]:
         """Read what single models see: their own ``frames`` or ``preprocess`` replace those of the run."""
-        found: dict[str, Input] = {}
+        inputs: dict[str, Input] = {}
         for index, block in enumerate(models if isinstance(models, list) else []):
             if not isinstance(block, dict) or not INPUT & block.keys():
                 continue
             path = ("models", index)
             frames = self.frames((*path, "frames"), block["frames"]) if "frames" in block else common.frames
             steps = self.steps(path, block) if "preprocess" in block else common.preprocess
-            found[str(block.get("name", block.get("plugin")))] = Input(frames, steps)
-        return found
+            inputs[str(block.get("name", block.get("plugin")))] = Input(frames, steps)
+        return inputs
 
     def frames(self, path: ValuePath, block: object) -> FrameSelection | None:
         if block is None:
             return None
         if not isinstance(block, dict):
-            self.fault(path, f"expected a mapping such as {{unit: clip, count: 16}}, got {block!r}")
+            self.add_error(path, f"expected a mapping such as {{unit: clip, count: 16}}, got {block!r}")
             return None
-        chosen, faults = build(FrameSelection, block)
-        for key, message in faults:
-            self.fault((*path, *key), message)
+        chosen, errors = build(FrameSelection, block)
+        for key, message in errors:
+            self.add_error((*path, *key), message)
         return chosen if isinstance(chosen, FrameSelection) else None
 
     def unique_names(self, path: ValuePath, named: tuple[Component[Any], ...]) -> None:
@@ -219,19 +221,19 @@ class _ConfigReader:
         for one in named:
             if one.name.lower() in seen:
                 what = str(path[0]).removesuffix("s")
-                self.fault(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
+                self.add_error(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
             seen.add(one.name.lower())
 
     def target(self, value: object, models: tuple[Component[Model], ...], inputs: Iterable[Input]) -> Target:
-        """Read what the models are to tell, and refuse those that cannot."""
+        """Read what the models predict, and refuse those that cannot."""
         if value not in get_args(Target):
-            self.fault(("target",), unknown("target", value, get_args(Target)))
+            self.add_error(("target",), unknown("target", value, get_args(Target)))
         for target, (interface, method, task) in _TARGET_MODELS.items():
             lacking = [model for model in models if not isinstance(model.instance, interface)]
             if value == target and lacking:
                 can = [name for name in self.catalogue.names("model") if self._is_a(name, interface)]
                 names = listed(repr(model.name) for model in lacking)
-                self.fault(
+                self.add_error(
                     ("target",),
                     f"{target}: no {method!r} in the class of {names}: they cannot {task}; those that can: "
                     f"{listed(can)}",
@@ -239,7 +241,7 @@ class _ConfigReader:
         spotters = [model for model in models if getattr(type(model.instance), "fit", None) is SpottingModel.fit]
         if value != "spotting" and spotters:
             names = listed(repr(model.name) for model in spotters)
-            self.fault(("target",), f"{names} spot expressions in long videos; they need 'target: spotting'")
+            self.add_error(("target",), f"{names} spot expressions in long videos; they need 'target: spotting'")
         if value == "spotting":
             self.check_spotting_inputs(inputs)
         return cast("Target", value)
@@ -248,9 +250,9 @@ class _ConfigReader:
         """Refuse what long videos cannot be put through: a choice of frames, and altered copies."""
         for seen in inputs:
             if seen.frames is not None:
-                self.fault(("frames",), "a spotter sees every frame of a video; 'target: spotting' has no 'frames'")
+                self.add_error(("frames",), "a spotter sees every frame of a video; 'target: spotting' has no 'frames'")
             if altered := [step.plugin for step in seen.preprocess if isinstance(step.instance, Augmentation)]:
-                self.fault(("preprocess",), f"{altered[0]}: long videos are not augmented")
+                self.add_error(("preprocess",), f"{altered[0]}: long videos are not augmented")
 
     def _is_a(self, name: str, interface: type[Model]) -> bool:
         try:
@@ -263,18 +265,18 @@ class _ConfigReader:
         seeds: list[int] = []
         for index, seed in enumerate(given):
             if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _MAX_SEED:
-                self.fault((*path, index), f"expected a whole number from 0 to {_MAX_SEED}, got {seed!r}")
+                self.add_error((*path, index), f"expected a whole number from 0 to {_MAX_SEED}, got {seed!r}")
             elif seed in seeds:
-                self.fault((*path, index), f"seed {seed} stands here twice")
+                self.add_error((*path, index), f"duplicate seed {seed}")
             else:
                 seeds.append(seed)
         if not given:
-            self.fault(path, "expected at least one seed")
+            self.add_error(path, "expected at least one seed")
         return tuple(seeds)
 
 
 def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
-    """Say which plugins that a config names are unknown, before anything else of it is looked at."""
+    """Yield an error for each unknown plugin that a config names, before anything else is validated."""
     data = document.data
     blocks: dict[ValuePath, tuple[str, object]] = {(key,): (key, data.get(key)) for key in ("dataset", "protocol")}
     blocks |= {("models",): ("model", data.get("models")), ("preprocess",): ("preprocessor", data.get("preprocess"))}
@@ -289,7 +291,7 @@ def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
                 try:
                     catalogue.get(kind, plugin)
                 except PluginError as error:
-                    yield document.fault((*place, "plugin") if isinstance(one, dict) else place, str(error))
+                    yield document.error_text((*place, "plugin") if isinstance(one, dict) else place, str(error))
 
 
 def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:

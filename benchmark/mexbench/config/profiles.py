@@ -21,7 +21,7 @@ def apply(document: Document) -> tuple[Document, str | None]:
     """Return the config with the changes of its profile made and without both blocks, and the profile's name.
 
     Raises:
-        ConfigError: One block stands without the other, the profile is unknown, or a change leads nowhere.
+        ConfigError: One block is there without the other, the profile is unknown, or a change has an unknown path.
     """
     data = document.data
     if "profile" not in data and "profiles" not in data:
@@ -32,20 +32,20 @@ def apply(document: Document) -> tuple[Document, str | None]:
     if not isinstance(name, str) or name not in profiles:
         place = ("profile",) if "profile" in data else ("profiles",)
         raise document.error(place, unknown("profile", str(name), profiles))
-    found = {key: value for key, value in data.items() if key not in ("profile", "profiles")}
+    changed = {key: value for key, value in data.items() if key not in ("profile", "profiles")}
     lines = dict(document.lines)
-    # A line that is a text is that of a --set: what the user asked for on the spot outranks the profile.
-    asked = {path: line for path, line in lines.items() if isinstance(line, str) and path[0] in found}
+    # A line that is a string is that of a --set, which outranks the profile.
+    asked = {path: line for path, line in lines.items() if isinstance(line, str) and path[0] in changed}
     for key, value in profiles[name].items():
         where = ("profiles", name, key)
         origin = f"{document.where(where)}: profile {name}"
         wanted = parse_path(str(key), origin)
         if any(wanted[: len(path)] == path for path in asked):
             continue
-        found, path = replaced(found, wanted, (), value, origin)
+        changed, path = replaced(changed, wanted, (), value, origin)
         lines = {other: line for other, line in lines.items() if other[: len(path)] != path}
         lines |= {(*path, *at[len(where) :]): line for at, line in document.lines.items() if at[: len(where)] == where}
     for path, line in asked.items():
-        found, _ = replaced(found, path, (), functools.reduce(lambda node, part: node[part], path, data), line)
-        lines = {other: kept for other, kept in lines.items() if other[: len(path)] != path} | {path: line}
-    return Document(found, document.name, lines), name
+        changed, _ = replaced(changed, path, (), functools.reduce(lambda node, part: node[part], path, data), line)
+        lines = {other: previous for other, previous in lines.items() if other[: len(path)] != path} | {path: line}
+    return Document(changed, document.name, lines), name

@@ -95,19 +95,19 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A config in which nothing is left to check but the data.
+    """A validated config: only the data is still unchecked.
 
     Args:
         name: The file's name without its ending: the default folder under ``runs/``.
-        dataset: Where samples come from; a ``Composite`` where the config lists several.
+        dataset: Where samples come from; a ``CompositeDataset`` where the config lists several.
         members: The data sets one by one, as the config lists them.
-        input: What a model sees that does not say otherwise.
+        input: What a model sees unless ``inputs`` has its name.
         protocols: Which samples train and which test; names are unique.
         models: What is evaluated, under each protocol; names are unique.
         inputs: Model's name -> what it sees instead of ``input``.
         seeds: Every model is trained once per seed.
         profile: Name of the profile in force, None where the config has none.
-        target: What models are to tell of a sample.
+        target: What models predict of a sample.
     """
 
     name: str
@@ -125,7 +125,7 @@ class RunConfig:
     def parts(self) -> tuple[RowGroup, ...]:
         """The run's rows, brought together where they share input and protocol."""
         groups: dict[tuple[str, str], list[Component[Model]]] = {}
-        inputs = {digest(found.resolved()): found for found in (self.input, *self.inputs.values())}
+        inputs = {digest(input_.resolved()): input_ for input_ in (self.input, *self.inputs.values())}
         for protocol, model in product(self.protocols, self.models):
             seen = digest(self.inputs.get(model.name, self.input).resolved())
             row = replace(model, name=self.row(model, protocol))
@@ -156,7 +156,7 @@ class RunConfig:
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole config with every default and variable filled in; loading it gives this config again."""
-        own = {name: {"frames": None, **found.resolved()} for name, found in self.inputs.items()}
+        own = {name: {"frames": None, **input_.resolved()} for name, input_ in self.inputs.items()}
         return {
             "dataset": without_name(self.dataset) if self.is_single else [without_name(one) for one in self.members],
             **self.input.resolved(),
@@ -171,7 +171,7 @@ class RunConfig:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the results: ``resolved`` without paths."""
-        own = {name: found.identity() for name, found in self.inputs.items()}
+        own = {name: input_.identity() for name, input_ in self.inputs.items()}
         return {
             # A path says where and not what, but data that is made up is not the data.
             "dataset": {
@@ -195,7 +195,7 @@ class RunConfig:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of ``identity``: the same on every machine, wherever the data lies."""
+        """Digest of ``identity``: the same on every machine, wherever the data is stored."""
         return digest(self.identity())
 
     @property
@@ -205,7 +205,7 @@ class RunConfig:
 
     def components(self) -> tuple[Component[Any], ...]:
         """Return every plugin that the config names."""
-        steps = [step for found in (self.input, *self.inputs.values()) for step in found.preprocess]
+        steps = [step for input_ in (self.input, *self.inputs.values()) for step in input_.preprocess]
         return (*self.members, *steps, *self.protocols, *self.models)
 
 

@@ -25,8 +25,8 @@ _INPUT: dict[str, Any] = {
 
 
 def config_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are left out."""
-    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # no part of a config
+    """Return the JSON Schema (draft 2020-12) of a config with these plugins; broken ones are excluded."""
+    definitions: dict[str, Any] = {kind: {"anyOf": []} for kind in KINDS if kind != "observer"}  # not part of a config
     for entry in sorted(catalogue.entries, key=lambda entry: (entry.kind, entry.name)):
         if entry.kind not in definitions:
             continue
@@ -37,7 +37,9 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         alone, mapping = _plugin(entry.kind, entry.name, cls)
         definitions[entry.kind]["anyOf"] += [*alone, mapping]
     for kind, definition in definitions.items():
-        if not definition["anyOf"]:  # an empty anyOf is no schema; without a plugin of this kind, nothing is valid
+        if not definition[
+            "anyOf"
+        ]:  # an empty anyOf is not a valid schema; without a plugin of this kind, nothing is valid
             definitions[kind] = {"not": {}}
     frames = {
         "type": "object",
@@ -129,8 +131,8 @@ def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any
 def _properties(schema: dict[str, Any]) -> dict[str, Any]:
     """Let every value come from the environment as well."""
     properties = {}
-    for parameter, found in schema["properties"].items():
-        outer = {key: value for key, value in found.items() if key in ("description", "default")}
-        inner = {key: value for key, value in found.items() if key not in outer}
+    for parameter, value_schema in schema["properties"].items():
+        outer = {key: value for key, value in value_schema.items() if key in ("description", "default")}
+        inner = {key: value for key, value in value_schema.items() if key not in outer}
         properties[parameter] = {"anyOf": [inner, _VARIABLE], **outer}
     return {"properties": properties, "required": schema["required"]}

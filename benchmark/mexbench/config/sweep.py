@@ -32,7 +32,7 @@ class _Axis:
 
     Args:
         key: As the config writes it.
-        path: Where the parameter stands, positions in the place of names.
+        path: Of the parameter, with positions instead of names.
         values: To be tried.
     """
 
@@ -49,8 +49,8 @@ def expand(document: Document) -> Document:
     """Return the config with the cells of its ``sweep`` block written out, and without that block.
 
     Raises:
-        ConfigError: The block is no mapping from parameters to lists of values, names what cannot be swept, or has too
-            many cells.
+        ConfigError: The block is not a mapping from parameters to lists of values, names what cannot be swept, or has
+            too many cells.
     """
     if "sweep" not in document.data:
         return document
@@ -82,7 +82,7 @@ def _axes(document: Document) -> list[_Axis]:
                 "models.NAME.PARAMETER; for another data set, run another config",
             )
         if any(other.path == path for other in axes):
-            raise document.error(place, "stands in the sweep twice")
+            raise document.error(place, "duplicate parameter in the sweep")
         axes.append(_Axis(str(key), path, values))
     return axes
 
@@ -99,8 +99,8 @@ def _with_cells(document: Document, key: str, axes: Sequence[_Axis]) -> Document
         if len(blocks) + math.prod(len(axis.values) for axis in mine) > _MOST_CELLS:
             raise document.error(("sweep",), f"has more than {_MOST_CELLS} cells; split it into several configs")
         for chosen in product(*(range(len(axis.values)) for axis in mine)):
-            cell, found = _cell(document, origin, block, list(zip(mine, chosen, strict=True)))
-            lines |= {(key, len(blocks), *path): line for path, line in found.items()}
+            cell, cell_lines = _cell(document, origin, block, list(zip(mine, chosen, strict=True)))
+            lines |= {(key, len(blocks), *path): line for path, line in cell_lines.items()}
             blocks.append(cell)
     return Document({**document.data, key: blocks}, document.name, lines)
 

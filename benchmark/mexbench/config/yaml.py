@@ -1,7 +1,7 @@
 """YAML by the core schema of version 1.2, with environment variables filled in and the line of every value kept.
 
-YAML 1.1, which PyYAML reads by default, turns ``off`` into false, ``010`` into 8 and leaves ``1e-3`` a text. This
-module reads them as a text, ten and a number, and takes nothing else: no tags, no dates, no key twice, no alias that
+YAML 1.1, which PyYAML reads by default, turns ``off`` into false, ``010`` into 8 and leaves ``1e-3`` a string. This
+module reads them as a string, ten and a number, and takes nothing else: no tags, no dates, no key twice, no alias that
 grows without bound.
 """
 
@@ -58,7 +58,7 @@ def path_text(path: ValuePath) -> str:
 
 @dataclass(frozen=True)
 class Unset:
-    """Stands where a variable had no value: an error unless ``--set`` replaces it."""
+    """Takes the place of a variable without a value: an error unless ``--set`` replaces it."""
 
     message: str
 
@@ -87,9 +87,9 @@ class YamlReader:
             problem = error.problem or str(error)
             if "'\\t'" in problem or _has_tab(text, line):
                 problem = "a tab; YAML indents with spaces alone"
-            raise ConfigError(f"{self.name}, line {line}: this is no YAML: {problem}") from None
+            raise ConfigError(f"{self.name}, line {line}: invalid YAML: {problem}") from None
         except (yaml.YAMLError, ValueError) as error:  # ValueError: an escape beyond Unicode
-            raise ConfigError(f"{self.name}: this is no YAML: {error}") from None
+            raise ConfigError(f"{self.name}: invalid YAML: {error}") from None
         except RecursionError:
             raise ConfigError(f"{self.name}: nested too deeply") from None
 
@@ -120,15 +120,15 @@ class YamlReader:
                 for part in parts:
                     inherited = self.convert(part, path)
                     if not isinstance(inherited, dict):
-                        raise self._error(key_node, path, "'<<' merges mappings alone")
+                        raise self._error(key_node, path, "'<<' merges only mappings")
                     merged = {**inherited, **merged}
                 continue
             if key_node.tag != "tag:yaml.org,2002:str":
                 shown = getattr(key_node, "value", key_node.id)
-                raise self._error(key_node, path, f"expected a text as key, got {shown!r}; put it in quotes")
+                raise self._error(key_node, path, f"expected a string as key, got {shown!r}; put it in quotes")
             key = key_node.value
             if key in own:
-                raise self._error(key_node, (*path, key), "this key stands here twice")
+                raise self._error(key_node, (*path, key), "duplicate key")
             own[key] = self.convert(value_node, (*path, key))
         self.lines[path] = node.start_mark.line + 1
         return {**merged, **own}
@@ -155,7 +155,7 @@ class YamlReader:
             if kind == "float":
                 return float(re.sub(r"^([-+]?)\.(?=[inINF])", r"\1", expanded))
         except ValueError as error:
-            raise self._error(node, path, f"{expanded[:40]!r} is no {kind}: {error}") from None
+            raise self._error(node, path, f"invalid {kind} {expanded[:40]!r}: {error}") from None
         raise self._error(node, path, f"YAML tag {node.tag!r} is not allowed")
 
     def _expand(self, text: str, node: yaml.Node, path: ValuePath) -> str:
@@ -164,17 +164,17 @@ class YamlReader:
                 return "${"
             if not match["name"]:
                 raise self._error(node, path, f"malformed variable in {text!r}; write ${{VAR}} or ${{VAR:-default}}")
-            found = self.environment.get(match["name"], "")
-            if not found and match["default"] is not None:
+            replacement = self.environment.get(match["name"], "")
+            if not replacement and match["default"] is not None:
                 return match["default"]
-            if not found:
+            if not replacement:
                 state = "empty" if match["name"] in self.environment else "not set"
                 message = (
                     f"environment variable {match['name']} is {state}{suggest(match['name'], self.environment)}; "
                     f"set it, as in 'export {match['name']}=...', or give a default: ${{{match['name']}:-...}}"
                 )
                 raise _NotSetError(str(self._error(node, path, message)))
-            return found
+            return replacement
 
         return re.sub(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?", value, text)
 

@@ -73,7 +73,7 @@ def load_arrays(
     pipeline = Pipeline(part, cache)
     by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
-    made: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
+    versions_by_sample: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
     pixels: list[Pixels] = []
     notes: Counter[str] = Counter()
     for count, source in enumerate(data.sources, start=1):
@@ -83,19 +83,19 @@ def load_arrays(
             rejected[source.clip.sample_id] = str(error)
         else:
             parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
-            made += [list(versions) for versions in zip(*parts, strict=True)]
+            versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
             pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
     _check_not_empty(data, f"dataset {part.dataset.plugin!r}")
-    originals = [versions[0] for versions in made]
+    originals = [versions[0] for versions in versions_by_sample]
     _check_same_kind(data.samples, [array[:1] for array in originals] if data.target == "spotting" else originals)
     x, spans = _joined_videos(data.samples, originals) if data.target == "spotting" else (np.stack(originals), None)
     arrays = Arrays(
         x=x,
-        copies=np.stack([np.stack(versions[1:]) for versions in made]) if pipeline.copies else None,
-        digests=tuple(digest([digest_array(version) for version in versions]) for versions in made),
+        copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
+        digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
         pixels=_joined(pixels),
         notes=notes,
         spans=spans,
@@ -134,14 +134,14 @@ def read_pixels(part: RowGroup, data: LabelledSamples, progress: Progress = lamb
 
 def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
     if by_frame:
-        return Pixels(tuple(frame_digests), tuple((found,) for found in hashes))
+        return Pixels(tuple(frame_digests), tuple((frame_hash,) for frame_hash in hashes))
     return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
 
 
 def _joined(parts: Sequence[Pixels]) -> Pixels:
     return Pixels(
-        digests=tuple(found for part in parts for found in part.digests),
-        hashes=tuple(found for part in parts for found in part.hashes),
+        digests=tuple(item for part in parts for item in part.digests),
+        hashes=tuple(item for part in parts for item in part.hashes),
     )
 
 

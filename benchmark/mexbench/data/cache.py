@@ -20,8 +20,8 @@ import numpy as np
 from mexbench.files import replacing
 from mexbench.interfaces import Clip
 
-#: Action units and origin are for steps alone, and after the last one nobody reads them.
-_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "origin"))
+#: Action units and clip info are for steps alone, and after the last one nothing reads them.
+_META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "clip_info"))
 DEFAULT_LIMIT = 20 * 1024**3
 
 
@@ -94,7 +94,7 @@ class Cache:
         """Keep an entry; a full or read-only disk is noted in ``trouble`` and stops nothing."""
         frames = np.ascontiguousarray(entry.clip.frames)
         if frames.dtype.hasobject:
-            raise ValueError("an array of Python objects cannot be kept: its bytes are no values")
+            raise ValueError("an array of Python objects cannot be cached: its bytes are pointers")
         body = frames.tobytes()
         about = {
             "checksum": zlib.crc32(body),  # against damage, not against forgers: those could write the folder anyway
@@ -141,13 +141,13 @@ class Cache:
 
     def _evict(self, keep: Path) -> int:
         """Remove what was unused longest until a tenth of the limit is free; return the size of the rest."""
-        found = []
+        candidates = []
         for path in self.entries():
             with suppress(OSError):  # another process made room as well
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in found)
-        for _, size, path in sorted(found):
+                candidates.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in candidates)
+        for _, size, path in sorted(candidates):
             if total <= self.limit * 0.9:
                 break
             if path != keep:

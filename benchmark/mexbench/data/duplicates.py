@@ -12,7 +12,8 @@ class Pixels:
 
     Args:
         digests: One per sample: equal ones are duplicates.
-        hashes: Perceptual hashes of each sample's frames, or of some of them; empty texts where a frame is no picture.
+        hashes: Perceptual hashes of each sample's frames, or of some of them; empty strings where a frame is not a
+            picture.
     """
 
     digests: tuple[str, ...]

@@ -47,7 +47,7 @@ def perceptual_hash(frame: NDArray[Any]) -> str:
         frame: Grey levels (H, W), or channels (H, W, C), RGB where C is 3.
 
     Returns:
-        64 hexadecimal digits, or nothing for what is no picture: not of 8-bit integers, smaller than 32 x 32 (flow
+        64 hexadecimal digits, or nothing for what is not a picture: not of 8-bit integers, smaller than 32 x 32 (flow
         fields are), or flat.
     """
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or min(frame.shape[:2]) < _SMALL:
@@ -84,9 +84,9 @@ def near_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Sequenc
         near = np.bitwise_count(block[:, None, 0] ^ second[None, :, 0]) <= NEAR_BITS
         left, right = np.nonzero(near)
         distance = np.bitwise_count(block[left] ^ second[right]).sum(axis=1, dtype=np.intp)
-        found = distance <= NEAR_BITS
-        if found.any():
-            return list(zip((left[found] + start).tolist(), right[found].tolist(), strict=True))
+        is_near = distance <= NEAR_BITS
+        if is_near.any():
+            return list(zip((left[is_near] + start).tolist(), right[is_near].tolist(), strict=True))
     return []
 
 

@@ -73,9 +73,9 @@ class Pipeline:
             parts += [sample.clip_id, self._published_length(sample)]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
-        kept = [self.cache.get(key) for key in keys]
-        if all(entry is not None for entry in kept):
-            return [entry for entry in kept if entry is not None]
+        cached = [self.cache.get(key) for key in keys]
+        if all(entry is not None for entry in cached):
+            return [entry for entry in cached if entry is not None]
         entries = self._run(sample, raw if raw is not None else self.raw(sample, pick))
         for key, entry in zip(keys, entries, strict=True):
             self.cache.put(key, entry)
@@ -119,8 +119,8 @@ class Pipeline:
 
 def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: ClipInfo) -> Clip:
     for step in steps:
-        told = origin if step.instance.needs_clip_info() else None
-        before = replace(clip, aus=sample.aus or None, clip_info=told)  # whatever the step before left of them
+        clip_info = origin if step.instance.needs_clip_info() else None
+        before = replace(clip, aus=sample.aus or None, clip_info=clip_info)  # not what the step before returned
         clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
     return clip
 

@@ -44,7 +44,7 @@ class LabelledSamples:
         classes: Class names; a label is a position in here. With the target ``action_units``, names of units; with
             ``spotting``, types of expressions.
         left_out: Reason -> ids of the clips that are not used.
-        target: What a model is to tell of a sample.
+        target: What a model predicts of a sample.
     """
 
     sources: tuple[Source, ...]
@@ -65,7 +65,7 @@ class LabelledSamples:
 
     @property
     def subjects(self) -> list[str]:
-        """Subjects, sorted; clips stand in where the data names none."""
+        """Subjects, sorted; clips take their place where the data names none."""
         return sorted({sample.group for sample in self.samples})
 
     @property
@@ -83,7 +83,7 @@ class LabelledSamples:
             kinds = Counter(interval.kind for sample in chosen if sample.video for interval in sample.video.intervals)
             return {name: kinds[name] for name in self.classes}
         truths = [self.truth(sample) for sample in chosen]
-        counts = Counter(name for told in truths for name in ([told] if isinstance(told, str) else told or []))
+        counts = Counter(name for truth in truths for name in ([truth] if isinstance(truth, str) else truth or []))
         return {name: counts[name] for name in self.classes}
 
     def truth(self, sample: Sample) -> str | list[str] | None:
@@ -113,7 +113,7 @@ class LabelledSamples:
         return {sample_id: reason for reason, ids in self.left_out.items() for sample_id in ids}
 
     def without(self, rejected: Mapping[str, str]) -> LabelledSamples:
-        """Leave out clips that turned out unusable: clip's sample id -> reason."""
+        """Exclude clips that turned out unusable: clip's sample id -> reason."""
         left_out = {reason: list(ids) for reason, ids in self.left_out.items()}
         gone = self.rejected()
         for sample_id, reason in rejected.items():
@@ -130,29 +130,31 @@ def read_samples(part: RowGroup) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
-        DataError: There is no sample, none with a class, or two with one id.
+        DataError: There are no samples, none with a class, or two with one id.
         ProtocolError: The protocol has no use for action units.
     """
     if part.target == "spotting":
         return _read_videos(part)
     where = f"dataset {part.dataset.plugin!r}"
     units = part.target == "action_units"
-    found = part.dataset.instance.samples()
-    if not found:
+    samples = part.dataset.instance.samples()
+    if not samples:
         raise DataError(f"{where} has no samples")
-    twice = [name for name, count in Counter(sample.sample_id for sample in found).items() if count > 1]
+    twice = [name for name, count in Counter(sample.sample_id for sample in samples).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
     study = part.protocol.instance.case_study
     if units and study is not None:
-        raise ProtocolError(f"protocol {part.protocol.plugin!r} tells emotions; 'target: action_units' cannot use it")
+        raise ProtocolError(
+            f"protocol {part.protocol.plugin!r} predicts emotions and cannot be used with 'target: action_units'"
+        )
     label_map = {} if units else _label_map(part)
     if study is not None:
-        label_map = _learned(part, label_map, study, found)
+        label_map = _learned(part, label_map, study, samples)
     classes = UNIT_NAMES if units else tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
-    for sample in sorted(found, key=lambda sample: sample.sample_id):
+    for sample in sorted(samples, key=lambda sample: sample.sample_id):
         try:
             applied = study is not None and sample.dataset == study.dataset
             labelled = _with_units(sample) if units else _labelled(sample, label_map, classes, must=not applied)
@@ -160,9 +162,9 @@ def read_samples(part: RowGroup) -> LabelledSamples:
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    dropped = {found.where: found.what for found in part.dataset.instance.data_issues() if found.excluded}
+    unusable = {issue.where: issue.what for issue in part.dataset.instance.data_issues() if issue.excluded}
     data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
-    data = data.without({**dropped, **rejected})
+    data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
     _check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
@@ -230,10 +232,10 @@ def _label_map(part: RowGroup) -> Mapping[str, str]:
 
 
 def _learned(
-    part: RowGroup, label_map: Mapping[str, str], study: CaseStudySpec, found: Sequence[Sample]
+    part: RowGroup, label_map: Mapping[str, str], study: CaseStudySpec, samples: Sequence[Sample]
 ) -> Mapping[str, str]:
-    """Keep the classes that models can learn: what only the clips show that they are applied to, they cannot say."""
-    learned = {label_map.get(sample.emotion or "") for sample in found if sample.dataset != study.dataset}
+    """Keep the classes that the training clips have: a class that only applied clips have cannot be predicted."""
+    learned = {label_map.get(sample.emotion or "") for sample in samples if sample.dataset != study.dataset}
     own = part.protocol.instance.label_map({})
     if isinstance(part.dataset.instance, CompositeDataset) and not own:  # no map of the protocol's: that of what trains
         learned &= set(part.dataset.instance.without(study.dataset).label_map().values())
@@ -251,4 +253,4 @@ def _source(part: RowGroup, sample: Sample) -> Source:
 def _check_not_empty(data: LabelledSamples, where: str) -> None:
     if not data.sources:
         reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
-        raise DataError(f"no sample is left of {where}; left out: {reasons}")
+        raise DataError(f"no sample of {where} can be used; excluded: {reasons}")

@@ -18,7 +18,7 @@ from mexbench.errors import PluginError
 from mexbench.evaluation.plan import Plan
 from mexbench.interfaces import hookspecs
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
-from mexbench.registry.catalogue import Catalogue, hears, marker_faults
+from mexbench.registry.catalogue import Catalogue, listens_to_runs, marker_errors
 from mexbench.registry.parameters import build
 from mexbench.runs.provenance import all_versions
 from mexbench.runs.task import Outcome, Success, Task
@@ -72,11 +72,11 @@ def choose(catalogue: Catalogue, names: Iterable[str], say: Callable[[str], None
         observer, faults = build(entry.load(), {})
         if not isinstance(observer, Observer):
             raise PluginError(f"observer {name!r}: {'; '.join(text for _, text in faults)}")
-        if wrong := [*marker_faults(observer), *_silence(observer)]:
+        if wrong := [*marker_errors(observer), *_silence(observer)]:
             raise PluginError(f"observer {name!r}: {'; '.join(wrong)}")
         observer.prepare()
         chosen.append((repr(name), observer))
-    return Observers([*((f"of {name}", module) for name, module in catalogue.watching), *chosen], say)
+    return Observers([*((f"of {name}", module) for name, module in catalogue.run_listeners), *chosen], say)
 
 
 def _manager(plugin: object) -> pluggy.PluginManager:
@@ -89,7 +89,7 @@ def _manager(plugin: object) -> pluggy.PluginManager:
 def _silence(observer: Observer) -> list[str]:
     """Say why an observer would never be told anything, if that is so."""
     try:
-        return [] if hears(_manager(observer), observer) else ["has no hook that tells of a run"]
+        return [] if listens_to_runs(_manager(observer), observer) else ["has no hook that tells of a run"]
     except pluggy.PluginValidationError as error:
         return [" ".join(str(error).split())]
 

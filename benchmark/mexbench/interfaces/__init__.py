@@ -14,7 +14,8 @@ they are the schema of its block in a config, its page in ``bench info`` and par
 The docstring of the class explains each parameter in a section ``Args:``.
 """
 
-from mexbench.interfaces.dataset import CodedActionUnits, Correction, DataIssue, Dataset
+from mexbench.interfaces.dataset import Dataset
+from mexbench.interfaces.dataset_options import CodedActionUnits, Correction, DataIssue
 from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor

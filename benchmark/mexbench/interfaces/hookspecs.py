@@ -8,7 +8,7 @@ plugin.
     def bench_models():
         return {"my_model": "my_package.my_model:MyModel"}
 
-The three that tell of a run, ``bench_run_started``, ``bench_task_done`` and ``bench_run_done``, fire in the process of
+The three that report a run, ``bench_run_started``, ``bench_task_done`` and ``bench_run_done``, fire in the process of
 ``bench run``, one at a time. Each gets a record of ``mexbench.interfaces.observer``, a copy of its own, without any
 sample or label; what it returns is ignored, and an observer that raises is named in a warning and changes nothing.
 """
@@ -50,6 +50,20 @@ def bench_observers() -> Mapping[str, str | type[Observer]]:  # type: ignore[emp
 
 
 @hookspec
+def bench_commands() -> Mapping[str, tuple[str, str]]:  # type: ignore[empty-body]
+    """Return commands by name, each with its module and its line in ``bench --help``.
+
+        @mexbench.hookimpl
+        def bench_commands():
+            return {"draw": ("my_package.draw_command", "draw the landmarks of a clip")}
+
+    The module has ``add_arguments(parser: argparse.ArgumentParser)`` and ``run(options: argparse.Namespace) -> int``,
+    whose result is the exit code, and is imported when its command is asked for; what raises a ``BenchError`` ends with
+    its text and exit code 2. ``bench --help`` imports the module that has this hook, so let that import little.
+    """
+
+
+@hookspec
 def bench_run_started(run: RunStarted) -> None:
     """Fire before the first task, once per ``bench run``; not in a dry run.
 
@@ -65,7 +79,7 @@ def bench_run_started(run: RunStarted) -> None:
 def bench_task_done(task: TaskDone) -> None:
     """Fire after each task of this call, once its result or its error is stored, in the order in which tasks end.
 
-    Gets which task it was, how it went and how long it took. A task that was done before is not told again.
+    Gets which task it was, how it went and how long it took. A task that was done before is not reported again.
 
         @mexbench.hookimpl
         def bench_task_done(task):
@@ -77,7 +91,7 @@ def bench_task_done(task: TaskDone) -> None:
 def bench_run_done(run: RunDone) -> None:
     """Fire last, once the reports are written: also after Ctrl-C, and where tasks failed; not where a disk is full.
 
-    Gets all scores, and where the reports lie.
+    Gets all scores, and the names of the reports.
 
         @mexbench.hookimpl
         def bench_run_done(run):

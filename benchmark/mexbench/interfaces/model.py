@@ -45,7 +45,7 @@ class Model(Plugin, ABC):
             shape: Of one sample (T, ...).
 
         Raises:
-            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
+            DataError: The text names the shape that is needed, the one that came, and the step that fixes it.
         """
 
     def save(self, predictor: Predictor, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Model(Plugin, ABC):
         trained with.
 
         Raises:
-            ValueError: What the files say cannot be: weights of another shape, numbers that are not finite.
+            ValueError: The files have invalid contents: weights of another shape, numbers that are not finite.
         """
         raise NotImplementedError
 
@@ -86,7 +86,8 @@ class ActionUnitModel(Model, ABC):
     ) -> Predictor:
         """Train on the training side of one fold and return a new predictor; all else is as in ``Model.fit``.
 
-        ``y`` says which units show (n, units), one perhaps always or never; of scores in [0, 1], 0.5 and more say so.
+        ``y`` (n, units) is True where a unit shows; a unit may show always or never. A score is in [0, 1]; a unit is
+        predicted from 0.5.
         """
 
 
@@ -120,7 +121,7 @@ class FoldsModel(Model, ABC):
 class EpochsModel(Model, ABC):
     """A model that can also show the predictor that it has after each epoch; ``bench audit`` asks for them.
 
-    No ordinary run does: which epoch is best on a test side is known only to whoever looks at the test side.
+    No ordinary run does: which epoch is best on a test side is known only by looking at the test side.
     """
 
     #: How many epochs there are; a field of the plugin.

@@ -1,11 +1,11 @@
-"""All that the author of an observer reads: what it is told of a run, and what it may be.
+"""All that the author of an observer reads: the records of a run, and the interface.
 
-Three hooks of ``mexbench.interfaces.hookspecs`` tell of a run. A module that implements one and is an entry point of
-its distribution is told of every run, for as long as it is installed; a class of ``Observer`` that
-``bench_observers`` offers is told of the runs that name it, with ``bench run --observe NAME``.
+Three hooks of ``mexbench.interfaces.hookspecs`` report a run. A module that implements one and is an entry point of its
+distribution is called in every run, for as long as it is installed; a class of ``Observer`` that ``bench_observers``
+offers is called in the runs that name it, with ``bench run --observe NAME``.
 
 An observer watches and no more. What it is given is a copy of its own; what it prints goes to stderr; one that raises
-is named in a warning and told nothing more of that run, which goes on.
+is named in a warning and not called again in that run, which goes on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RunStarted:
         fingerprint: Of the config.
         dataset: The data set's name in every output.
         rows: Row of the leaderboard -> its model's block of the config, in order.
-        flags: Words that stand beside every score.
+        flags: Words that every score is flagged with.
         tasks: How many tasks the run has: one per row, seed and fold.
         waiting: How many of them have no result yet.
         versions: Distribution -> version, of this project, of what computes and of other plugins.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class Plugin:
-    """What the four kinds of plugin share: honest metadata, and flags that every table shows."""
+    """What the five kinds of plugin share: where they come from, and flags that every table shows."""
 
     #: Paper, section and table, or DOI, of what is re-implemented or of the data.
     source: ClassVar[str] = ""
@@ -15,15 +15,15 @@ class Plugin:
     licence: ClassVar[str] = ""
 
     def flags(self) -> tuple[str, ...]:
-        """Return words that must stand beside every score made with this plugin, such as ``synthetic``."""
+        """Return words that every score made with this plugin is flagged with, such as ``synthetic``."""
         return ()
 
     def provenance(self) -> Mapping[str, str]:
-        """Return what decides results and is no parameter, such as the SHA-256 of a file of weights; no path.
+        """Return what decides results besides the parameters, such as the SHA-256 of a file of weights; no path.
 
         It is part of a run's identity, which the manifest holds, and of the keys of the cache.
 
         Raises:
-            DataError: What is needed is not there.
+            DataError: A file that it needs is missing.
         """
         return {}

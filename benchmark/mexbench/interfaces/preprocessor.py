@@ -22,7 +22,7 @@ class Preprocessor(Plugin, ABC):
     def needs_clip_info(self) -> bool:
         """Whether the step must know which clip it sees.
 
-        Else ``Clip.clip_info`` is None, for a sample id may tell the label.
+        Else ``Clip.clip_info`` is None, for a sample id may reveal the label.
         """
         return False
 
@@ -31,7 +31,7 @@ class Preprocessor(Plugin, ABC):
         """Return a new clip; the given one is read-only.
 
         Raises:
-            SampleRejected: This clip cannot be used, with the reason: the run leaves it out, counts it and names it.
+            SampleRejected: This clip cannot be used, with the reason: the run excludes it, counts it and names it.
             DataError: Something is wrong that ends the run.
         """
 

@@ -42,7 +42,7 @@ class CaseStudySpec:
     """What a protocol says that only applies models to a data set, instead of testing them on it.
 
     Args:
-        dataset: The member that models are applied to. Its samples may lack an emotion, or have one that is no class:
+        dataset: The member that models are applied to. Its samples may lack an emotion, or have one without a class:
             they are predicted and have ``label`` None, so no score counts them.
         reference_run: Folder of a run that tested the same models honestly, whose scores a reader must see; None for
             none.
@@ -59,10 +59,10 @@ class Fold:
     Args:
         name: Unique within the run; under LOSO the held-out subject.
         train: Sample ids that a model is fitted on.
-        test: Sample ids that it is then asked about, once.
+        test: Sample ids that it then predicts, once.
         repeat: Which draw of the same split this is part of, from 0. A sample is tested at most once in each; scores
             are pooled within a repeat and averaged over repeats. A fold of a repeated split has a name that starts
-            with ``repeat N``, N from 1, by which a reader of the predictions tells the repeats apart.
+            with ``repeat N``, N from 1, which separates the repeats in the predictions.
     """
 
     name: str

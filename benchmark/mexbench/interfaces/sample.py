@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mexbench.interfaces.video import LongVideo
 
-#: Numbers of the action units that a run with ``target: action_units`` tells, in the order of its scores.
+#: Numbers of the action units that a run with ``target: action_units`` predicts, in the order of its scores.
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 #: What ``Sample.aus`` calls them.
 UNIT_NAMES = tuple(f"AU{number}" for number in UNITS)
@@ -33,7 +33,7 @@ class Sample:
         apex_source: Where ``apex`` came from where it is not the dataset's own annotation.
         aus: Facial action units by number alone: ``{"AU4", "AU12"}``.
         aus_complete: Whether those are all that show: then a unit that is not among them is known to be absent. False
-            where nobody looked, and where the cell was not fully read or leaves one in doubt, as ``?`` does.
+            where units were not coded, and where the cell was not fully read or has an uncertain one, as ``?`` is.
         fps: Frames per second of the recording, in Hz.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
         video: The long video that the sample is, with what is annotated in it; None for a clip or a frame of one.
@@ -57,7 +57,7 @@ class Sample:
 
     @property
     def group(self) -> str:
-        """The unit that must not stand on both sides of a split: the subject, or the clip where none is known."""
+        """The unit that must not be on both sides of a split: the subject, or the clip where none is known."""
         return self.subject if self.subject is not None else self.clip_id
 
 

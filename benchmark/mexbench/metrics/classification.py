@@ -146,16 +146,32 @@ def replicated(confusions: ArrayLike, weights: NDArray[np.float64]) -> dict[str,
     Returns:
         Each name of ``HEADLINE`` -> (replicates,).
     """
+    scored = scores(resampled(confusions, weights))
+    # An unfinished run may have no sample of the subjects that were drawn.
+    return {name: mean_known(scored[name], axis=0) for name in HEADLINE}
+
+
+def resampled(confusions: ArrayLike, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pool the confusion matrices of the subjects that each replicate draws.
+
+    Args:
+        confusions: Counts (runs, subjects, ...).
+        weights: How often each subject counts (replicates, subjects).
+
+    Returns:
+        Counts (runs, replicates, ...).
+    """
     counts = np.asarray(confusions, dtype=np.float64)
-    runs, subjects, n_classes, _ = counts.shape
-    pooled = weights @ counts.reshape(runs, subjects, n_classes**2)  # (runs, replicates, K * K)
-    scored = scores(pooled.reshape(runs, len(weights), n_classes, n_classes))
-    means = {}
-    for name in HEADLINE:
-        known = ~np.isnan(scored[name])  # an unfinished run may have no sample of the subjects that were drawn
-        total, runs_with = np.where(known, scored[name], 0).sum(axis=0), known.sum(axis=0)
-        means[name] = np.divide(total, runs_with, out=np.full(total.shape, np.nan), where=runs_with > 0)
-    return means
+    runs, subjects, *cells = counts.shape
+    return (weights @ counts.reshape(runs, subjects, -1)).reshape(runs, len(weights), *cells)
+
+
+def mean_known(values: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
+    """Average the values along an axis that are not NaN; NaN where all are."""
+    numbers = np.asarray(values, dtype=np.float64)
+    known = ~np.isnan(numbers)
+    total, count = np.where(known, numbers, 0).sum(axis=axis), known.sum(axis=axis)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
 
 
 def interval(values: NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:

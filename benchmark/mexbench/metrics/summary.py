@@ -1,84 +1,64 @@
-"""From predictions to the figures of a row: pooled over folds, averaged over seeds and repeats."""
+"""From predictions to the scores of a row: pooled over folds, averaged over seeds and repeats."""
 
 from __future__ import annotations
 
+import copy
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from mexbench.metrics.action_units import AVERAGES, average_scores, unit_scores
 from mexbench.metrics.classification import (
     HEADLINE,
     SCORES,
-    by_cluster,
-    confusion_matrix,
+    bootstrap_weights,
+    interval,
+    mean_known,
     per_class,
+    resampled,
     scores,
-    subject_bootstrap,
 )
+from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import compare, ranks
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model said about one sample, and the truth.
-
-    Args:
-        sample_id: The sample.
-        group: Its subject, or its clip where none is known: the unit of every interval and test.
-        member: Its data set.
-        fold: The fold that it was tested in; empty where nobody knows.
-        truth: Class index.
-        predicted: Class index.
-    """
-
-    sample_id: str
-    group: str
-    member: str
-    fold: str
-    truth: int
-    predicted: int
-
-
 @dataclass(frozen=True)
-class Pool:
-    """The predictions of one model with one seed, in one repeat of the split, over all its folds.
+class Target:
+    """How predictions of classes, or of action units, are scored.
 
     Args:
-        seed: Of the model.
-        repeat: Of the split, from 0.
-        predictions: One per sample, in the order of the samples.
+        names: The scores of a row.
+        headline: Those that get an interval, and are given for each data set.
+        score: Confusion matrices (..., K, K), or (..., units, 2, 2) -> each of ``names`` (...).
+        details: What a row has besides: key -> its value where nothing is predicted.
     """
 
-    seed: int
-    repeat: int
-    predictions: tuple[Prediction, ...]
-
-    def confusion(self, n_classes: int) -> NDArray[np.int64]:
-        """Count (K, K)."""
-        return _confusion(self.predictions, n_classes)
-
-    def by_group(self, groups: Sequence[str], n_classes: int) -> NDArray[np.int64]:
-        """Count (groups, K, K)."""
-        found = self.predictions
-        truth, predicted = [p.truth for p in found], [p.predicted for p in found]
-        return by_cluster(truth, predicted, [p.group for p in found], groups, n_classes)
+    names: tuple[str, ...]
+    headline: tuple[str, ...]
+    score: Callable[[ArrayLike], dict[str, NDArray[np.float64]]]
+    details: Mapping[str, Any]
 
 
-def empty_figures() -> dict[str, Any]:
-    """Return the figures of a model that has predicted nothing."""
+CLASSES = Target(
+    SCORES,
+    HEADLINE,
+    scores,
+    {"rank": None, "per_fold": None, "by_dataset": {}, "per_class": {}, "confusion": None},
+)
+ACTION_UNITS = Target(AVERAGES, AVERAGES, average_scores, {"units": {}, "never_shown": [], "by_dataset": {}})
+
+
+def empty_figures(target: Target = CLASSES) -> dict[str, Any]:
+    """Return the scores of a model that has predicted nothing."""
     return {
-        **dict.fromkeys(SCORES),
-        "spread": dict.fromkeys(SCORES),
-        "ci": dict.fromkeys(HEADLINE),
-        "rank": None,
-        "per_fold": None,
-        "by_dataset": {},
-        "per_class": {},
-        "confusion": None,
+        **dict.fromkeys(target.names),
+        "spread": dict.fromkeys(target.names),
+        "ci": dict.fromkeys(target.headline),
+        **copy.deepcopy(target.details),
         "per_seed": [],
         "n_samples": 0,
         "n_subjects": 0,
@@ -87,65 +67,62 @@ def empty_figures() -> dict[str, Any]:
     }
 
 
-def figures(pools: Sequence[Pool], classes: Sequence[str]) -> dict[str, Any]:
+def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
     """Score one model.
 
     Args:
-        pools: Its predictions, one pool per seed and repeat. One is empty where a case study has no labels.
-        classes: Class names.
+        predictions: What it predicted; lines without a class, which a case study may have, do not count.
+        names: Class names, or names of action units.
 
     Returns:
-        The keys of ``empty_figures``: each score the mean over pools of the score of a pool's predictions together.
+        The keys of ``empty_figures``: each score the mean over runs (seeds and repeats) of the score of a run's
+        predictions together.
     """
-    row = empty_figures()
-    row["seeds"] = list(dict.fromkeys(pool.seed for pool in pools))
-    row["repeats"] = len({pool.repeat for pool in pools})
-    pools = [pool for pool in pools if pool.predictions]
-    if not pools:
+    target = ACTION_UNITS if predictions.multilabel else CLASSES
+    row = empty_figures(target)
+    row["seeds"] = predictions.seeds
+    row["repeats"] = len({repeat for _, repeat in predictions.runs})
+    predictions = predictions.labelled()
+    if not len(predictions):
         return row
-    n_classes = len(classes)
-    matrices = np.stack([pool.confusion(n_classes) for pool in pools])
-    scored, by_class = scores(matrices), per_class(matrices)
-    tested = {found.sample_id: found for pool in pools for found in pool.predictions}
-    groups = sorted({found.group for found in tested.values()})
-    row |= {name: float(scored[name].mean()) for name in SCORES}
-    row["spread"] = {name: _spread(scored[name]) for name in SCORES}
+    counts = predictions.counts()  # (runs, groups, ...)
+    matrices = counts.sum(axis=1)
+    by_run = target.score(matrices)
+    weights = bootstrap_weights(counts.shape[1])
+    drawn = resampled(counts, weights)
+    replicates = target.score(drawn)
+    row |= {name: _number(mean_known(by_run[name])) for name in target.names}
+    row["spread"] = {name: _spread(by_run[name]) for name in target.names}
+    row["ci"] = {name: _interval(replicates[name]) for name in target.headline}
     row["per_seed"] = [
-        {
-            "seed": pool.seed,
-            "repeat": pool.repeat,
-            **{name: float(scored[name][i]) for name in SCORES},
-            "confusion": matrices[i].tolist(),
-        }
-        for i, pool in enumerate(pools)
+        {"seed": seed, "repeat": repeat, **{name: _number(by_run[name][index]) for name in target.names}}
+        for index, (seed, repeat) in enumerate(predictions.runs)
     ]
-    row["per_class"] = {
-        name: {key: float(values[:, index].mean()) for key, values in by_class.items()}
-        for index, name in enumerate(classes)
-    }
-    row["confusion"] = matrices.sum(axis=0).tolist()
     row["by_dataset"] = {
-        member: _member(pools, member, n_classes) for member in sorted({found.member for found in tested.values()})
+        dataset: _dataset_scores(predictions.select(predictions.dataset == dataset), target)
+        for dataset in sorted(set(predictions.dataset))
     }
-    row["ci"] = {name: list(found) for name, found in subject_bootstrap(_by_group(pools, groups, n_classes)).items()}
-    row["per_fold"] = _per_fold(pools, matrices.sum(axis=(0, 2)) > 0)
-    row["n_samples"], row["n_subjects"] = len(tested), len(groups)
-    return row
+    row["n_samples"], row["n_subjects"] = len(set(predictions.sample)), counts.shape[1]
+    if predictions.multilabel:
+        return row | _unit_details(matrices, drawn, names)
+    for index, run in enumerate(row["per_seed"]):
+        run["confusion"] = matrices[index].tolist()
+    return row | _class_details(predictions, matrices, names)
 
 
-def compare_rows(pools: Mapping[str, Sequence[Pool]], n_classes: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Compare models that were asked about the same samples with the same seeds and repeats.
+def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str, Any]], dict[str, list[int]]]:
+    """Compare models that were tested on the same samples with the same seeds and repeats.
 
     Args:
-        pools: Model -> its predictions.
-        n_classes: Number of classes.
+        predictions: Model -> what it predicted; lines without a class do not count.
 
     Returns:
         The comparisons as JSON, and model -> [best, worst] rank.
     """
-    groups = sorted({found.group for inside in pools.values() for pool in inside for found in pool.predictions})
-    compared = compare({model: _by_group(inside, groups, n_classes) for model, inside in pools.items()})
-    found = [
+    tables = {model: table.labelled() for model, table in predictions.items()}
+    groups = sorted({name for table in tables.values() for name in table.group})
+    compared = compare({model: table.counts(groups) for model, table in tables.items()})
+    comparisons = [
         {
             "models": [one.first, one.second],
             "difference": one.difference,
@@ -155,53 +132,98 @@ def compare_rows(pools: Mapping[str, Sequence[Pool]], n_classes: int) -> tuple[l
         }
         for one in compared
     ]
-    return found, {model: list(pair) for model, pair in ranks(list(pools), compared).items()}
+    return comparisons, {model: list(pair) for model, pair in ranks(list(tables), compared).items()}
 
 
-def _by_group(pools: Sequence[Pool], groups: Sequence[str], n_classes: int) -> NDArray[np.int64]:
-    return np.stack([pool.by_group(groups, n_classes) for pool in pools])
+def _dataset_scores(predictions: Predictions, target: Target) -> dict[str, float | int | None]:
+    matrices = predictions.counts().sum(axis=1)
+    scored = target.score(matrices)
+    averages: dict[str, float | int | None] = {name: _number(mean_known(scored[name])) for name in target.headline}
+    if predictions.multilabel:
+        averages["units"] = int((~np.isnan(unit_scores(matrices)["f1"])).any(axis=0).sum())
+    return {**averages, "n_samples": len(set(predictions.sample))}
 
 
-def _confusion(predictions: Sequence[Prediction], n_classes: int) -> NDArray[np.int64]:
-    return confusion_matrix([p.truth for p in predictions], [p.predicted for p in predictions], n_classes)
-
-
-def _member(pools: Sequence[Pool], member: str, n_classes: int) -> dict[str, float | int]:
-    kept = [[p for p in pool.predictions if p.member == member] for pool in pools]
-    scored = scores(np.stack([_confusion(inside, n_classes) for inside in kept if inside]))
+def _class_details(predictions: Predictions, matrices: NDArray[np.int64], names: Sequence[str]) -> dict[str, Any]:
+    by_class = per_class(matrices)
+    total = matrices.sum(axis=0)
     return {
-        **{name: float(scored[name].mean()) for name in HEADLINE},
-        "n_samples": len({p.sample_id for inside in kept for p in inside}),
+        "per_fold": _per_fold(predictions, total.sum(axis=1) > 0),
+        "per_class": {
+            name: {key: float(values[:, index].mean()) for key, values in by_class.items()}
+            for index, name in enumerate(names)
+        },
+        "confusion": total.tolist(),
     }
 
 
-def _per_fold(pools: Sequence[Pool], tested: NDArray[np.bool_]) -> dict[str, float | int | None] | None:
+def _per_fold(predictions: Predictions, tested: NDArray[np.bool_]) -> dict[str, float | int | None] | None:
     """Average over folds, as some papers do.
 
     A macro average over classes has no meaning on a fold whose test side lacks a class that the run tests, so UF1 and
-    UAR are averaged over the other folds alone, and the number of those is told.
+    UAR are averaged over the other folds alone, and the number of the excluded folds is reported.
+
+    Args:
+        predictions: Of one model.
+        tested: Which classes the run tests (K,).
+
+    Returns:
+        The averages; None where the folds are not known.
     """
-    folds = [(name, _confusion(inside, len(tested))) for pool in pools for name, inside in _folds(pool)]
-    if any(not name for name, _ in folds):
+    if any(not fold for fold in predictions.fold):
         return None
-    scored = scores(np.stack([matrix for _, matrix in folds]))
-    whole = np.array([bool((matrix.sum(axis=1)[tested] > 0).all()) for _, matrix in folds])
+    lines = zip(predictions.seed.tolist(), predictions.repeat.tolist(), predictions.fold, strict=True)
+    labels, matrices = predictions.counts_by(lines)
+    scored = scores(matrices)
+    complete = (matrices.sum(axis=2)[:, tested] > 0).all(axis=1)
+    folds = [fold for _, _, fold in labels]
     return {
-        "uf1": float(scored["uf1"][whole].mean()) if whole.any() else None,
-        "uar": float(scored["uar"][whole].mean()) if whole.any() else None,
+        "uf1": float(scored["uf1"][complete].mean()) if complete.any() else None,
+        "uar": float(scored["uar"][complete].mean()) if complete.any() else None,
         "accuracy": float(scored["accuracy"].mean()),
-        "folds": len({name for name, _ in folds}),
-        "undefined_folds": len({name for (name, _), fine in zip(folds, whole, strict=True) if not fine}),
+        "folds": len(set(folds)),
+        "undefined_folds": len({fold for fold, defined in zip(folds, complete, strict=True) if not defined}),
     }
 
 
-def _folds(pool: Pool) -> Iterator[tuple[str, list[Prediction]]]:
-    found: dict[str, list[Prediction]] = {}
-    for prediction in pool.predictions:
-        found.setdefault(prediction.fold, []).append(prediction)
-    yield from found.items()
+def _unit_details(matrices: NDArray[np.int64], drawn: NDArray[np.float64], units: Sequence[str]) -> dict[str, Any]:
+    """Score each unit.
+
+    Args:
+        matrices: Counts (runs, units, 2, 2).
+        drawn: Counts (runs, replicates, units, 2, 2).
+        units: Their names.
+    """
+    scored, replicates = unit_scores(matrices), unit_scores(drawn)
+    total = matrices.sum(axis=0)
+    return {
+        "units": {
+            unit: {
+                **{name: _number(mean_known(values[:, index])) for name, values in scored.items()},
+                "ci": {name: _interval(replicates[name][..., index]) for name in AVERAGES},
+                "support": float(matrices[:, index, 1].sum(axis=-1).mean()),
+                "predicted": float(matrices[:, index, :, 1].sum(axis=-1).mean()),
+                "confusion": total[index].tolist(),
+            }
+            for index, unit in enumerate(units)
+        },
+        "never_shown": [unit for index, unit in enumerate(units) if not total[index, 1].sum()],
+    }
+
+
+def _interval(replicates: NDArray[np.float64]) -> list[float] | None:
+    """Return the interval of a score (runs, replicates); None where it is not defined in any replicate."""
+    means = mean_known(replicates, axis=0)
+    known = means[~np.isnan(means)]
+    return list(interval(known)) if len(known) else None
 
 
 def _spread(values: NDArray[np.float64]) -> float | None:
-    """Return the standard deviation over seeds and repeats (n - 1), or None for a single run."""
-    return statistics.stdev(values.tolist()) if len(values) > 1 else None
+    """Return the standard deviation (n - 1) over the runs that have the score, or None where fewer than two have it."""
+    known = values[~np.isnan(values)]
+    return statistics.stdev(known.tolist()) if len(known) > 1 else None
+
+
+def _number(value: NDArray[np.float64] | float) -> float | None:
+    """Turn NaN, which JSON does not have, into None."""
+    return None if np.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""Finds plugins through pluggy and says which distribution is at fault when one cannot be used.
+"""Finds plugins through pluggy and names the distribution where one cannot be used.
 
 pluggy ignores a misspelt hook until it is asked, a hook without its marker even then, and its own loader stops at
 the first entry point that cannot be imported. Here every distribution is taken by itself: what is wrong with
@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -22,9 +21,11 @@ from mexbench import GROUP
 from mexbench.errors import PluginError, listed, suggest, unknown
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol, hookspecs
 from mexbench.interfaces.observer import Observer
+from mexbench.registry import commands
 from mexbench.registry.parameters import check_declaration
+from mexbench.registry.problems import ErrorTrap, PluginProblem
 
-#: The distribution whose plugins keep their names when a stranger claims one of them.
+#: The distribution whose plugins keep their names when a third-party one claims the same.
 HOME = "mexbench"
 
 KINDS: Mapping[str, type[Plugin]] = {
@@ -35,22 +36,10 @@ KINDS: Mapping[str, type[Plugin]] = {
     "observer": Observer,
 }
 HOOKS: Mapping[str, str] = {f"bench_{kind}s": kind for kind in KINDS}
-#: The hooks that tell of a run.
+#: The hooks that report a run.
 EVENTS = ("bench_run_started", "bench_task_done", "bench_run_done")
-_KNOWN = (*HOOKS, *EVENTS)
+_KNOWN = (*HOOKS, commands.HOOK, *EVENTS)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-
-
-@dataclass(frozen=True)
-class PluginProblem:
-    """Something wrong with a plugin distribution."""
-
-    distribution: str
-    message: str
-
-    def __str__(self) -> str:
-        """Name the distribution at fault, then what is wrong with it."""
-        return f"plugin distribution {self.distribution}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -71,28 +60,28 @@ class CatalogueEntry:
         """Import the class.
 
         Raises:
-            PluginError: It cannot be imported, or is no usable plugin of its kind; names the distribution.
+            PluginError: It cannot be imported, or is not a usable plugin of its kind; names the distribution.
         """
         interface = KINDS[self.kind]
         where = "interfaces.observer" if interface is Observer else "interfaces"
         cls = self.target if not isinstance(self.target, str) else self._import(self.target)
         if not (isinstance(cls, type) and issubclass(cls, interface)):
-            raise self._error(f"is no subclass of mexbench.{where}.{interface.__name__}")
+            raise self._error(f"is not a subclass of mexbench.{where}.{interface.__name__}")
         missing = sorted(getattr(cls, "__abstractmethods__", ()))
         if missing:
             raise self._error(f"does not implement {listed(missing)}")
-        if fault := check_declaration(cls):
-            raise self._error(fault)
+        if problem := check_declaration(cls):
+            raise self._error(problem)
         return cls
 
     def _import(self, target: str) -> object:
         module, _, attribute = target.partition(":")
-        with _Guard() as caught:
-            found: object = importlib.import_module(module)
+        with ErrorTrap() as trap:
+            value: object = importlib.import_module(module)
             for part in attribute.split("."):
-                found = getattr(found, part)
-            return found
-        raise self._error(f"cannot be imported: {caught.text}")
+                value = getattr(value, part)
+            return value
+        raise self._error(f"cannot be imported: {trap.text}")
 
     def _error(self, message: str) -> PluginError:
         return PluginError(
@@ -106,10 +95,10 @@ class Catalogue:
 
     entries: tuple[CatalogueEntry, ...]
     problems: tuple[PluginProblem, ...] = ()
-    #: (kind, name) that several strangers claim: it belongs to none of them.
+    #: (kind, name) that several third-party distributions claim: it belongs to none of them.
     disputed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    #: Modules that are told of every run: (distribution, module).
-    watching: tuple[tuple[str, object], ...] = ()
+    #: Plugins whose hooks are called in every run: (distribution, plugin).
+    run_listeners: tuple[tuple[str, object], ...] = ()
 
     def names(self, kind: str) -> list[str]:
         """Return the names of one kind, sorted."""
@@ -138,51 +127,32 @@ class Catalogue:
         raise PluginError(message)
 
 
-class _Guard:
-    """Runs a stranger's code and keeps its error as text."""
-
-    text = ""
-
-    def __enter__(self) -> _Guard:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        del kind, trace
-        # SystemExit too: a plugin that calls sys.exit() while it is imported must not end the program.
-        if error is None or not isinstance(error, (Exception, SystemExit)):
-            return False
-        self.text = f"{type(error).__name__}: {error}"
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-        if frames and not isinstance(error, SyntaxError):  # whose text names the place already
-            self.text += f" ({frames[-1].filename}, line {frames[-1].lineno})"
-        return True
-
-
 def load_catalogue() -> Catalogue:
-    """Ask every installed distribution for its plugins: the built-in ones first, then strangers by name."""
+    """Ask every installed distribution for its plugins: the built-in ones first, then third-party ones by name."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     problems: list[PluginProblem] = []
     claims: dict[tuple[str, str], list[CatalogueEntry]] = {}
-    watching: list[tuple[str, object]] = []
+    run_listeners: list[tuple[str, object]] = []
     for entry_point in _sorted(entry_points(group=GROUP)):
         distribution = _distribution(entry_point)
-        offered, faults = _register(manager, entry_point, distribution)
-        problems += [PluginProblem(distribution, fault) for fault in faults]
+        offered, errors = _register(manager, entry_point, distribution)
+        problems += [PluginProblem(distribution, error) for error in errors]
         plugin = manager.get_plugin(f"{distribution}:{entry_point.name}")
-        watching += [(distribution, plugin)] if plugin is not None and hears(manager, plugin) else []
+        if plugin is not None and listens_to_runs(manager, plugin):
+            run_listeners.append((distribution, plugin))
         for entry in offered:
             claims.setdefault((entry.kind, entry.name), []).append(entry)
 
     entries: list[CatalogueEntry] = []
     disputed: dict[tuple[str, str], tuple[str, ...]] = {}
     for (kind, name), (first, *others) in claims.items():
-        kept = not others or _is_home(first.distribution)
-        if kept:
+        usable = not others or _is_home(first.distribution)
+        if usable:
             entries.append(first)
         else:
             disputed[kind, name] = tuple(entry.distribution for entry in (first, *others))
-        outcome = "the built-in one stays" if kept else "none of them can be used"
+        outcome = "the built-in one is used" if usable else "none of them can be used"
         for entry in others:
             problems.append(
                 PluginProblem(
@@ -192,21 +162,23 @@ def load_catalogue() -> Catalogue:
                 )
             )
     if not entries:
-        problems.append(PluginProblem(HOME, "no plugins found: install the project with 'pip install -e .'"))
-    return Catalogue(entries=tuple(entries), problems=tuple(problems), disputed=disputed, watching=tuple(watching))
+        problems.append(PluginProblem(HOME, "no plugins found: install mexbench again"))
+    return Catalogue(
+        entries=tuple(entries), problems=tuple(problems), disputed=disputed, run_listeners=tuple(run_listeners)
+    )
 
 
-def hears(manager: pluggy.PluginManager, plugin: object) -> bool:
-    """Whether a registered plugin has a hook that tells of a run."""
+def listens_to_runs(manager: pluggy.PluginManager, plugin: object) -> bool:
+    """Whether a registered plugin has a hook that reports a run."""
     return any(caller.name in EVENTS for caller in manager.get_hookcallers(plugin) or ())
 
 
-def _sorted(found: Iterable[EntryPoint]) -> list[EntryPoint]:
+def _sorted(unsorted: Iterable[EntryPoint]) -> list[EntryPoint]:
     def order(entry_point: EntryPoint) -> tuple[bool, str, str]:
         distribution = _distribution(entry_point)
         return not _is_home(distribution), distribution.lower(), entry_point.name
 
-    return sorted(found, key=order)
+    return sorted(unsorted, key=order)
 
 
 def _distribution(entry_point: EntryPoint) -> str:
@@ -220,62 +192,67 @@ def _is_home(distribution: str) -> bool:
 def _register(
     manager: pluggy.PluginManager, entry_point: EntryPoint, distribution: str
 ) -> tuple[list[CatalogueEntry], list[str]]:
-    """Import one entry point, register it and ask its hooks. Returns its plugins and its faults."""
+    """Import one entry point, register it and ask its hooks. Returns its plugins and what is wrong with it."""
     where = f"entry point {entry_point.name!r} = {entry_point.value!r}"
     plugin: object = None
-    with _Guard() as caught:
+    with ErrorTrap() as trap:
         plugin = entry_point.load()
-    if caught.text:
-        return [], [f"{where} cannot be imported: {caught.text}"]
-    faults = [f"{where}: {fault}" for fault in marker_faults(plugin)]
-    with _Guard() as caught:
+    if trap.text:
+        return [], [f"{where} cannot be imported: {trap.text}"]
+    errors = [f"{where}: {error}" for error in marker_errors(plugin)]
+    with ErrorTrap() as trap:
         manager.register(plugin, name=f"{distribution}:{entry_point.name}")
-    if caught.text:
+    if trap.text:
         if manager.has_plugin(f"{distribution}:{entry_point.name}"):  # pluggy leaves it half registered
             manager.unregister(plugin)
-        return [], [*faults, f"{where} cannot be registered: {caught.text}"]
+        return [], [*errors, f"{where} cannot be registered: {trap.text}"]
 
     entries: list[CatalogueEntry] = []
+    n_commands = 0
     others = [other for other in manager.get_plugins() if other is not plugin]
-    for hook, kind in HOOKS.items():
-        with _Guard() as caught:
-            answers = manager.subset_hook_caller(hook, remove_plugins=others)()
-            for answer in answers:
-                found, wrong = _entries(kind, answer, distribution)
-                entries += found
-                faults += [f"{where}: {hook} {fault}" for fault in wrong]
-        if caught.text:
-            faults.append(f"{where}: {hook} failed: {caught.text}")
-    if not entries and not faults and not hears(manager, plugin):
-        faults.append(f"{where} has no hook; known hooks: {listed(_KNOWN)}")
-    return entries, faults
+    for hook in (*HOOKS, commands.HOOK):
+        with ErrorTrap() as trap:
+            for answer in manager.subset_hook_caller(hook, remove_plugins=others)():
+                if hook == commands.HOOK:  # the command line asks for them by itself; here they are checked alone
+                    added, wrong = commands.read_commands(answer, distribution)
+                    n_commands += len(added)
+                else:
+                    offered, wrong = _entries(HOOKS[hook], answer, distribution)
+                    entries += offered
+                errors += [f"{where}: {hook} {error}" for error in wrong]
+        if trap.text:
+            errors.append(f"{where}: {hook} failed: {trap.text}")
+    if not (entries or n_commands or errors or listens_to_runs(manager, plugin)):
+        nothing = "has hooks that return nothing" if manager.get_hookcallers(plugin) else "has no hook"
+        errors.append(f"{where} {nothing}; known hooks: {listed(_KNOWN)}")
+    return entries, errors
 
 
-def marker_faults(plugin: object) -> list[str]:
+def marker_errors(plugin: object) -> list[str]:
     """Find hooks that pluggy would silently ignore: marked under a wrong name, or rightly named and unmarked."""
-    faults = []
+    errors = []
     for name in dir(plugin):
         if name.startswith("__"):
             continue
         value = inspect.getattr_static(plugin, name) if not isinstance(plugin, ModuleType) else getattr(plugin, name)
         marked = hasattr(value, f"{GROUP}_impl")
         if marked and name not in _KNOWN:
-            faults.append(f"unknown hook {name!r}{suggest(name, _KNOWN)}; known hooks: {listed(_KNOWN)}")
+            errors.append(f"unknown hook {name!r}{suggest(name, _KNOWN)}; known hooks: {listed(_KNOWN)}")
         elif not marked and name.startswith("bench_") and callable(value):
             hint = "" if name in _KNOWN else f"{suggest(name, _KNOWN)}; known hooks: {listed(_KNOWN)}"
-            faults.append(f"{name!r} is not marked: put @mexbench.hookimpl above it{hint}")
-    return faults
+            errors.append(f"{name!r} is not marked: put @mexbench.hookimpl above it{hint}")
+    return errors
 
 
 def _entries(kind: str, answer: object, distribution: str) -> tuple[list[CatalogueEntry], list[str]]:
     if not isinstance(answer, Mapping):
         return [], [f"must return a mapping of names to 'module:Class', got {type(answer).__name__}"]
-    entries, faults = [], []
+    entries, errors = [], []
     for name, target in answer.items():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
-            faults.append(f"offers {name!r}: a name has small letters, digits, '_', '-' and '.'")
+            errors.append(f"offers {name!r}: a name has small letters, digits, '_', '-' and '.'")
         elif not isinstance(target, type) and not (isinstance(target, str) and target.count(":") == 1):
-            faults.append(f"offers {name!r} as {target!r}: expected a class or the text 'module:Class'")
+            errors.append(f"offers {name!r} as {target!r}: expected a class or the text 'module:Class'")
         else:
             entries.append(CatalogueEntry(kind=kind, name=name, target=target, distribution=distribution))
-    return entries, faults
+    return entries, errors

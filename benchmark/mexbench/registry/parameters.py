@@ -1,7 +1,7 @@
 """A plugin's parameters: the typed fields of its class, checked by pydantic, which knows the types and their schema.
 
-Values come from YAML, so they are checked as JSON would be: a list may become a tuple and a text a path, but a text
-never becomes a number, nor a number true or false.
+Values come from YAML, so they are checked as JSON would be: a list may become a tuple and a str a Path, but a str never
+becomes a number, nor a number a bool.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from mexbench.errors import unknown
 from mexbench.interfaces import Plugin
 
-#: Keys of a plugin's block in a config that are no parameters.
+#: Keys of a plugin's block in a config that are not parameters.
 RESERVED = frozenset({"plugin", "name"})
 
 
@@ -46,30 +46,53 @@ class Parameter:
 
     @property
     def is_path(self) -> bool:
-        """Whether it says where something lies rather than what is computed: no part of a fingerprint."""
+        """Whether it says where something is stored rather than what is computed: not part of a fingerprint."""
         return Path in (self.annotation, *typing.get_args(self.annotation))
 
     @property
     def type_text(self) -> str:
-        """The annotation as a reader would write it."""
+        """The annotation as an error text has it: choices in the place of their type."""
         return type_text(self.annotation)
 
+    @property
+    def type_name(self) -> str:
+        """The annotation with Python's types alone; ``choices`` has the values of a Literal."""
+        return type_text(self.annotation, literals=False)
 
-def type_text(annotation: object) -> str:
-    """Write a type for a reader: choices as 'a' | 'b', bounds behind the type."""
+    @property
+    def choices(self) -> tuple[object, ...]:
+        """The values that a Literal in the annotation allows; () without one."""
+        return tuple(_literal_values(self.annotation))
+
+
+def _literal_values(annotation: object) -> Iterator[object]:
+    if typing.get_origin(annotation) is typing.Literal:
+        yield from typing.get_args(annotation)
+    else:
+        for argument in typing.get_args(annotation):
+            yield from _literal_values(argument)
+
+
+def type_text(annotation: object, *, literals: bool = True) -> str:
+    """Write a type for a reader, bounds behind it.
+
+    Args:
+        annotation: A type hint.
+        literals: Whether a Literal is written as its values, ``"a" | "b"``, and not as their type.
+    """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return f"{type_text(arguments[0])} ({', '.join(_bound_text(bound) for bound in arguments[1:])})"
+        bounds = ", ".join(_bound_text(bound) for bound in arguments[1:])
+        return f"{type_text(arguments[0], literals=literals)} ({bounds})"
     if origin is typing.Literal:
-        return " | ".join(json.dumps(value) for value in arguments)
+        words = (json.dumps(value) if literals else type(value).__name__ for value in arguments)
+        return " | ".join(dict.fromkeys(words))
     if origin in (typing.Union, types.UnionType):
-        return " | ".join("null" if part is type(None) else type_text(part) for part in arguments)
+        return " | ".join("None" if part is type(None) else type_text(part, literals=literals) for part in arguments)
     if origin is not None:
-        inside = ", ".join("..." if part is ... else type_text(part) for part in arguments)
+        inside = ", ".join("..." if part is ... else type_text(part, literals=literals) for part in arguments)
         return f"{getattr(origin, '__name__', origin)}[{inside}]"
-    return {"str": "text", "Path": "path", "bool": "true | false", "float": "number"}.get(
-        name := getattr(annotation, "__name__", str(annotation)), name
-    )
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def _bound_text(bound: object) -> str:
@@ -94,18 +117,18 @@ def parameters(cls: type[Any]) -> tuple[Parameter, ...]:
         return ()
     hints = typing.get_type_hints(cls, include_extras=True)
     docs = _argument_docs(cls)
-    found = []
+    declared = []
     for field in dataclasses.fields(cls):
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         if field.init:
-            found.append(Parameter(field.name, hints[field.name], default, docs.get(field.name, "")))
-    return tuple(found)
+            declared.append(Parameter(field.name, hints[field.name], default, docs.get(field.name, "")))
+    return tuple(declared)
 
 
 def check_declaration(cls: type[Plugin]) -> str | None:
-    """Say what is wrong with the way a plugin class declares its parameters, if anything is."""
+    """Return what is wrong with the way a plugin class declares its parameters, None where nothing is."""
     own = vars(cls).get("__annotations__", {})
     declared = [name for name, hint in own.items() if "ClassVar" not in str(hint)]
     decorated = "__dataclass_params__" in vars(cls)
@@ -114,12 +137,12 @@ def check_declaration(cls: type[Plugin]) -> str | None:
     if decorated and not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return "is a dataclass that is not frozen: use @dataclass(frozen=True, kw_only=True)"
     try:
-        found = parameters(cls)
-        for parameter in found:
+        declared_parameters = parameters(cls)
+        for parameter in declared_parameters:
             _adapter(parameter.annotation)
-    except Exception as error:  # noqa: BLE001 - a stranger's annotation can raise anything
+    except Exception as error:  # noqa: BLE001 - a third-party annotation can raise anything
         return f"has a parameter of a type that cannot be used: {error}"
-    taken = sorted(RESERVED & {parameter.name for parameter in found})
+    taken = sorted(RESERVED & {parameter.name for parameter in declared_parameters})
     return f"has a parameter {taken[0]!r}, which is a reserved word in a config" if taken else None
 
 
@@ -130,29 +153,29 @@ def build(cls: type[D], to_dict: Mapping[str, object]) -> tuple[D | None, list[t
         The plugin, or None, and what was wrong: pairs of a path of keys, () for the block as a whole, and a text.
     """
     known = {parameter.name: parameter for parameter in parameters(cls)}
-    faults: list[tuple[tuple[str, ...], str]] = [
+    errors: list[tuple[tuple[str, ...], str]] = [
         ((key,), unknown("parameter", key, known)) for key in to_dict if key not in known
     ]
     checked: dict[str, Any] = {}
     for name, parameter in known.items():
         if name not in to_dict:
             if parameter.required:
-                faults.append(
+                errors.append(
                     ((), f"needs {name!r} ({parameter.type_text}){': ' * bool(parameter.doc)}{parameter.doc}")
                 )
             continue
         if dataclasses.is_dataclass(parameter.annotation) and isinstance(inside := to_dict[name], Mapping):
             # Not left to pydantic, which would ignore a misspelt key.
             checked[name], wrong = build(cast("type[Any]", parameter.annotation), inside)
-            faults += [((name, *path), text) for path, text in wrong]
+            errors += [((name, *path), text) for path, text in wrong]
             continue
         try:
             checked[name] = _adapter(parameter.annotation).validate_json(json.dumps(to_dict[name]), strict=True)
         except ValidationError as error:
             shown = json.dumps(to_dict[name], ensure_ascii=False)
-            faults.append(((name,), f"expected {parameter.type_text}, got {shown}{_details(error)}"))
-    if faults:
-        return None, faults
+            errors.append(((name,), f"expected {parameter.type_text}, got {shown}{_details(error)}"))
+    if errors:
+        return None, errors
     try:
         return cls(**checked), []
     except ValueError as error:  # a check across parameters in __post_init__

@@ -44,18 +44,18 @@ def write(kind: str, name: str, folder: Path, catalogue: Catalogue) -> list[Path
         PluginError: The name cannot be used, or the folder exists; nothing is written.
     """
     check_name(name, catalogue)
-    made = files(kind, name)
+    texts = files(kind, name)
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise PluginError(f"{folder}: exists already, and nothing is overwritten; choose another --out") from None
     try:
-        for file, text in made.items():
+        for file, text in texts.items():
             write_text(folder / file, text)
     except BaseException:  # such as a full disk: nothing half-written
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return [folder / file for file in made]
+    return [folder / file for file in texts]
 
 
 def files(kind: str, name: str) -> Mapping[str, str]:
@@ -73,14 +73,14 @@ def files(kind: str, name: str) -> Mapping[str, str]:
 
 
 def check_name(name: str, catalogue: Catalogue) -> None:
-    """See that a plugin may have this name.
+    """Check that a plugin may have this name.
 
     Raises:
-        PluginError: It is no name, is a word of Python, or belongs to a plugin, a module or a distribution.
+        PluginError: It is an invalid name, is reserved in Python, or belongs to a plugin, a module or a distribution.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise PluginError(
-            f"{name!r} is no name for a plugin: expected small letters, digits and '_', a letter first, "
+            f"{name!r} is not a valid name for a plugin: expected small letters, digits and '_', a letter first, "
             f"{_LONGEST_NAME} at most, such as 'my_model'"
         )
     if owner := _owner(name, catalogue):
@@ -88,7 +88,7 @@ def check_name(name: str, catalogue: Catalogue) -> None:
 
 
 def _owner(name: str, catalogue: Catalogue) -> str | None:
-    """Say whose name it is already; None for nobody's."""
+    """Return what has this name already; None where it is free."""
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "a reserved word of Python"
     for entry in catalogue.entries:
@@ -105,9 +105,9 @@ def _module(name: str) -> str | None:
         return "a package of mexbench itself"
     if name in sys.stdlib_module_names:
         return "a module of Python's standard library"
-    found = importlib.util.find_spec(name)
-    if found is not None and found.origin is not None:  # without an origin it is a folder that only looks like a module
-        return f"a module that is installed here ({found.origin})"
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.origin is not None:  # without an origin it is a folder that only looks like a module
+        return f"a module that is installed here ({spec.origin})"
     try:
         return f"a distribution that is installed here ({metadata.version(name)})"
     except metadata.PackageNotFoundError:
@@ -116,6 +116,6 @@ def _module(name: str) -> str | None:
 
 def _class_name(name: str, source: str) -> str:
     """Return ``MyModel`` for ``my_model``; another one where that means something already."""
-    made = "".join(part.capitalize() for part in name.split("_"))
-    taken = keyword.iskeyword(made) or hasattr(builtins, made) or re.search(rf"\b{made}\b", source)
-    return f"{made}Plugin" if taken else made
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    taken = keyword.iskeyword(class_name) or hasattr(builtins, class_name) or re.search(rf"\b{class_name}\b", source)
+    return f"{class_name}Plugin" if taken else class_name

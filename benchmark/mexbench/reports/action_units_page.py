@@ -1,101 +1,48 @@
-"""The reports of a run with ``target: action_units``: predictions.csv, scores.json and a page of its own."""
+"""The page of a run with ``target: action_units``, made of ``scores.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-
-from mexbench.interfaces import Sample
-from mexbench.metrics.action_units import AVERAGES, THRESHOLD, ActionUnitPool, figures
-from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_report import RunReport
+from mexbench.metrics.action_units import AVERAGES
+from mexbench.reports import run_page
 from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
 
 
-@dataclass(frozen=True)
-class ActionUnitReport(RunReport):
-    """As ``RunReport``, of models that tell which action units show.
+def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """Return the run's page for people."""
+    intervals = scores["intervals"]
+    parts = [
+        f"# {escape(scores['config'])}: action units",
+        *run_page.banners(scores),
+        *run_page.setting(scores),
+        main_table(scores).markdown(),
+        f"A unit is said to show from a score of {scores['threshold']} on. F1 is that of its presence, macro F1 "
+        "the mean of the F1 of presence and of absence; each is x 100, pooled over folds, and averaged over the "
+        "units that show in a tested sample. In brackets: "
+        f"{intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s ({intervals['replicates']} "
+        "replicates); a replicate in which a unit never shows does not count for that unit. Read F1 against the "
+        "rows of constant answers: a unit that shows in a share p of the samples gives 2p / (1 + p) to whoever "
+        "always sees it.",
+        *never_shown(scores),
+    ]
+    if len(scores["members"]) > 1:
+        parts += ["## By dataset: F1 / macro F1", member_table(scores).markdown()]
+    for name in AVERAGES:
+        parts += [f"## {_NAMES[name]} of each unit", unit_table(scores, name).markdown()]
+    parts += ["## Precision / recall of each unit", precision_table(scores).markdown()]
+    parts += ["## How this was made", run_page.origin(scores, manifest)]
+    return "\n\n".join(parts) + "\n"
 
-    ``predictions.csv`` has the units that show and those that are said to show, joined by ``+``, then a score per unit.
-    """
 
-    columns: ClassVar[tuple[str, str]] = ("units_true", "units_pred")
-    page_name: ClassVar[str] = "action_units.md"
-
-    def _told(self, sample: Sample, values: Sequence[float]) -> tuple[str, str]:
-        units = self.plan.classes
-        said = [unit for unit, value in zip(units, values, strict=True) if value >= THRESHOLD]
-        return "+".join(unit for unit in units if unit in sample.aus), "+".join(said)
-
-    def scores(self) -> dict[str, Any]:
-        """Return ``scores.json``: what was done, and a row per model in the order of the config."""
-        rows = []
-        for row in self.plan.by_row:
-            pools = self._units_pools(row)
-            rows.append(self._around(row, figures(pools, self.plan.classes), runs=len(pools)))
-        return {**self._head(), "target": "action_units", "threshold": THRESHOLD, "rows": rows}
-
-    def page(self, scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-        """Return the run's page for people."""
-        intervals = scores["intervals"]
-        parts = [
-            f"# {escape(scores['config'])}: action units",
-            *leaderboard.banners(scores),
-            *leaderboard.setting(scores),
-            main_table(scores).markdown(),
-            f"A unit is said to show from a score of {scores['threshold']} on. F1 is that of its presence, macro F1 "
-            "the mean of the F1 of presence and of absence; each is x 100, pooled over folds, and averaged over the "
-            "units that show in a tested sample. In brackets: "
-            f"{intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s ({intervals['replicates']} "
-            "replicates); a replicate in which a unit never shows does not count for that unit. Read F1 against the "
-            "rows of constant answers: a unit that shows in a share p of the samples gives 2p / (1 + p) to whoever "
-            "always sees it.",
-            *never_shown(scores),
-        ]
-        if len(scores["members"]) > 1:
-            parts += ["## By dataset: F1 / macro F1", member_table(scores).markdown()]
-        for name in AVERAGES:
-            parts += [f"## {_NAMES[name]} of each unit", unit_table(scores, name).markdown()]
-        parts += ["## Precision / recall of each unit", precision_table(scores).markdown()]
-        parts += ["## How this was made", leaderboard.origin(scores, manifest)]
-        return "\n\n".join(parts) + "\n"
-
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
-        """Return what a run prints."""
-        tables = [main_table(scores), unit_table(scores, "f1", intervals=False)]
-        tables += [member_table(scores)] if len(scores["members"]) > 1 else []
-        return "\n\n".join([*(table.text() for table in tables), *never_shown(scores)])
-
-    def _units_pools(self, model: str) -> list[ActionUnitPool]:
-        """Join a model's predictions by sample id, for each seed and repeat that has any."""
-        part = self.plan.by_row[model][0]
-        repeats = {fold.name: fold.repeat for fold in part.folds}
-        found: dict[tuple[int, int], dict[str, Sequence[float]]] = {}
-        for result in self.done:
-            if result.task.model == model:
-                found.setdefault((result.task.seed, repeats[result.task.fold]), {}).update(result.scores)
-        truth = dict(zip((sample.sample_id for sample in part.data.samples), part.data.truths(), strict=True))
-        pools = []
-        for seed, repeat in sorted(found, key=lambda run: (part.part.seeds.index(run[0]), run[1])):
-            scored = found[seed, repeat]
-            tested = [sample for sample in part.data.samples if sample.sample_id in scored]
-            pools.append(
-                ActionUnitPool(
-                    seed=seed,
-                    repeat=repeat,
-                    ids=tuple(sample.sample_id for sample in tested),
-                    groups=tuple(sample.group for sample in tested),
-                    members=tuple(sample.dataset for sample in tested),
-                    truth=np.stack([truth[sample.sample_id] for sample in tested]),
-                    predicted=np.array([scored[sample.sample_id] for sample in tested]) >= THRESHOLD,
-                )
-            )
-        return pools
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Return what a run prints."""
+    tables = [main_table(scores), unit_table(scores, "f1", intervals=False)]
+    tables += [member_table(scores)] if len(scores["members"]) > 1 else []
+    return "\n\n".join([*(table.text() for table in tables), *never_shown(scores)])
 
 
 def ordered(scores: Mapping[str, Any]) -> list[Row]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError, listed, unknown
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval, replicated, scores
+from mexbench.metrics.predictions import Predictions, Run, shared_lines
 from mexbench.metrics.significance import permutation_test
-from mexbench.metrics.summary import Pool, Prediction
 from mexbench.runs.stored_run import StoredRun
 
 
@@ -134,35 +134,36 @@ def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> 
             f"the runs have different classes, {listed(first.classes)} and {listed(second.classes)}: no prediction of "
             "one can be held against the other"
         )
-    one, other = ({(pool.seed, pool.repeat): _by_id(pool) for pool in run.pools(row)}
-                  for run, row in zip((first, second), rows, strict=True))  # fmt: skip
-    runs = [key for key in one if key in other]
+    one, other = (run.predictions[row].labelled() for run, row in zip((first, second), rows, strict=True))
+    runs = [run for run in one.runs if run in other.runs]
     if not runs:
         raise DataError(
             f"no seed in common: {first.path}, {rows[0]}, has {_seeds(one)}; "
             f"{second.path}, {rows[1]}, has {_seeds(other)}"
         )
-    shared = {key: sorted(one[key].keys() & other[key].keys()) for key in runs}
-    if not any(shared.values()):
+    ours, theirs = shared_lines(one, other)
+    if not len(ours):
         raise DataError(f"no sample in common: {first.path}, {rows[0]}, and {second.path}, {rows[1]}")
-    _check_same_samples(one, other, shared)
-    counts = [_counts(found, shared, len(first.classes)) for found in (one, other)]
+    _check_same_samples(ours, theirs)
+    groups = sorted(set(ours.group))
+    counts = [table.counts(groups, runs) for table in (ours, theirs)]
     names = first.classes
     return RowComparison(
         rows=rows,
-        config=tuple(_differences(_flat(_made(first, rows[0])), _flat(_made(second, rows[1])))),
+        config=tuple(_differences(_flat(_identity(first, rows[0])), _flat(_identity(second, rows[1])))),
         runs=tuple(runs),
-        shared=sum(map(len, shared.values())),
-        alone=(
-            sum(len(one[key].keys() - other[key].keys()) for key in runs),
-            sum(len(other[key].keys() - one[key].keys()) for key in runs),
-        ),
+        shared=len(ours),
+        alone=(_lines_in(one, runs) - len(ours), _lines_in(other, runs) - len(ours)),
         scores=tuple(_score(name, *counts) for name in HEADLINE),
         disagreements=tuple(
-            Disagreement(*key, name, a.group, names[a.truth], names[a.predicted], names[b.predicted])
-            for key in runs
-            for name in shared[key]
-            if (a := one[key][name]).predicted != (b := other[key][name]).predicted
+            Disagreement(
+                *ours.keys[index],
+                ours.group[index],
+                names[ours.truth[index]],
+                names[ours.predicted[index]],
+                names[theirs.predicted[index]],
+            )
+            for index in np.flatnonzero(ours.predicted != theirs.predicted)
         ),
     )
 
@@ -179,35 +180,21 @@ def csv_text(compared: Sequence[RowComparison]) -> str:
     return stream.getvalue()
 
 
-def _by_id(pool: Pool) -> dict[str, Prediction]:
-    return {found.sample_id: found for found in pool.predictions}
+def _seeds(table: Predictions) -> str:
+    return listed(f"seed {seed}, repeat {repeat}" if repeat else f"seed {seed}" for seed, repeat in table.runs)
 
 
-def _seeds(found: Mapping[tuple[int, int], object]) -> str:
-    return listed(f"seed {seed}, repeat {repeat}" if repeat else f"seed {seed}" for seed, repeat in found)
+def _lines_in(table: Predictions, runs: Sequence[Run]) -> int:
+    return sum(key[:2] in runs for key in table.keys)
 
 
-Runs = Mapping[tuple[int, int], Mapping[str, Prediction]]
-
-
-def _check_same_samples(one: Runs, other: Runs, shared: Mapping[tuple[int, int], Sequence[str]]) -> None:
-    for key, ids in shared.items():
-        odd = [
-            name for name in ids
-            if (one[key][name].truth, one[key][name].group) != (other[key][name].truth, other[key][name].group)
-        ]  # fmt: skip
-        if odd:
-            raise DataError(
-                f"{len(odd)} samples have another truth or subject in the two runs, so they are not the same data: "
-                f"{listed(odd, limit=5)}"
-            )
-
-
-def _counts(found: Runs, shared: Mapping[tuple[int, int], Sequence[str]], n_classes: int) -> NDArray[np.int64]:
-    """Count (runs, subjects, K, K) on the shared samples."""
-    pools = [Pool(*key, tuple(found[key][name] for name in ids)) for key, ids in shared.items()]
-    groups = sorted({prediction.group for pool in pools for prediction in pool.predictions})
-    return np.stack([pool.by_group(groups, n_classes) for pool in pools])
+def _check_same_samples(ours: Predictions, theirs: Predictions) -> None:
+    different = np.flatnonzero((ours.truth != theirs.truth) | (ours.group != theirs.group))
+    if len(different):
+        raise DataError(
+            f"{len(different)} samples have another truth or subject in the two runs, so they are not the same data: "
+            f"{listed(ours.sample[different], limit=5)}"
+        )
 
 
 def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Score:
@@ -225,8 +212,9 @@ def _facts(run: StoredRun) -> dict[str, str]:
     return _flat({**kept, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
 
 
-def _made(run: StoredRun, row: str) -> dict[str, Any]:
-    return {**run.row_config(row).identity, "seeds": run.seeds(row), "data": run.part(row).get("dataset_fingerprint")}
+def _identity(run: StoredRun, row: str) -> dict[str, Any]:
+    seeds, data = run.predictions[row].seeds, run.part(row).get("dataset_fingerprint")
+    return {**run.row_config(row).identity, "seeds": seeds, "data": data}
 
 
 def _flat(value: object, path: str = "") -> dict[str, str]:

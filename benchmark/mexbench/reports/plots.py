@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import BenchError
+from mexbench.errors import BenchError, missing_extra
 from mexbench.files import replacing
 from mexbench.runs.learning_curves import curves_of
 
@@ -46,10 +46,7 @@ def check_matplotlib(what: str = "--figures") -> None:
         BenchError: matplotlib is not installed; the text begins with ``what``, which needs it.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise BenchError(
-            f"{what} needs matplotlib, which is not installed: pip install 'mexbench[figures]', "
-            "or in a checkout: pip install -e '.[figures]'"
-        )
+        raise BenchError(missing_extra(what, "matplotlib", "figures"))
 
 
 def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Path) -> list[Path]:

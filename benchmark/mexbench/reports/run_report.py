@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
-
-import numpy as np
+from functools import cached_property
+from typing import Any
 
 from mexbench.config.run_config import dataset_title
 from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
+from mexbench.metrics.action_units import THRESHOLD
 from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
+from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
-from mexbench.metrics.summary import Pool, Prediction, compare_rows, figures
-from mexbench.reports import run_page as leaderboard
+from mexbench.metrics.spotting.matching import IOU
+from mexbench.metrics.spotting.summary import SpottingPool
+from mexbench.metrics.spotting.summary import figures as spotting_figures
+from mexbench.metrics.summary import compare_rows, figures
+from mexbench.reports import action_units_page, run_page, spotting_page
+from mexbench.reports.spotting_results import above_null, predictions_text, spotting_pools
+from mexbench.runs.predictions_table import tables_text
 from mexbench.runs.run_folder import RunFolder, StoredResult
 from mexbench.studies.case_study import page as study_page
 from mexbench.studies.case_study.from_run import studies
 from mexbench.tables import competes
 
 SCHEMA = 1
-R = TypeVar("R", bound="RunReport")
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """What of a plan is done, and its reports; where action units are the target, see ``UnitsResults``.
+    """What of a plan is done, and its reports.
 
     Args:
         plan: What was to be done.
         done: Every valid result, in the order of the plan's tasks.
     """
-
-    #: Headers of truth and prediction in ``predictions.csv``, and the name of the page.
-    columns: ClassVar[tuple[str, str]] = ("y_true", "y_pred")
-    page_name: ClassVar[str] = "leaderboard.md"
 
     plan: Plan
     done: tuple[StoredResult, ...]
@@ -47,59 +46,84 @@ class RunReport:
         """Whether every task has a result."""
         return len(self.done) == len(self.plan.tasks)
 
-    def predictions(self) -> str:
-        """Return the text of ``predictions.csv``: by model in the order of the config, seed, sample id and repeat."""
-        classes = self.plan.classes
-        samples = {sample.sample_id: sample for part in self.plan.parts for sample in part.data.samples}
-        order = {row: index for index, row in enumerate(self.plan.by_row)}
-        rows = [
-            (order[result.task.model], result.task.seed, sample_id, result.task, values)
-            for result in self.done
-            for sample_id, values in result.scores.items()
-        ]
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        fixed = ["model", "seed", "fold", "sample_id", "clip_id", "subject", "dataset", *self.columns]
-        writer.writerow([*fixed, *(f"score_{name}" for name in classes)])
-        for _, seed, sample_id, task, values in sorted(rows, key=lambda row: row[:3]):
-            sample = samples[sample_id]
-            writer.writerow(
-                [
-                    task.model, seed, task.fold, sample_id, sample.clip_id, sample.subject or "", sample.dataset,
-                    *self._told(sample, values), *values,
-                ]
-            )  # fmt: skip
-        return stream.getvalue()
+    @property
+    def of_action_units(self) -> bool:
+        """Whether action units are the target."""
+        return self.plan.config.target == "action_units"
 
-    def _told(self, sample: Sample, values: Sequence[float]) -> tuple[str, str]:
-        """Return a sample's truth and its prediction, as ``columns`` has them."""
-        classes = self.plan.classes
-        return "" if sample.label is None else classes[sample.label], classes[int(np.argmax(values))]
+    @property
+    def of_spotting(self) -> bool:
+        """Whether intervals of long videos are the target."""
+        return self.plan.config.target == "spotting"
+
+    @property
+    def page_name(self) -> str:
+        """The name of the page."""
+        return "leaderboard.md" if self.plan.config.target == "emotion" else f"{self.plan.config.target}.md"
+
+    @cached_property
+    def pools(self) -> Mapping[str, Sequence[SpottingPool]]:
+        """Row -> what it spotted in each video, where that is the target."""
+        return {
+            row: spotting_pools(part, (result for result in self.done if result.task.model == row))
+            for row, (part, _) in self.plan.by_row.items()
+        }
+
+    @cached_property
+    def tables(self) -> Mapping[str, Predictions]:
+        """Row -> its predictions, joined with what is known of the samples; in the order of the config."""
+        return {row: self._table(row) for row in self.plan.by_row}
+
+    def _table(self, row: str) -> Predictions:
+        part, _ = self.plan.by_row[row]
+        repeats = {fold.name: fold.repeat for fold in part.folds}
+        results = (
+            (result.task.seed, repeats[result.task.fold], result.task.fold, result.scores)
+            for result in self.done
+            if result.task.model == row
+        )
+        return Predictions.join(part.data.samples, part.data.truths(), results, len(self.plan.classes))
+
+    def predictions(self) -> str:
+        """Return the text of ``predictions.csv``."""
+        if self.of_spotting:
+            return predictions_text(self.pools)
+        return tables_text(self.tables, self.plan.classes)
 
     def page(self, scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         """Return the run's page for people."""
-        return study_page.joined(leaderboard.markdown(scores, manifest), scores)
+        if self.of_spotting:
+            return spotting_page.markdown(scores, manifest)
+        if self.of_action_units:
+            return action_units_page.markdown(scores, manifest)
+        return study_page.joined(run_page.markdown(scores, manifest), scores)
 
     def terminal_text(self, scores: Mapping[str, Any]) -> str:
         """Return what a run prints."""
-        parts = [leaderboard.terminal_text(scores)]
+        if self.of_spotting:
+            return spotting_page.terminal_text(scores)
+        if self.of_action_units:
+            return action_units_page.terminal_text(scores)
+        parts = [run_page.terminal_text(scores)]
         if len(scores["members"]) > 1:
-            parts.append(leaderboard.member_table(scores).text())
+            parts.append(run_page.member_table(scores).text())
         if studied := study_page.terminal_text(scores):
             parts.append(studied)
         return "\n\n".join(parts)
 
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
-        plan = self.plan
-        pools = {row: self._pools(row) for row in plan.by_row}
-        rows = [self._row(row, pools[row]) for row in plan.by_row]
+        rows = [self._row(row) for row in self.plan.by_row]
+        if self.of_spotting:
+            return {**self._head(), "target": "spotting", "iou": IOU, "rows": above_null(rows, self.pools)}
+        if self.of_action_units:
+            return {**self._head(), "target": "action_units", "threshold": THRESHOLD, "rows": rows}
         ranks: dict[str, list[int]] = {}
         comparisons: list[dict[str, Any]] = []
-        groups = _comparable({row["model"]: pools[row["model"]] for row in rows if competes(row)}, plan)
+        groups = self._comparable([row["model"] for row in rows if competes(row)])
         for names in groups:
-            found, ranked = compare_rows({name: pools[name] for name in names}, len(plan.classes))
-            comparisons += found
+            compared, ranked = compare_rows({name: self.tables[name] for name in names})
+            comparisons += compared
             ranks |= ranked
         group = {name: index for index, names in enumerate(groups) for name in names}
         return {
@@ -128,12 +152,9 @@ class RunReport:
             "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": _unit(plan.parts[0].data.samples)},
         }
 
-    def _row(self, model: str, pools: Sequence[Pool]) -> dict[str, Any]:
-        found = {**figures(pools, self.plan.classes), "per_clip": self._per_clip(model)}
-        return self._around(model, found, runs=len(pools))
-
-    def _around(self, model: str, figures: Mapping[str, Any], *, runs: int) -> dict[str, Any]:
-        """Put around a row's figures what is known of it: where from, how much is done, how long it took, its flags."""
+    def _row(self, model: str) -> dict[str, Any]:
+        """Return a row's scores and what is known of it: where from, how much is done, how long it took, its flags."""
+        scored, runs = self._figures(model)
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
@@ -145,7 +166,7 @@ class RunReport:
             "plugin": component.plugin,
             "distribution": component.distribution,
             "tasks": {"done": len(done), "total": total},
-            **figures,
+            **scored,
             "folds": len({result.task.fold for result in done}),
             "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
@@ -153,69 +174,32 @@ class RunReport:
             "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
         }
 
-    def _pools(self, model: str) -> list[Pool]:
-        """Join a model's predictions by sample id, for each seed and repeat that has any."""
-        part = self.plan.by_row[model][0]
-        repeats = {fold.name: fold.repeat for fold in part.folds}
-        predicted: dict[tuple[int, int], dict[str, tuple[str, int]]] = {}
-        for result in self.done:
-            if result.task.model == model:
-                inside = predicted.setdefault((result.task.seed, repeats[result.task.fold]), {})
-                inside |= {name: (result.task.fold, int(np.argmax(s))) for name, s in result.scores.items()}
-        return [
-            Pool(
-                seed=seed,
-                repeat=repeat,
-                predictions=tuple(
-                    Prediction(s.sample_id, s.group, s.dataset, found[0], s.label, found[1])
-                    for s in part.data.samples
-                    if (found := predicted[seed, repeat].get(s.sample_id)) is not None and s.label is not None
-                ),
-            )
-            for seed in part.part.seeds
-            for repeat in sorted({repeat for other, repeat in predicted if other == seed})
-        ]
+    def _figures(self, model: str) -> tuple[dict[str, Any], int]:
+        """Return a row's scores, and how many seeds and repeats they are the mean of."""
+        if self.of_spotting:
+            return spotting_figures(self.pools[model]), len(self.pools[model])
+        table = self.tables[model]
+        scored = figures(table, self.plan.classes)
+        if not self.of_action_units:
+            scored["per_clip"] = self._per_clip(model)
+        return scored, len(table.runs)
 
     def _per_clip(self, model: str) -> dict[str, Any] | None:
         """Score clips where samples are their frames: a clip's scores are the mean of its frames' scores."""
-        part = self.plan.by_row[model][0]
-        samples = {sample.sample_id: sample for sample in part.data.samples}
-        if all(sample.sample_id == sample.clip_id for sample in samples.values()):
+        part, _ = self.plan.by_row[model]
+        if all(sample.sample_id == sample.clip_id for sample in part.data.samples):
             return None
-        repeats = {fold.name: fold.repeat for fold in part.folds}
-        frames: dict[tuple[int, int], dict[str, list[Sequence[float]]]] = {}
-        for result in self.done:
-            if result.task.model == model:
-                clips = frames.setdefault((result.task.seed, repeats[result.task.fold]), {})
-                for name, values in result.scores.items():
-                    clips.setdefault(samples[name].clip_id, []).append(values)
-        of_clip = {sample.clip_id: sample for sample in samples.values()}
-        pools = [
-            Pool(
-                seed=seed,
-                repeat=repeat,
-                predictions=tuple(
-                    Prediction(
-                        clip, of_clip[clip].group, of_clip[clip].dataset, "", label,
-                        int(np.mean(values, axis=0).argmax()),
-                    )
-                    for clip, values in sorted(clips.items())
-                    if (label := of_clip[clip].label) is not None
-                ),
-            )
-            for (seed, repeat), clips in sorted(frames.items())
-        ]  # fmt: skip
-        found = figures(pools, part.data.classes)
-        return {**{name: found[name] for name in (*SCORES, "ci", "confusion")}, "n_clips": found["n_samples"]}
+        scored = figures(self.tables[model].per_clip(), part.data.classes)
+        return {**{name: scored[name] for name in (*SCORES, "ci", "confusion")}, "n_clips": scored["n_samples"]}
 
-
-def _comparable(pools: Mapping[str, Sequence[Pool]], plan: Plan) -> list[list[str]]:
-    """Bring together the rows that were asked about the same samples under the same protocol."""
-    groups: dict[object, list[str]] = {}
-    for row, inside in pools.items():
-        asked = frozenset((pool.seed, pool.repeat, p.sample_id, p.fold) for pool in inside for p in pool.predictions)
-        groups.setdefault((plan.by_row[row][0].part.protocol.name, asked), []).append(row)
-    return list(groups.values())
+    def _comparable(self, rows: Sequence[str]) -> list[list[str]]:
+        """Bring together the rows that were tested on the same samples under the same protocol."""
+        groups: dict[object, list[str]] = {}
+        for row in rows:
+            table = self.tables[row].labelled()
+            tested = frozenset(zip(table.keys, table.fold, strict=True))
+            groups.setdefault((self.plan.by_row[row][0].part.protocol.name, tested), []).append(row)
+        return list(groups.values())
 
 
 def _part(part: RowGroupPlan) -> dict[str, Any]:
@@ -229,7 +213,7 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "dataset_fingerprint": data.fingerprint,
         "samples": len(data.samples),
         "support": data.support(),
-        "unlabelled": sum(sample.label is None for sample in data.samples),
+        "unlabelled": 0 if data.target == "spotting" else sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
         "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
@@ -238,10 +222,10 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
     }
 
 
-def collect(plan: Plan, folder: RunFolder, kind: type[R] = RunReport) -> R:
+def collect(plan: Plan, folder: RunFolder) -> RunReport:
     """Read every valid result of a plan."""
-    found = (folder.read_result(task) for task in plan.tasks)
-    return kind(plan, tuple(result for result in found if result is not None))
+    results = (folder.read_result(task) for task in plan.tasks)
+    return RunReport(plan, tuple(result for result in results if result is not None))
 
 
 def _counted(texts: Iterable[str]) -> Mapping[str, int]:

@@ -1,148 +1,50 @@
-"""The reports of a run with ``target: spotting``: predictions.csv, scores.json and a page of its own."""
+"""The page of a run with ``target: spotting``, made of ``scores.json``."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from mexbench.evaluation.plan import RowGroupPlan
-from mexbench.interfaces import Sample, ScoredInterval
-from mexbench.metrics.spotting.matching import IOU
-from mexbench.metrics.spotting.scores import KINDS, SpottedVideo
-from mexbench.metrics.spotting.summary import SpottingPool, difference, figures
-from mexbench.reports import run_page as leaderboard
-from mexbench.reports.run_report import RunReport
+from mexbench.metrics.spotting.scores import KINDS
+from mexbench.reports import run_page
+from mexbench.reports.spotting_results import NULL_MODEL
 from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
-#: The flag of a model that looks at no pixel: what every spotter has to beat.
-NULL_MODEL = "null-model"
-_HEADER = (
-    "model", "seed", "fold", "video_id", "subject", "dataset", "type", "onset", "apex", "offset", "score",
-    "true_onset", "true_offset",
-)  # fmt: skip
+
+def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """Return the run's page for people."""
+    intervals = scores["intervals"]
+    parts = [
+        f"# {escape(scores['config'])}: spotting",
+        *run_page.banners(scores),
+        *run_page.setting(scores),
+        main_table(scores).markdown(),
+        f"A spotted interval counts where its intersection over union with a true one of its type is at least "
+        f"{scores['iou']}, in whole frames with both ends, one to one. F1 is x 100, of counts pooled over all "
+        "videos, those without any expression too. In brackets: "
+        f"{intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s ({intervals['replicates']} "
+        "replicates). AP is the area under precision over recall, as intervals are taken by falling score; the "
+        f"apex error is over true positives. Rows flagged {NULL_MODEL} look at no pixel.",
+        "## Against the best null model",
+        null_table(scores).markdown(),
+        "## F1 by the overlap that counts",
+        sweep_table(scores).markdown(),
+        "## True positives / false positives / false negatives",
+        count_table(scores).markdown(),
+    ]
+    if len(scores["members"]) > 1:
+        parts += ["## By dataset: micro F1 / macro F1 / F1", member_table(scores).markdown()]
+    if any(row["per_emotion"] for row in scores["rows"]):
+        parts += ["## Spotted, by emotion", emotion_table(scores).markdown()]
+    parts += ["## How this was made", run_page.origin(scores, manifest)]
+    return "\n\n".join(parts) + "\n"
 
 
-@dataclass(frozen=True)
-class SpottingReport(RunReport):
-    """As ``RunReport``, of intervals instead of classes: ``predictions.csv`` has a row for each spotted interval."""
-
-    page_name: ClassVar[str] = "spotting.md"
-
-    def predictions(self) -> str:
-        """Return the text of ``predictions.csv``: spotted intervals with the true one that each is matched with."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_HEADER)
-        for row in self.plan.by_row:
-            for pool in self.spotting_pools(row):
-                for video in pool.videos:
-                    matched = {j: video.truth[i] for i, j in video.pairs()}
-                    for index, one in enumerate(video.predicted):
-                        true = matched.get(index)
-                        writer.writerow(
-                            [
-                                row, pool.seed, video.fold, video.video_id, video.group, video.member, one.kind,
-                                one.onset, "" if one.apex is None else one.apex, one.offset, one.score,
-                                true.onset if true else "", true.offset if true else "",
-                            ]
-                        )  # fmt: skip
-        return stream.getvalue()
-
-    def scores(self) -> dict[str, Any]:
-        """Return ``scores.json``: what was done, and a row per model in the order of the config."""
-        pools = {row: self.spotting_pools(row) for row in self.plan.by_row}
-        rows = [self._around(row, figures(inside), runs=len(inside)) for row, inside in pools.items()]
-        for row in rows:
-            row["above_null"] = self._above_null(row, rows, pools)
-        head = self._head()
-        parts = [{**part, "unlabelled": 0} for part in head["parts"]]
-        return {**head, "parts": parts, "target": "spotting", "iou": IOU, "rows": rows}
-
-    def _above_null(
-        self, row: Row, rows: Sequence[Row], pools: Mapping[str, Sequence[SpottingPool]]
-    ) -> dict[str, Any] | None:
-        """Compare a row with the best null model of its protocol that was asked about the same videos."""
-        null = [
-            other
-            for other in rows
-            if NULL_MODEL in other["flags"] and other["protocol"] == row["protocol"] and other["f1"] is not None
-        ]
-        if not null or NULL_MODEL in row["flags"] or row["f1"] is None:
-            return None
-        best = max(null, key=lambda other: other["f1"])
-        compared = difference(pools[row["model"]], pools[best["model"]])
-        return None if compared is None else {"null_model": best["model"], **compared}
-
-    def spotting_pools(self, model: str) -> list[SpottingPool]:
-        """Join a model's intervals by video, for each seed and repeat that has any."""
-        part = self.plan.by_row[model][0]
-        repeats = {fold.name: fold.repeat for fold in part.folds}
-        spotted: dict[tuple[int, int], dict[str, tuple[str, tuple[ScoredInterval, ...]]]] = {}
-        for result in self.done:
-            if result.task.model == model:
-                inside = spotted.setdefault((result.task.seed, repeats[result.task.fold]), {})
-                inside |= {name: (result.task.fold, one) for name, one in result.intervals.items()}
-        return [
-            SpottingPool(seed, repeat, tuple(_tested(part, spotted[seed, repeat])))
-            for seed, repeat in sorted(spotted, key=lambda run: (part.part.seeds.index(run[0]), run[1]))
-        ]
-
-    def page(self, scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-        """Return the run's page for people."""
-        intervals = scores["intervals"]
-        parts = [
-            f"# {escape(scores['config'])}: spotting",
-            *leaderboard.banners(scores),
-            *leaderboard.setting(scores),
-            main_table(scores).markdown(),
-            f"A spotted interval counts where its intersection over union with a true one of its type is at least "
-            f"{scores['iou']}, in whole frames with both ends, one to one. F1 is x 100, of counts pooled over all "
-            "videos, those without any expression too. In brackets: "
-            f"{intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s ({intervals['replicates']} "
-            "replicates). AP is the area under precision over recall, as intervals are taken by falling score; the "
-            f"apex error is over true positives. Rows flagged {NULL_MODEL} look at no pixel.",
-            "## Against the best null model",
-            null_table(scores).markdown(),
-            "## F1 by the overlap that counts",
-            sweep_table(scores).markdown(),
-            "## True positives / false positives / false negatives",
-            count_table(scores).markdown(),
-        ]
-        if len(scores["members"]) > 1:
-            parts += ["## By dataset: micro F1 / macro F1 / F1", member_table(scores).markdown()]
-        if any(row["per_emotion"] for row in scores["rows"]):
-            parts += ["## Spotted, by emotion", emotion_table(scores).markdown()]
-        parts += ["## How this was made", leaderboard.origin(scores, manifest)]
-        return "\n\n".join(parts) + "\n"
-
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
-        """Return what a run prints."""
-        tables = [main_table(scores), null_table(scores)]
-        tables += [member_table(scores)] if len(scores["members"]) > 1 else []
-        return "\n\n".join(table.text() for table in tables if table.rows)
-
-
-def _tested(part: RowGroupPlan, spotted: Mapping[str, tuple[str, tuple[ScoredInterval, ...]]]) -> list[SpottedVideo]:
-    return [_video(sample, *spotted[sample.sample_id]) for sample in part.data.samples if sample.sample_id in spotted]
-
-
-def _video(sample: Sample, fold: str, predicted: tuple[ScoredInterval, ...]) -> SpottedVideo:
-    if sample.video is None:
-        raise ValueError(f"{sample.sample_id} is not a long video")
-    first, last = sample.video.frames or (0, -1)
-    return SpottedVideo(
-        video_id=sample.sample_id,
-        group=sample.group,
-        member=sample.dataset,
-        fold=fold,
-        fps=sample.video.fps,
-        n_frames=last - first + 1,
-        truth=sample.video.intervals,
-        predicted=predicted,
-    )
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Return what a run prints."""
+    tables = [main_table(scores), null_table(scores)]
+    tables += [member_table(scores)] if len(scores["members"]) > 1 else []
+    return "\n\n".join(table.text() for table in tables if table.rows)
 
 
 def ordered(scores: Mapping[str, Any]) -> list[Row]:

@@ -48,8 +48,10 @@ UNITS_COLUMNS = frozenset({"units_true", "units_pred"})
 #: What predictions.csv has where spotting is the target.
 INTERVAL_COLUMNS = frozenset({"video_id", "type", "onset", "offset"})
 _SCORE = "score_"
+#: Of a seed, which has to fit into 64 bits.
+_SEED_DIGITS = 18
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_REPEAT = re.compile(r"repeat (\d+)\b")
+_REPEAT = re.compile(r"repeat (\d{1,9})\b")
 
 
 @dataclass(frozen=True)
@@ -219,8 +221,10 @@ def _read_csv(
 
 def _line(path: Path, number: int, cells: Mapping[str, str]) -> PredictionLine:
     seed = cells.get("seed") or "0"
-    if not seed.isdecimal():
-        raise DataError(f"{path}, line {number}: expected a whole number as seed, got {seed!r}")
+    if not seed.isdecimal() or len(seed) > _SEED_DIGITS:
+        raise DataError(
+            f"{path}, line {number}: expected a whole number of at most {_SEED_DIGITS} digits as seed, got {seed!r}"
+        )
     if not cells["sample"]:
         raise DataError(f"{path}, line {number}: names no sample")
     return PredictionLine(

@@ -6,8 +6,7 @@ of the manifest.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,30 +14,8 @@ from typing import Any
 
 from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
-from mexbench.metrics.summary import Pool, Prediction
-from mexbench.runs.predictions_csv import repeat_of
-
-_FIXED = ("model", "seed", "fold", "sample_id", "clip_id", "subject", "dataset", "y_true")
-_SCORE = "score_"
-
-
-@dataclass(frozen=True, slots=True)
-class PredictedSample:
-    """One line of ``predictions.csv``; ``subject`` is empty where the data names none, ``truth`` in a case study."""
-
-    seed: int
-    fold: str
-    sample_id: str
-    clip_id: str
-    subject: str
-    dataset: str
-    truth: str
-    scores: tuple[float, ...]
-
-    @property
-    def group(self) -> str:
-        """The subject, or the clip where none is known."""
-        return self.subject or self.clip_id
+from mexbench.metrics.predictions import Predictions
+from mexbench.runs.predictions_table import read_tables
 
 
 @dataclass(frozen=True)
@@ -72,7 +49,7 @@ class StoredRun:
     path: Path
     manifest: Mapping[str, Any]
     scores: Mapping[str, Any]
-    predictions: Mapping[str, tuple[PredictedSample, ...]]
+    predictions: Mapping[str, Predictions]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,24 +65,6 @@ class StoredRun:
         """Return what the manifest says of the samples that a row was made on."""
         parts = self.manifest.get("parts", [self.manifest])
         return next((part for part in parts if row in part.get("rows", [row])), self.manifest)
-
-    def seeds(self, row: str) -> list[int]:
-        """Return the seeds that a row has predictions of, in the order of the config where the run says it."""
-        found = dict.fromkeys(p.seed for p in self.predictions[row])
-        said = [seed for seed in self.rows[row].get("seeds", ()) if seed in found]
-        return list(dict.fromkeys([*said, *found]))
-
-    def pools(self, row: str) -> list[Pool]:
-        """Return a row's predictions as they are scored: by seed and repeat, in the order of the samples."""
-        label = {name: index for index, name in enumerate(self.classes)}
-        found: dict[tuple[int, int], list[Prediction]] = {}
-        for p in sorted((p for p in self.predictions[row] if p.truth), key=lambda p: p.sample_id):
-            highest = p.scores.index(max(p.scores))
-            found.setdefault((p.seed, repeat_of(p.fold)), []).append(
-                Prediction(p.sample_id, p.group, p.dataset, p.fold, label[p.truth], highest)
-            )
-        seeds = self.seeds(row)
-        return [Pool(*run, tuple(found[run])) for run in sorted(found, key=lambda run: (seeds.index(run[0]), run[1]))]
 
     def row_config(self, row: str) -> RowConfig:
         """Return what a row was made with.
@@ -175,7 +134,8 @@ def read_run(path: Path) -> StoredRun:
         )
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
-        rows, classes = [row["model"] for row in scores["rows"]], tuple(scores["classes"])
+        classes = tuple(scores["classes"])
+        seeds = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}
         target = scores.get("target", "emotion")
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
@@ -186,37 +146,6 @@ def read_run(path: Path) -> StoredRun:
             f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
             f"are in {path / f'{target}.md'} and scores.json"
         )
-    studied = "case_study" in scores  # its samples may have no truth
-    return StoredRun(path, manifest, scores, _predictions(path / "predictions.csv", rows, classes, studied=studied))
-
-
-def _predictions(
-    path: Path, rows: Sequence[str], classes: Sequence[str], *, studied: bool
-) -> dict[str, tuple[PredictedSample, ...]]:
-    wanted = [*_FIXED, *(f"{_SCORE}{name}" for name in classes)]
-    truths = {*classes, *([""] if studied else [])}
-    found: dict[str, list[PredictedSample]] = {row: [] for row in rows}
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if lacking := [name for name in wanted if name not in (reader.fieldnames or [])]:
-            raise RunFolderError(f"{path}: is damaged: lacks the columns {listed(lacking)}")
-        for line in reader:
-            try:
-                values = tuple(float(line[f"{_SCORE}{name}"]) for name in classes)
-                if line["y_true"] not in truths or None in line.values():
-                    raise ValueError(f"truth {line['y_true']!r}")
-                found[line["model"]].append(
-                    PredictedSample(
-                        seed=int(line["seed"]),
-                        fold=line["fold"],
-                        sample_id=line["sample_id"],
-                        clip_id=line["clip_id"],
-                        subject=line["subject"],
-                        dataset=line["dataset"],
-                        truth=line["y_true"],
-                        scores=values,
-                    )
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise RunFolderError(f"{path}, line {reader.line_num}: is damaged: {error!r}") from None
-    return {row: tuple(inside) for row, inside in found.items()}
+    unlabelled = "case_study" in scores  # its samples may have no truth
+    predictions = read_tables(path / "predictions.csv", seeds, classes, unlabelled=unlabelled)
+    return StoredRun(path, manifest, scores, predictions)

@@ -1,11 +1,11 @@
-"""The conformance kit: what every plugin promises, as checks that anybody can run on their own.
+"""The conformance kit: what every plugin promises, as checks that an author can run.
 
     from mexbench.testing import assert_conforms
 
     def test_my_model():
         assert_conforms(MyModel())
 
-One run tells all that is wrong. ``bench test-plugin NAME`` prints the same checks as a table.
+One run reports all that is wrong. ``bench test-plugin NAME`` prints the same checks as a table.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Result:
     """
 
     check: str
-    faults: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def conformance(plugin: Plugin) -> Iterator[Result]:
@@ -57,8 +57,8 @@ def assert_conforms(plugin: Plugin) -> None:
     Raises:
         AssertionError: Names each promise that is broken, and how.
     """
-    broken = [result for result in conformance(plugin) if result.faults]
+    broken = [result for result in conformance(plugin) if result.problems]
     if broken:
         lines = [f"{type(plugin).__name__}: {len(broken)} promises are broken"]
-        lines += [f"- {result.check}: {fault}" for result in broken for fault in result.faults]
+        lines += [f"- {result.check}: {problem}" for result in broken for problem in result.problems]
         raise AssertionError("\n".join(lines))

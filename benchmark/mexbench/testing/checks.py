@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Check:
-    """A promise and the code that looks whether it is kept; an error of the plugin is a fault like any other."""
+    """A promise and the code that checks it; an error that the plugin raises is a problem like any other."""
 
     words: str
     find: Callable[[Any], Iterator[str]]
@@ -21,12 +21,12 @@ class Check:
         """Yield what is wrong with a plugin."""
         try:
             yield from self.find(plugin)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever third-party code raises
             yield f"{type(error).__name__}: {error}"
 
 
 def check(words: str) -> Callable[[Callable[[Any], Iterator[str]]], Check]:
-    """Make a check of a function that yields faults; ``words`` says what is promised."""
+    """Make a check of a function that yields problems; ``words`` is the promise."""
     return lambda find: Check(words, find)
 
 

@@ -22,7 +22,7 @@ def ids(dataset: Dataset) -> Iterator[str]:
         yield "there are no samples"
     for name, count in Counter(sample.sample_id for sample in samples).items():
         if count > 1:
-            yield f"{name} stands there {count} times"
+            yield f"duplicate sample id {name}, {count} times"
     for sample in samples:
         for field in ("sample_id", "clip_id", "subject"):
             value = getattr(sample, field)
@@ -38,9 +38,9 @@ def ids(dataset: Dataset) -> Iterator[str]:
 def classes(dataset: Dataset) -> Iterator[str]:
     """Hold the label map against the samples."""
     known = dataset.label_map()
-    found = {sample.emotion for sample in dataset.samples() if sample.emotion}
-    if found and not found & known.keys():
-        yield f"none of {sorted(found)} is among {sorted(known)}"
+    emotions = {sample.emotion for sample in dataset.samples() if sample.emotion}
+    if emotions and not emotions & known.keys():
+        yield f"none of {sorted(emotions)} is among {sorted(known)}"
 
 
 @check("gives the same samples every time")
@@ -74,10 +74,10 @@ def frames(dataset: Dataset) -> Iterator[str]:
             continue
         if numbers != sorted(set(numbers)):
             yield f"{sample.sample_id}: frame numbers do not rise"
-        whole = dataset.load(sample).frames
+        all_frames = dataset.load(sample).frames
         chosen = dataset.load_frames(sample, [numbers[0], numbers[-1]]).frames
-        if not (same(whole[0], chosen[0]) and same(whole[-1], chosen[-1])):
-            yield f"{sample.sample_id}: the first or last frame differs from that of the whole clip"
+        if not (same(all_frames[0], chosen[0]) and same(all_frames[-1], chosen[-1])):
+            yield f"{sample.sample_id}: the first or last frame differs from the one that load gives"
 
 
 CHECKS = (ids, classes, deterministic, loading, frames)

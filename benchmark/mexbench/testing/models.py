@@ -52,10 +52,10 @@ def scores(model: Model) -> Iterator[str]:
     """Look at the scores of as many samples as trained, of one sample, and of more than trained."""
     predictor = _fit(model, examples(model, ALL), ALL)
     for count in (len(ALL), 1, 2 * len(ALL) + 1):
-        found = np.asarray(predictor(examples(model, np.resize(ALL, count), seed=1)))
-        if found.shape != (count, N_CLASSES) or found.dtype.kind not in "biuf":
-            yield f"{count} samples gave {found.dtype} {found.shape}, expected numbers {(count, N_CLASSES)}"
-        elif not np.isfinite(found).all():
+        scores = np.asarray(predictor(examples(model, np.resize(ALL, count), seed=1)))
+        if scores.shape != (count, N_CLASSES) or scores.dtype.kind not in "biuf":
+            yield f"{count} samples gave {scores.dtype} {scores.shape}, expected numbers {(count, N_CLASSES)}"
+        elif not np.isfinite(scores).all():
             yield f"{count} samples gave scores that are not finite"
 
 
@@ -84,7 +84,7 @@ def stateless(model: Model) -> Iterator[str]:
 
 @check("takes each test sample by itself")
 def one_by_one(model: Model) -> Iterator[str]:
-    """Predict together and one by one: whoever looks at the other test samples learns from them."""
+    """Predict together and one by one: a predictor that looks at the other test samples learns from them."""
     predictor = _fit(model, examples(model, ALL), ALL)
     test = examples(model, ALL, seed=1)
     together = np.asarray(predictor(test), dtype=np.float64)
@@ -93,29 +93,29 @@ def one_by_one(model: Model) -> Iterator[str]:
         yield f"scores differ by up to {np.abs(together - alone).max():.3g} from those of the whole test side"
 
 
-@check("copes with a class that never trained")
+@check("accepts a class without training samples")
 def unseen_class(model: Model) -> Iterator[str]:
     """Train on classes 0 and 2 alone."""
     labels = _labels(0, 2)
-    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
-    if found.shape != (len(ALL), N_CLASSES):
-        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
-    elif not np.isfinite(found).all():
+    scores = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if scores.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {scores.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif not np.isfinite(scores).all():
         yield "scores are not finite"
 
 
-@check("copes with a single class in training")
+@check("accepts a single class in training")
 def single_class(model: Model) -> Iterator[str]:
     """Train on class 1 alone: there is only one answer."""
     labels = _labels(1)
-    found = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
-    if found.shape != (len(ALL), N_CLASSES):
-        yield f"scores have shape {found.shape}, expected {(len(ALL), N_CLASSES)}"
-    elif set(found.argmax(axis=1).tolist()) != {1}:
+    scores = np.asarray(_fit(model, examples(model, labels), labels)(examples(model, ALL, seed=1)))
+    if scores.shape != (len(ALL), N_CLASSES):
+        yield f"scores have shape {scores.shape}, expected {(len(ALL), N_CLASSES)}"
+    elif set(scores.argmax(axis=1).tolist()) != {1}:
         yield "another class than the only one is predicted"
 
 
-@check("where it trains folds together, leaves no trace of what a fold holds out")
+@check("where it trains folds together, is not affected by what a fold holds out")
 def folds_together(model: Model) -> Iterator[str]:
     """Train two folds at once, then again with other pixels and labels where the first one holds out."""
     if not isinstance(model, FoldsModel) or model.folds_at_once() == 1:
@@ -154,7 +154,7 @@ def saving(model: Model) -> Iterator[str]:
             yield f"trained on classes {sorted(set(labels.tolist()))}, scores differ after loading"
 
 
-@check("where it shows its epochs, gives probabilities for each, and leaves no trace of what a fold holds out")
+@check("where it shows its epochs, gives probabilities for each, and is not affected by what a fold holds out")
 def epochs(model: Model) -> Iterator[str]:
     """Train a fold epoch by epoch, then again with other pixels and labels where it holds out."""
     if not isinstance(model, EpochsModel):
@@ -171,14 +171,14 @@ def epochs(model: Model) -> Iterator[str]:
         ]
         for a, b in ((x, ALL), (other_x, other_y))
     )
-    if [len(found) for found in one] != [1] * model.epochs:
-        yield f"gave {[len(found) for found in one]} predictors, expected one fold's in each of {model.epochs} epochs"
+    if [len(scores) for scores in one] != [1] * model.epochs:
+        yield f"gave {[len(scores) for scores in one]} predictors, expected one fold's in each of {model.epochs} epochs"
         return
-    for number, ((found,), (again,)) in enumerate(zip(one, other, strict=True), 1):
-        if found.shape != (len(ALL), N_CLASSES) or found.min() < 0 or found.sum(axis=1).max() > 1 + _TOLERANCE:
-            yield f"epoch {number}: scores {found.shape} are no probabilities"
-        if not same(found, again):
-            most = np.abs(found - again).max()
+    for number, ((scores,), (again,)) in enumerate(zip(one, other, strict=True), 1):
+        if scores.shape != (len(ALL), N_CLASSES) or scores.min() < 0 or scores.sum(axis=1).max() > 1 + _TOLERANCE:
+            yield f"epoch {number}: scores {scores.shape} are not probabilities"
+        if not same(scores, again):
+            most = np.abs(scores - again).max()
             yield f"epoch {number}: scores differ by up to {most:.3g} when held-out samples change"
 
 
@@ -192,23 +192,23 @@ def units(model: Model) -> Iterator[str]:
     groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
     test = examples(model, ALL, seed=1)
     one, other = (model.fit_action_units(examples(model, ALL), shows, groups=groups, seed=7) for _ in range(2))
-    found = np.asarray(one(test), dtype=np.float64)
-    if found.shape != shows.shape:
-        yield f"scores have shape {found.shape}, expected {shows.shape}"
+    scores = np.asarray(one(test), dtype=np.float64)
+    if scores.shape != shows.shape:
+        yield f"scores have shape {scores.shape}, expected {shows.shape}"
         return
-    if not (np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1):
-        yield f"scores lie from {found.min():.3g} to {found.max():.3g}, expected 0 to 1"
-    if not same(found, np.asarray(other(test), dtype=np.float64)):
+    if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
+        yield f"scores range from {scores.min():.3g} to {scores.max():.3g}, expected 0 to 1"
+    if not same(scores, np.asarray(other(test), dtype=np.float64)):
         yield "training twice with one seed gives other scores"
     alone = np.concatenate([np.asarray(one(test[i : i + 1]), dtype=np.float64) for i in range(len(test))])
-    if not np.allclose(found, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
-        yield f"scores differ by up to {np.abs(found - alone).max():.3g} from those of the whole test side"
+    if not np.allclose(scores, alone, rtol=_TOLERANCE, atol=_TOLERANCE):
+        yield f"scores differ by up to {np.abs(scores - alone).max():.3g} from those of the whole test side"
     if can_save(model):
         with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
             model.save(one, Path(name))
             yield from files_faults(Path(name))
             loaded = np.asarray(model.load(Path(name))(test), dtype=np.float64)
-        if not same(found, loaded):
+        if not same(scores, loaded):
             yield "scores of units differ after loading"
 
 

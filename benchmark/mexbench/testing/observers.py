@@ -1,4 +1,4 @@
-"""What observers promise. These checks tell them of no run: they would write down one that never was."""
+"""What observers promise. These checks call no hook: an observer would record a run that never took place."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pluggy
 from mexbench import GROUP
 from mexbench.interfaces import hookspecs
 from mexbench.interfaces.observer import Observer
-from mexbench.registry.catalogue import EVENTS, hears, marker_faults
+from mexbench.registry.catalogue import EVENTS, listens_to_runs, marker_errors
 from mexbench.testing.checks import check
 
 
-@check("has hooks that tell of a run, each with its argument")
+@check("has hooks that report a run, each with its argument")
 def hooks(observer: Observer) -> Iterator[str]:
     """Register it, which compares names and arguments with what the hooks give."""
-    yield from marker_faults(observer)
+    yield from marker_errors(observer)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(observer)  # raises where an argument is none of the hook's
-    if not hears(manager, observer):
+    if not listens_to_runs(manager, observer):
         yield f"has none of {', '.join(EVENTS)}"
 
 

@@ -18,8 +18,8 @@ from mexbench.testing.checks import check
 def metadata(plugin: Plugin) -> Iterator[str]:
     """Look at the docstring and the class attributes."""
     cls = type(plugin)
-    if fault := check_declaration(cls):
-        yield fault
+    if problem := check_declaration(cls):
+        yield problem
     if not summary(cls):
         yield "the class has no docstring"
     if not cls.source:

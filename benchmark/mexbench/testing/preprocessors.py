@@ -29,7 +29,7 @@ def example(step: Preprocessor, seed: int = 0) -> Clip:
 
 
 def _result(step: Preprocessor, clip: Clip) -> Clip | str:
-    """Return the new clip, or the reason why this one is left out."""
+    """Return the new clip, or the reason why this one is excluded."""
     try:
         return step(clip)
     except SampleRejected as error:
@@ -45,21 +45,21 @@ def _equal(one: Clip | str, other: Clip | str) -> bool:
 @check("gives a clip of finite numbers, its first axis time, or says why it cannot")
 def output(step: Preprocessor) -> Iterator[str]:
     """Look at what comes out."""
-    found = _result(step, example(step))
-    if isinstance(found, str):
-        if not found:
-            yield "a clip is left out without a reason"
+    result = _result(step, example(step))
+    if isinstance(result, str):
+        if not result:
+            yield "a clip is excluded without a reason"
         return
-    if not isinstance(found, Clip):
-        yield f"gave {type(found).__name__}, expected a Clip"
+    if not isinstance(result, Clip):
+        yield f"gave {type(result).__name__}, expected a Clip"
         return
-    frames = found.frames
+    frames = result.frames
     if frames.ndim < 2 or 0 in frames.shape:
         yield f"gave an array {frames.shape}, expected (T, ...) with T >= 1"
     elif frames.dtype.kind not in "biuf" or not np.isfinite(frames).all():
         yield "gave values that are not finite numbers"
     for name in ("onset_index", "apex_index", "offset_index"):
-        index = getattr(found, name)
+        index = getattr(result, name)
         if index is not None and not 0 <= index < len(frames):
             yield f"{name} is {index} in a clip of {len(frames)} frames"
 

@@ -13,13 +13,13 @@ CLASSES = ("negative", "positive", "surprise")
 
 def examples() -> list[Sample]:
     """Return labelled samples of two datasets, four subjects each, with frames of one clip among them."""
-    found = []
+    samples = []
     for dataset in ("casme2", "smic"):
         for subject in range(4):
             for clip in range(6):
                 name = f"{dataset}/s{subject}/c{clip}"
                 label = (clip + subject) % len(CLASSES)
-                found += [
+                samples += [
                     Sample(
                         sample_id=f"{name}#{frame}",
                         clip_id=name,
@@ -30,17 +30,17 @@ def examples() -> list[Sample]:
                     )
                     for frame in (1, 2)
                 ]
-    return found
+    return samples
 
 
 @check("gives folds that can be scored honestly")
 def folds(protocol: Protocol) -> Iterator[str]:
     """Let the engine's own inspection look at them."""
     samples = examples()
-    found = protocol.folds(samples)
-    check_folds(found, samples, CLASSES)
+    folds = protocol.folds(samples)
+    check_folds(folds, samples, CLASSES)
     if protocol.subject_independent:
-        yield from (str(leak) for leak in find_leaks(found, samples))
+        yield from (str(leak) for leak in find_leaks(folds, samples))
 
 
 @check("gives the same folds every time")

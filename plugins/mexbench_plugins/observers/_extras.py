@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from mexbench.errors import PluginError
+from mexbench.errors import PluginError, missing_extra
 
 
 def check_installed(module: str, *, extra: str) -> None:
@@ -14,4 +14,4 @@ def check_installed(module: str, *, extra: str) -> None:
         PluginError: It is not installed; names the extra that installs it.
     """
     if importlib.util.find_spec(module) is None:
-        raise PluginError(f"observer {extra!r} needs {module}, which is not installed: pip install 'mexbench[{extra}]'")
+        raise PluginError(missing_extra(f"observer {extra!r}", module, extra))

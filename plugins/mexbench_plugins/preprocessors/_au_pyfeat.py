@@ -18,14 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, SampleRejected, listed
+from mexbench.errors import DataError, SampleRejected, listed, missing_extra
 
 FACELESS = "py-feat finds no face in some frames, which do not count (action_units)"
 SEVERAL = "py-feat finds several faces, the surest taken (action_units)"
-_MISSING = (
-    "action_units with origin pyfeat needs py-feat, which is not installed: pip install 'mexbench[pyfeat]', or in a "
-    "checkout: pip install -e '.[pyfeat]'"
-)
+_MISSING = missing_extra("action_units with origin pyfeat", "py-feat", "pyfeat")
 
 
 def version() -> str:

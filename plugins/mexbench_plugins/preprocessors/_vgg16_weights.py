@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError
+from mexbench.errors import DataError, missing_extra
 from mexbench_plugins.preprocessors.normalise import IMAGENET_MEAN, IMAGENET_STD
 
 #: Filters of each convolution; a 2x2 maximum ends each block.
@@ -165,9 +165,7 @@ def _keras(path: Path) -> Weights:
     try:
         import h5py
     except ImportError:
-        raise DataError(
-            f"vgg16: weights {path}: reading Keras's HDF5 needs h5py: pip install 'mexbench[keras]'"
-        ) from None
+        raise DataError(missing_extra(f"vgg16: weights {path}: reading Keras's HDF5", "h5py", "keras")) from None
     with _damage(path, KeyError), h5py.File(path) as file:
         groups: Any = file.get("model_weights", file)  # where Keras saved a whole model
 
@@ -238,7 +236,7 @@ def fetched() -> Path:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise DataError(
-            "vgg16: weights: hub needs huggingface_hub: pip install 'mexbench[hub]'; or name a file that you have"
+            f"{missing_extra('vgg16: weights: hub', 'huggingface_hub', 'hub')}; or name a file that you have"
         ) from None
     where = f"{REPOSITORY}/{FILE} at {REVISION}"
     try:

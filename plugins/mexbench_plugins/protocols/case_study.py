@@ -15,7 +15,7 @@ from mexbench.interfaces import Fold, Protocol, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseStudySpec(Protocol):
+class CaseStudy(Protocol):
     """Models are trained on labelled data sets and applied to another, whose clips need no label.
 
     The page then has what is predicted, by condition and by subject; where labels exist, scores and a confusion

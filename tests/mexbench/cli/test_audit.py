@@ -174,7 +174,10 @@ def test_without_matplotlib_there_is_no_chart_and_it_says_so(
     monkeypatch.setattr(builtins, "__import__", absent)
     ran = bench("audit", quick, "--leaks", "precision-as-recall")
     assert ran.code == 0
-    assert "warning: no bar chart: it needs matplotlib; install it with: pip install 'mexbench[figures]'" in ran.err
+    assert (
+        "no bar chart: it needs matplotlib, which is not installed; in a clone of mexbench: pip install '.[figures]'"
+        in ran.err
+    )
     assert not (quick.parent / "runs" / "quick" / "audit" / "inflation.png").exists()
 
 

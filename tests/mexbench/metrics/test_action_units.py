@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
-from mexbench.metrics import action_units as units
-from mexbench.metrics.action_units import ActionUnitPool, figures, unit_scores
+from mexbench.metrics.action_units import unit_scores
+from mexbench.metrics.predictions import Predictions
+from mexbench.metrics.summary import ACTION_UNITS, empty_figures, figures
 
 NAMES = ("AU1", "AU4")
 
@@ -27,15 +28,23 @@ def reference(truth: NDArray[np.bool_], said: NDArray[np.bool_], average: str = 
     return float(found[0]), float(found[1]), float(found[2])
 
 
-def pool(
-    truth: NDArray[np.bool_], predicted: NDArray[np.bool_], groups: Sequence[str] | None = None, **fields: object
-) -> ActionUnitPool:
+def table(
+    truth: NDArray[np.bool_],
+    *predicted: NDArray[np.bool_],
+    groups: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    datasets: Sequence[str] = (),
+) -> Predictions:
+    """A table with a seed for each array of predicted units."""
     n = len(truth)
-    known = {"seed": 0, "repeat": 0, "members": ("toy",) * n, "ids": tuple(f"toy/{i:02}" for i in range(n))}
-    return ActionUnitPool(
-        groups=tuple(groups or [f"s{i % 3}" for i in range(n)]), truth=truth, predicted=predicted,
-        **{**known, **fields},
-    )  # fmt: skip
+    return Predictions.from_columns(
+        seed=[seed for seed in seeds for _ in truth],
+        sample=[f"toy/{i:02}" for i in range(n)] * len(predicted),
+        subject=list(groups or [f"s{i % 3}" for i in range(n)]) * len(predicted),
+        dataset=list(datasets or ["toy"] * n) * len(predicted),
+        truth=np.concatenate([truth] * len(predicted)),
+        scores=np.concatenate(predicted),
+    )
 
 
 def answers(*rows: str) -> NDArray[np.bool_]:
@@ -46,7 +55,7 @@ def answers(*rows: str) -> NDArray[np.bool_]:
 def test_f1_by_hand() -> None:
     """AU1: 2 hits, 1 missed, 1 false alarm, 2 rightly absent. AU4: 1 hit, 3 false alarms, 2 rightly absent."""
     truth, said = answers("111000", "100000"), answers("110100", "111100")
-    row = figures([pool(truth, said)], NAMES)
+    row = figures(table(truth, said), NAMES)
     one, four = row["units"]["AU1"], row["units"]["AU4"]
     assert one["f1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
     assert one["macro_f1"] == pytest.approx((4 / 6 + 2 * 2 / (2 * 2 + 1 + 1)) / 2)
@@ -62,7 +71,7 @@ def test_f1_by_hand() -> None:
 
 def test_a_unit_that_never_shows_has_no_f1_and_lowers_no_average() -> None:
     truth, said = answers("1100", "0000"), answers("1100", "0100")
-    row = figures([pool(truth, said)], NAMES)
+    row = figures(table(truth, said), NAMES)
     assert row["never_shown"] == ["AU4"]
     assert (row["units"]["AU4"]["f1"], row["units"]["AU4"]["macro_f1"], row["units"]["AU4"]["ci"]["f1"]) == (None,) * 3
     assert row["units"]["AU4"]["predicted"] == 1
@@ -71,22 +80,21 @@ def test_a_unit_that_never_shows_has_no_f1_and_lowers_no_average() -> None:
 
 def test_where_no_unit_shows_there_is_no_score() -> None:
     nothing = np.zeros((4, 2), bool)
-    row = figures([pool(nothing, nothing)], NAMES)
+    row = figures(table(nothing, nothing), NAMES)
     assert (row["f1"], row["macro_f1"], row["ci"]["f1"], row["never_shown"]) == (None, None, None, list(NAMES))
 
 
 def test_constant_answers_have_the_f1_that_the_page_says() -> None:
     truth = answers("1100000000", "1111111100")
-    always = figures([pool(truth, np.ones_like(truth))], NAMES)
+    always = figures(table(truth, np.ones_like(truth)), NAMES)
     assert [always["units"][name]["f1"] for name in NAMES] == pytest.approx([2 * 0.2 / 1.2, 2 * 0.8 / 1.8])
-    majority = figures([pool(truth, answers("0000000000", "1111111111"))], NAMES)
+    majority = figures(table(truth, answers("0000000000", "1111111111")), NAMES)
     assert [majority["units"][name]["f1"] for name in NAMES] == pytest.approx([0, 2 * 0.8 / 1.8])
 
 
 def test_runs_are_averaged_not_pooled() -> None:
     truth = answers("1100", "1010")
-    good, bad = pool(truth, truth), pool(truth, ~truth, seed=7)
-    row = figures([good, bad], NAMES)
+    row = figures(table(truth, truth, ~truth, seeds=[0, 7]), NAMES)
     assert (row["f1"], row["seeds"], row["repeats"]) == (0.5, [0, 7], 1)
     assert row["spread"]["f1"] == pytest.approx(1 / math.sqrt(2))
     assert [found["f1"] for found in row["per_seed"]] == [1, 0]
@@ -94,7 +102,7 @@ def test_runs_are_averaged_not_pooled() -> None:
 
 def test_members_are_scored_on_the_units_that_they_show() -> None:
     truth, said = answers("1100", "0011"), answers("1100", "0010")
-    row = figures([pool(truth, said, members=("a", "a", "b", "b"))], NAMES)
+    row = figures(table(truth, said, datasets=("a", "a", "b", "b")), NAMES)
     assert row["by_dataset"]["a"] == {"f1": 1, "macro_f1": 1, "units": 1, "n_samples": 2}
     b = row["by_dataset"]["b"]
     assert (b["f1"], b["units"], b["n_samples"]) == (pytest.approx(2 / 3), 1, 2)
@@ -106,7 +114,7 @@ def test_intervals_are_those_of_a_loop_over_drawn_subjects() -> None:
     truth, said = rng.random((30, 2)) < [0.4, 0.1], rng.random((30, 2)) < 0.4
     groups = [f"s{int(number)}" for number in rng.integers(0, 5, 30)]
     names = sorted(set(groups))
-    row = figures([pool(truth, said, groups)], NAMES)
+    row = figures(table(truth, said, groups=groups), NAMES)
     draws = np.random.default_rng(0).integers(len(names), size=(2000, len(names)))
     averages, of_second = [], []
     for draw in draws:
@@ -131,9 +139,9 @@ tables = st.integers(1, 25).flatmap(
 
 @given(tables)
 @settings(max_examples=60, deadline=None)
-def test_every_unit_scores_as_in_scikit_learn(table: tuple[list[list[bool]], list[list[bool]]]) -> None:
-    truth, said = map(np.array, table)
-    found = unit_scores(units.cells(truth, said).sum(axis=0))
+def test_every_unit_scores_as_in_scikit_learn(units: tuple[list[list[bool]], list[list[bool]]]) -> None:
+    truth, said = map(np.array, units)
+    found = unit_scores(table(truth, said).counts().sum(axis=(0, 1)))
     for unit in range(3):
         t, p = truth[:, unit], said[:, unit]
         if not t.any():
@@ -149,24 +157,15 @@ def test_every_unit_scores_as_in_scikit_learn(table: tuple[list[list[bool]], lis
 @given(tables, st.randoms(use_true_random=False))
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_samples_changes_nothing(
-    table: tuple[list[list[bool]], list[list[bool]]], random: np.random.Generator
+    units: tuple[list[list[bool]], list[list[bool]]], random: np.random.Generator
 ) -> None:
-    truth, said = map(np.array, table)
+    truth, said = map(np.array, units)
     order = list(range(len(truth)))
     random.shuffle(order)
-    given_ = pool(truth, said)
-    moved = ActionUnitPool(
-        seed=0,
-        repeat=0,
-        ids=tuple(given_.ids[i] for i in order),
-        groups=tuple(given_.groups[i] for i in order),
-        members=tuple(given_.members[i] for i in order),
-        truth=truth[order],
-        predicted=said[order],
-    )
-    names = ("AU1", "AU2", "AU4")
-    assert figures([given_], names) == figures([moved], names)
+    predictions, names = table(truth, said), ("AU1", "AU2", "AU4")
+    assert figures(predictions.select(order), names) == figures(predictions, names)
 
 
 def test_nothing_predicted_is_no_score() -> None:
-    assert figures([], NAMES) == units.empty_figures()
+    nothing = np.zeros((0, 2), bool)
+    assert figures(table(nothing, nothing), NAMES) == empty_figures(ACTION_UNITS)

@@ -105,7 +105,7 @@ def test_a_broken_distribution_is_named_and_harms_no_other(install: Install, sou
     [
         (MODEL + HOOK.replace("Mine}", "'broken_dist:Nothing'}"), "cannot be imported: AttributeError"),
         (MODEL + HOOK.replace("Mine}", "'no_such_module:X'}"), "cannot be imported: ModuleNotFoundError"),
-        (MODEL + HOOK.replace("Mine}", "int}"), "is no subclass of mexbench.interfaces.Model"),
+        (MODEL + HOOK.replace("Mine}", "int}"), "is not a subclass of mexbench.interfaces.Model"),
         (MODEL.replace("def fit", "def fitt") + HOOK, "does not implement fit"),
         (MODEL.replace("frozen=True, ", "") + HOOK, "is a dataclass that is not frozen"),
         (
@@ -170,6 +170,6 @@ def test_one_call_leaves_nothing_for_the_next(install: Install) -> None:
 def test_a_module_that_watches_runs(install: Install, hook: str, watching: list[str], fault: str | None) -> None:
     install("watch-dist", f"from mexbench import hookimpl\n@hookimpl\n{hook}\n")
     catalogue = load_catalogue()
-    assert [name for name, _ in catalogue.watching] == watching
+    assert [name for name, _ in catalogue.run_listeners] == watching
     assert the_rest_works(catalogue)
     assert [str(fault) in str(problem) for problem in catalogue.problems] == [True] * (fault is not None)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mexbench.errors import DataError
@@ -43,6 +44,10 @@ def second(made: Path) -> StoredRun:
     return read_run(made / "b")
 
 
+def predicted_lines(run: StoredRun) -> list[dict[str, str]]:
+    return list(csv.DictReader((run.path / "predictions.csv").read_text().splitlines()))
+
+
 def test_rows_of_one_run_as_its_page_compares_them(first: StoredRun) -> None:
     (expected,) = json.loads((first.path / "scores.json").read_text())["comparisons"]
     better, worse = expected["models"]
@@ -63,10 +68,11 @@ def test_what_both_have_is_compared_and_counted(first: StoredRun, second: Stored
     assert [(d.what, d.first, d.second) for d in found.config] == [
         ("model.kernel", "linear", "rbf"), ("seeds", "[0, 1]", "[1, 2]"),
     ]  # fmt: skip
-    ours, theirs = ({p.sample_id: p for p in run.predictions["svm"] if p.seed == 1} for run in (first, second))
-    names = first.classes
-    said = [{name: names[p.scores.index(max(p.scores))] for name, p in run.items()} for run in (ours, theirs)]
-    expected = {(name, p.truth, said[0][name], said[1][name]) for name, p in ours.items()}
+    ours, theirs = (
+        {line["sample_id"]: line for line in predicted_lines(run) if (line["model"], line["seed"]) == ("svm", "1")}
+        for run in (first, second)
+    )
+    expected = {(name, line["y_true"], line["y_pred"], theirs[name]["y_pred"]) for name, line in ours.items()}
     assert {(d.sample_id, d.truth, d.first, d.second) for d in found.disagreements} == {
         one for one in expected if one[2] != one[3]
     }
@@ -75,7 +81,8 @@ def test_what_both_have_is_compared_and_counted(first: StoredRun, second: Stored
 
 
 def test_only_shared_samples_count(first: StoredRun, second: StoredRun) -> None:
-    fewer = {"svm": tuple(p for p in second.predictions["svm"] if p.fold != "synthetic/s01")}
+    table = second.predictions["svm"]
+    fewer = {"svm": table.select(table.fold != "synthetic/s01")}
     lost = len(second.predictions["svm"]) - len(fewer["svm"])
     found = compare_runs(first, replace(second, predictions=fewer), ("svm", "svm"))
     assert lost > 0
@@ -84,9 +91,9 @@ def test_only_shared_samples_count(first: StoredRun, second: StoredRun) -> None:
 
 def test_what_cannot_be_compared(first: StoredRun, second: StoredRun, made: Path) -> None:
     predictions = second.predictions["svm"]
-    relabelled = tuple(replace(p, truth=first.classes[p.truth == first.classes[0]]) for p in predictions)
-    elsewhere = tuple(replace(p, sample_id=f"x/{p.sample_id}") for p in predictions)
-    later = tuple(replace(p, seed=p.seed + 10) for p in predictions)
+    relabelled = replace(predictions, truth=(predictions.truth == 0).astype(int))
+    elsewhere = replace(predictions, sample=np.array([f"x/{name}" for name in predictions.sample], dtype=object))
+    later = replace(predictions, seed=predictions.seed + 10)
     for changed, message in (
         (relabelled, "36 samples have another truth or subject in the two runs"),
         (elsewhere, f"no sample in common: {made}/a, svm, and {made}/b, svm"),

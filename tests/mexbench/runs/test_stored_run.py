@@ -41,11 +41,10 @@ def test_rows_of_several_protocols(run: StoredRun) -> None:
 
 def test_pools_give_the_confusion_that_the_run_reported(run: StoredRun) -> None:
     for row, reported in run.rows.items():
-        pools = run.pools(row)
-        assert [(pool.seed, pool.repeat) for pool in pools] == [
-            (one["seed"], one["repeat"]) for one in reported["per_seed"]
-        ]
-        assert [pool.confusion(3).tolist() for pool in pools] == [one["confusion"] for one in reported["per_seed"]]
+        table = run.predictions[row]
+        assert list(table.runs) == [(one["seed"], one["repeat"]) for one in reported["per_seed"]]
+        counts = table.counts().sum(axis=1)
+        assert counts.tolist() == [one["confusion"] for one in reported["per_seed"]]
 
 
 def test_paths_become_variables_wherever_they_stand() -> None:

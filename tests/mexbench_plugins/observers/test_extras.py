@@ -26,7 +26,8 @@ def test_without_its_package(
     (tmp_path / "c.yaml").write_text(CONFIG)
     ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", name)
     assert ran.err == (
-        f"error: observer {name!r} needs {module}, which is not installed: pip install 'mexbench[{name}]'\n"
+        f"error: observer {name!r} needs {module}, which is not installed; "
+        f"in a clone of mexbench: pip install '.[{name}]'\n"
     )
     assert (ran.code, (tmp_path / "run").exists()) == (2, False)
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.helpers import Ran
 
-tracking = pytest.importorskip("mlflow.tracking", reason="needs pip install 'mexbench[mlflow]'")
+tracking = pytest.importorskip("mlflow.tracking", reason="needs mlflow: pip install '.[mlflow]'")
 
 CONFIG = """
 dataset: {plugin: synthetic, subjects: 3, clips: 6}

@@ -321,7 +321,7 @@ def test_without_py_feat_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
     _pyfeat.detector.cache_clear()
-    text = r"needs py-feat, which is not installed: pip install 'mexbench\[pyfeat\]'"
+    text = r"needs py-feat, which is not installed; in a clone of mexbench: pip install '\.\[pyfeat\]'"
     with pytest.raises(DataError, match=text):
         ActionUnits(origin="pyfeat").provenance()
     with pytest.raises(DataError, match=text):

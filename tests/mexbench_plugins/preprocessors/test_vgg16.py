@@ -251,7 +251,7 @@ def test_names_the_extra(
     stored.fetched.cache_clear()
     path = tmp_path / "a.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n")
-    with pytest.raises(DataError, match=rf"pip install 'mexbench\[{extra}\]'"):
+    with pytest.raises(DataError, match=rf"not installed; in a clone of mexbench: pip install '\.\[{extra}\]'"):
         VGG16(weights="hub" if weights == "hub" else path)(locked(pictures(1, 32, 32)))
 
 

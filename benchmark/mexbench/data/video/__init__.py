@@ -1,1 +1,1 @@
-"""Films: one reader for all of them, and the list that says which clips lie in a folder."""
+"""Films: one reader for all of them, and the list of the clips in a folder."""

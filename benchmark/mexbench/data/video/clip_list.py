@@ -28,10 +28,10 @@ class ListedClip:
     """One line: a clip.
 
     Args:
-        line: Where it stands, for error texts: ``clips.csv, line 3``.
+        line: Its place in the list, for error texts: ``clips.csv, line 3``.
         clip_id: Unique in the list.
-        path: The film, as it stands there: relative to the list's folder.
-        subject: Who is seen; None where nobody says.
+        path: The film, as the list has it: relative to the list's folder.
+        subject: Who is seen; None where unknown.
         condition: What a case study compares, such as the group of the person.
         start_s: Where the clip begins in the film, in seconds.
         end_s: Where it ends; None for the film's end.
@@ -65,23 +65,23 @@ def read(path: Path) -> tuple[ListedClip, ...]:
     """Read a list; no film is looked at.
 
     Raises:
-        DataError: It cannot be read, or a line says what cannot be; the text names the line.
+        DataError: It cannot be read, or a line has an invalid value; the text names the line.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: is larger than {_MOST_BYTES >> 20} MiB: no list of clips")
+            raise DataError(f"{path}: is larger than {_MOST_BYTES >> 20} MiB, too large for a list of clips")
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); expected a CSV with {listed(COLUMNS)}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is no text in UTF-8; save the list as CSV in UTF-8") from None
+        raise DataError(f"{path}: is not text in UTF-8; save the list as CSV in UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(path, header)
         entries = tuple(_entries(path, header, reader))
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: is no CSV: {error}") from None
+        raise DataError(f"{path}, line {reader.line_num}: invalid CSV: {error}") from None
     if not entries:
         raise DataError(f"{path}: lists no clip; expected a line for each below the header {', '.join(COLUMNS)}")
     _check_unique(entries)
@@ -98,9 +98,9 @@ def require_films(entries: Iterable[ListedClip], folder: Path) -> None:
     if missing:
         first = missing[0]
         raise DataError(
-            f"{first.line}: no file {first.film(folder)}; {len(missing)} films are missing: "
+            f"{first.line}: file not found: {first.film(folder)}; {len(missing)} films are missing: "
             f"{listed([entry.clip_id for entry in missing], limit=5)}; put them there, fetch them with "
-            "'bench fetch-videos', or take their lines out"
+            "'bench fetch-videos', or remove their lines"
         )
 
 
@@ -109,7 +109,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         if name not in COLUMNS:
             raise DataError(f"{path}, line 1: {unknown('column', name, COLUMNS)}")
         if header.count(name) > 1:
-            raise DataError(f"{path}, line 1: column {name!r} stands there twice")
+            raise DataError(f"{path}, line 1: duplicate column {name!r}")
     if lacking := [name for name in REQUIRED if name not in header]:
         raise DataError(f"{path}, line 1: lacks the column {listed(lacking)}; columns: {listed(COLUMNS)}")
 
@@ -160,12 +160,12 @@ def _seconds(line: str, name: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        found = float(text) if re.fullmatch(r"[0-9.eE+-]+", text) else math.nan
+        seconds = float(text) if re.fullmatch(r"[0-9.eE+-]+", text) else math.nan
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found) or found < 0:
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0:
         raise DataError(f"{line}: {name} {text!r}: expected seconds from 0, such as 12.5, or nothing")
-    return found
+    return seconds
 
 
 def _check_unique(entries: Iterable[ListedClip]) -> None:
@@ -175,6 +175,6 @@ def _check_unique(entries: Iterable[ListedClip]) -> None:
         other = seen.setdefault(entry.clip_id.casefold(), entry)
         if other is not entry:
             raise DataError(
-                f"{entry.line}: clip_id {entry.clip_id!r} stands there twice: also in {other.line}; "
+                f"{entry.line}: duplicate clip_id {entry.clip_id!r}, as in {other.line}; "
                 "give each clip an id of its own"
             )

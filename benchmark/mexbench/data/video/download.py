@@ -20,13 +20,13 @@ from urllib.parse import urlsplit
 
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import check_is_video
-from mexbench.errors import BenchError, DataError
+from mexbench.errors import BenchError, DataError, missing_extra
 from mexbench.files import write_text
 
 CHECKSUMS = "checksums.sha256"
 REMINDER = (
     "Fetch only what you may: the licence of a film and the terms of the site that offers it say whether it may be "
-    "copied and analysed. The people in it have to agree to the analysis of their faces: that a film is public is no "
+    "copied and analysed. The people in it have to agree to the analysis of their faces: that a film is public is not "
     "consent. Keep films and results private, and delete them when they are no longer needed."
 )
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -56,10 +56,7 @@ def check_yt_dlp() -> None:
     import importlib.util
 
     if importlib.util.find_spec("yt_dlp") is None:
-        raise BenchError(
-            "bench fetch-videos needs yt-dlp, which is not installed: pip install 'mexbench[video]', "
-            "or in a checkout: pip install -e '.[video]'"
-        )
+        raise BenchError(missing_extra("bench fetch-videos", "yt-dlp", "video"))
 
 
 def sources(entries: Iterable[ListedClip], out: Path) -> dict[str, ListedClip]:
@@ -68,35 +65,35 @@ def sources(entries: Iterable[ListedClip], out: Path) -> dict[str, ListedClip]:
     Raises:
         DataError: A line has a URL that is not fetched, or two lines have two URLs for one film, or none has any.
     """
-    found: dict[str, ListedClip] = {}
+    sources: dict[str, ListedClip] = {}
     for entry in entries:
         entry.film(out)
         if entry.source_url is None:
             continue
-        if fault := url_fault(entry.source_url):
-            raise DataError(f"{entry.line}: source_url {entry.source_url!r} {fault}")
-        before = found.setdefault(entry.path, entry)
+        if problem := url_problem(entry.source_url):
+            raise DataError(f"{entry.line}: source_url {entry.source_url!r} {problem}")
+        before = sources.setdefault(entry.path, entry)
         if before.source_url != entry.source_url:
             raise DataError(
                 f"{entry.line}: another source_url for {entry.path} than in {before.line}: which one is it?"
             )
-    if not found:
+    if not sources:
         raise DataError("no line of the list has a source_url: there is nothing to fetch")
-    return found
+    return sources
 
 
-def url_fault(url: str, *, loopback: bool = True) -> str | None:
-    """Say why a URL is not fetched: it must be https, or on this machine, and name nobody."""
+def url_problem(url: str, *, loopback: bool = True) -> str | None:
+    """Say why a URL is not fetched: it must be https, or on this machine, and without a user's name."""
     try:
         parts = urlsplit(url)
         host, name = parts.hostname or "", parts.username
     except ValueError:
-        return "is no URL"
+        return "is not a URL"
     if not host or name is not None:
         return "must be https://HOST/..., without a user's name"
     if parts.scheme == "https" or (parts.scheme == "http" and loopback and _is_loopback(host)):
         return None
-    return f"is {parts.scheme or 'no URL'}: only https is fetched, and http from this machine alone (127.0.0.1)"
+    return f"is {parts.scheme or 'not a URL'}: only https is fetched, and http from this machine alone (127.0.0.1)"
 
 
 def fetch(wanted: Mapping[str, ListedClip], out: Path, *, most_bytes: int) -> Iterator[Fetched]:
@@ -118,45 +115,45 @@ def fetch(wanted: Mapping[str, ListedClip], out: Path, *, most_bytes: int) -> It
             if target.exists():
                 yield Fetched(path, _compared(target, expected))
                 continue
-            found = _fetch(entry, target, out, expected, most_bytes)
+            checksum = _fetch(entry, target, out, expected, most_bytes)
         except BenchError as error:
             yield Fetched(path, str(error), failed=True)
             continue
-        checksums[path] = found
+        checksums[path] = checksum
         lines = "".join(f"{value}  {name}\n" for name, value in sorted(checksums.items()))
         write_text(out / CHECKSUMS, lines)
         yield Fetched(path, f"fetched, {target.stat().st_size / 2**20:.1f} MiB")
 
 
 def read_checksums(out: Path) -> dict[str, str]:
-    """Return path -> SHA-256 of what was fetched before, or of what whoever made the list has seen.
+    """Return path -> SHA-256 of what was fetched before, or of what the author of the list fetched.
 
     Raises:
-        DataError: A line is none of ``sha256sum``'s.
+        DataError: A line is not in the format of ``sha256sum``.
     """
     path = out / CHECKSUMS
-    found = {}
+    checksums = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); mend or remove it") from None
+        raise DataError(f"{path}: cannot be read ({error}); fix or remove it") from None
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise DataError(f"{path}, line {number}: expected a SHA-256, two blanks and a path; mend or remove it")
-        found[match[2]] = match[1]
-    return found
+            raise DataError(f"{path}, line {number}: expected a SHA-256, two blanks and a path; fix or remove it")
+        checksums[match[2]] = match[1]
+    return checksums
 
 
 def _compared(target: Path, expected: str | None) -> str:
     if expected is None:
         return "there already, not fetched by this command: left alone"
-    if (found := _sha256(target)) != expected:
+    if (checksum := _sha256(target)) != expected:
         raise DataError(
-            f"{target}: its SHA-256 is {found[:16]}..., {CHECKSUMS} has {expected[:16]}...: it was changed or damaged; "
-            "remove it to fetch it again"
+            f"{target}: its SHA-256 is {checksum[:16]}..., {CHECKSUMS} has {expected[:16]}...: it was changed or "
+            "damaged; remove it to fetch it again"
         )
     return "there already, its checksum holds"
 
@@ -171,23 +168,23 @@ def _fetch(entry: ListedClip, target: Path, out: Path, expected: str | None, mos
     finally:
         with contextlib.suppress(OSError):  # not empty: there is something to go on from
             work.rmdir()
-    made = [path for path in sorted(work.glob("*")) if path.is_file() and path.suffix not in {".part", ".ytdl"}]
+    files = [path for path in sorted(work.glob("*")) if path.is_file() and path.suffix not in {".part", ".ytdl"}]
     try:
-        if len(made) != 1:
-            raise DataError(f"{url}: yt-dlp gave {len(made)} files, expected one film")
-        film = made[0]
+        if len(files) != 1:
+            raise DataError(f"{url}: yt-dlp gave {len(files)} files, expected one film")
+        film = files[0]
         if film.suffix.lower() != target.suffix.lower():
             raise DataError(
-                f"{url}: is {film.suffix or 'of no known kind'}, the list says {entry.path}: rename it there"
+                f"{url}: is {film.suffix or 'of no known kind'}, the list has {entry.path}: rename it there"
             )
         if film.stat().st_size > most_bytes:
             raise _too_large(url, most_bytes)
         check_is_video(film)
-        found = _sha256(film)
-        if expected is not None and found != expected:
+        checksum = _sha256(film)
+        if expected is not None and checksum != expected:
             raise DataError(
-                f"{url}: its SHA-256 is {found[:16]}..., {CHECKSUMS} has {expected[:16]}...: it is another film than "
-                "it was; nothing is kept. If that is right, remove the line there"
+                f"{url}: its SHA-256 is {checksum[:16]}..., {CHECKSUMS} has {expected[:16]}...: it is another film "
+                "than before and is discarded. If the change is intended, remove the line there"
             )
         with film.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -196,7 +193,7 @@ def _fetch(entry: ListedClip, target: Path, out: Path, expected: str | None, mos
         film.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return found
+    return checksum
 
 
 def _download(url: str, work: Path, most_bytes: int) -> None:
@@ -212,7 +209,7 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
     loopback = _is_loopback(urlsplit(url).hostname or "")
 
     class Guarded(YoutubeDL):
-        """Asks nothing of anybody but https, whatever a page or a redirection says."""
+        """Requests https alone, whatever a page or a redirection says."""
 
         def urlopen(self, req: Any) -> Any:  # noqa: ANN401 - yt-dlp's request and response
             _refuse(req if isinstance(req, str) else req.url, loopback=loopback)
@@ -265,8 +262,8 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
 def _refuse(url: str, *, loopback: bool) -> None:
     from yt_dlp.utils import DownloadError
 
-    if fault := url_fault(url, loopback=loopback):
-        raise DownloadError(f"it leads to {url!r}, which {fault}")
+    if problem := url_problem(url, loopback=loopback):
+        raise DownloadError(f"it leads to {url!r}, which {problem}")
 
 
 def _too_large(url: str, most_bytes: int) -> DataError:

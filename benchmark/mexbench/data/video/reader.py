@@ -30,7 +30,7 @@ MOST_PIXELS = 8192 * 4320
 ENDS_EARLY = "the film ends before the time that its header promises: it may be cut off"
 VARIABLE = "the film's frame rate varies: sampled by the time of each frame"
 TURNED = "the film says that the camera was turned: frames are upright"
-BACKWARDS = "some frames do not follow the one before in time: left out"
+BACKWARDS = "some frames do not follow the one before in time: skipped"
 
 #: Beyond this, a film that is shorter than it says is worth a word: an edit list hides a few frames of sound films.
 _SHORT_S = 0.5
@@ -74,7 +74,7 @@ class Video:
         path: An .mp4, .mov, .avi or .webm file on this machine.
 
     Raises:
-        DataError: It is missing, empty, no film, without pictures, cut off before its index, or of absurd size.
+        DataError: It is missing, empty, not a film, without pictures, cut off before its index, or of absurd size.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,7 +127,7 @@ class Video:
             end_s: Where it ends, exclusive; None for the film's end.
 
         Raises:
-            DataError: No frame lies in the stretch, times do not rise, or frames change in size.
+            DataError: The stretch has no frame, times do not rise, or frames change in size.
         """
         wanted, shape = Sampler(fps, start_s), None
         cv2 = _cv2()
@@ -159,13 +159,13 @@ class Video:
 
         Equal texts for equal things: no numbers.
         """
-        found = {
+        issues = {
             TURNED: self.turned,
             VARIABLE: self._longest_s > _UNEVEN * self._shortest_s,
             BACKWARDS: self._backwards > 0,
             ENDS_EARLY: self.missing_s > _SHORT_S,
         }
-        return tuple(text for text, true in found.items() if true)
+        return tuple(text for text, true in issues.items() if true)
 
     @property
     def missing_s(self) -> float:
@@ -188,7 +188,7 @@ class Video:
             raise DataError(f"{self.path}: the times of its frames do not rise: convert the film")
         if not yielded:
             nothing = first is None and start_s == 0
-            what = "has no frame that can be decoded" if nothing else f"no frame lies from {start_s:g} s"
+            what = "has no frame that can be decoded" if nothing else f"has no frame from {start_s:g} s"
             until = f" to {end_s:g} s" if end_s is not None and first is not None else ""
             length = f"; its header promises {self.promised_s:.3f} s" if self.promised_s else ""
             raise DataError(f"{self.path}: {what}{until}{length}")
@@ -200,9 +200,9 @@ class Video:
         if start_s > 0:
             # OpenCV goes by the number of a frame, which a variable rate puts at another time: a second early.
             self._capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start_s - 1) * 1000)
-            found = self._next()
-            if found is not None and found <= start_s + _EPSILON_S:
-                return found
+            time_s = self._next()
+            if time_s is not None and time_s <= start_s + _EPSILON_S:
+                return time_s
             self._last_s, self._decoded, self._backwards, self._reached_end = -math.inf, 0, 0, False
         self._capture.release()
         self._capture = _open(self.path)
@@ -247,7 +247,7 @@ def check_is_video(path: Path) -> None:
     ):
         sound = {b"RIFF": "a WAVE sound file", b"OggS": "an Ogg sound file", b"fLaC": "a FLAC sound file"}
         kind = sound.get(start[:4], "an MP3 sound file" if start[:3] == b"ID3" or start[:2] == b"\xff\xfb" else "")
-        what = f"is {kind}, no film" if kind else f"is no film: it begins with {start!r}"
+        what = f"is {kind}, not a film" if kind else f"is not a film: it begins with {start!r}"
         raise DataError(f"{path}: {what}; expected mp4, mov, avi or webm by content, not only by name")
 
 

@@ -213,7 +213,7 @@ class _Reader:
         self.source = source
 
     def fail(self, key: str, message: str) -> BoardError:
-        return BoardError(self.source.fault((key,) if key else (), message))
+        return BoardError(self.source.error_text((key,) if key else (), message))
 
     def definition(self, name: str, questions: tuple[ExpectedSample, ...]) -> Definition:
         data = self.mapping()

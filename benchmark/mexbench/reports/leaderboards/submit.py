@@ -23,7 +23,7 @@ from mexbench.reports.leaderboards.submission import (
     predictions_digest,
 )
 from mexbench.reports.leaderboards.verify import board_figures, differences, verify
-from mexbench.runs.stored_run import PredictedSample, StoredRun
+from mexbench.runs.stored_run import StoredRun
 
 #: Of the flags of a run, those that every row on a board of the same data and protocol has.
 _SHARED = ("synthetic", "unknown-subjects")
@@ -40,7 +40,7 @@ def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = 
     boards = []
     for row in run.rows:
         fingerprint = run.part(row)["dataset_fingerprint"]
-        questions = [_question(p, fingerprint) for p in _of_first_seed(run.predictions[row])]
+        questions = _questions(run, row)
         flags = [flag for flag in _SHARED if flag in run.rows[row]["flags"]]
         boards.append((fingerprint, run.row_config(row).protocol, sorted(questions, key=_order), flags))
     if any(board != boards[0] for board in boards):
@@ -150,7 +150,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
             ended=manifest.get("ended") or manifest["started"],
         ),
         flags=tuple(reported["flags"]),
-        seeds=tuple(run.seeds(row)),
+        seeds=tuple(run.predictions[row].seeds),
         costs=Costs(fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"]),
         curves=dict(read_curves(run.path, row)),
         figures={},
@@ -165,20 +165,14 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
 
 
 def _answers(run: StoredRun, row: str) -> tuple[SubmittedPrediction, ...]:
-    fingerprint, seeds = run.part(row)["dataset_fingerprint"], run.seeds(row)
-    found: dict[tuple[str, str], list[PredictedSample]] = {}
-    for p in sorted(run.predictions[row], key=lambda p: (p.fold, p.sample_id, seeds.index(p.seed))):
-        found.setdefault((p.fold, p.sample_id), []).append(p)
-    return tuple(
-        SubmittedPrediction(
-            fold,
-            sample_id,
-            same[0].subject,
-            truth_digest(fingerprint, sample_id, same[0].truth),
-            tuple(p.scores for p in same),
-        )
-        for (fold, sample_id), same in found.items()
-    )
+    """Bring together the scores of all seeds for each fold and sample, in the order of both."""
+    fingerprint, table = run.part(row)["dataset_fingerprint"], run.predictions[row]
+    scores: dict[tuple[str, str, str, str], list[tuple[float, ...]]] = {}
+    lines = zip(table.fold, table.sample, table.subject, table.truth.tolist(), table.scores.tolist(), strict=True)
+    for fold, sample, subject, truth, values in lines:  # seeds are in the order of the config
+        digest = truth_digest(fingerprint, sample, run.classes[truth])
+        scores.setdefault((fold, sample, subject, digest), []).append(tuple(values))
+    return tuple(SubmittedPrediction(*key, tuple(values)) for key, values in sorted(scores.items()))
 
 
 def _unlike_the_report(run: StoredRun, row: str, made: Submission) -> list[str]:
@@ -216,13 +210,23 @@ def _check_complete(run: StoredRun, rows: Sequence[str]) -> None:
         )
 
 
-def _of_first_seed(predicted: Sequence[PredictedSample]) -> list[PredictedSample]:
-    return [p for p in predicted if p.seed == predicted[0].seed]
-
-
-def _question(p: PredictedSample, fingerprint: str) -> ExpectedSample:
-    truth = truth_digest(fingerprint, p.sample_id, p.truth)
-    return ExpectedSample(p.fold, p.sample_id, p.clip_id, p.subject, p.dataset, truth)
+def _questions(run: StoredRun, row: str) -> list[ExpectedSample]:
+    """Return what a row was asked, from its predictions with its first seed."""
+    fingerprint, table = run.part(row)["dataset_fingerprint"], run.predictions[row]
+    first = table.select(table.seed == table.seed[0])
+    return [
+        ExpectedSample(
+            fold=fold,
+            sample_id=sample,
+            clip_id=clip,
+            subject=subject,
+            dataset=dataset,
+            truth=truth_digest(fingerprint, sample, run.classes[truth]),
+        )
+        for fold, sample, clip, subject, dataset, truth in zip(
+            first.fold, first.sample, first.clip, first.subject, first.dataset, first.truth.tolist(), strict=True
+        )
+    ]
 
 
 def _order(question: ExpectedSample) -> tuple[str, str]:

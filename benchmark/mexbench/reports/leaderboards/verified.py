@@ -26,7 +26,7 @@ from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, load
 from mexbench.reports.leaderboards.ranking import Counts, Ranking, rank
 from mexbench.reports.leaderboards.submission import SubmittedEntry
-from mexbench.reports.leaderboards.verify import pools, verify
+from mexbench.reports.leaderboards.verify import predictions, verify
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ class BoardReader:
         if faults:
             return Verified(path, key, None, None, tuple(faults))
         groups = sorted({question.group for question in board.questions})
-        runs = pools(board, submission)
-        counts = np.stack([pool.by_group(groups, len(board.classes)) for pool in runs])
-        return Verified(path, key, submission.entry, Counts(tuple((p.seed, p.repeat) for p in runs), counts))
+        table = predictions(board, submission)
+        return Verified(path, key, submission.entry, Counts(table.runs, table.counts(groups)))
 
     def rank(self, name: str, metric: str, rows: Mapping[str, tuple[str, Counts]]) -> Ranking:
         """Rank rows, or take the ranking that is known of them.

@@ -11,7 +11,8 @@ from typing import Any
 
 from mexbench.errors import listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
-from mexbench.metrics.summary import Pool, Prediction, figures
+from mexbench.metrics.predictions import MAX_SEED, Predictions
+from mexbench.metrics.summary import figures
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
 from mexbench.runs.predictions_csv import repeat_of
@@ -35,35 +36,38 @@ def verify(board: Definition, submission: Submission) -> list[str]:
 
 def board_figures(board: Definition, submission: Submission) -> dict[str, Any]:
     """Score a submission's predictions, whose samples are the board's."""
-    found = figures(pools(board, submission), board.classes)
-    found["folds"] = len({answer.fold for answer in submission.predictions})
-    del found["rank"]
-    return found
+    scored = figures(predictions(board, submission), board.classes)
+    scored["folds"] = len({answer.fold for answer in submission.predictions})
+    del scored["rank"]
+    return scored
 
 
-def pools(board: Definition, submission: Submission) -> list[Pool]:
-    """Return the predictions as they are scored: by seed and repeat."""
-    by_repeat: dict[int, list[tuple[ExpectedSample, SubmittedPrediction]]] = {}
-    for answer in sorted(submission.predictions, key=lambda answer: answer.sample_id):
-        repeat = repeat_of(answer.fold)
-        by_repeat.setdefault(repeat, []).append((board.by_key[repeat, answer.sample_id], answer))
-    truths = board.truths
-    return [
-        Pool(
-            seed,
-            repeat,
-            tuple(
-                Prediction(q.sample_id, q.group, q.dataset, q.fold, truths[q.sample_id], _highest(answer.scores[index]))
-                for q, answer in by_repeat[repeat]
-            ),
-        )
+def predictions(board: Definition, submission: Submission) -> Predictions:
+    """Join a submission's answers with what the board knows of the samples: by seed, repeat and sample id.
+
+    Raises:
+        KeyError: An answer is for a sample that the board does not ask for, or the truth of one is not known.
+        IndexError: An answer has fewer scores than there are seeds.
+    """
+    answers = sorted(submission.predictions, key=lambda answer: (repeat_of(answer.fold), answer.sample_id))
+    samples = [board.by_key[repeat_of(answer.fold), answer.sample_id] for answer in answers]
+    lines = [
+        (seed, sample, answer.scores[index])
         for index, seed in enumerate(submission.seeds)
-        for repeat in sorted(by_repeat)
+        for sample, answer in zip(samples, answers, strict=True)
     ]
-
-
-def _highest(scores: Sequence[float]) -> int:
-    return scores.index(max(scores))
+    return Predictions.from_columns(
+        seed=[seed for seed, _, _ in lines],
+        repeat=[repeat_of(sample.fold) for _, sample, _ in lines],
+        fold=[sample.fold for _, sample, _ in lines],
+        sample=[sample.sample_id for _, sample, _ in lines],
+        clip=[sample.clip_id for _, sample, _ in lines],
+        subject=[sample.subject for _, sample, _ in lines],
+        dataset=[sample.dataset for _, sample, _ in lines],
+        truth=[board.truths[sample.sample_id] for _, sample, _ in lines],
+        scores=[scores for _, _, scores in lines],
+        n_classes=len(board.classes),
+    )
 
 
 def _setting(board: Definition, submission: Submission) -> Iterator[str]:
@@ -143,6 +147,8 @@ def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Itera
 def _scores(board: Definition, submission: Submission) -> Iterator[str]:
     if not submission.seeds or len(set(submission.seeds)) < len(submission.seeds):
         yield f"seeds: expected different numbers, at least one, got {list(submission.seeds)}"
+    if any(abs(seed) > MAX_SEED for seed in submission.seeds):
+        yield f"seeds: expected numbers up to {MAX_SEED}, got {list(submission.seeds)}"
     shape = [len(board.classes)] * len(submission.seeds)
     if odd := [a.sample_id for a in submission.predictions if [len(scores) for scores in a.scores] != shape]:
         yield (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Fold, Model, Sample
+from mexbench.metrics.predictions import Predictions
 from mexbench.runs.run_folder import RunFolder, StoredResult
 from mexbench.runs.task import Failure, Outcome, Task, TaskGroup
 
@@ -123,12 +123,9 @@ class Case:
 
     def predicted(self, results: Sequence[StoredResult], repeats: Mapping[str, int]) -> Predicted:
         """Join results by sample id: one row per seed and repeat."""
-        runs: dict[tuple[int, int], NDArray[np.int64]] = defaultdict(lambda: np.full(len(self.samples), -1))
-        for result in results:
-            row = runs[self.seeds.index(result.task.seed), repeats[result.task.fold]]
-            for name, values in result.scores.items():
-                row[self.position[name]] = int(np.argmax(values))
-        return np.stack([runs[key] for key in sorted(runs)])
+        tested = ((r.task.seed, repeats[r.task.fold], r.task.fold, r.scores) for r in results)
+        predictions = Predictions.join(self.samples, self.y, tested, len(self.classes))
+        return predictions.predicted_by_run([sample.sample_id for sample in self.samples])
 
     def counts(self, predicted: Predicted) -> NDArray[np.int64]:
         """Count truths and predictions by subject (runs, subjects, K, K)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mexbench.errors import PluginError
+from mexbench.errors import PluginError, missing_extra
 from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.studies.audit.leak import SIMULATIONS
@@ -118,9 +118,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     try:
         import matplotlib as mpl
     except ImportError:
-        raise PluginError(
-            "no bar chart: it needs matplotlib; install it with: pip install 'mexbench[figures]'"
-        ) from None
+        raise PluginError(missing_extra("no bar chart: it", "matplotlib", "figures")) from None
     shown = {
         model: [row for row in report["rows"] if row["model"] == model and row["status"] == "measured"]
         for model in report["models"]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval
-from mexbench.metrics.summary import Pool, Prediction, figures
+from mexbench.metrics.predictions import Predictions
+from mexbench.metrics.summary import figures
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, subdivide
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
@@ -123,14 +124,17 @@ def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
 
 def _scores(found: ClipPredictions) -> dict[str, Any] | None:
     """Score the clips whose emotion is a class of the model; None where there is none."""
-    predictions = tuple(
-        Prediction(clip.clip_id, clip.group, "", "", clip.truth, clip.predicted)
-        for clip in found.clips
-        if clip.truth is not None
-    )
-    if not predictions:
+    labelled = [(clip, clip.truth) for clip in found.clips if clip.truth is not None]
+    if not labelled:
         return None
-    row = figures([Pool(0, 0, predictions)], found.classes)
+    predictions = Predictions.from_columns(
+        sample=[clip.clip_id for clip, _ in labelled],
+        subject=[clip.subject or "" for clip, _ in labelled],
+        truth=[truth for _, truth in labelled],
+        predicted=[clip.predicted for clip, _ in labelled],
+        n_classes=len(found.classes),
+    )
+    row = figures(predictions, found.classes)
     kept = {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
     return kept if row["n_subjects"] > 1 else {**kept, "ci": dict.fromkeys(HEADLINE)}
 

@@ -179,7 +179,7 @@ class _Reader:
         self.source = source
 
     def fail(self, path: ValuePath, message: str) -> ClaimError:
-        return ClaimError(self.source.fault(path, message))
+        return ClaimError(self.source.error_text(path, message))
 
     def claims(self) -> Claims:
         data = self.mapping(self.source.data, (), ("schema", "sources", "claims"), ("test_sets",))

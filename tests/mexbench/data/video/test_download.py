@@ -279,7 +279,7 @@ def test_without_yt_dlp(bench: Bench, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ran = bench("fetch-videos", tmp_path / "clips.csv")
     assert ran.code == 2
-    assert "needs yt-dlp, which is not installed: pip install 'mexbench[video]'" in ran.err
+    assert "needs yt-dlp, which is not installed; in a clone of mexbench: pip install '.[video]'" in ran.err
 
 
 def test_the_reminder_is_plain() -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 
 from mexbench.reports.leaderboards.definition import load
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
-from mexbench.reports.leaderboards.verify import differences, pools
+from mexbench.reports.leaderboards.verify import differences, predictions
 from tests.helpers import Ran
 
 Edit = Callable[[dict[str, Any]], object]
@@ -268,12 +268,10 @@ def test_a_synthetic_board_asks_for_the_flag(root: Path, bench: Callable[..., Ra
 
 def test_figures_are_those_of_an_independent_implementation(root: Path, submission: Submission) -> None:
     board = load(root, "toy")
-    found = []
-    for pool in pools(board, submission):
-        truth, predicted = [p.truth for p in pool.predictions], [p.predicted for p in pool.predictions]
-        found.append(f1_score(truth, predicted, average="macro"))
-    assert len(found) == 2
-    assert submission.figures["uf1"] == pytest.approx(sum(found) / 2)
+    pools = predictions(board, submission).pools().values()
+    by_pool = [f1_score(pool.truth, pool.predicted, average="macro") for pool in pools]
+    assert len(by_pool) == 2
+    assert submission.figures["uf1"] == pytest.approx(sum(by_pool) / 2)
 
 
 def test_differences_name_the_place_and_stop_somewhere() -> None:

@@ -16,6 +16,7 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import Serial
 from mexbench.files import read_json, write_json, write_text
 from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.metrics.predictions import UNKNOWN
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
 from mexbench.reports.leaderboards.submit import define
@@ -166,8 +167,8 @@ def test_a_run_without_any_label_has_shares_and_no_score(catalogue: Catalogue, t
         in leaderboard.markdown(scores, MANIFEST)
     )
     stored = read_run(tmp_path)
-    assert {sample.truth for sample in stored.predictions["mean"]} == {""}
-    assert stored.pools("mean") == []
+    assert set(stored.predictions["mean"].truth) == {UNKNOWN}
+    assert len(stored.predictions["mean"].labelled()) == 0
 
 
 def test_a_clip_has_the_class_of_the_mean_of_its_frames(catalogue: Catalogue, tmp_path: Path) -> None:

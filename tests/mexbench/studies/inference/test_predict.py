@@ -355,7 +355,10 @@ def test_without_matplotlib(by_frame: Path, bench: Bench, tmp_path: Path, monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ran = bench("predict", tmp_path / "a.mp4", "--model", by_frame)
     assert ran.code == 2
-    assert "the timeline needs matplotlib, which is not installed: pip install 'mexbench[figures]'" in ran.err
+    assert (
+        "the timeline needs matplotlib, which is not installed; in a clone of mexbench: pip install '.[figures]'"
+        in ran.err
+    )
 
 
 class FakeCamera:

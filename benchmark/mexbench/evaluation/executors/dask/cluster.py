@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.devices import Device, one_thread_in_children
-from mexbench.errors import ClusterError, listed
+from mexbench.errors import ClusterError, listed, missing_extra
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.worker import Recipe
 from mexbench.evaluation.executors.processes import ignore_sigint
@@ -118,7 +118,7 @@ def check_dask() -> None:
         ClusterError: With the command that installs it.
     """
     if importlib.util.find_spec("distributed") is None or importlib.util.find_spec("cryptography") is None:
-        raise ClusterError("--executor dask needs Dask: pip install 'mexbench[dask]'")
+        raise ClusterError(missing_extra("--executor dask", "Dask", "dask"))
 
 
 @contextmanager

@@ -88,7 +88,9 @@ def talk(listener: socket.socket) -> None:
 def test_dask_is_optional(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "distributed" else find(name))
-    assert run("--executor", "dask").err == "error: --executor dask needs Dask: pip install 'mexbench[dask]'\n"
+    assert run("--executor", "dask").err == (
+        "error: --executor dask needs Dask, which is not installed; in a clone of mexbench: pip install '.[dask]'\n"
+    )
 
 
 class Fake:

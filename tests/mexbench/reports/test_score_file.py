@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from mexbench.errors import DataError
-from mexbench.reports.external import score
+from mexbench.reports.score_file import score
 from mexbench.runs.predictions_csv import read, read_ids
 from tests.helpers import Ran
 

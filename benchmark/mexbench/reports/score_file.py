@@ -10,8 +10,9 @@ from typing import Any
 from mexbench.errors import DataError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.predictions import Predictions, Run
 from mexbench.metrics.significance import PERMUTATIONS
-from mexbench.metrics.summary import Pool, Prediction, compare_rows, figures
+from mexbench.metrics.summary import compare_rows, figures
 from mexbench.runs.predictions_csv import PredictionLine, PredictionsFile
 
 SCHEMA = 1
@@ -42,44 +43,53 @@ def score(
     names = tuple(classes) or file.classes or (MEGC_CLASSES if file.format == "MEGC2019 log" else _occurring(file))
     if len(names) < 2 or len(set(names)) < len(names):
         raise DataError(f"{file.path}: needs at least two different classes, got {listed(names)}; give --classes")
-    reader = _Labels(file, names)
-    pools: dict[str, dict[tuple[int, int], dict[str, Prediction]]] = {}
+    labels = _Labels(file, names)
     _check_no_duplicates(file)
-    for line in file.lines:
-        model = pools.setdefault(line.model or file.path.stem, {})
-        model.setdefault((line.seed, line.repeat), {})[line.sample] = Prediction(
-            line.sample,
-            line.subject or line.clip or line.sample,
-            line.dataset,
-            line.fold,
-            reader.index(line, "truth", line.truth),
-            reader.index(line, "prediction", line.prediction),
-        )
-    _check_complete(file, pools)
-    truth = _truth(file, pools)
+    tables = _tables(file, labels)
+    _check_complete(file, tables)
+    truth = _truths(file, tables)
     if expected is not None:
-        _check_known_samples(file, truth, expected, reader)
-    return _result(file, names, pools, truth)
+        _check_known_samples(file, truth, expected, labels)
+    return _scores(file, names, tables, truth)
 
 
-def _result(
-    file: PredictionsFile,
-    names: Sequence[str],
-    predicted: Mapping[str, Mapping[tuple[int, int], Mapping[str, Prediction]]],
-    truth: Mapping[str, int],
+def _tables(file: PredictionsFile, labels: _Labels) -> dict[str, Predictions]:
+    """Return model -> its predictions, sorted, so that the order of lines changes no digit of an interval.
+
+    A line without a subject has its clip, or its sample, for one.
+    """
+    by_model: dict[str, list[PredictionLine]] = {}
+    for line in file.lines:
+        by_model.setdefault(line.model or file.path.stem, []).append(line)
+    indices = {
+        line.number: (labels.index(line, "truth", line.truth), labels.index(line, "prediction", line.prediction))
+        for line in file.lines
+    }
+    tables = {}
+    for model, unsorted in by_model.items():
+        lines = sorted(unsorted, key=lambda line: (line.seed, line.repeat, line.sample))
+        tables[model] = Predictions.from_columns(
+            seed=[line.seed for line in lines],
+            repeat=[line.repeat for line in lines],
+            fold=[line.fold for line in lines],
+            sample=[line.sample for line in lines],
+            clip=[line.clip or line.sample for line in lines],
+            subject=[line.subject or "" for line in lines],
+            dataset=[line.dataset for line in lines],
+            truth=[indices[line.number][0] for line in lines],
+            predicted=[indices[line.number][1] for line in lines],
+            n_classes=len(labels.classes),
+        )
+    return tables
+
+
+def _scores(
+    file: PredictionsFile, names: Sequence[str], tables: Mapping[str, Predictions], truth: Mapping[str, int]
 ) -> dict[str, Any]:
     flags = [UNVERIFIED]
     if any(line.subject is None for line in file.lines):
         flags.append(UNKNOWN_SUBJECTS)
-    # Sorted, so that the order of lines changes no digit: it decides which replicate draws whom.
-    pools = {
-        model: [
-            Pool(seed, repeat, tuple(inside[name] for name in sorted(inside)))
-            for (seed, repeat), inside in sorted(runs.items())
-        ]
-        for model, runs in predicted.items()
-    }
-    comparisons, ranks = compare_rows(pools, len(names))
+    comparisons, ranks = compare_rows(tables)
     support = Counter(truth.values())
     return {
         "schema": SCHEMA,
@@ -98,12 +108,12 @@ def _result(
         "rows": [
             {
                 "model": model,
-                **figures(inside, names),
-                "folds": len({p.fold for pool in inside for p in pool.predictions if p.fold}) or None,
+                **figures(table, names),
+                "folds": len({fold for fold in table.fold if fold}) or None,
                 "rank": ranks[model],
                 "flags": flags,
             }
-            for model, inside in pools.items()
+            for model, table in tables.items()
         ],
         "comparisons": comparisons,
     }
@@ -159,39 +169,33 @@ def _check_no_duplicates(file: PredictionsFile) -> None:
         raise DataError(f"{file.path}: predicted twice: {listed(double.values(), limit=5)}; a sample counts once")
 
 
-def _check_complete(
-    file: PredictionsFile, pools: Mapping[str, Mapping[tuple[int, int], Mapping[str, Prediction]]]
-) -> None:
-    """See that all models were asked about the same samples: else their rows cannot be compared."""
-    runs: dict[tuple[int, int], set[str]] = {}
-    for model in pools.values():
-        for run, inside in model.items():
-            runs.setdefault(run, set()).update(inside)
-    for model, found in pools.items():
-        for (seed, repeat), samples in runs.items():
-            if missing := sorted(samples - found.get((seed, repeat), {}).keys()):
-                raise DataError(
-                    f"{file.path}: model {model!r}, seed {seed}, lacks {len(missing)} samples that another model "
-                    f"predicts: {listed(missing, limit=5)}"
-                )
+def _check_complete(file: PredictionsFile, tables: Mapping[str, Predictions]) -> None:
+    """See that all models were tested on the same samples: else their rows cannot be compared."""
+    tested = {key for table in tables.values() for key in table.keys}
+    for model, table in tables.items():
+        missing: dict[Run, list[str]] = {}
+        for seed, repeat, sample in tested - set(table.keys):
+            missing.setdefault((seed, repeat), []).append(sample)
+        if missing:
+            run = min(missing)
+            raise DataError(
+                f"{file.path}: model {model!r}, seed {run[0]}, lacks {len(missing[run])} samples that another model "
+                f"predicts: {listed(sorted(missing[run]), limit=5)}"
+            )
 
 
-def _truth(
-    file: PredictionsFile, pools: Mapping[str, Mapping[tuple[int, int], Mapping[str, Prediction]]]
-) -> dict[str, int]:
-    """Return each sample's truth, and see that there is but one, and one subject."""
-    known: dict[str, Prediction] = {}
-    for runs in pools.values():
-        for inside in runs.values():
-            for name, found in inside.items():
-                before = known.setdefault(name, found)
-                if (before.truth, before.group) != (found.truth, found.group):
-                    raise DataError(f"{file.path}: sample {name} has two truths or two subjects")
-    return {name: found.truth for name, found in known.items()}
+def _truths(file: PredictionsFile, tables: Mapping[str, Predictions]) -> dict[str, int]:
+    """Return each sample's class, and see that it has one class and one subject in the whole file."""
+    known: dict[str, tuple[int, str]] = {}
+    for table in tables.values():
+        for sample, truth, group in zip(table.sample, table.truth.tolist(), table.group, strict=True):
+            if known.setdefault(sample, (truth, group)) != (truth, group):
+                raise DataError(f"{file.path}: sample {sample} has two truths or two subjects")
+    return {sample: truth for sample, (truth, _) in known.items()}
 
 
 def _check_known_samples(
-    file: PredictionsFile, truth: Mapping[str, int], expected: Mapping[str, str | None], reader: _Labels
+    file: PredictionsFile, truth: Mapping[str, int], expected: Mapping[str, str | None], labels: _Labels
 ) -> None:
     faults = []
     if missing := sorted(expected.keys() - truth.keys()):
@@ -201,7 +205,7 @@ def _check_known_samples(
     other = sorted(
         name
         for name, label in expected.items()
-        if label is not None and name in truth and reader.known.get(_plain(label)) != truth[name]
+        if label is not None and name in truth and labels.known.get(_plain(label)) != truth[name]
     )
     if other:
         faults.append(f"{len(other)} with another truth: {listed(other, limit=5)}")

@@ -1,0 +1,148 @@
+"""The optional methods of a data set, each with a default, and the records that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mexbench.errors import DataError
+from mexbench.interfaces.plugin import Plugin
+from mexbench.interfaces.sample import Clip, Sample
+from mexbench.interfaces.video import LongVideo
+
+
+class OptionalDatasetMethods(Plugin):
+    """Methods that a ``Dataset`` overrides where its data has more to say."""
+
+    def display_name(self) -> str | None:
+        """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
+        return None
+
+    def notice(self) -> str | None:
+        """Return what a user must know before reading any figure made with this data; a run prints it in a box."""
+        return None
+
+    @classmethod
+    def known_corrections(cls) -> Sequence[Correction]:
+        """Return every correction that this loader knows, for ``bench info``."""
+        return ()
+
+    def applied_corrections(self) -> Sequence[Correction]:
+        """Return the corrections that ``samples`` made; a run records them."""
+        return ()
+
+    def data_issues(self) -> Sequence[DataIssue]:
+        """Return what is irregular about this copy of the data, for ``bench check``. Reads no pixels."""
+        return ()
+
+    def coded_action_units(self) -> Sequence[CodedActionUnits]:
+        """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
+        return ()
+
+    def videos(self) -> Sequence[LongVideo]:
+        """Return the long videos with the intervals annotated in them, for spotting; () where there are none.
+
+        Reads the annotation alone; where the frames are on disk, they say where a video begins and ends.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
+        return ()
+
+    def load_video(self, video: LongVideo) -> Clip:
+        """Read every frame of one of ``videos``, from its first to its last.
+
+        Raises:
+            DataError: It cannot be read; the text names its file.
+        """
+        raise DataError(f"{video.video_id}: this data set reads no long videos")
+
+    def video_files(self, video: LongVideo) -> Sequence[Path]:
+        """Return the files that ``load_video`` reads, so that a cache notices when one changes; () where none."""
+        del video
+        return ()
+
+    def frame_numbers(self, sample: Sample) -> Sequence[int]:
+        """Return the published numbers of a clip's frames, rising; () where a sample is not a sequence of frames."""
+        del sample
+        return ()
+
+    def load_frames(self, sample: Sample, numbers: Sequence[int]) -> Clip:
+        """Read the frames with these numbers alone, in this order.
+
+        Raises:
+            DataError: One cannot be read; the text names its file.
+        """
+        raise DataError(f"{sample.sample_id} is not a sequence of frames: frames {list(numbers)} cannot be chosen")
+
+    def files(self, sample: Sample, numbers: Sequence[int] | None = None) -> Sequence[Path]:
+        """Return the files that ``load`` or ``load_frames`` reads, so that a cache notices when one changes.
+
+        () where there are none: then a sample is loaded to see whether it changed.
+        """
+        del sample, numbers
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodedActionUnits:
+    """The action units that a sheet has of one clip, as fine as three analyses may want them.
+
+    Args:
+        clip_id: The clip.
+        emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
+        cell: The cell as text, unchanged.
+        raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
+        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
+        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
+    """
+
+    clip_id: str
+    emotion: str | None
+    cell: str
+    raw: frozenset[str] = frozenset()
+    sided: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A correction of a published annotation.
+
+    Args:
+        sample_id: The sample it is for.
+        field: What is corrected: a field of ``Sample``.
+        published: The value in the annotation file.
+        corrected: The value to use.
+        reason: What is wrong with the published one.
+        source: Where the correction comes from.
+    """
+
+    sample_id: str
+    field: str
+    published: str
+    corrected: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataIssue:
+    """Something irregular about a copy of the data.
+
+    Args:
+        what: The kind of irregularity, the same words each time: "clip folder missing".
+        where: Sample id, file or folder.
+        detail: What exactly.
+        excluded: Whether the sample cannot be used, so that ``samples`` excludes it.
+    """
+
+    what: str
+    where: str
+    detail: str = ""
+    excluded: bool = False
