@@ -83,6 +83,8 @@ class SpottingPredictor(TypingProtocol):
 class ThresholdPredictor(TypingProtocol):
     """A spotter with a threshold that was chosen on its training side; ``bench audit`` asks what others would do.
 
+    A threshold is one of scores: at each, what is spotted is what the lowest one spots and scores at least as much.
+
     Args:
         threshold: The one in use.
         thresholds: Those among which it was chosen, rising.

@@ -111,16 +111,18 @@ def scarce(model: SpottingModel) -> Iterator[str]:
         yield "spots expressions although none trained"
 
 
-@check("where it has a threshold, spots no more above a higher one")
+@check("where it has a threshold, spots at each what reaches it")
 def threshold(model: SpottingModel) -> Iterator[str]:
-    """Compare the number of intervals at each threshold."""
+    """Compare the intervals at each threshold with those of the lowest one."""
     predictor = _fit(model, *example_videos(model))
     if not isinstance(predictor, ThresholdPredictor):
         return
     videos, _ = example_videos(model, seed=1)
-    counts = [sum(map(len, _spot(predictor.at(value), videos))) for value in sorted(predictor.thresholds)]
-    if counts != sorted(counts, reverse=True):
-        yield f"the number of intervals rises with the threshold: {counts}"
+    values = sorted({*predictor.thresholds, predictor.threshold})
+    everything = _spot(predictor.at(values[0]), videos)
+    for value in (values[len(values) // 2], values[-1]):
+        if _spot(predictor.at(value), videos) != [[one for one in row if one.score >= value] for row in everything]:
+            yield f"at {value:g} it spots something else than what scores {value:g} at the lowest threshold"
     if _spot(predictor.at(predictor.threshold), videos) != _spot(predictor, videos):
         yield "at its own threshold it spots something else"
 
