@@ -15,11 +15,13 @@ from mexbench.metrics.spotting import KINDS, SpottedVideo, pooled_f1
 #: A video's curve for each type of expression: one value per frame, high where an expression of that type is.
 Curves = Callable[[VideoFrames], Mapping[str, NDArray[Any]]]
 #: How a curve is made comparable between videos: ``z`` divides the distance from its median by its median absolute
-#: deviation; ``share`` puts its mean at 0 and its maximum at 1, as the field does, so that every video has a peak.
-Scale = Literal["z", "share"]
+#: deviation; ``share`` puts its mean at 0 and its maximum at 1, as the field does, so that every video has a peak;
+#: ``raw`` leaves what was trained to be comparable as it is.
+Scale = Literal["z", "share", "raw"]
 _UNITS: Mapping[Scale, tuple[float, ...]] = {
     "z": tuple(float(value) for value in np.round(np.geomspace(2, 60, 24), 2)),
     "share": tuple(float(value) for value in np.round(np.arange(0.05, 1.0, 0.05), 2)),
+    "raw": tuple(float(value) for value in np.round(np.arange(0.05, 1.0, 0.05), 2)),
 }
 #: Of all types together, in units of each type's own threshold.
 THRESHOLDS = tuple(float(value) for value in np.round(np.geomspace(0.4, 2.5, 17), 3))
@@ -124,6 +126,8 @@ def above(candidates: Sequence[ScoredInterval], threshold: float) -> tuple[Score
 def scaled(curve: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
     """Make a curve (T,) comparable between videos; a curve that never changes is 0."""
     values = np.asarray(curve, dtype=np.float64)
+    if scale == "raw":
+        return values
     if scale == "share":
         centre, width = float(values.mean()), float(values.max() - values.mean())
     else:
