@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
 from mexbench.evaluation.executors.dask.executor import DaskCluster
@@ -60,7 +60,7 @@ def main() -> None:
         print(f"{len(seen)} workers, {'some see' if any(seen.values()) else 'none sees'} the folder")
         (Path(folder) / "note").unlink()
         found = list(DaskCluster(link, Path(folder), None, print).run(units, {"sums": load}))
-    alone = list(Serial().run(units, {"sums": load}))
+    alone = list(InProcess().run(units, {"sums": load}))
     whole = [outcome for outcome in (*found, *alone) if isinstance(outcome, Success)]
     assert len(whole) == 2 * COUNT, found
     processes = {outcome.history[0]["process"] for outcome in whole[:COUNT]}

@@ -14,7 +14,7 @@ import pytest
 from mexbench.errors import ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import Clip, Model, Predictor, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
@@ -201,7 +201,7 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     NosyStep.seen.clear()
     nosy = with_plugins(catalogue, entry("model", Nosy), entry("preprocessor", NosyStep))
     plan = planning.plan(config_of("dataset: toy\npreprocess: [nosystep]\nprotocol: loso\nmodels: [nosy]", nosy))
-    engine.run(plan, RunFolder(tmp_path), Serial())
+    engine.run(plan, RunFolder(tmp_path), InProcess())
     assert len(Nosy.seen) == 3
     for fold, found in zip(plan.parts[0].folds, Nosy.seen, strict=True):
         assert len(found["x"]) == len(found["y"]) == len(found["groups"]) == len(fold.train) == 8
@@ -243,7 +243,7 @@ def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path
 def test_repeats_are_pooled_one_by_one(catalogue: Catalogue, tmp_path: Path) -> None:
     text = "dataset: {plugin: toy, subjects: 6}\nprotocol: {plugin: kfold, k: 2, repeats: 3}\nmodels: [svm, majority]"
     plan = planning.plan(config_of(text, catalogue))
-    engine.run(plan, RunFolder(tmp_path), Serial())
+    engine.run(plan, RunFolder(tmp_path), InProcess())
     scores = collect(plan, RunFolder(tmp_path)).scores()
     svm, majority = scores["rows"]
     assert (svm["uf1"], svm["repeats"], svm["n_samples"], svm["folds"]) == (1, 3, 24, 6)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.survival import CONFIG, TASKS, Server
 
-MOMENTS = 30
+MOMENTS = 12
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watches processes as Linux does")
 
@@ -107,7 +107,7 @@ def test_killed_at_random_moments_and_resumed(server: Server, undisturbed: Path,
             assert done.isdisjoint(task[:3] for task in new)
             assert max(Counter(task[:3] for task in new).values(), default=1) == 1
             in_flight = {task[:3] for task in new} - stored(place)
-            assert len(in_flight) <= (1 if jobs == 1 else 4 * jobs)
+            assert len(in_flight) <= jobs
             if code != -signal.SIGKILL:
                 assert code == 0, said(place)
                 break
@@ -123,7 +123,7 @@ def test_stopped_while_training(
     os.mkfifo(place / "a1-p2")
     process = server.start(place, "--out", "run", "--jobs", str(jobs))
     worker = int((place / "a1-p2").read_text())
-    assert (worker == process.pid) is (jobs == 1)
+    assert worker != process.pid
     if sign == signal.SIGTERM:  # a batch system warns every process of a job
         os.kill(worker, sign)
     os.kill(process.pid, sign)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -75,7 +77,49 @@ def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def read_plain(path: Path, *, most: int = 2**30, follow_links: bool = True) -> bytes:
+    """Read a whole plain file: not a device, nor a pipe, which may never end.
+
+    Args:
+        path: The file.
+        most: Its largest size in bytes.
+        follow_links: Whether it may be a symbolic link.
+
+    Raises:
+        ValueError: It is not a plain file, or larger.
+        OSError: It cannot be read.
+    """
+    no_link = 0 if follow_links else getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDONLY | no_link | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links and path.is_symlink():
+        raise ValueError("a symbolic link, which is not followed here")
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a plain file")
+        if status.st_size > most:
+            raise ValueError(f"{status.st_size} bytes, more than the {most} that are read")
+        return stream.read(most + 1)
+
+
+def special_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield all below a folder that is neither a plain file nor a folder, with what it is; no link is followed."""
+    pending = [root]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    yield Path(entry.path), "a symbolic link"
+                elif entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path), "not a plain file"
+
+
+def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file.
 
     Raises:
@@ -83,7 +127,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         OSError: It cannot be read.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_plain(path, follow_links=follow_links))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

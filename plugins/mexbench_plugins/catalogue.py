@@ -49,6 +49,7 @@ def bench_models() -> dict[str, str]:
         "cnn_lstm": "mexbench_plugins.models.cnn_lstm:CNNLSTM",
         "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
         "hybrid_micronet": "mexbench_plugins.models.hybrid_micronet:HybridMicroNet",
+        "hybrid_micronet_au": "mexbench_plugins.models.hybrid_micronet_au:HybridMicroNetAU",
         "every_k_frames": "mexbench_plugins.models.every_k_frames:EveryKFrames",
         "frame_difference": "mexbench_plugins.models.frame_difference:FrameDifference",
         "lbp_chi2": "mexbench_plugins.models.lbp_chi2:LbpChi2",

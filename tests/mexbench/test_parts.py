@@ -13,7 +13,7 @@ import pytest
 from mexbench.errors import ProtocolError, SampleRejected
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.executors.processes import Processes
 from mexbench.interfaces import Clip, Preprocessor
 from mexbench.registry.catalogue import Catalogue
@@ -63,7 +63,7 @@ def catalogue(toys: Catalogue) -> Catalogue:
 
 def scores(catalogue: Catalogue, folder: Path, executor: Executor | None = None) -> dict[str, Any]:
     plan = planning.plan(config_of(TEXT, catalogue))
-    assert engine.run(plan, RunFolder(folder), executor or Serial()) == []
+    assert engine.run(plan, RunFolder(folder), executor or InProcess()) == []
     return collect(plan, RunFolder(folder)).scores()
 
 
@@ -94,7 +94,7 @@ def test_one_table_holds_both_and_ranks_the_honest_rows(catalogue: Catalogue, tm
     assert "Those rows are not ranked." in page
     assert "| 1-3    | oracle under loso " in page
     assert "| -      | oracle under by clip " in page
-    assert page.count("left out, too ugly: 1 clips") == 1
+    assert page.count("excluded, too ugly: 1 clips") == 1
     assert "- **picky under by clip**: 11 samples (negative 6, positive 5), preprocessing: squeamish" in page
 
 
@@ -107,7 +107,7 @@ def test_processes_keep_the_inputs_apart(catalogue: Catalogue, tmp_path: Path) -
     text = TEXT.replace("oracle, name: worse, wrong: 1", "svm, name: worse").replace("oracle", "svm")
     text = text.replace("[squeamish]", "[half]").replace("toy", "{plugin: synthetic, subjects: 4}")
     plan = planning.plan(config_of(text, catalogue))
-    for name, executor in (("a", Serial()), ("b", Processes(2))):
+    for name, executor in (("a", InProcess()), ("b", Processes(2))):
         assert engine.run(plan, RunFolder(tmp_path / name), executor) == []
     one, two = (collect(plan, RunFolder(tmp_path / name)).predictions() for name in "ab")
     assert one == two

@@ -1,4 +1,4 @@
-"""What the engine costs: tasks of a millisecond, serial and through Dask, then the finished run again.
+"""What the engine costs: tasks of a millisecond, in this process, in another and through Dask, then the run again.
 
     python -m tests.speed.engine --tasks 100000
 
@@ -23,8 +23,9 @@ import psutil  # noqa: E402
 from mexbench.config.run_config import RunConfig  # noqa: E402
 from mexbench.evaluation import plan as planning  # noqa: E402
 from mexbench.evaluation import run as engine  # noqa: E402
-from mexbench.evaluation.executors.base import Executor, Serial  # noqa: E402
+from mexbench.evaluation.executors.base import Executor, InProcess  # noqa: E402
 from mexbench.evaluation.executors.dask.executor import LocalDaskCluster  # noqa: E402
+from mexbench.evaluation.executors.processes import Processes  # noqa: E402
 from mexbench.registry.catalogue import load_catalogue  # noqa: E402
 from mexbench.reports.run_report import collect  # noqa: E402
 from mexbench.runs.run_folder import RunFolder  # noqa: E402
@@ -74,9 +75,9 @@ def measure(
     assert not failures
     assert done == total
     overhead = 1e3 * (wall / total - MILLISECOND / at_once)
-    own = cpu / total - (MILLISECOND if at_once == 1 else 0)
+    own = cpu / total - (MILLISECOND if name == "in-process" else 0)
     print(
-        f"{name:<8} {overhead:6.2f} ms a task beside its own (limit {limit:.0f}), {1e3 * own:.2f} ms of them this "
+        f"{name:<10} {overhead:6.2f} ms a task beside its own (limit {limit:.0f}), {1e3 * own:.2f} ms of them this "
         f"process computing; memory after a tenth {sizes[0]:.0f} MB, in the end {sizes[-1]:.0f} MB",
         flush=True,
     )
@@ -86,16 +87,18 @@ def main() -> None:
     """Print the costs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=2000)
-    parser.add_argument("--executor", choices=("serial", "dask"), action="append")
+    parser.add_argument("--executor", choices=("in-process", "serial", "dask"), action="append")
     options = parser.parse_args()
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-    for name in options.executor or ("serial", "dask"):
+    for name in options.executor or ("in-process", "serial", "dask"):
         with tempfile.TemporaryDirectory() as where:
             plan = planning.plan(config(options.tasks))
             folder = RunFolder(Path(where) / "run")
             folder.path.mkdir()
-            if name == "serial":
-                measure(name, plan, folder, Serial(), at_once=1, limit=5)
+            if name == "in-process":
+                measure(name, plan, folder, InProcess(), at_once=1, limit=5)
+            elif name == "serial":
+                measure(name, plan, folder, Processes(1, folder.path), at_once=1, limit=5)
             else:
                 measure(
                     name, plan, folder, LocalDaskCluster(WORKERS, folder.path, None, print), at_once=WORKERS, limit=10
@@ -103,7 +106,7 @@ def main() -> None:
             cpu, again = -time.process_time(), resume(options.tasks, folder)
             cpu += time.process_time()
             print(
-                f"{'again':<8} {again:6.2f} s, {cpu:.2f} s of them computing, for the finished run of "
+                f"{'again':<10} {again:6.2f} s, {cpu:.2f} s of them computing, for the finished run of "
                 f"{len(plan.tasks)} tasks (limit 20 s for 100,000)",
                 flush=True,
             )
@@ -114,7 +117,7 @@ def resume(tasks: int, folder: RunFolder) -> float:
     start = time.perf_counter()
     plan = planning.plan(config(tasks))
     waiting = engine.missing(plan, folder)
-    engine.run(plan, folder, Serial(), waiting=waiting)
+    engine.run(plan, folder, InProcess(), waiting=waiting)
     assert not waiting
     assert collect(plan, folder).complete
     return time.perf_counter() - start

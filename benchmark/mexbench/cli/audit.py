@@ -114,7 +114,7 @@ def _measure(
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, local_executor(options.jobs, audit.run.path), notify)
+            audit.train(jobs, local_executor(options, audit.run.path), notify)
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED

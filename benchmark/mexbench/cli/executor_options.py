@@ -12,12 +12,24 @@ from mexbench import devices
 from mexbench.cli.output import positive, say
 from mexbench.config.run_config import RunConfig
 from mexbench.errors import ConfigError
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 
 
 def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command that trains has."""
     parser.add_argument("--jobs", type=positive, metavar="N", help="tasks at the same time (default: 1)")
+    parser.add_argument(
+        "--task-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="stop a task that takes longer, and have it fail (default: no limit)",
+    )
+    parser.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run tasks in the process of bench itself, where a task that crashes or hangs ends the run and a plugin "
+        "can read the labels of test sides: for debugging",
+    )
     parser.add_argument(
         "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
     )
@@ -29,8 +41,8 @@ def add_where_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--executor",
         choices=("serial", "processes", "dask"),
-        help="where tasks run: in this process, in processes of this machine, on a Dask cluster, of this machine "
-        "without --scheduler (default: serial, or processes where --jobs is above 1)",
+        help="where tasks run: one after the other in a process of their own, in several processes of this machine, on "
+        "a Dask cluster, of this machine without --scheduler (default: serial, or processes where --jobs is above 1)",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="with --executor dask: of a cluster that runs, as in tcp://HOST:PORT"
@@ -52,19 +64,35 @@ def check_contradictions(options: argparse.Namespace) -> None:
         )
     if options.executor == "serial" and (options.jobs or 1) > 1:
         raise ConfigError(f"--executor serial does one task at a time, not {options.jobs}: leave one of the two out")
+    if options.in_process and (options.executor in ("processes", "dask") or (options.jobs or 1) > 1):
+        raise ConfigError(
+            "--in-process runs one task after the other in this process: leave --jobs and --executor out, or it"
+        )
+    if options.task_timeout is not None and (options.in_process or options.executor == "dask"):
+        raise ConfigError(
+            "--task-timeout is for tasks in processes that are started here: leave it out, or --in-process and "
+            "--executor dask"
+        )
     if options.executor == "dask":
         from mexbench.evaluation.executors.dask.cluster import check_dask
 
         check_dask()
 
 
-def local_executor(jobs: int | None, scratch: Path) -> Executor:
-    """Choose by the number of jobs."""
-    if jobs in (None, 1):
-        return Serial()
+def local_executor(options: argparse.Namespace, scratch: Path) -> Executor:
+    """Return the executor of this machine that arguments ask for."""
+    if options.in_process:
+        return InProcess()
     from mexbench.evaluation.executors.processes import Processes
 
-    return Processes(jobs, scratch, say)
+    return Processes(options.jobs or 1, scratch, say, task_timeout=options.task_timeout)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
+    return value
 
 
 @contextmanager
@@ -91,9 +119,5 @@ def executor_of(options: argparse.Namespace, config: RunConfig, folder: Path) ->
             recipes = {model.name: Recipe.of(model.instance) for model in config.models}
             dask_cluster.check_worker_versions(link, recipes, options.device)
             yield dask_executor.DaskCluster(link, folder, options.device, say)
-    elif options.executor == "processes":
-        from mexbench.evaluation.executors.processes import Processes
-
-        yield Processes(options.jobs or 1, folder, say)
     else:
-        yield local_executor(options.jobs, folder)
+        yield local_executor(options, folder)

@@ -71,7 +71,7 @@ def say_boxed(text: str) -> None:
 
 def excluded_lines(data: LabelledSamples) -> list[str]:
     """Return a line for each reason for which clips are excluded."""
-    return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.left_out.items()]
+    return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.excluded.items()]
 
 
 #: In a log file, work that takes less needs no progress.

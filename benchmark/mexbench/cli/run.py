@@ -21,7 +21,7 @@ from mexbench.evaluation import notify as observing
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
 from mexbench.reports.plots import check_matplotlib, draw
@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     replace = options.recompute == "always"
     folder.check(config.identity(), replace=replace)
     check_honest(config)
-    with executor_of(options, config, folder.path) if trains else nullcontext(Serial()) as executor:
+    with executor_of(options, config, folder.path) if trains else nullcontext(InProcess()) as executor:
         return _run_with(executor, options, config, folder, observers=observers)
 
 
@@ -233,7 +233,7 @@ class _Run:
                 {
                     "rows": [model.name for model in part.part.models],
                     "dataset_fingerprint": part.data.fingerprint,
-                    "left_out": {reason: list(ids) for reason, ids in part.data.left_out.items()},
+                    "left_out": {reason: list(ids) for reason, ids in part.data.excluded.items()},
                     "notes": dict(part.arrays.notes),
                 }
                 for part in self.plan.parts

@@ -15,7 +15,7 @@ from mexbench.files import write_json
 from mexbench.interfaces.video import Interval
 from mexbench.metrics.spotting.matching import MATCHINGS
 from mexbench.metrics.spotting.strs import as_printed, correct, differences
-from mexbench.reports.spotting_log import RULES, PrintedFigure, recount
+from mexbench.reports.spotting_log import RULES, PrintedLogFigure, recount
 from mexbench.runs.spotting_files import (
     LOG_DATASETS,
     FileKind,
@@ -106,14 +106,14 @@ def _limits(texts: Sequence[str]) -> dict[str, int]:
     return limits
 
 
-def _printed(texts: Sequence[str]) -> dict[str, list[PrintedFigure]]:
-    printed: dict[str, list[PrintedFigure]] = {}
+def _printed(texts: Sequence[str]) -> dict[str, list[PrintedLogFigure]]:
+    printed: dict[str, list[PrintedLogFigure]] = {}
     for text in texts:
         block, _, rest = text.partition(":")
         pairs = [re.fullmatch(r"\s*(\w+)=(\d+|\d*\.\d+)\s*", pair) for pair in rest.split(",")]
         if block not in LOG_DATASETS or not all(pairs):
             raise DataError(f"--printed {text}: expected BLOCK:NAME=VALUE,..., such as 2:f1_micro=.0082,f1=.0376")
-        printed.setdefault(block, []).extend(PrintedFigure(pair[1], pair[2]) for pair in pairs if pair)
+        printed.setdefault(block, []).extend(PrintedLogFigure(pair[1], pair[2]) for pair in pairs if pair)
     return printed
 
 

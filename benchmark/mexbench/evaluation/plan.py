@@ -15,7 +15,7 @@ from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed
 from mexbench.evaluation.split_checks import SplitLeak
 from mexbench.evaluation.splits import split
-from mexbench.evaluation.spotting_runner import SpottingRunner
+from mexbench.evaluation.spotting_runner import SpottingRunner, annotated
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Fold, FoldsModel, Model, Sample
@@ -44,7 +44,7 @@ class RowGroupPlan:
     flags: tuple[str, ...]
     leaks: tuple[SplitLeak, ...] = ()
 
-    def workload(self) -> TaskRunner:
+    def task_runner(self) -> TaskRunner:
         """Return what the tasks need."""
         position = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
 
@@ -64,7 +64,7 @@ class RowGroupPlan:
         if self.arrays.spans is None:
             return runner
         videos = tuple(sample.video for sample in self.data.samples if sample.video is not None)
-        return SpottingRunner(**vars(runner), videos=videos, spans=self.arrays.spans)
+        return SpottingRunner(**{**vars(runner), "y": annotated(videos)}, videos=videos, spans=self.arrays.spans)
 
     def test_ids(self) -> dict[str, list[str]]:
         """Return the sample ids of each fold's test side, in the order of a task's scores: that of the samples."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 from contextlib import closing
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import Plan, RowGroupPlan, folds_per_group
+from mexbench.evaluation.save_models import with_model_writer
 from mexbench.evaluation.task_runner import TaskRunner
+from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome, Task, TaskGroup
-
-if TYPE_CHECKING:
-    from mexbench.runs.model_writer import ModelWriter
 
 Recompute = Literal["missing", "always", "never"]
 
@@ -33,11 +32,11 @@ def run(
 
     Args:
         plan: What to do.
-        folder: Where results lie and go.
+        folder: Where results are stored.
         executor: Where tasks run.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
-        model_writer: Keeps each task's predictor, and so says itself what is to be done.
+        model_writer: Saves each task's predictor, and so decides what is to be done.
         waiting: What ``missing`` gave, if it was called before.
 
     Returns:
@@ -54,13 +53,13 @@ def run(
     failures: list[Failure] = []
     if waiting:
         wanted = set(waiting)
-        units = _units(plan, wanted)
-        used = {unit[0].model: plan.by_row[unit[0].model][0] for unit in units}
-        parts = {id(part): (_workload(part, model_writer), part.test_ids()) for part in used.values()}
-        workloads = {row: parts[id(part)][0] for row, part in used.items()}
-        with closing(executor.run(units, workloads)) as outcomes:  # closed at once, not when it is collected as garbage
+        groups = _task_groups(plan, wanted)
+        used = {group[0].model: plan.by_row[group[0].model][0] for group in groups}
+        parts = {id(part): (_task_runner(part, model_writer), part.test_ids()) for part in used.values()}
+        runners = {row: parts[id(part)][0] for row, part in used.items()}
+        with closing(executor.run(groups, runners)) as outcomes:  # closed at once, not when it is collected as garbage
             for outcome in outcomes:
-                if outcome.task not in wanted:  # done before, and done again with the others of its unit
+                if outcome.task not in wanted:  # done before, and done again with the others of its group
                     continue
                 if isinstance(outcome, Failure):
                     folder.write_failure(outcome)
@@ -72,22 +71,22 @@ def run(
     return failures
 
 
-def _workload(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRunner:
-    return part.workload() if model_writer is None else model_writer.given(part.workload())
+def _task_runner(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRunner:
+    return part.task_runner() if model_writer is None else with_model_writer(part.task_runner(), model_writer)
 
 
-def _units(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:
-    """Cut the tasks into units, always at the same places: what is done together must not hang on what is missing."""
+def _task_groups(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:
+    """Cut the tasks into groups, always at the same places: what trains together must not depend on what is missing."""
     size = {
         row: folds_per_group(model.instance, part.arrays, part.part.target)
         for row, (part, model) in plan.by_row.items()
     }
-    units: list[TaskGroup] = []
+    groups: list[TaskGroup] = []
     for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
         row = list(tasks)
         step = size[row[0].model]
-        units += [tuple(row[start : start + step]) for start in range(0, len(row), step)]
-    return [unit for unit in units if not wanted.isdisjoint(unit)]
+        groups += [tuple(row[start : start + step]) for start in range(0, len(row), step)]
+    return [group for group in groups if not wanted.isdisjoint(group)]
 
 
 def missing(plan: Plan, folder: RunFolder) -> tuple[Task, ...]:

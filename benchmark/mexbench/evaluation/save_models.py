@@ -12,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mexbench.config.run_config import Component, RunConfig, dataset_title
 from mexbench.errors import SavedModelError, listed
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import Plan, RowGroupPlan
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
 from mexbench.interfaces import Model
@@ -84,9 +87,9 @@ def train_on_everything(
     failures = []
     if not model_writer.waiting:
         return []
-    parts = {id(part): model_writer.given(part.workload()) for part in plan.parts}
-    workloads = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
-    with closing(executor.run([(task,) for task in model_writer.waiting], workloads)) as outcomes:
+    parts = {id(part): with_model_writer(part.task_runner(), model_writer) for part in plan.parts}
+    runners = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
+    with closing(executor.run([(task,) for task in model_writer.waiting], runners)) as outcomes:
         for outcome in outcomes:
             path = model_writer.error_path(outcome.task)
             if isinstance(outcome, Failure):
@@ -96,6 +99,14 @@ def train_on_everything(
                 path.unlink(missing_ok=True)
             notify(outcome)
     return failures
+
+
+def with_model_writer(runner: TaskRunner, model_writer: ModelWriter) -> TaskRunner:
+    """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
+    if model_writer.scope == "task":
+        return replace(runner, model_writer=model_writer)
+    labelled, nothing = np.flatnonzero(runner.y >= 0), np.empty(0, dtype=np.intp)
+    return replace(runner, model_writer=model_writer, folds={EVERYTHING: (labelled, nothing)})
 
 
 def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> list[Path]:
@@ -119,7 +130,7 @@ def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> lis
             about = read_json(path)
             row, of_run = rows.get(about["name"]), about["seed"] in plan.config.seeds
         except (ValueError, KeyError, TypeError):
-            continue  # damaged: whoever loads it is told
+            continue  # damaged: loading it says so
         if row is None or not of_run:
             continue
         if about["fingerprint"] not in known:
@@ -191,5 +202,5 @@ def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any] 
     if (studies := scores.get("case_study")) is not None:
         return studies[row["model"]]["honest"]
     figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
-    kept = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
-    return {**{name: row[name] for name in kept}, "protocol": row["protocol"], "dataset": scores["dataset"]}
+    names = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+    return {**{name: row[name] for name in names}, "protocol": row["protocol"], "dataset": scores["dataset"]}

@@ -1,6 +1,8 @@
-"""What a task is and how it is done; where tasks run: in this process, or elsewhere.
+"""How a task is run: one training on a training side and one prediction of a test side.
 
-Elsewhere is ``mexbench.evaluation.executors.processes``.
+``TaskRunner`` holds a run's data with all its labels and stays in the process that scores. ``Trainer`` is the part of
+it that trains, in this process or in another one, and sees the labels of training sides alone: a ``GroupData`` at a
+time.
 """
 
 from __future__ import annotations
@@ -10,25 +12,147 @@ import traceback
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.devices import used
 from mexbench.interfaces import ActionUnitModel, FoldsModel, Model, Predictor
-from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, history_of
+from mexbench.runs.model_writer import ModelWriter
+from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, history_of, printable
 
-if TYPE_CHECKING:
-    from mexbench.runs.model_writer import ModelWriter
+#: Characters of an error and of its traceback that are stored: a model may put a whole array into a message.
+_MOST_ERROR, _MOST_TRACE = 4_000, 200_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class GroupData:
+    """What the training of a task group is given, with the labels of its training sides and no others.
+
+    Folds that are trained together hold out each other's training samples, so a ``FoldsModel`` is given the labels of
+    all that train in one of them, and the masks that it promises to keep. A sample that trains in none of the group's
+    folds has neither label nor subject here.
+
+    Args:
+        tasks: The group, of one model and with one seed.
+        rows: Positions (n,) among the run's samples of those that train in at least one of the tasks.
+        y: Their class indices (n,), or which action units show (n, units), bool.
+        groups: Their subjects (n,).
+        train_masks: Which of them train in which task (tasks, n).
+        test_rows: Positions of each task's test side.
+    """
+
+    tasks: TaskGroup
+    rows: NDArray[np.intp]
+    y: NDArray[Any]
+    groups: NDArray[np.str_]
+    train_masks: NDArray[np.bool_]
+    test_rows: tuple[NDArray[np.intp], ...]
+
+    def of_task(self, index: int) -> GroupData:
+        """Return what one task of the group is given where each is trained alone."""
+        mask = self.train_masks[index]
+        one = np.ones((1, int(mask.sum())), dtype=bool)
+        return GroupData(
+            (self.tasks[index],), self.rows[mask], self.y[mask], self.groups[mask], one, (self.test_rows[index],)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """Trains and predicts; it holds no label.
+
+    Args:
+        x: Samples (n, T, ...).
+        copies: Altered copies (n, copies, T, ...) that join the training side alone; None without augmentation.
+        models: By name.
+        n_classes: Number of classes, or of units.
+        model_writer: Where predictors are saved; None saves none.
+    """
+
+    x: NDArray[Any]
+    copies: NDArray[Any] | None
+    models: Mapping[str, Model]
+    n_classes: int
+    model_writer: ModelWriter | None = None
+
+    def run_group(self, data: GroupData) -> list[Outcome]:
+        """Run the tasks of a group; if one fails, all of them once more. Whatever a model raises becomes a ``Failure``.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, or a model raised it, which cannot be distinguished here.
+        """
+        outcomes = self._try_group(data)
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, Failure)), None)
+        if failed is None:
+            return outcomes
+        first_error = f"the first try failed: {failed.error}"
+        return [
+            replace(outcome, warnings=(first_error, *outcome.warnings)) if isinstance(outcome, Success) else outcome
+            for outcome in self._try_group(data)
+        ]
+
+    def _try_group(self, data: GroupData) -> list[Outcome]:
+        model = self.models[data.tasks[0].model]
+        if len(data.tasks) > 1 and not isinstance(model, FoldsModel):
+            return [outcome for i in range(len(data.tasks)) for outcome in self._try_group(data.of_task(i))]
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                start = time.perf_counter()
+                predictors = self._fit(model, data)
+                fit_s = (time.perf_counter() - start) / len(data.tasks)
+                successes = [
+                    self._predict(task, predictor, test, fit_s, of_units=data.y.ndim == 2)
+                    for task, predictor, test in zip(data.tasks, predictors, data.test_rows, strict=True)
+                ]
+                texts = _texts(caught)
+            return [replace(success, warnings=texts) for success in successes]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a model raises must not end the run
+            return [failure(task, error) for task in data.tasks]
+
+    def _fit(self, model: Model, data: GroupData) -> Iterable[Predictor]:
+        seed = data.tasks[0].seed
+        if len(data.tasks) > 1:
+            assert isinstance(model, FoldsModel)  # noqa: S101 - _try_group saw to it
+            return model.fit_folds(
+                self.x[data.rows], data.y.copy(), data.train_masks.copy(),
+                n_classes=self.n_classes, groups=data.groups.copy(), seed=seed,
+            )  # fmt: skip
+        x, y, groups = self._training_side(data)
+        if data.y.ndim == 2:
+            if not isinstance(model, ActionUnitModel):
+                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_action_units'")
+            return [model.fit_action_units(x, y, groups=groups, seed=seed)]
+        return [model.fit(x, y, n_classes=self.n_classes, groups=groups, seed=seed)]
+
+    def _training_side(self, data: GroupData) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.str_]]:
+        if self.copies is None:  # copies of the labels too: a model may write into what it is given
+            return self.x[data.rows], data.y.copy(), data.groups.copy()
+        versions = np.concatenate([self.x[data.rows][:, None], self.copies[data.rows]], axis=1)
+        each = versions.shape[1]  # a sample and its copies stay together
+        x = versions.reshape(-1, *versions.shape[2:])
+        return x, np.repeat(data.y, each, axis=0), np.repeat(data.groups, each)
+
+    def _predict(
+        self, task: Task, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
+    ) -> Success:
+        start = time.perf_counter()
+        scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
+        predict_s = time.perf_counter() - start
+        checked = check_scores(scores, (len(test), self.n_classes), of_units=of_units)
+        unsaved = self.model_writer.save(task, self.models[task.model], predictor) if self.model_writer else None
+        return Success(
+            task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
 class TaskRunner:
-    """What a task needs, and no more: neither labels nor groups of a test side ever reach ``Model.fit``.
-
-    Folds that are trained together hold out each other's training samples, so ``FoldsModel.fit_folds`` is given those
-    and the masks that it promises to keep; what trains in none of its folds never reaches it either.
+    """All that the tasks of a row group need, with every label.
 
     Args:
         x: Samples (n, T, ...).
@@ -38,7 +162,7 @@ class TaskRunner:
         folds: Name -> positions of the training side and of the test side.
         models: By name.
         n_classes: Number of classes, or of units.
-        model_writer: Where predictors go; None keeps none.
+        model_writer: Where predictors are saved; None saves none.
     """
 
     x: NDArray[Any]
@@ -50,102 +174,71 @@ class TaskRunner:
     n_classes: int
     model_writer: ModelWriter | None = None
 
-    def run(self, task: Task) -> Outcome:
-        """Fit on the training side, predict the test side. An error becomes a ``Failure``."""
-        train, _ = self.folds[task.fold]
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                start = time.perf_counter()
-                predictor = self._fit(self.models[task.model], train, task.seed)
-                found = self._predict(task, predictor, time.perf_counter() - start)
-            return replace(found, warnings=_texts(caught))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises must not end the run
-            return failure(task, error)
+    def trainer(self) -> Trainer:
+        """Return the part that trains, without a label."""
+        return Trainer(self.x, self.copies, self.models, self.n_classes, self.model_writer)
 
-    def _fit(self, model: Model, train: NDArray[np.intp], seed: int) -> Predictor:
-        x, y, groups = self._training_side(train)
-        if self._of_units:
-            if not isinstance(model, ActionUnitModel):
-                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_action_units'")
-            return model.fit_action_units(x, y, groups=groups, seed=seed)
-        return model.fit(x, y, n_classes=self.n_classes, groups=groups, seed=seed)
+    def group_data(self, tasks: TaskGroup) -> GroupData:
+        """Return what the training of a task group is given."""
+        sides = [self.folds[task.fold] for task in tasks]
+        if len(tasks) == 1:
+            rows = sides[0][0]  # in its own order, and with its own repetitions
+            masks = np.ones((1, len(rows)), dtype=bool)
+        else:
+            masks = np.zeros((len(tasks), len(self.y)), dtype=bool)
+            for mask, (train, _) in zip(masks, sides, strict=True):
+                mask[train] = True
+            rows = np.flatnonzero(masks.any(axis=0))
+            masks = masks[:, rows]
+        return GroupData(tasks, rows, self.y[rows], self.groups[rows], masks, tuple(test for _, test in sides))
 
-    @property
-    def _of_units(self) -> bool:
-        return self.y.ndim == 2
+    def run_group(self, tasks: TaskGroup) -> list[Outcome]:
+        """Run the tasks of a group in this process; see ``Trainer.run_group``."""
+        return self.trainer().run_group(self.group_data(tasks))
 
-    def run_group(self, unit: TaskGroup) -> list[Outcome]:
-        """Run the tasks of a unit, of one model and with one seed; if that fails, once more."""
-        found = self._run_group(unit)
-        failed = next((outcome for outcome in found if isinstance(outcome, Failure)), None)
-        if failed is None:
-            return found
-        told = f"the first try failed: {failed.error}"
-        return [
-            replace(outcome, warnings=(told, *outcome.warnings)) if isinstance(outcome, Success) else outcome
-            for outcome in self._run_group(unit)
-        ]
 
-    def _run_group(self, unit: TaskGroup) -> list[Outcome]:
-        model = self.models[unit[0].model]
-        if len(unit) == 1 or not isinstance(model, FoldsModel):
-            return [self.run(task) for task in unit]
-        masks = np.zeros((len(unit), len(self.y)), dtype=bool)
-        for mask, task in zip(masks, unit, strict=True):
-            mask[self.folds[task.fold][0]] = True
-        used = np.flatnonzero(masks.any(axis=0))
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                start = time.perf_counter()
-                predictors = model.fit_folds(
-                    self.x[used], self.y[used], masks[:, used],
-                    n_classes=self.n_classes, groups=self.groups[used], seed=unit[0].seed,
-                )  # fmt: skip
-                fit_s = (time.perf_counter() - start) / len(unit)
-                found = [self._predict(task, made, fit_s) for task, made in zip(unit, predictors, strict=True)]
-            return [replace(success, warnings=_texts(caught)) for success in found]
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            return [failure(task, error) for task in unit]
+def check_scores(scores: object, expected: tuple[int, int], *, of_units: bool) -> NDArray[np.float64]:
+    """Return a predictor's scores as 64-bit floats.
 
-    def _predict(self, task: Task, predictor: Predictor, fit_s: float) -> Success:
-        test = self.folds[task.fold][1]
-        start = time.perf_counter()
-        scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
-        predict_s = time.perf_counter() - start
-        checked = self._checked(scores, len(test))
-        unsaved = self.model_writer.keep(task, self.models[task.model], predictor) if self.model_writer else None
-        return Success(
-            task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
-        )  # fmt: skip
+    Args:
+        scores: What it gave.
+        expected: Number of test samples and of classes or units.
+        of_units: Whether they are of action units, and so from 0 to 1.
 
-    def _training_side(self, train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.str_]]:
-        if self.copies is None:
-            return self.x[train], self.y[train], self.groups[train]
-        versions = np.concatenate([self.x[train][:, None], self.copies[train]], axis=1)
-        each = versions.shape[1]  # a sample and its copies stay together
-        x = versions.reshape(-1, *versions.shape[2:])
-        return x, np.repeat(self.y[train], each, axis=0), np.repeat(self.groups[train], each)
-
-    def _checked(self, scores: object, n_test: int) -> NDArray[np.float64]:
-        array = np.asarray(scores)
-        expected = (n_test, self.n_classes)
-        if array.shape != expected or array.dtype.kind not in "biuf":
-            raise ValueError(f"predictor gave {array.dtype} {array.shape}, expected numbers {expected}")
-        array = array.astype(np.float64)
-        if not np.isfinite(array).all():
-            raise ValueError("predictor gave scores that are not finite")
-        if self._of_units and array.size and not 0 <= array.min() <= array.max() <= 1:
-            raise ValueError(f"predictor gave scores from {array.min():g} to {array.max():g}, expected 0 to 1")
-        return array
+    Raises:
+        ValueError: They have another shape, are not numbers, or not finite.
+    """
+    array = np.asarray(scores)
+    if array.shape != expected or array.dtype.kind not in "biuf":
+        raise ValueError(f"predictor gave {array.dtype} {array.shape}, expected numbers {expected}")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError("predictor gave scores that are not finite")
+    if of_units and array.size and not 0 <= array.min() <= array.max() <= 1:
+        raise ValueError(f"predictor gave scores from {array.min():g} to {array.max():g}, expected 0 to 1")
+    return array
 
 
 def failure(task: Task, error: BaseException) -> Failure:
-    """Record what a task raised."""
-    text = " ".join(str(error).split())
-    return Failure(task, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
+    """Record what a task raised, as text that can be written."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException as again:  # noqa: BLE001 - an error whose text cannot be had is an error all the same
+        text = f"<its text raises {type(again).__name__}>"
+    try:
+        trace = "".join(traceback.format_exception(error))
+    except BaseException:  # noqa: BLE001 - as above
+        trace = ""
+    return Failure(
+        task, shortened(printable(f"{type(error).__name__}: {text}"), _MOST_ERROR), shortened(printable(trace))
+    )
+
+
+def shortened(text: str, most: int = _MOST_TRACE) -> str:
+    """Return a text of at most so many characters, without its middle where it has more."""
+    return text if len(text) <= most else f"{text[: most // 2]} [...] {text[-most // 2 :]}"
 
 
 def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"{found.category.__name__}: {found.message}" for found in caught))
+    texts = (printable(f"{found.category.__name__}: {found.message}") for found in caught)
+    return tuple(dict.fromkeys(shortened(text, _MOST_ERROR) for text in texts))

@@ -154,7 +154,7 @@ def mean_and_spread(
     for curve in curves:
         for epoch, value in curve:
             values.setdefault(epoch, []).append(value)
-    epochs = sorted(epoch for epoch, found in values.items() if 2 * len(found) >= len(curves))
+    epochs = sorted(epoch for epoch, at_epoch in values.items() if 2 * len(at_epoch) >= len(curves))
     spread = [float(np.std(values[e], ddof=1)) if len(values[e]) > 1 else 0.0 for e in epochs]
     means = [float(np.mean(values[e])) for e in epochs]
     return np.array(epochs, np.float64), np.array(means), np.array(spread)

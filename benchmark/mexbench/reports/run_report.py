@@ -145,7 +145,7 @@ class RunReport:
             "config": plan.config.name,
             "dataset": dataset_title(plan.config),
             "classes": list(plan.classes),
-            "support": supports[0] if all(found == supports[0] for found in supports) else None,
+            "support": supports[0] if all(support == supports[0] for support in supports) else None,
             "members": sorted({member for part in plan.parts for member in part.data.members}),
             "flags": [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)],
             "parts": [_part(part) for part in plan.parts],
@@ -216,7 +216,7 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "unlabelled": 0 if data.target == "spotting" else sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
-        "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
+        "left_out": {reason: len(ids) for reason, ids in data.excluded.items()},
         "notes": dict(part.arrays.notes),
         "flags": list(part.flags),
     }

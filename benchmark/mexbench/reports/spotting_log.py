@@ -43,7 +43,7 @@ class LogDisagreement:
 
 
 @dataclass(frozen=True)
-class PrintedFigure:
+class PrintedLogFigure:
     """A figure that the authors of a log print.
 
     Args:
@@ -70,7 +70,7 @@ def recount(
     truth: Mapping[str, Sequence[Interval]] | None = None,
     micro_frames: int | None = None,
     matching: Matching = "optimal",
-    printed: Sequence[PrintedFigure] = (),
+    printed: Sequence[PrintedLogFigure] = (),
 ) -> dict[str, Any]:
     """Recount one block of a log.
 

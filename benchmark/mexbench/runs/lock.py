@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mexbench.errors import RunFolderError
 from mexbench.runs.provenance import now
 
 
 @contextmanager
-def only_one(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+def only_one(folder: Path, notify_user: Callable[[str], None]) -> Iterator[None]:
     """Hold a folder's lock; wait while another process holds it.
 
     The operating system keeps the lock and drops it when its process ends, however it ends, so none is ever stale.
@@ -20,20 +21,24 @@ def only_one(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
     Args:
         folder: It is made where it is missing.
-        tell: Called once, with what is waited for, if there is need to wait.
+        notify_user: Called once, with what is waited for, if there is need to wait.
 
     Raises:
         OSError: The folder cannot be written.
+        RunFolderError: A link is in the place of one of the two files.
     """
     from filelock import FileLock, Timeout  # loads much, and "bench --help" has no use for it
 
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / ".holder"
+    for path in (folder / ".lock", holder):
+        if path.is_symlink():  # both are emptied when they are opened
+            raise RunFolderError(f"{path}: is a symbolic link, which is not followed here; remove it")
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        tell(f"waiting: {folder} is in use by {_who(holder)}; Ctrl-C gives up")
+        notify_user(f"waiting: {folder} is in use by {_who(holder)}; Ctrl-C gives up")
         lock.acquire()
     try:
         holder.write_text(f"process {os.getpid()} on {platform.node()} since {now()}\n", encoding="utf-8")

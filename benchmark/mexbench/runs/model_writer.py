@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from mexbench.errors import SavedModelError
-from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import replacing_folder
 from mexbench.interfaces import Model, Predictor
 from mexbench.runs import saved_model as saved
@@ -20,21 +17,21 @@ from mexbench.runs.task import Task
 Scope = Literal["task", "all"]
 
 
-#: What stands where a task has its fold.
+#: The fold of a training on every sample.
 EVERYTHING = "all samples"
 
 
 @dataclass(frozen=True)
 class ModelWriter:
-    """Writes the predictors of a run, in whichever process they are trained.
+    """Writes the predictors of a run, in the process that trained them.
 
     Args:
         root: ``RUN/models``.
         scope: Of what: each task, or everything.
-        tasks: All tasks whose predictors are to be kept.
-        wanted: Those of them that are trained now: what has no result or is not kept yet.
-        about: Row -> what ``model.json`` says of every predictor of that row.
-        trained_on: Row -> fold -> what it says of the samples that trained.
+        tasks: All tasks whose predictors are to be saved.
+        wanted: Those of them that are trained now: what has no result or is not saved yet.
+        about: Row -> what ``model.json`` says about every predictor of that row.
+        trained_on: Row -> fold -> what it says about the samples that trained.
     """
 
     root: Path
@@ -51,13 +48,13 @@ class ModelWriter:
         return self.root / task.model / str(task.seed) / folder_name(task.fold)
 
     def has(self, task: Task) -> bool:
-        """Whether the predictor of this very task lies there, unharmed."""
+        """Whether the predictor of this very task is stored, undamaged."""
         try:
             return saved.read_about(self.folder(task))["fingerprint"] == task.fingerprint
         except SavedModelError:
             return False
 
-    def keep(self, task: Task, model: Model, predictor: Predictor) -> str | None:
+    def save(self, task: Task, model: Model, predictor: Predictor) -> str | None:
         """Write a predictor if it is wanted; return why it could not be written."""
         if task not in self.wanted:
             return None
@@ -78,13 +75,6 @@ class ModelWriter:
     def waiting(self) -> tuple[Task, ...]:
         """What is trained now, in the order of the tasks."""
         return tuple(task for task in self.tasks if task in self.wanted)
-
-    def given(self, workload: TaskRunner) -> TaskRunner:
-        """Return a task runner that saves models here; for scope ``all`` its only fold trains on everything."""
-        if self.scope == "task":
-            return replace(workload, model_writer=self)
-        everyone, nobody = np.flatnonzero(workload.y >= 0), np.empty(0, dtype=np.intp)
-        return replace(workload, model_writer=self, folds={EVERYTHING: (everyone, nobody)})
 
     def error_path(self, task: Task) -> Path:
         """Return where the traceback of a failed training on everything lies."""

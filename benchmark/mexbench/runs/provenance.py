@@ -16,8 +16,9 @@ from mexbench.fingerprint import versions
 from mexbench.registry.catalogue import HOME
 
 #: Raised by one whenever a change of this project changes the figures of runs that were made before it: a leaderboard
-#: says which epochs it accepts. A manifest without the number was written in epoch 1.
-EPOCH = 2
+#: says which epochs it accepts. A manifest without the number was written in epoch 1. Epoch 3: batch normalisation
+#: has exact statistics of the training side after training, where it had the moving average of the training steps.
+EPOCH = 3
 
 
 def now() -> str:
@@ -35,12 +36,10 @@ def own_version() -> str:
 
 def git_commit() -> str | None:
     """Return the commit of this checkout, with ``-dirty`` behind it where files differ; None outside git."""
-    here = Path(__file__).resolve().parents[3]
-    if not (
-        (here / ".git").exists() and (here / "benchmark" / "mexbench").is_dir()
-    ):  # installed elsewhere: a repository further up would be somebody else's
-        return None
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    root = Path(__file__).resolve().parents[3]
+    if not ((root / ".git").exists() and (root / "benchmark" / "mexbench").is_dir()):
+        return None  # installed elsewhere: a repository further up would be somebody else's
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
@@ -55,12 +54,12 @@ def machine() -> dict[str, object]:
 
 def all_versions(distributions: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of this project, of Python, of what computes, and of other plugin distributions."""
-    strangers = {}
+    third_party = {}
     for text in sorted(set(distributions)):
         name, _, version = text.partition(" ")
         if name != HOME:
-            strangers[name] = version
-    return {HOME: own_version(), **versions(), **strangers}
+            third_party[name] = version
+    return {HOME: own_version(), **versions(), **third_party}
 
 
 def command_line() -> str:

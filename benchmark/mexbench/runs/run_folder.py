@@ -30,7 +30,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from mexbench.errors import DataError, RunFolderError, listed
-from mexbench.files import read_json, write_json, write_text
+from mexbench.files import read_json, special_files, write_json, write_text
 from mexbench.fingerprint import digest
 from mexbench.interfaces import ScoredInterval
 from mexbench.interfaces.video import IntervalKind
@@ -47,7 +47,7 @@ _REPORTS = {
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A finished task as it lies in the run folder: scores (n_test, n_classes) by sample id.
+    """A finished task as it is stored in the run folder: scores (n_test, n_classes) by sample id.
 
     Where spotting is the target, a sample is a long video, whose scores are empty, and ``intervals`` has what was
     spotted in it.
@@ -59,7 +59,7 @@ class StoredResult:
     predict_s: float
     warnings: tuple[str, ...]
     history: History = ()
-    device: str | None = None  # of results of earlier versions nobody knows
+    device: str | None = None  # unknown of results of earlier versions
     intervals: Mapping[str, tuple[ScoredInterval, ...]] = field(default_factory=dict)
 
 
@@ -93,7 +93,7 @@ class RunFolder:
     def read_manifest(self) -> dict[str, Any]:
         """Return what the manifest says, or nothing where there is none or it is damaged."""
         try:
-            content = read_json(self.manifest)
+            content = read_json(self.manifest, follow_links=False)
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -106,29 +106,30 @@ class RunFolder:
 
         Args:
             identity: ``RunConfig.identity()`` of the run that is to be written.
-            replace: Another run may lie there; it will be replaced.
+            replace: Whether the folder may hold another run, which will be replaced.
 
         Raises:
-            RunFolderError: It cannot be written, is no run folder, or holds a run of another config, with the
-                differences.
+            RunFolderError: It cannot be written, is not a run folder, has links or devices in it, or holds a run of
+                another config, with the differences.
         """
         existing = self._existing()
         if not existing.is_dir():
             raise RunFolderError(f"{existing}: is a file, not a folder; choose another --out")
+        check_plain(self.path)
         if not self.keep and not self.writable:
             raise RunFolderError(f"{existing}: cannot be written; choose another --out")
         if not self.manifest.exists():
-            found = {path.name for path in self._visible()}
+            names = {path.name for path in self._visible()}
             # Reports beside tasks are those of a run that lost its manifest.
-            strangers = found - {"tasks"} - (_REPORTS if "tasks" in found else set())
-            if strangers:
+            unknown = names - {"tasks"} - (_REPORTS if "tasks" in names else set())
+            if unknown:
                 raise RunFolderError(
-                    f"{self.path}: has files ({listed(sorted(strangers), limit=5)}) and is no run folder, "
+                    f"{self.path}: has files ({listed(sorted(unknown), limit=5)}) and is not a run folder, "
                     "which has a manifest.json; choose another --out"
                 )
             return
         try:
-            before = read_json(self.manifest)["identity"]
+            before = read_json(self.manifest, follow_links=False)["identity"]
         except (ValueError, KeyError, TypeError, OSError) as error:
             if replace:
                 return
@@ -148,7 +149,7 @@ class RunFolder:
         """Return a task's result, or None where there is none or it is not of this very task: ``unusable`` says why."""
         path = self._path(task, "json")
         try:
-            stored = read_json(path)
+            stored = read_json(path, follow_links=False)
             content = {key: value for key, value in stored.items() if key != "checksum"}
             if stored["checksum"] != digest(content):
                 raise ValueError("checksum differs")
@@ -204,7 +205,7 @@ class RunFolder:
         write_text(self._path(outcome.task, "error.txt"), f"{outcome.error}\n\n{outcome.trace}")
 
     def error_path(self, task: Task) -> Path:
-        """Return where the traceback of a failed task lies."""
+        """Return where the traceback of a failed task is stored."""
         return self._path(task, "error.txt")
 
     def _path(self, task: Task, ending: str) -> Path:
@@ -261,6 +262,22 @@ def _checked(task: Task, content: object) -> StoredResult:
         device=found.device,
         intervals={} if found.intervals is None else dict(zip(found.sample_ids, _intervals(found), strict=True)),
     )
+
+
+def check_plain(folder: Path) -> None:
+    """Refuse a run folder below which anything is not a plain file or a folder: a link would lead out of it.
+
+    Raises:
+        RunFolderError: Names what is not.
+    """
+    if not folder.is_dir():
+        return
+    special = sorted(f"{path.relative_to(folder)} ({what})" for path, what in special_files(folder))
+    if special:
+        raise RunFolderError(
+            f"{folder}: has what a run folder must not have: {listed(special, limit=5)}; no link is followed and no "
+            "device read below it: remove it, or put a copy in its place"
+        )
 
 
 def _intervals(content: _Content) -> list[tuple[ScoredInterval, ...]]:

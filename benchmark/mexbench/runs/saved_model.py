@@ -10,18 +10,17 @@ can change a file can change its checksum too. What keeps a folder harmless is t
 
 from __future__ import annotations
 
-import hashlib
-import pickletools
+import math
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mexbench.config.run_config import Target
 from mexbench.errors import BenchError, PluginError, SavedModelError, listed
@@ -30,16 +29,53 @@ from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Model, Predictor
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build, to_dict
+from mexbench.runs.model_files import content_errors, file_errors, sha256
 
 FORMAT = 1
 ABOUT = "model.json"
-#: What must stand in model.json for it to be used.
+#: What model.json must have to be used.
 _KEYS: Mapping[str, type] = {
     "plugin": str, "distribution": str, "parameters": dict, "code": str, "classes": list, "sample": dict,
     "input": dict, "preprocess": list, "fingerprint": str, "versions": dict, "files": dict,
 }  # fmt: skip
-_PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth"})
-_PICKLE = "{} is or holds a pickle, which can run any code when it is read"
+#: Bytes of the largest sample that a predictor is tried out on.
+_MOST_SAMPLE_BYTES = 2**30
+
+
+class _SampleAbout(BaseModel):
+    """Shape and type of a sample."""
+
+    model_config = ConfigDict(strict=True)
+
+    shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1, max_length=8)]
+    dtype: Annotated[str, Field(pattern=r"^(bool|u?int(8|16|32|64)|float(16|32|64))$")]
+
+
+class _InputAbout(BaseModel):
+    """What samples went through."""
+
+    model_config = ConfigDict(strict=True)
+
+    frames: dict[str, Any] | None
+    preprocess: list[dict[str, Any]]
+
+
+class _About(BaseModel):
+    """``model.json``, as far as it is used."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str = ""
+    classes: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    sample: _SampleAbout
+    input: _InputAbout
+    frames: dict[str, Any] | None = None
+    preprocess: list[dict[str, Any]]
+    versions: dict[str, str]
+    files: dict[str, str]
+    dataset: dict[str, Any] | None = None
+    trained_on: dict[str, Any] | None = None
+    score: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +155,9 @@ def write(folder: Path, model: Model, predictor: Predictor, about: Mapping[str, 
         ValueError: The plugin wrote what no saved model may hold.
     """
     model.save(predictor, folder)
-    if faults := list(files_faults(folder)):
-        raise ValueError("; ".join(faults))
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    if errors := list(file_errors(folder, ABOUT)):
+        raise ValueError("; ".join(errors))
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     write_about(folder, {"format": FORMAT, **about, "versions": environment(), "score": None, "files": files})
 
 
@@ -131,31 +167,17 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     write_json(folder / ABOUT, {**content, "checksum": digest(content)})
 
 
-def files_faults(folder: Path) -> Iterator[str]:
-    """Say what must not be among the files that a plugin wrote."""
-    paths = sorted(path for path in folder.iterdir())
-    if not paths:
-        yield "no file was written"
-    for path in paths:
-        if path.is_symlink() or not path.is_file():
-            yield f"{path.name} is no plain file"
-        elif path.name == ABOUT:
-            yield f"{ABOUT} is the engine's name for a file of its own"
-        elif _is_or_holds_pickle(path):
-            yield _PICKLE.format(path.name)
-
-
 def read_about(folder: Path) -> dict[str, Any]:
     """Read ``model.json`` and compare every checksum; no other file is opened as what it claims to be.
 
     Raises:
-        SavedModelError: It is no saved model, of a newer format, incomplete or damaged; the text names the file.
+        SavedModelError: It is not a saved model, of a newer format, incomplete or damaged; the text names the file.
     """
     try:
-        about = read_json(folder / ABOUT)
+        about = read_json(folder / ABOUT, follow_links=False)
     except (FileNotFoundError, NotADirectoryError):
         raise SavedModelError(
-            f"{folder}: is no saved model: it has no {ABOUT}; give a folder such as RUN/models/MODEL/SEED/FOLD, "
+            f"{folder}: is not a saved model: it has no {ABOUT}; give a folder such as RUN/models/MODEL/SEED/FOLD, "
             "written by 'bench run --save-models'"
         ) from None
     except ValueError as error:
@@ -172,6 +194,11 @@ def read_about(folder: Path) -> dict[str, Any]:
         raise _damaged(folder, f"the checksum of {ABOUT} differs")
     if lacking := [key for key, kind in _KEYS.items() if not isinstance(about.get(key), kind)]:
         raise _damaged(folder, f"{ABOUT} lacks {listed(lacking)}")
+    try:
+        _About.model_validate(about)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _damaged(folder, f"{ABOUT}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     _check_files(folder, about["files"])
     return about
 
@@ -180,14 +207,14 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
     for name, expected in files.items():
         path = folder / name
         if name != Path(name).name or name in {".", "..", ABOUT}:
-            raise _damaged(folder, f"{ABOUT} names {name!r}, which is no file of this folder")
+            raise _damaged(folder, f"{ABOUT} names {name!r}, which is not a file of this folder")
         if path.is_symlink() or not path.is_file():
-            raise _damaged(folder, f"{name} is missing, or no plain file")
-        if _sha256(path) != expected:
+            raise _damaged(folder, f"{name} is missing, or not a plain file")
+        if sha256(path) != expected:
             raise _damaged(folder, f"the checksum of {name} differs")
-    strangers = sorted(path.name for path in folder.iterdir() if path.name not in {*files, ABOUT})
-    if strangers:
-        raise _damaged(folder, f"has files that {ABOUT} does not name: {listed(strangers, limit=5)}")
+    unknown = sorted(path.name for path in folder.iterdir() if path.name not in {*files, ABOUT})
+    if unknown:
+        raise _damaged(folder, f"has files that {ABOUT} does not name: {listed(unknown, limit=5)}")
 
 
 def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> SavedModel:
@@ -196,22 +223,22 @@ def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> S
     Args:
         folder: What ``bench run --save-models`` wrote: ``RUN/models/MODEL/SEED/FOLD`` or ``RUN/models/MODEL/all/SEED``.
         catalogue: Where its plugin is looked up; nothing that is not installed is ever imported.
-        target: What it must tell: an emotion, or which action units show.
+        target: What it must predict: an emotion, or which action units show.
 
     Raises:
-        SavedModelError: The folder is no saved model, tells something else, is damaged, of a newer format, of a plugin
-            that is not installed or now has other parameters, or holds what the plugin refuses.
+        SavedModelError: The folder is not a saved model, predicts something else, is damaged, of a newer format, of a
+            plugin that is not installed or now has other parameters, or holds what the plugin refuses.
     """
     about = read_about(folder)
-    if (told := about.get("target", "emotion")) != target:
-        raise SavedModelError(f"{folder}: tells {told} (target: {told}), and {target} is wanted; give another model")
+    if (saved_target := about.get("target", "emotion")) != target:
+        raise SavedModelError(f"{folder}: predicts {saved_target}, and {target} is asked for; give another model")
     model = _model(folder, about, catalogue)
     try:
-        if pickles := [name for name in about["files"] if _is_or_holds_pickle(folder / name)]:
-            raise ValueError(_PICKLE.format(listed(pickles)))
+        if errors := [error for name in about["files"] for error in content_errors(folder / name)]:
+            raise ValueError("; ".join(errors))
         predictor = model.load(folder)
         _try_out(predictor, about)
-    except Exception as error:  # noqa: BLE001 - a stranger's code reads a file that anybody may have made
+    except Exception as error:  # noqa: BLE001 - third-party code reads a file that anybody may have made
         text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
         raise SavedModelError(f"{folder}: cannot be loaded: {text}; train and save it again") from None
     installed = catalogue.get("model", about["plugin"]).distribution
@@ -224,8 +251,8 @@ def _model(folder: Path, about: Mapping[str, Any], catalogue: Catalogue) -> Mode
         cls = catalogue.get("model", plugin).load()
     except PluginError as error:
         raise SavedModelError(f"{folder}: was trained by {plugin!r} of {origin}: {error}") from None
-    model, faults = build(cls, about["parameters"])
-    changed = [f"{'.'.join(path)}: {text}" if path else text for path, text in faults]
+    model, errors = build(cls, about["parameters"])
+    changed = [f"{'.'.join(path)}: {text}" if path else text for path, text in errors]
     if model is not None:
         before, now = about["parameters"], to_dict(model)
         changed = [
@@ -251,13 +278,16 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
     Raises:
         ValueError: With both shapes.
     """
+    size = math.prod(about["sample"]["shape"]) * np.dtype(about["sample"]["dtype"]).itemsize
+    if size > _MOST_SAMPLE_BYTES:
+        raise ValueError(f"a sample of shape {tuple(about['sample']['shape'])} has {size} bytes")
     sample = np.zeros((1, *about["sample"]["shape"]), about["sample"]["dtype"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from anything that it knows
-        found = np.asarray(predictor(sample))
+        scores = np.asarray(predictor(sample))
     expected = (1, len(about["classes"]))
-    if found.shape != expected or found.dtype.kind not in "biuf":
-        raise ValueError(f"the predictor gives {found.dtype} {found.shape}, expected numbers {expected}")
+    if scores.shape != expected or scores.dtype.kind not in "biuf":
+        raise ValueError(f"the predictor gives {scores.dtype} {scores.shape}, expected numbers {expected}")
 
 
 def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:
@@ -273,30 +303,3 @@ def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator
 
 def _damaged(folder: Path, what: str) -> SavedModelError:
     return SavedModelError(f"{folder}: is damaged: {what}; copy it again, or train and save it again")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _is_or_holds_pickle(path: Path) -> bool:
-    if path.suffix.lower() in _PICKLES:
-        return True
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            return any(Path(name).suffix.lower() in _PICKLES or _is_pickle(archive.read(name)) for name in names)
-    return _is_pickle(path.read_bytes())
-
-
-def _is_pickle(content: bytes) -> bool:
-    """Whether bytes are a pickle of protocol 2 or later, or a numpy file of objects, which is one inside."""
-    if content.startswith(b"\x93NUMPY"):
-        return b"'|O" in content[:256]
-    if not content.startswith(b"\x80"):
-        return False
-    try:  # reads the instructions without following them
-        return any(code.name == "STOP" for code, _, _ in pickletools.genops(content))
-    except (ValueError, UnicodeDecodeError, EOFError, OverflowError):
-        return False

@@ -1,4 +1,4 @@
-"""A run folder's own reports, read again: the manifest, the scores and every prediction.
+"""A run folder's own reports, read back: the manifest, the scores and every prediction.
 
 Folders of older versions are read as well: before a run could have several parts, what ``parts`` holds stood at the top
 of the manifest.
@@ -16,6 +16,7 @@ from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
 from mexbench.metrics.predictions import Predictions
 from mexbench.runs.predictions_table import read_tables
+from mexbench.runs.run_folder import check_plain
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class RowConfig:
 
     Args:
         model: The model's block of the config.
-        protocol: The protocol's block, paths left out.
-        config: The whole config with this model and this protocol alone; variables stand for paths.
+        protocol: The protocol's block, without paths.
+        config: The config of the run with this model and this protocol alone; variables stand for paths.
         identity: The same as the run's identity has it: no paths, no seeds, no name.
     """
 
@@ -73,7 +74,7 @@ class StoredRun:
             RunFolderError: The manifest does not say.
         """
         try:
-            return next(found for name, found in self._configs() if name == row)
+            return next(config for name, config in self._configs() if name == row)
         except (StopIteration, KeyError, TypeError, AttributeError) as error:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
@@ -112,7 +113,7 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
             shown[key] = value
         elif value is not None:
             variable = f"{block['plugin']}_{key}".upper()
-            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": names no place
+            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": not a path
             shown[key] = f"${{{variable}:-{value}}}" if plain else f"${{{variable}}}"
         else:
             shown[key] = None
@@ -123,10 +124,11 @@ def read_run(path: Path) -> StoredRun:
     """Read a run folder.
 
     Raises:
-        RunFolderError: It is no run folder, its run has written no reports yet, or one of them is damaged.
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
     if not (path / "manifest.json").is_file():
-        raise RunFolderError(f"{path}: is no run folder: it has no manifest.json; 'bench run' makes one")
+        raise RunFolderError(f"{path}: is not a run folder: it has no manifest.json; 'bench run' makes one")
+    check_plain(path)
     missing = [name for name in ("scores.json", "predictions.csv") if not (path / name).is_file()]
     if missing:
         raise RunFolderError(

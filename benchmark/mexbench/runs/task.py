@@ -7,18 +7,11 @@ import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor, ScoredInterval
-
-if TYPE_CHECKING:
-    pass
-if TYPE_CHECKING:
-    pass
-
 
 #: A predictor's learning curves: one mapping of names to numbers per epoch.
 History = tuple[Mapping[str, float], ...]
@@ -85,19 +78,24 @@ class Failure:
 Outcome = Success | Failure
 
 
-#: Tasks that are done together: one, or the folds that a ``FoldsModel`` trains at once.
+#: Tasks that are run together: one, or the folds that a ``FoldsModel`` trains at once.
 TaskGroup = tuple[Task, ...]
 
 
+def printable(text: str) -> str:
+    """Return a text that can be written as UTF-8: half a surrogate pair, which cannot, is written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def history_of(predictor: Predictor) -> History:
-    """Return a predictor's ``history``, or nothing where it has none; what is none is left out with a warning."""
+    """Return a predictor's ``history``, or nothing where it has none; an invalid one is dropped with a warning."""
     rows = getattr(predictor, "history", None)
     if rows is None:
         return ()
     try:
         return tuple({"epoch": index, **_checked(row)} for index, row in enumerate(rows, start=1))
     except (TypeError, ValueError) as error:
-        warnings.warn(f"the predictor's history is left out: {error}", stacklevel=1)
+        warnings.warn(f"the predictor's history is dropped: {error}", stacklevel=1)
         return ()
 
 
@@ -105,6 +103,8 @@ def _checked(row: object) -> dict[str, float]:
     if not isinstance(row, Mapping) or not all(isinstance(name, str) and name for name in row):
         raise ValueError(f"expected a mapping of names to numbers per epoch, got {row!r}")
     for name, value in row.items():
+        if name != printable(name):
+            raise ValueError(f"{name!r} is not valid Unicode text")
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise ValueError(f"expected finite numbers, got {name} = {value!r}")
     return {name: int(value) if isinstance(value, numbers.Integral) else float(value) for name, value in row.items()}

@@ -34,7 +34,7 @@ class Result:
 
     Args:
         check: What was checked, in words.
-        faults: What is wrong; nothing where all is well.
+        problems: What is wrong; nothing where all is well.
     """
 
     check: str

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
-from mexbench.runs.saved_model import can_save, files_faults
+from mexbench.runs.model_files import file_errors
+from mexbench.runs.saved_model import ABOUT, can_save
 from mexbench.testing.checks import check, same
 
 N_CLASSES = 4
@@ -82,6 +83,29 @@ def stateless(model: Model) -> Iterator[str]:
         yield "training again after another training gives another predictor"
 
 
+@check("gives a fold the same scores whichever folds ran before it")
+def fold_order(model: Model) -> Iterator[str]:
+    """Run two folds, then the same two in the other order.
+
+    A model that remembers labels of earlier folds knows those of a test side the second time. The samples are drawn
+    anew each time, so that none was seen before, and their labels say nothing, so that only memory can tell them.
+    """
+    rng = np.random.default_rng()
+    x, y = examples(model, ALL, seed=int(rng.integers(2**32))), rng.permutation(ALL)
+    groups = np.array([f"subject {index % 2}" for index in range(len(y))])
+    sides = [(np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in ("subject 0", "subject 1")]
+
+    def scores_of(fold: int) -> NDArray[Any]:
+        train, test = sides[fold]
+        return np.array(model.fit(x[train], y[train], n_classes=N_CLASSES, groups=groups[train], seed=0)(x[test]))
+
+    first = [scores_of(fold) for fold in (0, 1)]
+    second = [scores_of(fold) for fold in (1, 0)][::-1]
+    for number, (one, other) in enumerate(zip(first, second, strict=True), 1):
+        if not same(one, other):
+            yield f"fold {number} scores otherwise after another fold: something is remembered between folds"
+
+
 @check("takes each test sample by itself")
 def one_by_one(model: Model) -> Iterator[str]:
     """Predict together and one by one: a predictor that looks at the other test samples learns from them."""
@@ -147,7 +171,7 @@ def saving(model: Model) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
             folder = Path(name)
             model.save(predictor, folder)
-            yield from files_faults(folder)
+            yield from file_errors(folder, ABOUT)
             loaded = model.load(folder)
             before, after = np.asarray(predictor(test)), np.asarray(loaded(test))
         if not same(before, after):
@@ -206,12 +230,13 @@ def units(model: Model) -> Iterator[str]:
     if can_save(model):
         with tempfile.TemporaryDirectory(prefix="mexbench-") as name:
             model.save(one, Path(name))
-            yield from files_faults(Path(name))
+            yield from file_errors(Path(name), ABOUT)
             loaded = np.asarray(model.load(Path(name))(test), dtype=np.float64)
         if not same(scores, loaded):
             yield "scores of units differ after loading"
 
 
 CHECKS = (
-    scores, deterministic, stateless, one_by_one, unseen_class, single_class, folds_together, saving, epochs, units,
+    scores, deterministic, stateless, fold_order, one_by_one, unseen_class, single_class, folds_together, saving,
+    epochs, units,
 )  # fmt: skip

@@ -19,7 +19,7 @@ from mexbench.errors import PluginError
 from mexbench.evaluation import notify as observing
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import hookspecs
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
 from mexbench.registry.catalogue import EVENTS, Catalogue, load_catalogue
@@ -306,7 +306,7 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
             return fit(self, x, y, **rest)
 
         patch.setattr(Majority, "fit", failing)
-        assert bench("run", config, "--out", tmp_path / "run").code == 1
+        assert bench("run", config, "--out", tmp_path / "run", "--in-process").code == 1
     (failed,) = [task for task in told if isinstance(task, TaskDone) and task.error]
     assert failed == TaskDone(row="majority", seed=1, fold="synthetic/s02", number=4, error="ValueError: no way")
     assert (told[-1].complete, told[-1].interrupted) == (False, False)
@@ -314,14 +314,14 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
     told.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_command, "open_catalogue", load_catalogue)
-        run = Serial.run
+        run = InProcess.run
 
-        def stopped(self: Serial, *arguments: Any) -> Any:  # noqa: ANN401
+        def stopped(self: InProcess, *arguments: Any) -> Any:  # noqa: ANN401
             yield next(run(self, *arguments))
             raise KeyboardInterrupt
 
-        patch.setattr(Serial, "run", stopped)
-        assert bench("run", config, "--out", tmp_path / "other").code == 130
+        patch.setattr(InProcess, "run", stopped)
+        assert bench("run", config, "--out", tmp_path / "other", "--in-process").code == 130
     assert [type(one) for one in told] == [RunStarted, TaskDone, RunDone]
     assert (told[-1].complete, told[-1].interrupted) == (False, True)
 
@@ -333,7 +333,7 @@ def test_what_is_told_of_a_task_is_right(builtin: Catalogue, tmp_path: Path) -> 
     plan = planning.plan(config_reader.load(path, builtin))
     folder = RunFolder(tmp_path / "run")
     outcomes: list[Any] = []
-    engine.run(plan, folder, Serial(), notify=outcomes.append)
+    engine.run(plan, folder, InProcess(), notify=outcomes.append)
     told: list[TaskDone] = []
 
     class Listener:
@@ -414,7 +414,7 @@ class Listener:
 def told_of(plan: planning.Plan, folder: Path) -> list[TaskDone]:
     listener = Listener()
     reporter = observing.Reporter(observing.Observers([("listener", listener)], pytest.fail), plan, folder)
-    assert engine.run(plan, RunFolder(folder), Serial(), notify=reporter.task) == []
+    assert engine.run(plan, RunFolder(folder), InProcess(), notify=reporter.task) == []
     return listener.told
 
 

@@ -14,7 +14,7 @@ from mexbench.config.run_config import RunConfig
 from mexbench.errors import ProtocolError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import Clip, Model, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
@@ -65,7 +65,7 @@ def config(
 
 def run(cfg: RunConfig, folder: Path, **options: Any) -> tuple[RunReport, list[Any]]:  # noqa: ANN401
     plan = planning.plan(cfg)
-    failures = engine.run(plan, RunFolder(folder), Serial(), **options)
+    failures = engine.run(plan, RunFolder(folder), InProcess(), **options)
     return collect(plan, RunFolder(folder)), failures
 
 

@@ -15,7 +15,7 @@ import pytest
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import Clip, FoldsModel, Predictor, Preprocessor
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.run_report import collect
@@ -77,11 +77,11 @@ def run(
     waiting = plan.tasks if always else engine.missing(plan, folder)
     model_writer = keeping.model_writer_for(scope, plan, folder, waiting, always=always) if scope else None
     engine.run(
-        plan, folder, Serial(), recompute="always" if always else "missing", notify=outcomes.append,
+        plan, folder, InProcess(), recompute="always" if always else "missing", notify=outcomes.append,
         model_writer=model_writer if scope == "task" else None,
     )  # fmt: skip
     if model_writer and scope == "all":
-        keeping.train_on_everything(plan, Serial(), model_writer, outcomes.append)
+        keeping.train_on_everything(plan, InProcess(), model_writer, outcomes.append)
     return outcomes
 
 
@@ -280,7 +280,7 @@ def test_a_failure_on_all_samples_is_named(
         raise MemoryError("too big")
 
     monkeypatch.setattr(SVM, "fit", fit)
-    ran = bench("run", quick, "--out", "out", "--save-models", "all")
+    ran = bench("run", quick, "--out", "out", "--save-models", "all", "--in-process")
     assert ran.code == 1
     assert "failed: svm, seed 0, fold all samples: MemoryError: too big\n  traceback in out/models/svm/all/0.error" in (
         ran.err
@@ -298,7 +298,7 @@ def test_a_model_that_cannot_be_saved_is_named(
 
     with monkeypatch.context() as patched:
         patched.setattr(SVM, "save", save)
-        ran = bench("run", quick, "--out", "out", "--save-models", "task")
+        ran = bench("run", quick, "--out", "out", "--save-models", "task", "--in-process")
         assert ran.code == 1
         assert "warning: model not saved: svm, seed 0, fold synthetic/s01: ValueError: too odd" in ran.err
         assert json.loads((quick.parent / "out" / "scores.json").read_text())["complete"] is True

@@ -17,7 +17,7 @@ from mexbench.evaluation import run as engine
 from mexbench.evaluation.executors.base import Serial
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.spotting_runner import SpottingRunner, checked_intervals
+from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer, checked_intervals
 from mexbench.interfaces import ScoredInterval, VideoFrames
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.run_report import RunReport, collect
@@ -140,7 +140,7 @@ def test_what_no_spotter_may_return_is_refused(spotted: object, error: type[Exce
 
 def test_videos_of_unknown_length_are_counted_and_not_used(catalogue: Catalogue) -> None:
     plan = planned(CONFIG.replace("toylong", "{plugin: toylong, unknown: true}"), catalogue)
-    assert plan.parts[0].data.left_out == {"first and last frame unknown": ("toylong/p0/v0",)}
+    assert plan.parts[0].data.excluded == {"first and last frame unknown": ("toylong/p0/v0",)}
     assert len(plan.parts[0].data.samples) == 5
 
 
@@ -188,13 +188,15 @@ def test_data_without_long_videos_is_refused(catalogue: Catalogue) -> None:
 
 def test_workers_see_the_same_videos(catalogue: Catalogue) -> None:
     plan = planned(CONFIG, catalogue)
-    runner = plan.parts[0].workload()
+    runner = plan.parts[0].task_runner()
     assert isinstance(runner, SpottingRunner)
+    trainer = runner.trainer()
     with share({"seer": runner}, None) as shared:
-        other = shared.workload("seer")
-        assert isinstance(other, SpottingRunner)
+        other = shared.trainer("seer")
+        assert isinstance(other, SpottingTrainer)
+        assert not {"y", "videos"} & vars(other).keys()  # no label leaves the process that scores
         for position in range(6):
-            (one,), (two,) = runner.frames_of([position]), other.frames_of([position])
+            (one,), (two,) = trainer.frames_of([position]), other.frames_of([position])
             assert (one.first, one.fps, one.last) == (two.first, two.fps, two.last) == (1, 30.0, 60)
             assert np.array_equal(one.frames, two.frames)
             assert not one.frames.flags.writeable

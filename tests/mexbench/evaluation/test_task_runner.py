@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, Model, Predictor
 from mexbench.runs.task import Failure, Success, Task
@@ -74,20 +74,20 @@ def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
 
 
 def test_a_model_sees_the_training_side_alone() -> None:
-    found = scores(list(Serial().run(UNITS, every(workload()))))
+    found = scores(list(InProcess().run(UNITS, every(workload()))))
     assert found["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
     assert found["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
 
 
 def test_copies_join_the_training_side_alone() -> None:
     copies = np.full((6, 2, 1, 2), 100.0)
-    found = scores(list(Serial().run(UNITS, every(workload(copies=copies)))))
+    found = scores(list(InProcess().run(UNITS, every(workload(copies=copies)))))
     assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
 
 
 def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
     load = workload("mutate")
-    list(Serial().run(UNITS, every(load)))
+    list(InProcess().run(UNITS, every(load)))
     assert load.x.sum() == sum(range(12))
     assert load.y.tolist() == [0, 1, 0, 1, 0, 1]
 
@@ -103,7 +103,7 @@ def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
     ],
 )
 def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -> None:
-    outcomes = list(Serial().run([UNITS[0], (Task("fine", 0, "1", "z"),)], every(workload(how))))
+    outcomes = list(InProcess().run([UNITS[0], (Task("fine", 0, "1", "z"),)], every(workload(how))))
     assert isinstance(outcomes[0], Failure)
     assert outcomes[0].error == error
     assert "Traceback" in outcomes[0].trace
@@ -111,7 +111,7 @@ def test_a_task_that_fails_is_named_and_the_others_go_on(how: str, error: str) -
 
 
 def test_warnings_are_kept_each_once() -> None:
-    (outcome,) = Serial().run(UNITS[:1], every(workload("warn")))
+    (outcome,) = InProcess().run(UNITS[:1], every(workload("warn")))
     assert isinstance(outcome, Success)
     assert outcome.warnings == ("UserWarning: not converged",)
 
@@ -141,7 +141,7 @@ class Moody(Spy):
 @pytest.mark.parametrize("times", [0, 1, 2])
 def test_a_task_that_fails_is_tried_once_more_and_says_so(times: int) -> None:
     Moody.tries.clear()
-    (outcome,) = Serial().run(UNITS[:1], every(replace(workload(), models={"spy": Moody(how="warn", times=times)})))
+    (outcome,) = InProcess().run(UNITS[:1], every(replace(workload(), models={"spy": Moody(how="warn", times=times)})))
     assert len(Moody.tries) == min(times, 1) + 1
     if times == 2:
         assert isinstance(outcome, Failure)
@@ -184,13 +184,13 @@ TOGETHER = [(Task("pair", 7, "1", "x"), Task("pair", 7, "2", "y"))]
 def test_folds_of_a_unit_are_trained_together() -> None:
     load = replace(workload(), models={"pair": Pair()})
     expected = {"1": [[sum(range(4, 12)), 2, 7, 0, 0]] * 2, "2": [[sum(range(8)), 2, 7, 0, 0]] * 2}
-    assert scores(list(Serial().run(TOGETHER, every(load)))) == expected
-    alone = scores(list(Serial().run([(task,) for task in TOGETHER[0]], every(load))))
+    assert scores(list(InProcess().run(TOGETHER, every(load)))) == expected
+    alone = scores(list(InProcess().run([(task,) for task in TOGETHER[0]], every(load))))
     assert alone == {"1": [[4, 1, 7, 0, 0]] * 2, "2": [[4, 1, 7, 0, 0]] * 2}
 
 
 def test_a_unit_fails_as_a_whole_each_fold_by_name() -> None:
-    outcomes = list(Serial().run(TOGETHER, every(replace(workload(), models={"pair": Pair(broken=True)}))))
+    outcomes = list(InProcess().run(TOGETHER, every(replace(workload(), models={"pair": Pair(broken=True)}))))
     assert [(o.task.fold, o.error) for o in outcomes if isinstance(o, Failure)] == [
         ("1", "RuntimeError: both"), ("2", "RuntimeError: both"),
     ]  # fmt: skip
@@ -208,6 +208,6 @@ def test_what_trains_in_none_of_the_folds_never_reaches_the_model() -> None:
 
     folds = {"1": (np.array([0, 1, 2]), np.array([5])), "2": (np.array([2, 3, 4]), np.array([5]))}
     load = replace(workload(), models={"pair": Watching()}, folds=folds)
-    assert all(isinstance(outcome, Success) for outcome in Serial().run(TOGETHER, every(load)))
+    assert all(isinstance(outcome, Success) for outcome in InProcess().run(TOGETHER, every(load)))
     assert seen == [([0, 2, 4, 6, 8], [0, 1, 0, 1, 0], ["a", "a", "b", "b", "c"])]
     assert load.x.sum() == sum(range(12))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.reports.spotting_log import PrintedFigure, recount
+from mexbench.reports.spotting_log import PrintedLogFigure, recount
 from mexbench.runs.spotting_files import LogBlock, read_annotation, read_spotting_log
 
 #: One prediction finds two true intervals of video a; video b has an overlap marked too generously, and none to find.
@@ -73,13 +73,13 @@ def test_the_length_limit_is_in_whole_frames(tmp_path: Path) -> None:
 
 
 def test_printed_figures_agree_within_their_own_digits(tmp_path: Path) -> None:
-    printed = [PrintedFigure("f1_macro", ".4"), PrintedFigure("f1_macro", "1.20"), PrintedFigure("f1", ".5")]
+    printed = [PrintedLogFigure("f1_macro", ".4"), PrintedLogFigure("f1_macro", "1.20"), PrintedLogFigure("f1", ".5")]
     found = recount(block_of(tmp_path), printed=printed)["printed"]
     assert [one["agrees"] for one in found] == [["one_to_one"], ["found"], []]
-    assert PrintedFigure("f1", ".0376").agrees(0.03757)
-    assert not PrintedFigure("f1", ".0376").agrees(0.03615)
+    assert PrintedLogFigure("f1", ".0376").agrees(0.03757)
+    assert not PrintedLogFigure("f1", ".0376").agrees(0.03615)
     with pytest.raises(DataError, match="unknown figure 'f2'"):
-        PrintedFigure("f2", ".1")
+        PrintedLogFigure("f2", ".1")
 
 
 PRINTED = {"1": (".0364", ".0629", ".0445"), "2": (".0082", ".1196", ".0376")}
@@ -90,7 +90,7 @@ def test_the_megc2020_baseline_is_recounted_to_the_last_printed_digit(shared_dat
     names = {"1": "samm_long_all_Info.txt", "2": "casme_squared_all_Info.txt"}
     rows = {}
     for block in read_spotting_log(folder / "MDMD_log.txt"):
-        printed = [PrintedFigure(*one) for one in zip(("f1_micro", "f1_macro", "f1"), PRINTED[block.number],
+        printed = [PrintedLogFigure(*one) for one in zip(("f1_micro", "f1_macro", "f1"), PRINTED[block.number],
                                                       strict=True)]  # fmt: skip
         rows[block.number] = recount(block, truth=read_annotation(folder / names[block.number]), printed=printed)
     assert all("found" in one["agrees"] for row in rows.values() for one in row["printed"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mexbench.errors import RunFolderError
 from mexbench.runs.lock import only_one
 from tests.helpers import ROOT
 
@@ -56,3 +57,16 @@ def test_an_error_inside_gives_the_lock_back(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt), only_one(tmp_path, pytest.fail):
             raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", [".lock", ".holder"])
+def test_a_link_in_the_place_of_a_lock_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "precious").write_text("content")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "precious")
+    with (
+        pytest.raises(RunFolderError, match="is a symbolic link, which is not followed here"),
+        only_one(tmp_path / "run", pytest.fail),
+    ):
+        pass
+    assert (tmp_path / "precious").read_text() == "content"

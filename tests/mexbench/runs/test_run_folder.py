@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -151,7 +152,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
             RunFolder(tmp_path / path).check(IDENTITY)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").touch()
-    with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is no run folder"):
+    with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is not a run folder"):
         RunFolder(tmp_path / "thesis").check(IDENTITY)
 
 
@@ -167,7 +168,7 @@ def test_a_damaged_manifest_is_told_and_results_are_kept(tmp_path: Path) -> None
     folder.manifest.unlink()  # as the text advises
     folder.check(IDENTITY)
     (folder.path / "chapter1.tex").touch()
-    with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is no run folder"):
+    with pytest.raises(RunFolderError, match=r"has files \(chapter1.tex\) and is not a run folder"):
         folder.check(IDENTITY)
 
 
@@ -190,3 +191,42 @@ def test_no_temporary_file_is_left(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert json.loads(path.read_text())["checksum"]
     assert folder.unusable == {}
+
+
+SPECIAL = {
+    "link to a file": lambda path: path.symlink_to("/etc/hostname"),
+    "link to a folder": lambda path: path.symlink_to("/etc"),
+    "broken link": lambda path: path.symlink_to("nowhere"),
+    "pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize(
+    "place", ["manifest.json", "tasks", "tasks/a", "tasks/a/0/f.json", "models", ".tmp-x", ".lock"]
+)
+def test_links_and_pipes_below_a_run_folder_are_refused(tmp_path: Path, kind: str, place: str) -> None:
+    path = tmp_path / "run" / place
+    path.parent.mkdir(parents=True)
+    SPECIAL[kind](path)
+    what = "not a plain file" if kind == "pipe" else "a symbolic link"
+    for keep in (True, False):
+        with pytest.raises(RunFolderError, match=rf"has what a run folder must not have: {place} \({what}\); no link"):
+            RunFolder(tmp_path / "run", keep=keep).check({})
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_a_result_that_is_not_a_plain_file_is_set_aside_unread(tmp_path: Path, kind: str) -> None:
+    """As where somebody puts it there after the run has begun."""
+    folder, task = RunFolder(tmp_path), Task("a", 0, "f", "x")
+    (tmp_path / "tasks/a/0").mkdir(parents=True)
+    SPECIAL[kind](tmp_path / "tasks/a/0/f.json")
+    assert folder.read_result(task) is None
+    assert folder.unusable == {tmp_path / "tasks/a/0/f.json": "damaged"}
+    assert not os.path.lexists(tmp_path / "tasks/a/0/f.json")
+
+
+def test_a_run_folder_may_be_a_link_itself(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to("disk")
+    RunFolder(tmp_path / "run").check({})

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
+from mexbench.runs.model_files import file_errors, sha256
 from tests.helpers import entry, with_plugins
 
 INPUT = {
@@ -128,7 +131,7 @@ def test_another_preprocessing_is_refused_with_every_difference(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda f: (f / "model.json").unlink(), r"is no saved model: it has no model.json; give a folder such as RUN/"),
+        (lambda f: (f / "model.json").unlink(), r"is not a saved model: it has no model.json; give a folder such as "),
         (lambda f: (f / "model.json").write_text("{"), "is damaged: model.json cannot be read"),
         (lambda f: (f / "model.json").write_bytes(b"\xff\xfe"), "model.json cannot be read"),
         (lambda f: (f / "model.json").write_text("[]"), "model.json states no format"),
@@ -137,29 +140,38 @@ def test_another_preprocessing_is_refused_with_every_difference(tmp_path: Path, 
         (lambda f: saved.write_about(f, {"format": 1, "plugin": 3}), "model.json lacks plugin, distribution"),
         (lambda f: edit(f, '"power": 3.0', '"power": 4.0'), "the checksum of model.json differs"),
         (lambda f: (f / "means.safetensors").write_bytes(b"x"), "the checksum of means.safetensors differs"),
-        (lambda f: (f / "means.safetensors").unlink(), "means.safetensors is missing, or no plain file"),
+        (lambda f: (f / "means.safetensors").unlink(), "means.safetensors is missing, or not a plain file"),
         (lambda f: (f / "more").write_text("x"), "has files that model.json does not name: more"),
-        (lambda f: link(f / "means.safetensors"), "means.safetensors is missing, or no plain file"),
-        (lambda f: rewrite(f, files={"../secret": "0"}), r"names '../secret', which is no file of this folder"),
-        (lambda f: rewrite(f, files={"/etc/hostname": "0"}), "names '/etc/hostname', which is no file"),
-        (lambda f: rewrite(f, files={"..": "0"}), r"names '\.\.', which is no file"),
+        (lambda f: link(f / "means.safetensors"), "means.safetensors is missing, or not a plain file"),
+        (lambda f: rewrite(f, files={"../secret": "0"}), r"names '../secret', which is not a file of this folder"),
+        (lambda f: rewrite(f, files={"/etc/hostname": "0"}), "names '/etc/hostname', which is not a file"),
+        (lambda f: rewrite(f, files={"..": "0"}), r"names '\.\.', which is not a file"),
         (lambda f: rewrite(f, format=2, distribution="mexbench 9.0"),
          r"has format 2, and this program reads formats up to 1: it was saved by a newer version \(mexbench 9.0\)"),
         (lambda f: rewrite(f, plugin="meen"), r"was trained by 'meen' of tests 1.0: unknown model 'meen' .*'mean'"),
         (lambda f: rewrite(f, parameters={"power": 3.0, "p": 1}), "(?s)other parameters than in tests 1.0.*p: unknown"),
         (lambda f: rewrite(f, parameters={}), r"(?s)power: saved 'nothing', now 2.0\n  install that version"),
-        (lambda f: rewrite(f, parameters={"power": "3"}), 'power: expected number, got "3"'),
+        (lambda f: rewrite(f, parameters={"power": "3"}), 'power: expected float, got "3"'),
         (lambda f: rewrite(f, classes=["a", "b", "c"]),
          r"cannot be loaded: the predictor gives float32 \(1, 2\), expected numbers \(1, 3\)"),
         (lambda f: rewrite(f, sample={"shape": [1, 4], "dtype": "float32"}), "cannot be loaded: operands could not be"),
-        (lambda f: rewrite(f, sample={"shape": "x", "dtype": 3}), "cannot be loaded: TypeError"),
+        (lambda f: rewrite(f, sample={"shape": "x", "dtype": 3}), "sample.shape: Input should be a valid list"),
+        (lambda f: rewrite(f, sample={"shape": [1, 0], "dtype": "uint8"}), r"sample.shape.1: .* equal to 1"),
+        (lambda f: rewrite(f, sample={"shape": [1, 3], "dtype": "O"}), "sample.dtype: String should match"),
+        (lambda f: rewrite(f, sample={"shape": [2**30, 2**30, 9], "dtype": "uint8"}),
+         r"cannot be loaded: a sample of shape \(1073741824, 1073741824, 9\) has \d+ bytes"),
+        (lambda f: rewrite(f, classes=[]), "model.json: classes: List should have at least 1 item"),
+        (lambda f: rewrite(f, classes=["a", 1]), "model.json: classes.1: Input should be a valid string"),
+        (lambda f: rewrite(f, score=3), "model.json: score: Input should be a valid dictionary"),
+        (lambda f: rewrite(f, input={"frames": None}), "model.json: input.preprocess: Field required"),
+        (lambda f: link(f / "model.json"), "model.json cannot be read .a symbolic link, which is not followed here"),
         (lambda f: weights(f, np.full((2, 1, 3), np.inf)),
          "cannot be loaded: array 'means' holds numbers that are NaN"),
-        (lambda f: replaced(f, b"not safetensors"), "cannot be loaded: means.safetensors is no safetensors file"),
+        (lambda f: replaced(f, b"not safetensors"), "cannot be loaded: means.safetensors: invalid safetensors file"),
         (lambda f: replaced(f, pickle.dumps([1])), "means.safetensors is or holds a pickle, which can run any code"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_trusted_is_refused(
+def test_damaged_saved_models_are_refused(
     tmp_path: Path, catalogue: Catalogue, damage: Callable[[Path], object], text: str
 ) -> None:
     folder = tmp_path / "model"
@@ -184,7 +196,7 @@ def link(path: Path) -> None:
 
 def replaced(folder: Path, content: bytes) -> None:
     (folder / "means.safetensors").write_bytes(content)
-    rewrite(folder, files={"means.safetensors": saved._sha256(folder / "means.safetensors")})
+    rewrite(folder, files={"means.safetensors": sha256(folder / "means.safetensors")})
 
 
 def weights(folder: Path, means: Any) -> None:  # noqa: ANN401
@@ -196,7 +208,7 @@ def weights(folder: Path, means: Any) -> None:  # noqa: ANN401
 def test_a_path_that_is_no_folder(tmp_path: Path, catalogue: Catalogue) -> None:
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "nowhere"):
-        with pytest.raises(SavedModelError, match="is no saved model"):
+        with pytest.raises(SavedModelError, match="is not a saved model"):
             saved.load(path, catalogue)
 
 
@@ -241,11 +253,11 @@ class Careless(Mean):
         ("suffix", "a.PKL is or holds a pickle"),
         ("zip", "a.zip is or holds a pickle"),
         ("objects", "a.npy is or holds a pickle"),
-        ("folder", "a is no plain file"),
+        ("folder", "a is not a plain file"),
         ("about", "model.json is the engine's name"),
     ],
 )
-def test_what_a_plugin_must_not_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, text: str) -> None:
+def test_forbidden_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, text: str) -> None:
     monkeypatch.setattr(Careless, "how", how)
     with pytest.raises(ValueError, match=text):
         write(tmp_path, Careless())
@@ -254,7 +266,7 @@ def test_what_a_plugin_must_not_write(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_bytes_that_only_look_like_a_pickle_are_none(tmp_path: Path) -> None:
     """The header of a safetensors file starts with its own length, which may be 0x0280."""
     (tmp_path / "a").write_bytes(b"\x80\x02" + bytes(6) + b'{"x": 1}')
-    assert list(saved.files_faults(tmp_path)) == []
+    assert list(file_errors(tmp_path, saved.ABOUT)) == []
 
 
 def test_only_a_class_with_both_halves_can_be_saved() -> None:
@@ -279,3 +291,42 @@ def test_a_plugin_that_forgot_how_to_load(tmp_path: Path, builtin: Catalogue) ->
     write(tmp_path)
     with pytest.raises(SavedModelError, match="'mean' as it is installed cannot load; it was saved by tests"):
         saved.load(tmp_path, with_plugins(builtin, entry("model", Forgetful, "mean")))
+
+
+def bomb(path: Path, members: int, size: int) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for index in range(members):
+            archive.writestr(f"{index}.npy", bytes(size))
+
+
+def large_archive(path: Path) -> None:
+    """An archive with the mark of the format for more than 65,535 members or 4 GiB, before its end."""
+    bomb(path, 1, 1)
+    content = path.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    path.write_bytes(content[:end] + b"PK\x06\x07".ljust(20, b"\0") + content[end:])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda p: bomb(p, 1, 2**28 + 1), r"has \d+ bytes and unpacks to 268435457: that is not a model"),
+        (lambda p: bomb(p, 3, 2**27), r"has \d+ bytes and unpacks to 402653184: that is not a model"),
+        (lambda p: bomb(p, 4_097, 0), "is an archive of 4097 members, at most 4096 are read"),
+        (lambda p: bomb(p, 30_000, 0), "is an archive of more than 4096 members"),
+        (large_archive, "is an archive of more than 4096 members"),
+        (lambda p: (p.touch(), os.truncate(p, 2**33 + 1)), "has 8589934593 bytes, at most 8589934592 are read"),
+    ],
+)
+def test_archives_are_bounded_before_they_are_unpacked(
+    tmp_path: Path, make: Callable[[Path], object], text: str
+) -> None:
+    make(tmp_path / "pipeline.skops")
+    (error,) = file_errors(tmp_path, saved.ABOUT)
+    assert re.search(text, error)
+
+
+def test_an_archive_of_a_large_uncompressed_model_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pipeline.skops", "w") as archive:
+        archive.writestr("x.npy", bytes(2**28 + 1))
+    assert list(file_errors(tmp_path, saved.ABOUT)) == []

@@ -59,6 +59,6 @@ def test_a_check_of_casme2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     code = cli.main(["check", str(config)])
     captured = capsys.readouterr()
     assert (code, captured.err.count("error")) == (cli.OK, 0), captured.err
-    assert "left out, no class for 'fear': 3 clips" in captured.out
+    assert "excluded, no class for 'fear': 3 clips" in captured.out
     assert "casme2" in captured.out
     assert "loso: 3 folds" in captured.out

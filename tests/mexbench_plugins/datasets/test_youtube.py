@@ -93,7 +93,7 @@ def test_samples_of_a_run(tmp_path: Path, builtin: Catalogue) -> None:
         builtin,
     )
     data, arrays = load_arrays(config.parts[0], read_samples(config.parts[0]))
-    assert data.left_out == {
+    assert data.excluded == {
         "unlabelled": ("youtube/d",),
         "no face found in the onset frame (face: none: reject)": ("youtube/c",),
     }

@@ -14,6 +14,7 @@ from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import DataError, SampleRejected
+from mexbench.evaluation.plan import plan as make_plan
 from mexbench.interfaces import Clip, Dataset, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
@@ -55,10 +56,6 @@ def test_a_unit_named_twice_is_refused() -> None:
     assert build(ActionUnits, {"units": [4, 4]})[1] == [((), "units names one twice: [4, 4]")]
 
 
-def test_its_scores_are_flagged() -> None:
-    assert ActionUnits().flags() == ("coded-aus",)
-
-
 CODED: dict[str, frozenset[str]] = {}
 
 
@@ -86,7 +83,7 @@ class Coded(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetful(Preprocessor):
-    """Builds its clip anew, as a stranger's step may."""
+    """Builds its clip anew, as a third-party step may."""
 
     source = "none"
 
@@ -104,6 +101,21 @@ def planes(toys: Catalogue, cache: Cache | None = None) -> tuple[data.LabelledSa
     return found[0], arrays.x[:, 0, 0, 0, 3:]
 
 
+@pytest.mark.parametrize(
+    ("steps", "flags"), [("[]", ()), ("[forgetful, {plugin: action_units, units: [4, 12]}]", ("coded-aus",))]
+)
+def test_every_row_of_a_run_with_coded_units_is_flagged(
+    toys: Catalogue, monkeypatch: pytest.MonkeyPatch, steps: str, flags: tuple[str, ...]
+) -> None:
+    """The models are given what a person saw in the test clips: no score of theirs may stand without that word."""
+    for subject in ("s0", "s1", "s2", "s3"):
+        monkeypatch.setitem(CODED, subject, frozenset({"AU4"}))
+    catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
+    text = f"dataset: coded\npreprocess: {steps}\nprotocol: loso\nmodels: [majority, svm]"
+    plan = make_plan(config_of(text, catalogue))
+    assert [row.model_flags(model) for row, model in plan.by_row.values()] == [flags, flags]
+
+
 def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tmp_path: Path) -> None:
     """Also out of the cache, where another coding of the same file is another entry."""
     CODED.update(s0=frozenset({"AU4"}), s1=frozenset({"AU12", "AU1"}), s2=frozenset({"AU4", "AU12"}))
@@ -111,14 +123,14 @@ def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tm
     for _ in range(2):
         samples, found = planes(toys, cache)
         np.testing.assert_array_equal(found, [[1, 0], [0, 1], [1, 1]])
-        assert list(samples.left_out.values()) == [("coded/s3/clip",)]
+        assert list(samples.excluded.values()) == [("coded/s3/clip",)]
     CODED["s0"] = frozenset({"AU12"})
     np.testing.assert_array_equal(planes(toys, cache)[1], [[0, 1], [0, 1], [1, 1]])
 
 
 def test_a_data_set_without_any_coding_is_one_error(toys: Catalogue) -> None:
     CODED.clear()
-    with pytest.raises(DataError, match=r"no sample is left of .*; left out: .*has no action units coded"):
+    with pytest.raises(DataError, match=r"no sample of .*; excluded: .*has no action units coded"):
         planes(toys)
 
 

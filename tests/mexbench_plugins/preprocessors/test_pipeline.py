@@ -57,14 +57,14 @@ def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSa
 def test_a_clip_without_a_face_is_left_out_and_counted_and_two_faces_are_noted(toys: Catalogue) -> None:
     found, arrays = load(config(toys, "[face, clahe, {plugin: resize, size: 32}]"))
     assert arrays.x.shape == (4, 4, 32, 32, 3)
-    assert found.left_out == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
+    assert found.excluded == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
     assert arrays.notes == {"several faces found: the largest taken": 1}
 
 
 def test_whole_frames_stand_in_and_are_noted(toys: Catalogue) -> None:
     found, arrays = load(config(toys, "[{plugin: face, none: whole}, {plugin: resize, size: 32}]"))
     assert len(arrays.x) == 5
-    assert not found.left_out
+    assert not found.excluded
     assert arrays.notes["no face found: the whole frame kept"] == 1
 
 

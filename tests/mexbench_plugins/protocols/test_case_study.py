@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from mexbench.errors import ProtocolError
-from mexbench.interfaces import CaseStudySpec as Study
-from mexbench.interfaces import Sample
-from mexbench_plugins.protocols.case_study import CaseStudySpec
+from mexbench.interfaces import CaseStudySpec, Sample
+from mexbench_plugins.protocols.case_study import CaseStudy
 from tests.helpers import sample
 
 SAMPLES = [
@@ -20,7 +19,7 @@ SAMPLES = [
 
 
 def folds(samples: list[Sample] = SAMPLES, **fields: Any) -> Any:  # noqa: ANN401
-    return CaseStudySpec(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
+    return CaseStudy(**{"train": ("lab",), "apply": "wild", **fields}).folds(samples)
 
 
 def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> None:
@@ -32,11 +31,11 @@ def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> 
 
 
 def test_it_says_what_it_applies_to() -> None:
-    protocol = CaseStudySpec(train=("lab",), apply="wild")
-    assert protocol.case_study == Study(dataset="wild")
+    protocol = CaseStudy(train=("lab",), apply="wild")
+    assert protocol.case_study == CaseStudySpec(dataset="wild")
     assert protocol.subject_independent
     assert protocol.label_map({"a": "b"}) == {"a": "b"}
-    assert CaseStudySpec(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
+    assert CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "y"}).label_map({}) == {
         "a": "x",
         "b": "y",
     }
@@ -44,9 +43,9 @@ def test_it_says_what_it_applies_to() -> None:
 
 def test_fields_that_contradict_each_other() -> None:
     with pytest.raises(ValueError, match="'wild' cannot both train and be applied to"):
-        CaseStudySpec(train=("lab", "wild"), apply="wild")
+        CaseStudy(train=("lab", "wild"), apply="wild")
     with pytest.raises(ValueError, match="at least two classes"):
-        CaseStudySpec(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
+        CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
 
 
 def test_members_that_are_not_there_and_labels_that_nobody_can_learn() -> None:

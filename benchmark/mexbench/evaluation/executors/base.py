@@ -1,35 +1,38 @@
-"""Where tasks run: in this process, or elsewhere."""
+"""What an executor is, and the one that runs tasks in this process."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from mexbench.runs.task import Outcome, TaskGroup
-
-if TYPE_CHECKING:
-    pass
 from mexbench.evaluation.task_runner import TaskRunner
+from mexbench.runs.task import Outcome, TaskGroup
 
 
 class Executor(ABC):
-    """Runs units of tasks and hands back outcomes as they come, in any order."""
+    """Runs task groups and yields outcomes as they come, in any order."""
 
     @abstractmethod
-    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
+    def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task, one that fails twice. Closing the generator stops what still runs.
 
         Args:
-            units: What to run.
-            workloads: What the tasks of each model need; models may share one.
+            groups: What to run.
+            runners: Model -> what its tasks need; models may share one.
         """
 
 
-class Serial(Executor):
-    """This process, one task after the other."""
+class InProcess(Executor):
+    """This process, one task after the other.
 
-    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
+    Nothing keeps a task from ending this process, from hanging, or from reading the labels of test sides, which this
+    process holds: it is for debugging, and for models that cannot be sent to another process.
+    """
+
+    def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task, in order."""
-        for unit in units:
-            yield from workloads[unit[0].model].run_group(unit)
+        for group in groups:
+            yield from runners[group[0].model].run_group(group)
+
+
+Serial = InProcess  # its former name, for branches that are being merged

@@ -15,45 +15,45 @@ _VERSIONS, _BYTES = 2, 8
 _PER_WEIGHT = 4 * 4
 
 
-def fitting(jobs: int, workloads: Mapping[str, TaskRunner], tell: Callable[[str], None]) -> int:
+def fitting(jobs: int, runners: Mapping[str, TaskRunner], notify_user: Callable[[str], None]) -> int:
     """Return how many of so many worker processes fit in memory, at least one; say so where they are fewer.
 
     Args:
         jobs: How many are asked for.
-        workloads: What the tasks of each model need.
-        tell: Called with one line.
+        runners: What the tasks of each model need.
+        notify_user: Called with one line.
     """
     if jobs == 1:
         return 1
-    each, free = needed(workloads), available()
+    each, free = needed(runners), available()
     fits = max(1, min(jobs, free // each))
     if fits < jobs:
-        tell(
+        notify_user(
             f"memory for {fits} of {jobs} worker processes: each needs about {each / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free; {fits} start"
         )
     return fits
 
 
-def needed(workloads: Mapping[str, TaskRunner]) -> int:
+def needed(runners: Mapping[str, TaskRunner]) -> int:
     """Estimate the bytes that a worker process needs: what this one has, and the largest training.
 
     The samples themselves are shared. Of a network the weights are counted, not what its layers hold in between.
     """
     import psutil
 
-    training = max(_training(workload, name) for name, workload in workloads.items())
+    training = max(_training(runner, name) for name, runner in runners.items())
     return psutil.Process().memory_info().rss + training
 
 
-def _training(workload: TaskRunner, name: str) -> int:
+def _training(runner: TaskRunner, name: str) -> int:
     """Estimate the bytes that the largest training of a model takes beside the samples."""
-    samples = max(len(train) for train, _ in workload.folds.values())
-    size, itemsize = workload.x[:1].size, workload.x.itemsize
-    if workload.copies is not None:
-        size += workload.copies[:1].size
-    model = workload.models[name]
-    weights = sum(row.n_params for row in model.layers(workload.n_classes))
+    samples = max(len(train) for train, _ in runner.folds.values())
+    size, itemsize = runner.x[:1].size, runner.x.itemsize
+    if runner.copies is not None:
+        size += runner.copies[:1].size
+    model = runner.models[name]
+    weights = sum(row.n_params for row in model.layers(runner.n_classes))
     together = model.folds_at_once() if isinstance(model, FoldsModel) else 1
     return samples * size * (itemsize + _VERSIONS * _BYTES) + weights * _PER_WEIGHT * together
 
@@ -67,11 +67,11 @@ def available() -> int:
 
 def _left_in_groups(root: Path, own: Path) -> list[int]:
     """Return what control groups (Linux, version 2) leave to this process, one number for each that has a limit."""
-    found = [2**63]
+    limits = [2**63]
     with suppress(OSError, ValueError, StopIteration):
         name = next(line[3:] for line in own.read_text().splitlines() if line.startswith("0::"))
-        here = root / name.lstrip("/")
-        for group in (here, *here.parents):
+        innermost = root / name.lstrip("/")
+        for group in (innermost, *innermost.parents):
             if not group.is_relative_to(root):
                 break
             with suppress(OSError, ValueError, KeyError):  # no limit is the word "max"
@@ -79,5 +79,5 @@ def _left_in_groups(root: Path, own: Path) -> list[int]:
                 lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
                 # Files in the cache count as used and can be dropped.
                 droppable = {key: int(value) for key, value in lines}["inactive_file"]
-                found.append(max(0, limit - int((group / "memory.current").read_text()) + droppable))
-    return found
+                limits.append(max(0, limit - int((group / "memory.current").read_text()) + droppable))
+    return limits

@@ -1,172 +1,195 @@
-"""Tasks in several processes of this machine."""
+"""Tasks in worker processes of this machine: one, or several at the same time."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
+import queue
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from mexbench.devices import one_thread_in_children
+from mexbench.errors import PluginError
 from mexbench.evaluation.executors.base import Executor
+from mexbench.evaluation.executors.child import READY, REFUSED
+from mexbench.evaluation.executors.child_process import ChildProcess
+from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGroup
 from mexbench.evaluation.executors.memory import fitting
-from mexbench.evaluation.executors.shared_arrays import Shared, share
-from mexbench.evaluation.task_runner import TaskRunner, failure
+from mexbench.evaluation.executors.messages import dump_object, load_outcomes
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers, share
+from mexbench.evaluation.task_runner import GroupData, TaskRunner, failure
 from mexbench.runs.task import Failure, Outcome, TaskGroup
 
-#: A unit and its place among all units, by which a worker says what it has begun.
-Numbered = tuple[int, TaskGroup]
-
-_MOST_FAILED_STARTS = 2
+#: Seconds between two checks of whether workers that are silent still run.
+_CHECK_S = 1.0
 
 
 class Processes(Executor):
-    """Several processes of this machine, which share one copy of the data through the file system's cache.
+    """Worker processes, which share one copy of the samples through the file system's cache and hold no test label.
 
-    When a process dies, the pool dies with it. A new one goes on; what was running then runs once more, alone, so
-    that what kills its process is found out and takes nothing else with it.
+    Each runs one task group after the other, so a library is loaded and a network compiled once. Whatever a task does
+    to its process, such as ``os._exit``, a crash or a hang, is that task's failure.
 
     Args:
         jobs: How many processes.
-        scratch: Where the copy of the data lies for as long as tasks run; None for the system's temporary folder.
-        tell: Called with what a user should know.
+        scratch: Where the copy of the samples lies for as long as tasks run; None for the system's temporary folder.
+        notify_user: Called with what a user should know.
+        task_timeout: Seconds after which a task is stopped and fails, for each task of a group; None for no limit.
     """
 
-    def __init__(self, jobs: int, scratch: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, jobs: int = 1, scratch: Path | None = None, notify_user: Callable[[str], None] = lambda _: None, *,
+        task_timeout: float | None = None,
+    ) -> None:  # fmt: skip
         self.jobs = jobs
         self.scratch = scratch
-        self.tell = tell
+        self.notify_user = notify_user
+        self.task_timeout = task_timeout
 
-    def run(self, units: Sequence[TaskGroup], workloads: Mapping[str, TaskRunner]) -> Generator[Outcome]:
-        """Run every task; one that ends its process twice fails by name."""
-        most = fitting(self.jobs, workloads, self.tell)
-        with share(workloads, self.scratch) as shared:
-            _begun(shared).mkdir()
-            waiting: deque[Numbered] = deque(enumerate(units))
-            suspects: deque[Numbered] = deque()
-            failed_starts = 0
-            while waiting or suspects:
-                alone = bool(suspects)
-                queue = deque([suspects.popleft()]) if alone else waiting
-                jobs = 1 if alone else min(most, len(queue))
-                died, begun = yield from _run_in_pool(jobs, queue, shared)
-                if alone:
-                    suspects.extendleft(queue)
-                    for _, unit in begun:
-                        text = "its process died, and again when it ran alone (out of memory?)"
-                        yield from (Failure(task, text) for task in unit)
-                else:
-                    suspects.extend(begun)
-                failed_starts = failed_starts + 1 if died and not begun else 0
-                if failed_starts == _MOST_FAILED_STARTS:
-                    text = "not started: worker processes die before they begin anything"
-                    yield from (Failure(task, text) for _, unit in (*suspects, *waiting) for task in unit)
-                    return
+    def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
+        """Run every task; one that ends its process twice fails by name.
+
+        Raises:
+            PluginError: A model cannot be sent to another process.
+        """
+        jobs = min(fitting(self.jobs, runners, self.notify_user), max(1, len(groups)))
+        for model, runner in runners.items():
+            if reason := why_not_sendable(runner):
+                raise PluginError(
+                    f"model {model!r} cannot be sent to another process: {reason}; define it in a module that can be "
+                    "imported, or run tasks in this process (--in-process, or the executor InProcess)"
+                )
+        with share(runners, self.scratch) as shared:
+            pool = _Pool(jobs, shared, CrashPolicy(groups, "process"), runners, self.task_timeout)
+            try:
+                yield from pool.outcomes()
+            finally:  # also where nobody wants the rest
+                pool.close()
 
 
-def _run_in_pool(
-    jobs: int, queue: deque[Numbered], shared: Shared
-) -> Generator[Outcome, None, tuple[bool, list[Numbered]]]:
-    """Run units until the queue is empty or a process dies; then what had not begun is in the queue again.
+def why_not_sendable(runner: TaskRunner) -> str | None:
+    """Return why the models of a task runner cannot be sent to another process, or None where they can.
 
-    Returns:
-        Whether a process died, and the units that had begun and given nothing.
+    A class of a script or a notebook is known there alone: another process would have to run that again to find it.
     """
-    running: dict[Future[list[Outcome]], Numbered] = {}
-    lost: list[Numbered] = []
-    died = False
-    others = set(multiprocessing.active_children())
-    with one_thread_in_children():
-        # A forked process inherits locks and threads of numeric libraries; a spawned one starts clean.
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(shared,))
-        try:
-            while running or (queue and not died):
-                while queue and not died and len(running) < 4 * jobs:  # some ahead; not all, for memory's sake
-                    try:
-                        with ignore_sigint():
-                            running[pool.submit(_run_in_worker, queue[0])] = queue[0]
-                        queue.popleft()
-                    except BrokenProcessPool:
-                        died = True
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    unit = running.pop(future)
-                    try:
-                        outcomes = future.result()
-                    except BrokenProcessPool:
-                        died = True
-                        lost.append(unit)
-                    except Exception as error:  # noqa: BLE001 - such as an outcome that cannot be sent
-                        yield from (failure(task, error) for task in unit[1])
-                    else:
-                        yield from outcomes
-        except BaseException:  # stopped, or nobody wants the rest: a training may take hours
-            for process in set(multiprocessing.active_children()) - others:
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return died, _sort_out(lost, queue, shared)
-
-
-def _begun(shared: Shared) -> Path:
-    """Return where each worker writes which unit it has begun, in a file named after its process."""
-    return shared.folder / "begun"
-
-
-def _sort_out(lost: list[Numbered], queue: deque[Numbered], shared: Shared) -> list[Numbered]:
-    """Return the lost units that had begun; put the others back where they were."""
-    numbers = {path.read_text() for path in _begun(shared).iterdir()}
-    for path in _begun(shared).iterdir():
-        path.unlink()
-    queue.extendleft(found for found in sorted(lost, reverse=True) if str(found[0]) not in numbers)
-    return [found for found in sorted(lost) if str(found[0]) in numbers]
-
-
-@contextmanager
-def ignore_sigint() -> Iterator[None]:
-    """Start processes that Ctrl-C, which a terminal sends to all, never reaches: it is this process's to handle."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        content = dump_object((runner.models, runner.model_writer))
+    except Exception as error:  # noqa: BLE001 - which error it is depends on the object
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return "it is defined in a script or a notebook" if b"__main__" in content else None
 
 
-_shared: Shared | None = None  # of this worker process, set once when it starts
-_workloads: dict[str, TaskRunner] = {}
+@dataclass
+class _Running:
+    """What a worker runs, and until when it may."""
+
+    numbered: NumberedGroup
+    data: GroupData
+    deadline: float
 
 
-def _start_worker(shared: Shared) -> None:
-    global _shared  # noqa: PLW0603 - a process pool gives a worker no other place
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _shared = shared
+class _Pool:
+    """The workers of one run."""
 
+    def __init__(
+        self, jobs: int, shared: SharedTrainers, policy: CrashPolicy, runners: Mapping[str, TaskRunner],
+        task_timeout: float | None,
+    ) -> None:  # fmt: skip
+        self.jobs, self.folder, self.policy, self.runners = jobs, shared.folder, policy, runners
+        self.task_timeout = float("inf") if task_timeout is None else task_timeout
+        self.first_message = dump_object(shared)
+        self.events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]] = queue.SimpleQueue()
+        self.starting: set[ChildProcess] = set()
+        self.idle: list[ChildProcess] = []
+        self.running: dict[ChildProcess, _Running] = {}
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: after ``kill -9`` nobody else would."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    def outcomes(self) -> Iterator[Outcome]:
+        """Run all groups."""
+        next_check = time.monotonic() + _CHECK_S
+        while self.policy.pending or self.running:
+            yield from self.assign()
+            if not (self.starting or self.running):
+                continue
+            now = time.monotonic()
+            deadline = min((running.deadline for running in self.running.values()), default=float("inf"))
+            with suppress(queue.Empty):
+                yield from self.collect(*self.events.get(timeout=max(0.0, min(next_check, deadline) - now)))
+            if time.monotonic() >= min(next_check, deadline):
+                yield from self.check()
+                next_check = time.monotonic() + _CHECK_S
 
+    def assign(self) -> Iterator[Outcome]:
+        """Give groups to workers that have none, and start workers where some are missing."""
+        while self.idle:
+            numbered = self.policy.next_group([running.numbered[0] for running in self.running.values()])
+            if numbered is None:
+                break
+            group = numbered[1]
+            try:
+                data = self.runners[group[0].model].group_data(group)
+                content = dump_object(data)
+            except Exception as error:  # noqa: BLE001 - such as too little memory for it
+                yield from (failure(task, error) for task in group)
+                continue
+            child = self.idle.pop()
+            deadline = time.monotonic() + self.task_timeout * len(group)
+            self.running[child] = _Running(numbered, data, deadline)
+            child.send(content)
+        workers = len(self.idle) + len(self.starting) + len(self.running)
+        for _ in range(min(self.jobs - workers, self.policy.pending - len(self.idle) - len(self.starting))):
+            self.starting.add(ChildProcess(self.first_message, self.folder, self.events))
 
-def _run_in_worker(numbered: Numbered) -> list[Outcome]:
-    if _shared is None:
-        raise RuntimeError("this is no worker process")
-    number, unit = numbered
-    (_begun(_shared) / str(os.getpid())).write_text(str(number))
-    model = unit[0].model
-    if model not in _workloads:
-        _workloads[model] = _shared.workload(model)
-    return _workloads[model].run_group(unit)
+    def collect(self, child: ChildProcess, content: bytes | None) -> Iterator[Outcome]:
+        """Take what a worker sent."""
+        if child in self.starting:
+            self.starting.remove(child)
+            if content == READY:
+                self.idle.append(child)
+                return
+            child.close(gone=content is None)
+            if content is not None and content.startswith(REFUSED):
+                reason = content.removeprefix(REFUSED).decode("utf-8", "replace")
+                yield from self.policy.give_up(f"a worker process cannot use what it is sent: {reason}")
+            elif self.policy.on_failed_start():
+                yield from self.policy.give_up()
+        elif child in self.idle:
+            self.idle.remove(child)  # it ended, or sent something, without having anything to do
+            child.kill()
+        elif child in self.running:
+            running = self.running.pop(child)
+            try:
+                if content is None:
+                    raise ValueError("gone")
+                n_classes = self.runners[running.data.tasks[0].model].n_classes
+                outcomes = load_outcomes(content, running.data, n_classes)
+            except ValueError:
+                yield from self.on_worker_lost(running, child.close(gone=content is None), child.trace())
+            else:
+                self.policy.on_finished()
+                self.idle.append(child)
+                yield from outcomes
+
+    def on_worker_lost(self, running: _Running, how: str, trace: str) -> Iterator[Outcome]:
+        """Have what a lost worker was running run once more, or fail."""
+        for lost in self.policy.on_worker_lost(running.numbered, how=how):
+            yield Failure(lost.task, lost.error, trace)
+
+    def check(self) -> Iterator[Outcome]:
+        """Stop what has run for too long; notice workers that are gone while a process of theirs holds their pipes."""
+        now = time.monotonic()
+        for child, running in list(self.running.items()):
+            if now >= running.deadline:
+                del self.running[child]
+                child.kill()
+                text = f"stopped: not done after {self.task_timeout:g} s, the limit of a task"
+                yield from (Failure(task, text) for task in running.numbered[1])
+            elif not child.alive:
+                yield from self.collect(child, None)
+        for child in [*self.starting, *self.idle]:
+            if not child.alive:
+                yield from self.collect(child, None)
+
+    def close(self) -> None:
+        """End all workers."""
+        for child in (*self.starting, *self.idle, *self.running):
+            child.kill()

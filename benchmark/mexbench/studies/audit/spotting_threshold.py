@@ -61,7 +61,7 @@ def measure(
     Returns:
         A row per model and leak: ``status`` is measured, or does not apply where a spotter has no threshold.
     """
-    runner = part.workload()
+    runner = part.task_runner()
     if not isinstance(runner, SpottingRunner):
         raise TypeError("a run with 'target: spotting' is needed")
     rows, done = [], 0
@@ -79,11 +79,12 @@ def measure(
 
 
 def _sweep(runner: SpottingRunner, part: RowGroupPlan, model: str, fold: str) -> _FoldSweep | None:
-    train, test = runner.folds[fold]
-    predictor = runner.fit_spotter(runner.models[model], train, part.part.seeds[0])
+    test = runner.folds[fold][1]
+    trainer, task = runner.trainer(), next(task for task in part.tasks if (task.model, task.fold) == (model, fold))
+    predictor = trainer.fit_spotter(runner.models[model], runner.group_data((task,)))
     if not isinstance(predictor, ThresholdPredictor):
         return None
-    frames = runner.frames_of(test)
+    frames = trainer.frames_of(test)
     thresholds = sorted({*predictor.thresholds, predictor.threshold})
     spotted = checked_intervals(predictor.at(thresholds[0])(frames), frames)  # every higher one gives a part of them
     videos = [

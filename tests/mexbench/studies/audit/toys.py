@@ -11,7 +11,7 @@ import numpy as np
 from mexbench.config.run_config import RunConfig
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import Clip, Dataset, EpochsModel, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.run_folder import RunFolder
@@ -108,11 +108,11 @@ def audit(tmp_path: Any, config: RunConfig, *leaks: AuditLeak) -> Audit:  # noqa
     """Run honestly, then train what the leaks need."""
     plan = planning.plan(config)
     folder = RunFolder(tmp_path)
-    assert engine.run(plan, folder, Serial()) == []
-    made = Audit(cases(honest_parts(plan), config), leaks, folder, tmp_path / "audit")
-    made.train(made.jobs(), Serial(), lambda job, outcome: None)
-    assert made.failures == []
-    return made
+    assert engine.run(plan, folder, InProcess()) == []
+    finished = Audit(cases(honest_parts(plan), config), leaks, folder, tmp_path / "audit")
+    finished.train(finished.jobs(), InProcess(), lambda job, outcome: None)
+    assert finished.failures == []
+    return finished
 
 
 def one_case(config: RunConfig) -> Case:

@@ -16,15 +16,15 @@ from typing import Any
 
 from mexbench.devices import Device, one_thread_in_children
 from mexbench.errors import ClusterError, listed, missing_extra
+from mexbench.evaluation.executors.child_process import ignore_sigint
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.worker import Recipe
-from mexbench.evaluation.executors.processes import ignore_sigint
 
 #: Seconds until a scheduler that does not answer is given up, twice: a connection, then a first answer.
-_PATIENCE = 4
+_TIMEOUT_S = 4
 
-#: What a cluster of our own does without: moving tasks, which are given to one worker, and remembering what it did.
-_LEAN = {
+#: What a cluster of our own does without: moving tasks, which are assigned to one worker, and a log of what it did.
+_MINIMAL = {
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.worker.profile.enabled": False,
@@ -89,10 +89,10 @@ class Link:
 
         async def watch() -> None:
             try:
-                found = await future
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whoever asked looks at it
-                found = error
-            then(future, found)
+                result = await future
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the caller looks at it
+                result = error
+            then(future, result)
 
         self.client.loop.add_callback(watch)
         return future
@@ -107,8 +107,8 @@ class Link:
 
     def close(self) -> None:
         """Take leave."""
-        with suppress(Exception):  # a scheduler that is gone cannot be told
-            self.client.close(timeout=_PATIENCE)
+        with suppress(Exception):  # the scheduler may be gone
+            self.client.close(timeout=_TIMEOUT_S)
 
 
 def check_dask() -> None:
@@ -129,7 +129,7 @@ def connected(address: str) -> Iterator[Link]:
         address: ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates that Dask's own configuration names.
 
     Raises:
-        ClusterError: It is no address, or no Dask scheduler answers there.
+        ClusterError: The address is invalid, or no Dask scheduler answers there.
     """
     _check_address(address)
     distributed = _dask()
@@ -137,14 +137,14 @@ def connected(address: str) -> Iterator[Link]:
 
     async def probe() -> None:  # Client would wait without end for a port that accepts and stays silent
         arguments = distributed.Security().get_connection_args("client")
-        comm = await asyncio.wait_for(connect(address, timeout=_PATIENCE, **arguments), _PATIENCE)
+        comm = await asyncio.wait_for(connect(address, timeout=_TIMEOUT_S, **arguments), _TIMEOUT_S)
         await comm.close()
 
     try:
         asyncio.run(probe())
         with warnings.catch_warnings():  # versions are compared below, and named
             warnings.simplefilter("ignore")
-            client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+            client = distributed.Client(address, timeout=_TIMEOUT_S, set_as_default=False)
     except Exception as error:  # noqa: BLE001 - what is not Dask may answer anything
         reason = " ".join(str(error).split()) or "no answer"
         raise ClusterError(
@@ -160,11 +160,11 @@ def connected(address: str) -> Iterator[Link]:
 
 def _check_address(address: str) -> None:
     try:
-        found = urllib.parse.urlsplit(address)
-        whole = found.scheme in ("tcp", "tls") and found.hostname and found.port and not found.path.strip("/")
-    except ValueError:  # such as a port that is no number
-        whole = False
-    if not whole:
+        parts = urllib.parse.urlsplit(address)
+        valid = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:  # such as a port that is not a number
+        valid = False
+    if not valid:
         raise ClusterError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT")
 
 
@@ -183,14 +183,14 @@ def started(workers: int, scratch: Path) -> Iterator[Link]:
 
     distributed = _dask()
     others = set(multiprocessing.active_children())
-    with dask.config.set(_LEAN), one_thread_in_children(), ignore_sigint():
+    with dask.config.set(_MINIMAL), one_thread_in_children(), ignore_sigint():
         cluster = distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", memory_limit=0, scheduler_kwargs=_NO_PAGES,
             security=True, local_directory=str(scratch), silence_logs=logging.CRITICAL,
         )  # fmt: skip
     link = None
     try:
-        with dask.config.set(_LEAN):
+        with dask.config.set(_MINIMAL):
             link = Link(distributed.Client(cluster, set_as_default=False))
         yield link
     finally:
@@ -202,15 +202,15 @@ def started(workers: int, scratch: Path) -> Iterator[Link]:
 
 
 def _dask() -> Any:  # noqa: ANN401 - a module
-    """Import Dask, whose logs would say again what is said here."""
+    """Import Dask, whose logs would repeat what is printed here."""
     import distributed
 
-    for name in [found for found in logging.root.manager.loggerDict if found.partition(".")[0] == "distributed"]:
+    for name in [logger for logger in logging.root.manager.loggerDict if logger.partition(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 
-def strangers(
+def mismatched_workers(
     link: Link, recipes: Mapping[str, Recipe], device: Device | None, workers: list[str], *, ours: bool = False
 ) -> dict[str, str]:
     """Compare workers with this process: what they would compute with must be the same.
@@ -221,17 +221,17 @@ def strangers(
     Raises:
         OSError: The scheduler is gone.
     """
-    here = dask_worker.describe(recipes, device)
-    there = link.ask(dask_worker.describe, recipes, device, ours=ours, workers=workers)
-    found = {}
+    expected = dask_worker.describe(recipes, device)
+    descriptions = link.ask(dask_worker.describe, recipes, device, ours=ours, workers=workers)
+    mismatched = {}
     for worker in workers:
-        told = there.get(worker)
-        if isinstance(told, dict):
-            if faults := list(_differences(here, told)):
-                found[worker] = "; ".join(faults)
-        elif told is not None and not isinstance(told, OSError):  # which is one that went away
-            found[worker] = " ".join(f"{type(told).__name__}: {told}".split())
-    return found
+        description = descriptions.get(worker)
+        if isinstance(description, dict):
+            if differences := list(_differences(expected, description)):
+                mismatched[worker] = "; ".join(differences)
+        elif description is not None and not isinstance(description, OSError):  # which is one that went away
+            mismatched[worker] = " ".join(f"{type(description).__name__}: {description}".split())
+    return mismatched
 
 
 def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
@@ -239,15 +239,15 @@ def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[
         ours, theirs = here.get(key), there.get(key)
         if ours != theirs:
             digests = key.startswith("code of")
-            yield f"{key} differs" if digests else f"{key} is {theirs or 'not there'}, here {ours or 'not there'}"
+            yield f"{key} differs" if digests else f"{key} is {theirs or 'missing'}, here {ours or 'missing'}"
 
 
-def strangers_text(found: Mapping[str, str]) -> str:
+def mismatched_text(mismatched: Mapping[str, str]) -> str:
     """Name workers that differ, those with the same differences together."""
-    by_fault = defaultdict(list)
-    for worker, fault in found.items():
-        by_fault[fault].append(worker)
-    return "".join(f"\n  {listed(workers, limit=3)}: {fault}" for fault, workers in by_fault.items())
+    by_difference = defaultdict(list)
+    for worker, difference in mismatched.items():
+        by_difference[difference].append(worker)
+    return "".join(f"\n  {listed(workers, limit=3)}: {difference}" for difference, workers in by_difference.items())
 
 
 def check_worker_versions(link: Link, recipes: Mapping[str, Recipe], device: Device | None) -> None:
@@ -258,11 +258,12 @@ def check_worker_versions(link: Link, recipes: Mapping[str, Recipe], device: Dev
     """
     address = link.address
     try:
-        found = strangers(link, recipes, device, link.workers())
+        mismatched = mismatched_workers(link, recipes, device, link.workers())
     except (OSError, TimeoutError) as error:
         raise ClusterError(f"--scheduler {address}: is gone ({error})") from None
-    if found:
+    if mismatched:
         raise ClusterError(
             f"--scheduler {address}: workers would compute with something else than this process:"
-            f"{strangers_text(found)}\n  install the same versions there as here, restart these workers, and run again"
+            f"{mismatched_text(mismatched)}\n  "
+            "install the same versions there as here, restart these workers, and run again"
         )

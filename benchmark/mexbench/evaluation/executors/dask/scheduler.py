@@ -1,7 +1,7 @@
-"""Who does what of a run on a Dask cluster.
+"""Which worker of a Dask cluster runs which task group.
 
-Which worker does which unit is decided here, not by the scheduler: so it is known what ran where when a worker died,
-whatever the scheduler's own settings, and a unit that ends its worker twice is found out and takes no other with it.
+That is decided here, not by Dask's scheduler: so it is known what ran where when a worker died, whatever the settings
+of that scheduler are, and the same policy holds as for processes.
 """
 
 from __future__ import annotations
@@ -11,121 +11,115 @@ import concurrent.futures
 import queue
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from mexbench.devices import Device
 from mexbench.errors import ClusterError
+from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGroup
 from mexbench.evaluation.executors.dask import worker as dask_worker
-from mexbench.evaluation.executors.dask.cluster import Link, strangers, strangers_text
+from mexbench.evaluation.executors.dask.cluster import Link, mismatched_text, mismatched_workers
 from mexbench.evaluation.executors.dask.worker import Recipe
-from mexbench.evaluation.executors.shared_arrays import Shared
-from mexbench.evaluation.task_runner import failure
-from mexbench.runs.task import Failure, Outcome, Success, TaskGroup
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers
+from mexbench.evaluation.task_runner import TaskRunner, failure
+from mexbench.runs.task import Outcome, Success
 
-#: A unit and its place among all units.
-Numbered = tuple[int, TaskGroup]
-
-#: Seconds between two looks at who is there.
-_LOOK = 1.0
-#: Seconds of work that wait at a worker behind what it does, so that short units do not wait for messages, and how many
-#: units that may be. Long units do not wait at one worker while another has nothing to do.
+#: Seconds between two looks at which workers are there.
+_CHECK_S = 1.0
+#: Seconds of work that wait at a worker behind what it runs, so that short groups do not wait for messages, and how
+#: many groups that may be. Long ones do not wait at one worker while another has nothing to do.
 _AHEAD_S, _MOST_AHEAD = 0.1, 16
 _PIECE = 2**26  # bytes of an array in one message
-#: How often workers may die before they begin anything, and for how long a cluster of our own may have none.
-_MOST_FAILED_STARTS, _LONGEST_EMPTY_S = 2, 60
+#: For how long a cluster of our own may have no worker.
+_LONGEST_EMPTY_S = 60
 
 
 class DaskScheduler:
     """The workers of a cluster that take part in a run.
 
     Args:
-        link: To the scheduler.
-        shared: What the tasks need.
-        recipes: Model's name -> the model.
+        link: To Dask's scheduler.
+        shared: What the tasks need, without a label.
+        runners: Model -> what its tasks need.
+        policy: What to run next.
         device: What networks compute on.
-        tell: Called with what a user should know.
+        notify_user: Called with what a user should know.
         ours: Whether this process started the workers.
     """
 
     def __init__(
-        self, link: Link, shared: Shared, recipes: Mapping[str, Recipe], device: Device | None,
-        tell: Callable[[str], None], *, ours: bool,
+        self, link: Link, shared: SharedTrainers, runners: Mapping[str, TaskRunner], policy: CrashPolicy, *,
+        device: Device | None, notify_user: Callable[[str], None], ours: bool,
     ) -> None:  # fmt: skip
-        self.link, self.shared, self.recipes = link, shared, recipes
+        self.link, self.shared, self.runners, self.policy = link, shared, runners, policy
+        self.recipes = {name: Recipe.of(runner.models[name]) for name, runner in runners.items()}
         self.device: Device | None = device
-        self.tell, self.ours = tell, ours
+        self.notify_user, self.ours = notify_user, ours
         self.run, self.nonce = secrets.token_hex(8), secrets.token_hex(8)
         (shared.folder / "nonce").write_text(self.nonce, encoding="utf-8")
-        self.waiting: deque[Numbered] = deque()
-        self.suspects: deque[Numbered] = deque()  # their worker died: each runs once more, alone
-        self.suspected: set[int] = set()
-        self.given: dict[str, dict[Any, Numbered]] = {}  # worker's address -> future -> unit, in order
+        self.assigned: dict[str, dict[Any, NumberedGroup]] = {}  # worker's address -> future -> group, in order
         self.refused: set[str] = set()
         self.events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
-        self.submitted = self.failed_starts = 0
-        self.seconds, self.done = 0.0, 0
-        self.looked, self.manned = float("-inf"), time.monotonic()
+        self.submitted = 0
+        self.seconds, self.finished = 0.0, 0
+        self.checked, self.last_worker = float("-inf"), time.monotonic()
 
-    def outcomes(self, units: Sequence[TaskGroup]) -> Iterator[Outcome]:
-        """Do all units.
+    def outcomes(self) -> Iterator[Outcome]:
+        """Run all groups.
 
         Raises:
             ClusterError: The scheduler is gone, or no worker can be used.
             OSError: A message to the scheduler was lost.
         """
-        self.waiting.extend(enumerate(units))
-        while self.waiting or self.suspects or any(self.given.values()):
-            if time.monotonic() - self.looked > _LOOK:
-                yield from self.look()
-            self.give()
+        while self.policy.pending or any(self.assigned.values()):
+            if time.monotonic() - self.checked > _CHECK_S:
+                yield from self.check_workers()
+            self.assign()
             with suppress(queue.Empty):
-                yield from self.take(*self.events.get(timeout=_LOOK))
+                yield from self.collect(*self.events.get(timeout=_CHECK_S))
 
-    def look(self) -> Iterator[Outcome]:
-        """See who came and who went."""
+    def check_workers(self) -> Iterator[Outcome]:
+        """See which workers have come and which have gone."""
         if not self.link.alive:
             raise self.gone()
-        there = self.link.workers()
-        for address in self.given.keys() - set(there):
-            yield from self.bury(address)
-        self.hire([address for address in there if address not in self.given and address not in self.refused])
-        self.looked = time.monotonic()
-        if self.given:
-            self.manned = self.looked
+        addresses = self.link.workers()
+        for address in self.assigned.keys() - set(addresses):
+            yield from self.on_worker_lost(address)
+        self.add_workers([a for a in addresses if a not in self.assigned and a not in self.refused])
+        self.checked = time.monotonic()
+        if self.assigned:
+            self.last_worker = self.checked
             return
-        empty_for = self.looked - self.manned
-        if self.failed_starts >= _MOST_FAILED_STARTS or (self.ours and empty_for > _LONGEST_EMPTY_S):
-            text = "not started: workers die before they begin anything"
-            yield from (Failure(task, text) for _, unit in (*self.suspects, *self.waiting) for task in unit)
-            self.suspects.clear()
-            self.waiting.clear()
-        elif self.refused.issuperset(there) and there:
+        empty_for = self.checked - self.last_worker
+        if self.policy.failed_too_often or (self.ours and empty_for > _LONGEST_EMPTY_S):
+            yield from self.policy.give_up()
+        elif self.refused.issuperset(addresses) and addresses:
             raise ClusterError(f"the Dask cluster at {self.link.address} has no worker that can be used")
-        elif not self.ours and empty_for <= _LOOK:
-            self.tell(f"waiting for workers of {self.link.address}; Ctrl-C gives up")
+        elif not self.ours and empty_for <= _CHECK_S:
+            self.notify_user(f"waiting for workers of {self.link.address}; Ctrl-C gives up")
 
-    def hire(self, addresses: list[str]) -> None:
-        """Give new workers what they need; leave those alone that compute with something else."""
+    def add_workers(self, addresses: list[str]) -> None:
+        """Send new workers what they need; leave those out that compute with something else."""
         if not addresses:
             return
-        found = strangers(self.link, self.recipes, self.device, addresses, ours=self.ours)
-        if found:
-            self.refused |= found.keys()
-            self.tell(f"warning: workers are not used, they differ from this process:{strangers_text(found)}")
+        mismatched = mismatched_workers(self.link, self.recipes, self.device, addresses, ours=self.ours)
+        if mismatched:
+            self.refused |= mismatched.keys()
+            self.notify_user(
+                f"warning: workers are not used, they differ from this process:{mismatched_text(mismatched)}"
+            )
         for address in addresses:
-            if address not in found:
+            if address not in mismatched:
                 try:
                     self.prepare(address)
                 except OSError:  # it is gone
-                    self.failed_starts += 1
+                    self.policy.on_failed_start()
                 else:
-                    self.given[address] = {}
+                    self.assigned[address] = {}
 
     def prepare(self, address: str) -> None:
-        """Hand a worker the data: the place of the files where it can read them, else what they hold.
+        """Send a worker the samples: the place of the files where it can read them, else what they hold.
 
         Raises:
             OSError: The worker is gone.
@@ -134,7 +128,7 @@ class DaskScheduler:
         if not sees and any(light.model_writer for _, light in self.shared.light.values()):
             raise ClusterError(
                 f"worker {address} on {self.call(address, dask_worker.host)} does not see {self.shared.folder.parent}, "
-                "where models are to be kept: leave --save-models out, or put --out on a disk that all workers share"
+                "where models are to be saved: leave --save-models out, or put --out on a disk that all workers share"
             )
         self.call(address, dask_worker.begin, self.run, self.shared, self.recipes, copy=not sees)
         for name in () if sees else self.shared.arrays():
@@ -149,77 +143,72 @@ class DaskScheduler:
             OSError: The worker is gone.
             ClusterError: It raised something.
         """
-        found = self.link.ask(function, *arguments, workers=[address], **named).get(address)
-        if isinstance(found, OSError) or (found is None and address not in self.link.workers()):
+        answer = self.link.ask(function, *arguments, workers=[address], **named).get(address)
+        if isinstance(answer, OSError) or (answer is None and address not in self.link.workers()):
             raise OSError(f"worker {address} is gone")
-        if isinstance(found, Exception):
-            raise ClusterError(f"worker {address}: {type(found).__name__}: {found}")
-        return found
+        if isinstance(answer, Exception):
+            raise ClusterError(f"worker {address}: {type(answer).__name__}: {answer}")
+        return answer
 
-    def give(self) -> None:
-        """Give each worker what it should have; a suspect to one that has nothing, and nothing beside it."""
-        ahead = min(_MOST_AHEAD, int(_AHEAD_S * self.done / self.seconds)) if self.seconds else 0
-        for address, given in self.given.items():
-            if self.suspects:
-                if not given:
-                    self.submit(address, self.suspects.popleft())
-            elif self.suspected.isdisjoint(number for number, _ in given.values()):
-                while self.waiting and len(given) <= ahead:
-                    self.submit(address, self.waiting.popleft())
+    def assign(self) -> None:
+        """Give each worker as many groups as it should have; what lost a worker runs alone on another one."""
+        ahead = min(_MOST_AHEAD, int(_AHEAD_S * self.finished / self.seconds)) if self.seconds else 0
+        for address, assigned in self.assigned.items():
+            while len(assigned) <= ahead:
+                numbered = self.policy.next_group([number for number, _ in assigned.values()])
+                if numbered is None:
+                    break
+                self.submit(address, numbered)
 
-    def submit(self, address: str, numbered: Numbered) -> None:
-        """Give a unit to a worker, and to no other."""
+    def submit(self, address: str, numbered: NumberedGroup) -> None:
+        """Give a group to a worker, and to no other."""
         self.submitted += 1
+        group = numbered[1]
         future = self.link.submit(
-            address, dask_worker.work, self.run, numbered[1], key=f"bench-{self.run}-{self.submitted}",
-            then=lambda future, found: self.events.put((address, future, found)),
+            address, dask_worker.run_group, self.run, self.runners[group[0].model].group_data(group),
+            key=f"bench-{self.run}-{self.submitted}",
+            then=lambda future, result: self.events.put((address, future, result)),
         )  # fmt: skip
-        self.given[address][future] = numbered
+        self.assigned[address][future] = numbered
 
-    def take(self, address: str, future: Any, found: Any) -> Iterator[Outcome]:  # noqa: ANN401
+    def collect(self, address: str, future: Any, result: Any) -> Iterator[Outcome]:  # noqa: ANN401
         """Take what a worker gave."""
         from distributed import KilledWorker
         from distributed.comm.core import CommClosedError
 
-        if future not in self.given.get(address, ()):  # of a worker that is buried
+        if future not in self.assigned.get(address, ()):  # of a worker that was lost
             return
-        if isinstance(found, (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError)):
+        if isinstance(result, (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError)):
             raise self.gone()
-        if isinstance(found, (KilledWorker, dask_worker.NotBegun)):  # it came back under its old address, or did not
-            yield from self.bury(address)
+        if isinstance(result, (KilledWorker, dask_worker.NotBegun)):  # a new one has its address, or none
+            yield from self.on_worker_lost(address)
             return
-        _, unit = self.given[address].pop(future)
+        _, group = self.assigned[address].pop(future)
         future.release()
-        if isinstance(found, Exception):  # such as an outcome that cannot be sent
-            yield from (failure(task, found) for task in unit)
+        if isinstance(result, Exception):  # such as an outcome that cannot be sent
+            yield from (failure(task, result) for task in group)
             return
-        self.failed_starts, self.done = 0, self.done + 1
-        self.seconds += sum(outcome.fit_s + outcome.predict_s for outcome in found if isinstance(outcome, Success))
-        yield from found
+        self.policy.on_finished()
+        self.finished += 1
+        self.seconds += sum(outcome.fit_s + outcome.predict_s for outcome in result if isinstance(outcome, Success))
+        yield from result
 
-    def bury(self, address: str) -> Iterator[Outcome]:
-        """Take back what a dead worker had: what it did is suspect, what waited is not."""
-        given = self.given.pop(address)
-        for future in given:
+    def on_worker_lost(self, address: str) -> Iterator[Outcome]:
+        """Take back what a lost worker had."""
+        assigned = self.assigned.pop(address)
+        for future in assigned:
             future.release()
-        if not given:
-            return
-        (number, unit), *others = given.values()
-        self.waiting.extendleft(reversed(others))
-        if number in self.suspected:
-            text = "its worker died, and again when it ran alone (out of memory?)"
-            yield from (Failure(task, text) for task in unit)
-        else:
-            self.suspected.add(number)
-            self.suspects.append((number, unit))
+        if assigned:
+            running, *queued = assigned.values()
+            yield from self.policy.on_worker_lost(running, queued)
 
     def gone(self) -> ClusterError:
         """Return the error of a scheduler that is gone."""
         return ClusterError(f"the Dask scheduler at {self.link.address} is gone, or has dropped this run")
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Take back what still runs, and have the workers forget the run."""
-        futures = [future for given in self.given.values() for future in given]
+        futures = [future for assigned in self.assigned.values() for future in assigned]
         if self.ours or not self.link.alive:  # our own workers end with the run
             return
         with suppress(OSError, TimeoutError):

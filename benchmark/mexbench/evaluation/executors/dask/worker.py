@@ -1,7 +1,7 @@
-"""What a Dask worker does for a run: it says what it is, takes the data, and does units.
+"""What a Dask worker does for a run: it describes itself, takes the samples, and runs task groups.
 
 These functions run in processes that ``bench`` may not have started, on machines that may not have its disk. What is
-kept between two calls belongs to a run and goes with it.
+stored between two calls belongs to a run and goes with it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from mexbench import devices
-from mexbench.evaluation.executors.shared_arrays import Shared
-from mexbench.evaluation.task_runner import TaskRunner
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers
+from mexbench.evaluation.task_runner import GroupData, Trainer, failure
 from mexbench.fingerprint import digest_code, digest_files, environment
 from mexbench.interfaces import Model
 from mexbench.registry.parameters import build, to_dict
 from mexbench.runs import provenance
-from mexbench.runs.task import Outcome, TaskGroup
+from mexbench.runs.task import Outcome
 
 
-class NotBegun(Exception):  # noqa: N818 - no failure: the worker is a new one at the address of an old one
-    """This worker was never told of this run."""
+class NotBegun(Exception):  # noqa: N818 - not a failure: the worker is a new one at the address of an old one
+    """This worker does not know this run."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Recipe:
             ValueError: Its plugin has no such class, or another set of parameters.
         """
         module, _, name = self.location.partition(":")
-        cls: Any = functools.reduce(lambda found, part: getattr(found, part, None), name.split("."), _module(module))
+        cls: Any = functools.reduce(lambda scope, part: getattr(scope, part, None), name.split("."), _module(module))
         if not (isinstance(cls, type) and issubclass(cls, Model)):
-            raise ImportError(f"{self.location} is no model here")  # noqa: TRY004 - as where the module is missing
-        model, faults = build(cls, self.parameters)
+            raise ImportError(f"{self.location} is not a model here")  # noqa: TRY004 - as where the module is missing
+        model, errors = build(cls, self.parameters)
         if model is None:
-            raise ValueError(f"{self.location}: " + "; ".join(text for _, text in faults))
+            raise ValueError(f"{self.location}: " + "; ".join(text for _, text in errors))
         return model
 
 
@@ -81,23 +81,23 @@ class _Run:
         shared: What tasks need.
         recipes: Model's name -> the model.
         own: Folder with this worker's copy of the arrays; None where it reads those of ``shared``.
-        workloads: What has been opened.
+        trainers: Those that have been used.
     """
 
-    shared: Shared
+    shared: SharedTrainers
     recipes: Mapping[str, Recipe]
     own: Path | None
-    workloads: dict[str, TaskRunner] = field(default_factory=dict)
+    trainers: dict[str, Trainer] = field(default_factory=dict)
 
-    def workload(self, model: str) -> TaskRunner:
-        if model not in self.workloads:
-            built = self.recipes[model].build()
-            self.workloads[model] = replace(self.shared.workload(model), models={model: built})
-        return self.workloads[model]
+    def trainer(self, model: str) -> Trainer:
+        if model not in self.trainers:
+            instance = self.recipes[model].build()
+            self.trainers[model] = replace(self.shared.trainer(model), models={model: instance})
+        return self.trainers[model]
 
 
 _runs: dict[str, _Run] = {}
-#: What a model does to its process, such as to catch warnings, is not made for several at once.
+#: What is done to a process for one model, such as catching its warnings, does not work for several at once.
 _one_at_a_time = threading.Lock()
 
 
@@ -151,7 +151,9 @@ def reads(file: Path, content: str) -> bool:
         return False
 
 
-def begin(run: str, shared: Shared, recipes: Mapping[str, Recipe], *, copy: bool, dask_worker: Any = None) -> None:  # noqa: ANN401
+def begin(
+    run: str, shared: SharedTrainers, recipes: Mapping[str, Recipe], *, copy: bool, dask_worker: Any = None  # noqa: ANN401
+) -> None:  # fmt: skip
     """Take what a run's tasks need.
 
     Args:
@@ -177,14 +179,14 @@ def receive(run: str, name: str, piece: bytes) -> None:
     """
     folder = _runs[run].own
     if folder is None or not (path := (folder / name).resolve()).is_relative_to(folder.resolve()):
-        raise ValueError(f"{name!r} is no file of the run")
+        raise ValueError(f"{name!r} is not a file of the run")
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as stream:
         stream.write(piece)
 
 
-def work(run: str, unit: TaskGroup) -> list[Outcome]:
-    """Do a unit.
+def run_group(run: str, data: GroupData) -> list[Outcome]:
+    """Run a task group; whatever a model raises becomes the failures of its tasks.
 
     Raises:
         NotBegun: ``begin`` was never called in this process.
@@ -192,11 +194,14 @@ def work(run: str, unit: TaskGroup) -> list[Outcome]:
     if run not in _runs:
         raise NotBegun(f"process {os.getpid()} on {host()}")
     with _one_at_a_time:
-        return _runs[run].workload(unit[0].model).run_group(unit)
+        try:
+            return _runs[run].trainer(data.tasks[0].model).run_group(data)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C is not for a worker, so a model raised it
+            return [failure(task, error) for task in data.tasks]
 
 
 def end(run: str) -> None:
     """Forget a run."""
-    found = _runs.pop(run, None)
-    if found is not None and found.own is not None:
-        shutil.rmtree(found.own, ignore_errors=True)
+    ended = _runs.pop(run, None)
+    if ended is not None and ended.own is not None:
+        shutil.rmtree(ended.own, ignore_errors=True)

@@ -13,8 +13,8 @@ import pytest
 
 from mexbench.errors import ClusterError
 from mexbench.evaluation.executors.dask import cluster as dask_cluster
-from mexbench.evaluation.executors.dask.cluster import check_worker_versions, strangers_text
-from mexbench.evaluation.executors.dask.worker import Recipe, begin, describe, end, receive, work
+from mexbench.evaluation.executors.dask.cluster import check_worker_versions, mismatched_text
+from mexbench.evaluation.executors.dask.worker import Recipe, begin, describe, end, receive, run_group
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.runs.task import Success, Task
 from mexbench_plugins.models.majority import Majority
@@ -44,7 +44,7 @@ def run(bench: Callable[..., Ran], config: Path, tmp_path: Path) -> Callable[...
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://h:1", "tcp://h", "tcp://:1", "tcp://h:x", "tcp://h:1/x"])
-def test_what_is_no_address(run: Callable[..., Ran], address: str) -> None:
+def test_invalid_addresses_are_refused(run: Callable[..., Ran], address: str) -> None:
     found = run("--executor", "dask", "--scheduler", address)
     assert found.err == f"error: --scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT\n"
 
@@ -57,10 +57,16 @@ def test_what_is_no_address(run: Callable[..., Ran], address: str) -> None:
         (["--executor", "dask", "--scheduler", "tcp://h:1", "--jobs", "2"], "a cluster with --scheduler has its own"),
         (["--executor", "serial", "--jobs", "2"], "--executor serial does one task at a time, not 2"),
         (["--executor", "dusk"], "invalid choice: 'dusk' (choose from"),
+        (["--in-process", "--jobs", "2"], "--in-process runs one task after the other in this process"),
+        (["--in-process", "--executor", "dask"], "--in-process runs one task after the other in this process"),
+        (["--in-process", "--task-timeout", "9"], "--task-timeout is for tasks in processes that are started here"),
+        (["--executor", "dask", "--task-timeout", "9"], "--task-timeout is for tasks in processes that are started"),
+        (["--task-timeout", "0"], "argument --task-timeout: expected a number of seconds above 0, got 0"),
+        (["--task-timeout", "nan"], "argument --task-timeout: expected a number of seconds above 0, got nan"),
         (["--jobs", "0"], "argument --jobs: expected a whole number from 1, got '0'"),
     ],
 )
-def test_what_cannot_be_meant(run: Callable[..., Ran], arguments: list[str], told: str) -> None:
+def test_contradicting_arguments_are_refused(run: Callable[..., Ran], arguments: list[str], told: str) -> None:
     assert told in run(*arguments).err
 
 
@@ -108,7 +114,7 @@ class Fake:
         return self.answers
 
 
-def test_strangers_are_named_with_what_differs() -> None:
+def test_mismatched_workers_are_named_with_what_differs() -> None:
     recipes = {"svm": Recipe.of(SVM())}
     here = describe(recipes, None)
     assert {"python", "numpy", "scikit-learn", "mexbench", "code of mexbench", "code of svm", "distributed"} <= set(
@@ -129,16 +135,16 @@ def test_strangers_are_named_with_what_differs() -> None:
     assert str(caught.value).splitlines() == [
         "--scheduler tcp://h:1: workers would compute with something else than this process:",
         f"  old, older: jax is 0.1, here {jax}; code of svm differs",
-        f"  bare: jax is not there, here {jax}",
-        "  gpu: backend is gpu, here not there",
+        f"  bare: jax is missing, here {jax}",
+        "  gpu: backend is gpu, here missing",
         "  without: ModuleNotFoundError: No module named 'mexbench'",
         "  install the same versions there as here, restart these workers, and run again",
     ]
     check_worker_versions(Fake(same=here, gone=OSError("gone")), recipes, None)  # type: ignore[arg-type]
-    assert strangers_text({}) == ""
+    assert mismatched_text({}) == ""
 
 
-def test_a_model_travels_as_plain_values() -> None:
+def test_a_recipe_rebuilds_a_model_from_plain_values() -> None:
     recipe = Recipe.of(SVM(C=0.5, kernel="rbf", gamma=0.1))
     assert (recipe.location, recipe.parameters["C"]) == ("mexbench_plugins.models.svm:SVM", 0.5)
     assert recipe.build() == SVM(C=0.5, kernel="rbf", gamma=0.1)
@@ -152,32 +158,33 @@ def test_a_model_travels_as_plain_values() -> None:
         (
             Recipe("mexbench_plugins.models.svm:Other", {}),
             ImportError,
-            "mexbench_plugins.models.svm:Other is no model here",
+            "mexbench_plugins.models.svm:Other is not a model here",
         ),
-        (Recipe("os:system", {}), ImportError, "os:system is no model here"),
+        (Recipe("os:system", {}), ImportError, "os:system is not a model here"),
         (Recipe("mexbench_plugins.models.svm:SVM", {"C": 1.0, "D": 2}), ValueError, "unknown parameter 'D'"),
     ],
 )
-def test_a_model_that_is_not_there(recipe: Recipe, error: type[Exception], message: str) -> None:
+def test_a_recipe_of_an_unknown_model_is_refused(recipe: Recipe, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         recipe.build()
 
 
 def test_pieces_of_arrays_stay_in_their_folder(tmp_path: Path) -> None:
     load = workload()
+    data = load.group_data((Task("spy", 7, "1", "x"),))
     with share(every(load), tmp_path) as shared:
         begin("run", shared, {"spy": Recipe.of(load.models["spy"])}, copy=True)
         try:
             for name in ("../x.npy", "/etc/x.npy", "0/../../x.npy"):
-                with pytest.raises(ValueError, match="is no file of the run"):
+                with pytest.raises(ValueError, match="is not a file of the run"):
                     receive("run", name, b"")
             for name in shared.arrays():
                 for byte in (shared.folder / name).read_bytes():
                     receive("run", str(name), bytes([byte]))
-            (outcome,) = work("run", (Task("spy", 7, "1", "x"),))
+            (outcome,) = run_group("run", data)
             assert isinstance(outcome, Success)
             assert outcome.scores.tolist() == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
         finally:
             end("run")
     with pytest.raises(dask_cluster.dask_worker.NotBegun):
-        work("run", (Task("spy", 7, "1", "x"),))
+        run_group("run", data)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mexbench.errors import ClusterError
-from mexbench.evaluation.executors.base import Executor, Serial
+from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
 from mexbench.evaluation.executors.dask.executor import DaskCluster, LocalDaskCluster
@@ -61,9 +61,9 @@ def test_a_cluster_gives_what_one_process_gives(
     with connected(cluster.address) as link:
         executor = DaskCluster(link, tmp_path, None, pytest.fail)
         for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
-            assert scores(list(executor.run(UNITS, every(load)))) == scores(list(Serial().run(UNITS, every(load))))
+            assert scores(list(executor.run(UNITS, every(load)))) == scores(list(InProcess().run(UNITS, every(load))))
         load = replace(workload(), models={"pair": Pair()})
-        assert scores(list(executor.run(TOGETHER, every(load)))) == scores(list(Serial().run(TOGETHER, every(load))))
+        assert scores(list(executor.run(TOGETHER, every(load)))) == scores(list(InProcess().run(TOGETHER, every(load))))
         assert set(link.ask(left).values()) == {()}
     assert list(tmp_path.iterdir()) == []
 
@@ -97,7 +97,7 @@ def test_a_worker_that_comes_late_is_used(tmp_path: Path) -> None:
             cluster.worker()
 
         found = scores(list(DaskCluster(link, None, None, tell).run(UNITS, every(workload()))))
-        assert found == scores(list(Serial().run(UNITS, every(workload()))))
+        assert found == scores(list(InProcess().run(UNITS, every(workload()))))
     assert told == [f"waiting for workers of {cluster.address}; Ctrl-C gives up"]
 
 
