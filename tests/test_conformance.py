@@ -42,8 +42,21 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
         for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
     },
     "case_study": {"train": ["casme2"], "apply": "smic"},
-    "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
-    "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
+    **{
+        name: {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 160, "height": 120, "frames": 6}}
+        for name in (
+            "casme",
+            "casme2",
+            "casme3",
+            "casme_squared",
+            "dfme",
+            "fourdme",
+            "mmew",
+            "samm",
+            "samm_long",
+            "smic_long",
+        )
+    },
 }
 
 
@@ -291,11 +304,11 @@ def test_a_valid_model_passes_every_check() -> None:
         (
             Remembering,
             "whichever folds ran before",
-            "fold 1 scores otherwise after another fold: something is remember",
+            "fold 1 scores otherwise after another fold: something",
         ),
         (Transductive, "takes each test sample by itself", "from those of the whole test side"),
         (Vandal, "gives finite scores", "read-only"),
-        (Fragile, "a class that never trained", "AssertionError: all classes or none"),
+        (Fragile, "a class without training samples", "AssertionError: all classes or none"),
         (Fragile, "a single class in training", "AssertionError: all classes or none"),
         (Savable, "scores the same after saving", "trained on classes [0, 1, 2, 3], scores differ after loading"),
         (Pickling, "with no pickle among the files", "means is or holds a pickle"),

@@ -109,7 +109,7 @@ def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSp
     return WindowSpec(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
 
 
-def _read(options: argparse.Namespace, where: films.Target, out: Path, predictor: WindowPredictor) -> int:
+def _read(options: argparse.Namespace, where: films.PredictionTarget, out: Path, predictor: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(

@@ -28,7 +28,7 @@ from mexbench.interfaces.spotting import (
     ThresholdPredictor,
     VideoFrames,
 )
-from mexbench.interfaces.video import Interval, LongVideo
+from mexbench.interfaces.video import Interval, IntervalKind, LongVideo
 
 __all__ = [
     "UNITS",
@@ -46,6 +46,7 @@ __all__ = [
     "Fold",
     "FoldsModel",
     "Interval",
+    "IntervalKind",
     "LayerRow",
     "LongVideo",
     "Model",

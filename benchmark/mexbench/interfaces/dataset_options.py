@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mexbench.errors import DataError
 from mexbench.interfaces.plugin import Plugin
@@ -14,6 +15,9 @@ from mexbench.interfaces.video import LongVideo
 
 class OptionalDatasetMethods(Plugin):
     """Methods that a ``Dataset`` overrides where its data has more to say."""
+
+    #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
+    checked_on: ClassVar[str] = ""
 
     def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from mexbench.metrics.action_units import AVERAGES
 from mexbench.reports import run_page
+from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
@@ -34,6 +35,8 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     for name in AVERAGES:
         parts += [f"## {_NAMES[name]} of each unit", unit_table(scores, name).markdown()]
     parts += ["## Precision / recall of each unit", precision_table(scores).markdown()]
+    if any(row.get("health") for row in scores["rows"]):
+        parts += ["## Training", health_table(ordered(scores)).markdown(), HEALTH_NOTE]
     parts += ["## How this was made", run_page.origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 

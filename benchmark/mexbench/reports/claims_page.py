@@ -138,7 +138,8 @@ def _contradictions(source: ClaimSource) -> list[str]:
     for each in source.contradictions:
         rows = f" (rows: {', '.join(f'`{row}`' for row in each.rows)})" if each.rows else ""
         lines.append(f"- {'computed' if each.computed else 'stated'}: {each.reason}{rows}")
-    return ["**Contradictions within the document**", "\n".join(lines)] if lines else []
+    return ["**Contradictions within the document** (computed from what it prints, or stated in our words)",
+            "\n".join(lines)] if lines else []  # fmt: skip
 
 
 def _methods(judged: Sequence[Judged], methods: Sequence[MethodCode], *, whole: bool) -> list[str]:
@@ -156,14 +157,14 @@ def _methods(judged: Sequence[Judged], methods: Sequence[MethodCode], *, whole: 
     cells, notes = [], []
     for method in shown:
         places = "; ".join(
-            f"`{place.file}`{f', lines {place.lines}' if place.lines else ''}: {place.what}" for place in method.places
+            f"`{place.file}`{f' at {place.lines}' if place.lines else ''}: {place.what}" for place in method.places
         )
         rows = ", ".join(rows_of.get(method.id, []))
         cells.append([method.title, method.version(), SELECTIONS[method.selection], rows or DASH])
         notes.append(f"- {method.title}: {'; '.join(text for text in (places, method.note) if text)}")
     return [
         "## Protocol as coded: what chooses the epoch or the settings",
-        "As the methods' public codes have it, read in the version named; `methods.yaml` lists the places.",
+        "As the methods' public codes have it, read in the version named; numbers after a file are its lines.",
         Table(["method", "code", "chosen", "rows above"], cells).markdown(),
         "\n".join(notes),
     ]

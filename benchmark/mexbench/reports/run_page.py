@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, with_interval
 
 _FEW_FOLDS = 6
@@ -174,6 +175,9 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         parts.append("## Confusion matrices")
     for row in shown:
         parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
+    if any(row.get("health") for row in scores["rows"]):
+        rows = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1"))]
+        parts += ["## Training", health_table(rows).markdown(), HEALTH_NOTE]
     parts += ["## How this was made", origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 

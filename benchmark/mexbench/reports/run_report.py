@@ -12,6 +12,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.metrics.action_units import THRESHOLD
 from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
+from mexbench.metrics.health import health_flags, mean_health
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.spotting.matching import IOU
@@ -98,19 +99,6 @@ class RunReport:
             return action_units_page.markdown(scores, manifest)
         return study_page.joined(run_page.markdown(scores, manifest), scores)
 
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
-        """Return what a run prints."""
-        if self.of_spotting:
-            return spotting_page.terminal_text(scores)
-        if self.of_action_units:
-            return action_units_page.terminal_text(scores)
-        parts = [run_page.terminal_text(scores)]
-        if len(scores["members"]) > 1:
-            parts.append(run_page.member_table(scores).text())
-        if studied := study_page.terminal_text(scores):
-            parts.append(studied)
-        return "\n\n".join(parts)
-
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
         rows = [self._row(row) for row in self.plan.by_row]
@@ -158,6 +146,7 @@ class RunReport:
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
+        healths = [result.health for result in done]
         seconds = sum(result.predict_s for result in done)
         return {
             "model": model,
@@ -171,7 +160,12 @@ class RunReport:
             "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
             "warnings": _counted(text for result in done for text in result.warnings),
-            "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
+            "health": mean_health(healths) or None,
+            "flags": [
+                *part.model_flags(component),
+                *(["incomplete"] if len(done) < total else []),
+                *health_flags(healths),
+            ],
         }
 
     def _figures(self, model: str) -> tuple[dict[str, Any], int]:
@@ -220,6 +214,23 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "notes": dict(part.arrays.notes),
         "flags": list(part.flags),
     }
+
+
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Return what a run prints: its tables, and a warning below them where the data is made up."""
+    if scores.get("target") == "spotting":
+        parts = [spotting_page.terminal_text(scores)]
+    elif scores.get("target") == "action_units":
+        parts = [action_units_page.terminal_text(scores)]
+    else:
+        parts = [run_page.terminal_text(scores)]
+        if len(scores["members"]) > 1:
+            parts.append(run_page.member_table(scores).text())
+        if studied := study_page.terminal_text(scores):
+            parts.append(studied)
+    if "synthetic" in scores["flags"]:
+        parts.append("synthetic data: these figures say nothing about real faces")
+    return "\n\n".join(parts)
 
 
 def collect(plan: Plan, folder: RunFolder) -> RunReport:

@@ -59,6 +59,7 @@ class StoredResult:
     predict_s: float
     warnings: tuple[str, ...]
     history: History = ()
+    health: Mapping[str, float] = field(default_factory=dict)
     device: str | None = None  # unknown of results of earlier versions
     intervals: Mapping[str, tuple[ScoredInterval, ...]] = field(default_factory=dict)
 
@@ -196,6 +197,7 @@ class RunFolder:
                 if outcome.intervals is not None
                 else {}
             ),
+            **({"health": dict(outcome.health)} if outcome.health else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
         self._path(outcome.task, "error.txt").unlink(missing_ok=True)
@@ -246,6 +248,7 @@ class _Content(BaseModel):
     device: str | None = None
     history: list[dict[str, _Whole | FiniteFloat]] = []
     intervals: list[list[_Interval]] | None = None
+    health: dict[str, _Whole | FiniteFloat] = {}
 
 
 def _checked(task: Task, content: object) -> StoredResult:
@@ -259,6 +262,7 @@ def _checked(task: Task, content: object) -> StoredResult:
         predict_s=found.predict_s,
         warnings=tuple(found.warnings),
         history=tuple(found.history),
+        health=found.health,
         device=found.device,
         intervals={} if found.intervals is None else dict(zip(found.sample_ids, _intervals(found), strict=True)),
     )

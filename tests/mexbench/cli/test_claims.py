@@ -90,7 +90,7 @@ def test_the_page_shows_how_public_codes_choose_the_epoch(figures: Path, bench: 
     cells = [[cell.strip() for cell in line.split("|")] for line in out.splitlines() if "owner/" in line]
     chosen = "by the score on each test subject itself (test data in the choice)"
     assert cells == [["", "net", "owner/net, 2020-12", chosen, "b", ""]]
-    assert "- net: `a.py`, lines 7: keeps the best epoch" in out
+    assert "- net: `a.py` at 7: keeps the best epoch" in out
     assert bench("claims", "--file", figures).code == 0
     assert "owner/other, 2020-12" in figures.with_suffix(".md").read_text()
 

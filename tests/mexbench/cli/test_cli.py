@@ -207,8 +207,9 @@ def test_info(bench: Callable[..., Ran]) -> None:
     for text in (
         "svm (model)",
         "mexbench_plugins.models.svm:SVM",
-        '"linear" | "poly"',
-        "number (> 0)",
+        '"linear"; choices: "linear",',
+        "default/choices",
+        "float (> 0)  ",
         "balanced",
         "mexbench",
     ):

@@ -106,6 +106,8 @@ def test_runs_are_averaged_not_pooled() -> None:
 
 def test_data_sets_are_scored_on_the_units_that_are_present_in_them() -> None:
     truth, said = answers("1100", "0011"), answers("1100", "0010")
+    both = figures(table(truth, said), NAMES)
+    assert both["by_dataset"]["toy"]["units"] == 2
     row = figures(table(truth, said, datasets=("a", "a", "b", "b")), NAMES)
     assert row["by_dataset"]["a"] == {"f1": 1, "macro_f1": 1, "units": 1, "n_samples": 2}
     b = row["by_dataset"]["b"]

@@ -81,6 +81,10 @@ def test_a_class_that_is_predicted_and_never_true_counts_zero() -> None:
 
 def test_no_sample_at_all_is_nan() -> None:
     assert np.isnan(metrics.scores(np.zeros((3, 3)))["uf1"])
+    one_empty = metrics.scores(np.stack([np.eye(3), np.zeros((3, 3))]))
+    for name in metrics.SCORES:
+        assert one_empty[name][0] == 1
+        assert np.isnan(one_empty[name][1])
 
 
 def test_leading_axes_are_scored_one_by_one() -> None:
@@ -93,9 +97,18 @@ def test_leading_axes_are_scored_one_by_one() -> None:
             assert together[name][index] == pytest.approx(float(alone[name]))
 
 
-@pytest.mark.parametrize(("truth", "predicted"), [([0, 1], [0]), ([0, 3], [0, 0]), ([0, 0], [-1, 0])])
-def test_indices_outside_the_classes_and_unequal_lengths_are_rejected(truth: list[int], predicted: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"length|outside"):
+@pytest.mark.parametrize(
+    ("truth", "predicted", "message"),
+    [
+        ([0, 1], [0], r"expected two vectors of one length, got shapes \(2,\) and \(1,\)"),
+        ([0, 3], [0, 0], r"class index outside 0\.\.2: 0\.\.3"),
+        ([0, 0], [-1, 0], r"class index outside 0\.\.2: -1\.\.0"),
+    ],
+)
+def test_indices_outside_the_classes_and_unequal_lengths_are_rejected(
+    truth: list[int], predicted: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         metrics.confusion_matrix(truth, predicted, 3)
 
 

@@ -136,6 +136,8 @@ def test_the_interval_of_a_difference_uses_the_same_draws() -> None:
     assert found.difference == pytest.approx(
         np.mean([slow_uf1(b.sum(axis=0)) - slow_uf1(a.sum(axis=0)) for a, b in zip(first, second, strict=True)])
     )
+    assert found.p == found.p_holm == permutation_test(second, first, seed=3)
+    assert found.p != permutation_test(second, first, seed=4)
     assert compare({"a": first}) == []
 
 

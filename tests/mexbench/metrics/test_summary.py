@@ -55,6 +55,7 @@ def test_scores_by_fold_exclude_folds_that_lack_a_class() -> None:
     whole = [f1_score(truth[s], predicted[s], average="macro") for s in (slice(0, 4), slice(7, 10))]
     mean = row["per_fold"]
     assert mean["uf1"] == pytest.approx(np.mean(whole))
+    assert mean["uar"] == pytest.approx(((1 + 1 + 1 / 2) / 3 + (0 + 1 + 1) / 3) / 2)
     assert mean["accuracy"] == pytest.approx((3 / 4 + 1 + 2 / 3) / 3)
     assert (mean["folds"], mean["undefined_folds"]) == (3, 1)
 

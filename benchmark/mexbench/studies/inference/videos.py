@@ -29,7 +29,7 @@ Progress = Callable[[ListedClip, float], None]
 
 
 @dataclass(frozen=True)
-class Target:
+class PredictionTarget:
     """What to read.
 
     Args:
@@ -43,7 +43,7 @@ class Target:
     single: bool = False
 
 
-def target(path: Path) -> Target:
+def target(path: Path) -> PredictionTarget:
     """Resolve a path to videos: one video, a folder of videos, or a list of clips (.csv).
 
     Raises:
@@ -55,14 +55,14 @@ def target(path: Path) -> Target:
             raise DataError(
                 f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
             )
-        return Target(path, tuple(_entry(p) for p in paths))
+        return PredictionTarget(path, tuple(_entry(p) for p in paths))
     if path.suffix.lower() == ".csv":
         clips = manifest.read(path)
         manifest.require_films(clips, path.parent)
-        return Target(path.parent, clips)
+        return PredictionTarget(path.parent, clips)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv)")
-    return Target(path.parent, (_entry(path),), single=True)
+    return PredictionTarget(path.parent, (_entry(path),), single=True)
 
 
 def check_unused(folder: Path) -> None:
@@ -76,7 +76,7 @@ def check_unused(folder: Path) -> None:
 
 
 def predict(
-    where: Target, predictor: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
+    where: PredictionTarget, predictor: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
 ) -> tuple[list[Summary], dict[str, str]]:
     """Read videos and write the predictions.
 

@@ -226,7 +226,7 @@ def test_a_redirection_to_a_refused_url_is_not_followed(site: Site, film: bytes,
 
 
 @pytest.mark.parametrize(
-    ("url", "fault"),
+    ("url", "problem"),
     [
         ("https://example.org/a.mp4", None),
         ("http://127.0.0.1:8000/a.mp4", None),
@@ -241,9 +241,9 @@ def test_a_redirection_to_a_refused_url_is_not_followed(site: Site, film: bytes,
         ("http://[::1/a.mp4", "is not a URL"),
     ],
 )
-def test_urls_are_https_or_loopback(url: str, fault: str | None) -> None:
-    found = url_problem(url)
-    assert found is None if fault is None else fault in (found or "")
+def test_urls_are_https_or_loopback(url: str, problem: str | None) -> None:
+    text = url_problem(url)
+    assert text is None if problem is None else problem in (text or "")
     if url.startswith("http://"):
         assert url_problem(url, loopback=False)
 

@@ -141,8 +141,8 @@ def test_contradictions_that_concern_no_row(claims: Claims) -> None:
     assert "the SAMM model (figure 3) lacks repression (" in reasons["paper1"][0]
     assert "table 10 lacks Disgust_ME8 (" in reasons["paper2"][0]
     assert reasons["paper4"][0].startswith(
-        "the title requires neuromorphic computing, synaptic plasticity: the network as described lacks neuromorphic "
-        "computing, synaptic plasticity (it has convolution, "
+        "the title requires neuromorphic deep learning, synaptic plasticity: the network as built lacks neuromorphic "
+        "deep learning, synaptic plasticity (it has convolution, "
     )
     clusters = claims.sources["paper2"].contradictions[1].sets["table 10"]
     assert set(clusters) == {line.name for line in read_lines() if line.emotion == "disgust"}

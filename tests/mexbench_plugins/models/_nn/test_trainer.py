@@ -34,7 +34,7 @@ from mexbench_plugins.models._nn.layers import (
     dropout,
     max_pool,
 )
-from mexbench_plugins.models._nn.losses import class_weights
+from mexbench_plugins.models._nn.losses import HEADS, class_weights
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.validation_split import validation_part
@@ -436,3 +436,44 @@ def test_predictors_of_fit_epochs_equal_shorter_trainings() -> None:
             expected = shorter.fit(x[mask], y[mask], n_classes=3, groups=groups[mask], seed=5)
             np.testing.assert_array_equal(found(x), expected(x))
             assert [entry["epoch"] for entry in getattr(found, "history")] == list(range(1, count + 1))  # noqa: B009
+
+
+def test_health_by_hand() -> None:
+    """Accuracy and loss of the last epoch, the entropy of 2, 1, 1, and the predictor on its own training side."""
+    x, y, groups = blobs(40)
+    y[:] = np.resize([0, 0, 1, 2], 40)
+    predictor = ToyModel(epochs=3).fit(x, y, n_classes=4, groups=groups, seed=0)
+    assert isinstance(predictor, trainer.NetworkPredictor)
+    answers = predictor(x).argmax(1)
+    assert predictor.health == pytest.approx({
+        "train_accuracy": predictor.history[-1]["accuracy"], "train_loss": predictor.history[-1]["loss"],
+        "guess_loss": -(0.5 * np.log(0.5) + 0.5 * np.log(0.25)), "tested_accuracy": (answers == y).mean(),
+        "predicted_classes": len(set(answers)), "train_classes": 3,
+    })  # fmt: skip
+
+
+def test_health_leaves_the_validation_part_out_and_is_of_the_chosen_epoch() -> None:
+    model = ToyModel(early_stopping=2, epochs=30, learning_rate=0.1, batch_size=8, keep="best")
+    predictor = fit(model)
+    x, y, groups = blobs(40)
+    train_idx, _ = validation_part(groups, 0.2, trainer.generator(jax.random.key(0), trainer.SPLIT))
+    assert predictor.health["tested_accuracy"] == (predictor(x[train_idx]).argmax(1) == y[train_idx]).mean()
+    best = min(predictor.history, key=lambda row: row["val_loss"])
+    assert predictor.health["train_loss"] == best["loss"] > predictor.history[-1]["loss"]
+
+
+def test_balanced_weights_make_guessing_uniform() -> None:
+    y = np.array([0] * 6 + [1, 2])
+    softmax = HEADS["softmax"]
+    assert softmax.guess_loss(y, softmax.weights(y, 4, "balanced")) == pytest.approx(np.log(3), rel=1e-6)
+    units = np.array([[1, 0], [0, 0], [0, 0], [0, 0]], bool)
+    sigmoid = HEADS["sigmoid"]
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))  # of the first unit; the second is never present
+    assert sigmoid.guess_loss(units, sigmoid.weights(units, 2, None)) == pytest.approx(entropy / 2)
+    assert sigmoid.guess_loss(units, sigmoid.weights(units, 2, "balanced")) == pytest.approx(np.log(2) / 2)
+
+
+def test_early_stopping_before_anything_was_learned_warns() -> None:
+    model = ToyModel(early_stopping=1, epochs=50, learning_rate=1e-30)
+    with pytest.warns(UserWarning, match=r"early stopping ended the training after \d+ epochs, before anything was"):
+        fit(model)
