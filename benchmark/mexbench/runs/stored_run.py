@@ -157,7 +157,7 @@ def read_run(path: Path) -> StoredRun:
     if target != "emotion":
         raise RunFolderError(
             f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
-            f"are in {path / 'action_units.md'} and scores.json"
+            f"are in {path / f'{target}.md'} and scores.json"
         )
     unlabelled = "case_study" in scores  # its samples may have no truth
     predictions = read_tables(path / "predictions.csv", seeds, classes, unlabelled=unlabelled)
