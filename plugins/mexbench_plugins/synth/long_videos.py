@@ -238,7 +238,9 @@ def direct(spec: LongVideoSpec, *, person: int, seed: int, expressive: bool = Tr
 
 
 def _expressions(spec: LongVideoSpec, rng: np.random.Generator) -> list[LongEvent]:
-    kinds: list[IntervalKind] = [*(["micro"] * spec.micro), *(["macro"] * spec.macro)]
+    micro: list[IntervalKind] = ["micro"] * spec.micro
+    macro: list[IntervalKind] = ["macro"] * spec.macro
+    kinds = [*micro, *macro]
     rng.shuffle(kinds)
     lengths = [
         max(4, round(float(rng.uniform(*(MICRO_SECONDS if kind == "micro" else MACRO_SECONDS))) * spec.fps))

@@ -115,6 +115,7 @@ def test_thresholds_are_chosen_on_the_training_side_alone(monkeypatch: pytest.Mo
 
 def test_softnet_has_the_sizes_of_the_authors_code() -> None:
     import jax
+    import jax.numpy as jnp
     from flax import nnx
 
     from mexbench_plugins.models.softnet import ThreeStreams
@@ -122,7 +123,7 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
     network = ThreeStreams((42, 42), np.random.default_rng(0))
     values = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]
     assert sum(values) == (75 + 3) + (125 + 5) + (200 + 8) + (784 * 400 + 400) + (400 + 1)
-    assert network(np.zeros((2, 42, 42, 3), np.float32)).shape == (2,)
+    assert network(jnp.zeros((2, 42, 42, 3), jnp.float32)).shape == (2,)
 
 
 @pytest.mark.parametrize(
