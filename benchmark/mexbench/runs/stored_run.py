@@ -167,6 +167,7 @@ class _Scores(BaseModel):
 
     classes: Annotated[list[str], Field(min_length=1)]
     rows: list[_Row]
+    tasks: _Tasks | None = None
     target: str = "emotion"
     flags: list[str] = []
 

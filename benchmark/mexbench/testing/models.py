@@ -95,7 +95,7 @@ def fold_order(model: Model) -> Iterator[str]:
     numbers = np.arange(len(y)) % 4  # two subjects on each side: early stopping needs two to cut a validation part
     groups = np.array([f"subject {number}" for number in numbers])
     sides = [(np.flatnonzero(numbers >= 2), np.flatnonzero(numbers < 2))]
-    sides.append(sides[0][::-1])
+    sides.append((sides[0][1], sides[0][0]))
 
     def scores_of(fold: int) -> NDArray[Any]:
         train, test = sides[fold]

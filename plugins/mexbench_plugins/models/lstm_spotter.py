@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,7 @@ def _step(
         return jnp.mean(cost * jnp.where(y > 0, rare, 1.0))
 
     updates, state = optax.adam(learning_rate).update(jax.grad(loss)(weights), state, weights)
-    return optax.apply_updates(weights, updates), state
+    return cast("Weights", optax.apply_updates(weights, updates)), state
 
 
 @dataclass(frozen=True, eq=False)

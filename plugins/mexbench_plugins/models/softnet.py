@@ -105,7 +105,7 @@ class SoftnetCurves:
             batch = fields[start : start + self.batch_size].astype(np.float32) * scale
             padded = np.zeros((self.batch_size, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            scores.append(np.asarray(_scores(network, padded))[: len(batch)])
+            scores.append(np.asarray(_scores(network, jnp.asarray(padded)))[: len(batch)])
         return np.concatenate(scores)
 
 
@@ -175,8 +175,8 @@ class Softnet(FlowSpotter):
             chosen = rng.permutation(np.concatenate([positive, _some(negative, len(positive), rng)]))
             chosen = np.resize(chosen, -(-len(chosen) // self.batch_size) * self.batch_size)  # one shape for every step
             for batch in chosen.reshape(-1, self.batch_size):
-                x = np.stack([fields[owner[i]][place[i]] for i in batch]).astype(np.float32) * scale
-                _compiled_step(network, optimiser, x, shown[batch].astype(np.float32))
+                x = np.stack([fields[int(owner[i])][int(place[i])] for i in batch]).astype(np.float32) * scale
+                _compiled_step(network, optimiser, jnp.asarray(x), jnp.asarray(shown[batch], jnp.float32))
         return network, scale
 
 

@@ -240,7 +240,7 @@ def direct(spec: LongVideoSpec, *, person: int, seed: int, expressive: bool = Tr
 def _expressions(spec: LongVideoSpec, rng: np.random.Generator) -> list[LongEvent]:
     micro: list[IntervalKind] = ["micro"] * spec.micro
     macro: list[IntervalKind] = ["macro"] * spec.macro
-    kinds = [*micro, *macro]
+    kinds: list[IntervalKind] = [*micro, *macro]
     rng.shuffle(kinds)
     lengths = [
         max(4, round(float(rng.uniform(*(MICRO_SECONDS if kind == "micro" else MACRO_SECONDS))) * spec.fps))
