@@ -37,10 +37,26 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
     "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
-    **{name: {"epochs": 1} for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "off_apexnet", "ststnet")},
+    **{
+        name: {"epochs": 1}
+        for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
+    },
     "case_study": {"train": ["casme2"], "apply": "smic"},
-    "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
-    "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
+    **{
+        name: {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 160, "height": 120, "frames": 6}}
+        for name in (
+            "casme",
+            "casme2",
+            "casme3",
+            "casme_squared",
+            "dfme",
+            "fourdme",
+            "mmew",
+            "samm",
+            "samm_long",
+            "smic_long",
+        )
+    },
 }
 
 
@@ -262,7 +278,7 @@ class Epochs(Good, EpochsModel):
         return predict
 
 
-def test_a_model_that_shows_its_epochs_keeps_its_promises() -> None:
+def test_a_model_with_epochs_conforms() -> None:
     assert faults_of(Epochs()) == {}
     (peeks,) = faults_of(Epochs(peeks=True)).values()
     assert [text.partition(" by")[0] for text in peeks] == ["epoch 3: scores differ"]
@@ -274,7 +290,7 @@ def faults_of(plugin: Plugin) -> dict[str, tuple[str, ...]]:
     return {result.check: result.problems for result in conformance(plugin) if result.problems}
 
 
-def test_a_good_model_is_kept_good() -> None:
+def test_a_valid_model_passes_every_check() -> None:
     assert faults_of(Good()) == {}
 
 
@@ -419,7 +435,7 @@ def test_a_broken_promise_of_a_dataset_is_found() -> None:
     assert "does not start with the name of its dataset" in str(faults_of(Renamed()))
 
 
-def test_the_command(bench: Callable[..., Ran]) -> None:
+def test_the_command_prints_every_check(bench: Callable[..., Ran]) -> None:
     ran = bench("test-plugin", "svm", "--set", "C=0.5")
     assert ran.code == 0
     assert "takes each test sample by itself" in ran.out

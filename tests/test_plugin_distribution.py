@@ -92,7 +92,7 @@ def bench(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-def test_it_is_listed_beside_the_built_in_ones(site: Path) -> None:
+def test_a_distribution_is_listed_beside_the_built_in_plugins(site: Path) -> None:
     done = bench(site, "list", "models")
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if "nearest_mean" in line)
@@ -103,7 +103,7 @@ def test_it_is_listed_beside_the_built_in_ones(site: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_it_runs(site: Path, tmp_path: Path, jobs: str) -> None:
+def test_its_model_runs(site: Path, tmp_path: Path, jobs: str) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     done = bench(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"), "--jobs", jobs)
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_it_runs(site: Path, tmp_path: Path, jobs: str) -> None:
     assert manifest["versions"]["nearest-mean"] == "1.2"
 
 
-def test_its_typo_is_told_like_any_other(site: Path, tmp_path: Path) -> None:
+def test_a_typo_in_its_parameters_is_reported(site: Path, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG.replace("power", "pover"))
     done = bench(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
     assert done.returncode == 2

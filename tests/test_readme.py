@@ -16,7 +16,7 @@ from mexbench.config.schema import config_schema
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.leaderboards.page import main_table
 from mexbench.reports.leaderboards.rows import board_rows, scores_of
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 from tests.helpers import ROOT, Ran, config_of
 
 BOARDS, NAME = ROOT / "leaderboards", "loso_megc2019_flow"
@@ -34,17 +34,16 @@ def blocks(document: str, language: str) -> list[str]:
 def test_the_table_in_the_readme_is_the_leaderboards() -> None:
     pattern = r"<!-- begin: leaderboards/loso_megc2019_flow -->\n(.*?)\n<!-- end -->"
     (shown,) = re.findall(pattern, (ROOT / "README.md").read_text(), re.DOTALL)
-    reader = BoardReader(BOARDS)
-    board = board_rows(reader, reader.board(NAME))
+    board = board_rows(verify_board(BOARDS, NAME))
     assert shown == main_table(board, board.section("honest"), brief=True).markdown()
 
 
 def test_the_figures_in_the_text_are_those_of_the_data(scores: dict[str, dict[str, Any]]) -> None:
-    from mexbench_plugins.datasets.megc2019_flow import _published
+    from mexbench_plugins.datasets.published import megc2019_counts
 
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"A constant answer gets {100 * scores['majority']['accuracy']:.0f} % accuracy" in text
-    clips = _published()
+    clips = megc2019_counts()
     subjects = [subject for subject, _ in clips]
     alone = sum(subjects.count(subject) == 1 for subject in set(subjects))
     assert f"the {sum(clips.values())} clips of the MEGC2019 composite" in text

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 DASH = "-"
 
 
-#: A row with one of these stands below the honest ones, without a rank.
+#: A row with one of these flags has no rank, and is listed below the others.
 UNRANKED = ("leak:", "incomplete")
 
 
@@ -37,7 +37,7 @@ class Table:
 
 
 def competes(row: Row) -> bool:
-    """Whether a row may be ranked: it is whole, and nothing stood on both sides of its folds."""
+    """Whether a row may be ranked: it is complete, and nothing was on both sides of its folds."""
     return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
 
 

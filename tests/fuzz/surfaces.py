@@ -31,8 +31,7 @@ from mexbench.reports.leaderboards.definition import Definition, ExpectedSample,
 from mexbench.reports.leaderboards.page import markdown
 from mexbench.reports.leaderboards.rows import board_rows
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader, VerifiedBoard
-from mexbench.reports.leaderboards.verify import board_figures
+from mexbench.reports.leaderboards.verify import VerifiedBoard, board_figures, verify_board, verify_file
 from mexbench.reports.site import audits, pages
 from mexbench.runs import predictions_csv as predictions_file
 from mexbench.runs.run_folder import RunFolder
@@ -254,7 +253,6 @@ class Submissions(Surface):
         super().__init__(folder)
         self.board, made = toy_board()
         save(folder, self.board)
-        self.reader = BoardReader(folder)
         self.seeds = [submission.text(made).encode()]
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
@@ -266,10 +264,9 @@ class Submissions(Surface):
         return json.dumps(whole).encode()
 
     def read(self, content: bytes) -> None:
-        found = self.reader.look(self.board, self.file(self._name(content), content))
-        if not found.faults:
-            groups = tuple(sorted({question.group for question in self.board.questions}))
-            rows = board_rows(self.reader, VerifiedBoard(self.board, (found,), groups))
+        found = verify_file(self.board, self.file(self._name(content), content))
+        if not found.errors:
+            rows = board_rows(VerifiedBoard(self.folder, self.board, (found,)))
             for text in (markdown(rows), *pages.site([rows]).values()):
                 assert not {"nan", "inf"} & {*re.split(r"[^a-z]+", re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL))}
                 text.encode()
@@ -292,8 +289,7 @@ class Audits(Surface):
         board, made = toy_board()
         save(folder, board)
         submission.write(folder / "results" / "toy" / "net.json", made)
-        reader = BoardReader(folder)
-        self.rows = board_rows(reader, reader.board("toy"))
+        self.rows = board_rows(verify_board(folder, "toy"))
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
         return mutation.of_json(rng, content)

@@ -32,16 +32,14 @@ def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("version", "platforms"), [("PJRT C API\ncuda 13000", "cuda,cpu"), ("rocm 6", "rocm,cpu")])
-def test_a_gpu_that_is_asked_for_is_all_that_will_do(
-    monkeypatch: pytest.MonkeyPatch, version: str, platforms: str
-) -> None:
+def test_a_requested_gpu_has_no_fallback(monkeypatch: pytest.MonkeyPatch, version: str, platforms: str) -> None:
     monkeypatch.setitem(sys.modules, "jax", fake("gpu", version))
     devices.choose("gpu", jobs=1)
     assert os.environ["JAX_PLATFORMS"] == platforms
     assert devices.used() == "gpu:0 NVIDIA H200"
 
 
-def test_without_a_wish_jax_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jax_chooses_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     devices.choose(None, jobs=1)
     assert "JAX_PLATFORMS" not in os.environ
     assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in os.environ
@@ -49,7 +47,7 @@ def test_without_a_wish_jax_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.used() == "cpu"
 
 
-def test_several_processes_share_a_gpu_by_need_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_share_gpu_memory_on_demand_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     devices.choose("cpu", jobs=2)
     assert os.environ["JAX_PLATFORMS"] == "cpu"
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
@@ -66,14 +64,14 @@ def test_a_gpu_is_part_of_a_tasks_fingerprint(monkeypatch: pytest.MonkeyPatch) -
     assert fingerprint.environment() == {**on_cpu, "backend": "gpu"}
 
 
-def test_a_variable_that_forbids_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_can_exclude_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     with pytest.raises(DeviceError, match="JAX finds no GPU, only cpu: JAX_PLATFORMS is 'cpu'"):
         devices.choose("gpu", jobs=1)
 
 
-def test_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_without_a_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> str:
         raise RuntimeError("Unable to initialize backend 'cuda'")
 
@@ -84,7 +82,7 @@ def test_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax_plugins") is not None, reason="JAX may have a GPU here")
-def test_the_command_on_a_machine_without_gpu(bench: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_command_reports_a_missing_gpu(bench: Callable[..., Ran], tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("dataset: {plugin: synthetic, subjects: 2}\nprotocol: loso\nmodels: [majority]")
     ran = bench("run", config, "--out", tmp_path / "run", "--device", "gpu")
@@ -99,6 +97,6 @@ def test_the_command_on_a_machine_without_gpu(bench: Callable[..., Ran], tmp_pat
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax_plugins") is not None, reason="JAX may have a GPU here")
-def test_jax_is_not_loaded_to_see_that_there_is_no_gpu() -> None:
+def test_looking_for_a_gpu_does_not_load_jax() -> None:
     probe = "import sys; from mexbench import devices; sys.exit(devices.backend() != 'cpu' or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=False).returncode == 0

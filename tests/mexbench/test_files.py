@@ -8,7 +8,7 @@ import pytest
 from mexbench import files
 
 
-def test_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "x.txt"
     files.write_text(path, "old")
 
@@ -23,7 +23,7 @@ def test_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["x.txt"]
 
 
-def test_json_refuses_what_it_cannot_say(tmp_path: Path) -> None:
+def test_json_rejects_nan_and_infinity(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "x.json", {"a": float("nan")})
     assert list(tmp_path.iterdir()) == []
@@ -35,7 +35,7 @@ def test_json_round_trip_keeps_every_digit(tmp_path: Path) -> None:
     assert files.read_json(tmp_path / "x.json") == value
 
 
-def test_a_result_is_as_public_as_other_files(tmp_path: Path) -> None:
+def test_a_file_gets_the_permissions_of_the_umask(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
     files.write_text(tmp_path / "ours", "x")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
@@ -66,22 +66,22 @@ def test_arrays_round_trip_bit_by_bit(tmp_path: Path) -> None:
         (np.array(["a"]), "array 'x' is <U1, expected numbers"),
     ],
 )
-def test_arrays_that_are_no_numbers_are_not_written(tmp_path: Path, array: np.ndarray, text: str) -> None:
+def test_arrays_that_are_not_finite_numbers_are_not_written(tmp_path: Path, array: np.ndarray, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         files.write_arrays(tmp_path / "x", {"x": array})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_file_of_arrays_is_said_so(tmp_path: Path) -> None:
+def test_invalid_array_files_are_rejected(tmp_path: Path) -> None:
     files.write_arrays(tmp_path / "x", {"x": np.zeros(100)})
     whole = (tmp_path / "x").read_bytes()
     for content in (b"", b"text", whole[:50], whole[:-8], b"\xff" * 8 + whole[8:]):
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(ValueError, match="x is no safetensors file that can be read here"):
+        with pytest.raises(ValueError, match="x: invalid safetensors file"):
             files.read_arrays(tmp_path / "x")
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "folder"
 
     def write(name: str, *, fail: bool = False) -> None:

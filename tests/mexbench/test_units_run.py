@@ -20,7 +20,7 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.run_report import RunReport
+from mexbench.reports.run_report import RunReport, terminal_text
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
@@ -173,7 +173,7 @@ def test_detectors_beat_the_constant_baselines_and_every_f1_is_that_of_scikit_le
 
 def test_clips_whose_units_are_not_known_are_left_out_and_named(catalogue: Catalogue) -> None:
     data = plan_of(catalogue).parts[0].data
-    assert data.left_out == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
+    assert data.excluded == {"action units not fully known": ("faces/p0/doubt", "faces/p0/unknown")}
     assert (data.classes, data.samples[0].label) == (UNIT_NAMES, None)
     calm = [sample.sample_id for sample in data.samples].index("faces/p0/calm")
     assert not data.truths()[calm].any()
@@ -237,15 +237,14 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     results = run(plan_of(catalogue, rest="protocol: loso\nseeds: [0, 1]"), tmp_path)
     page = results.page(results.scores(), MANIFEST)
     assert "61 samples" in page
-    assert "left out, action units not fully known: 2 clips" in page
-    assert (
-        "Never shown in a tested sample, so without F1 and in no average: AU5; the averages are over 11 of 12" in page
-    )
+    assert "excluded, action units not fully known: 2 clips" in page
+    assert "Never present in a tested sample, so without F1 and excluded from the averages: AU5; the averages" in page
+    assert "are over 11 of 12 units" in page
     assert page.index("| svm") < page.index("| always_present") < page.index("| majority")
     assert "## By dataset: F1 / macro F1" in page
     table = page[page.index("## F1 of each unit") :]
     assert "| AU5    | 0          | -" in table
-    assert "AU5" in results.terminal_text(results.scores())
+    assert "AU5" in terminal_text(results.scores())
 
 
 @pytest.mark.parametrize(
@@ -301,9 +300,7 @@ def test_a_bad_target_is_one_error(builtin: Catalogue, change: str, message: str
 
 
 def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
-    with pytest.raises(
-        DataError, match=r"no sample is left of dataset 'synthetic', of which all action units must be kn"
-    ):
+    with pytest.raises(DataError, match=r"no sample of dataset 'synthetic', of which all action units must be kn"):
         plan_of(builtin, "synthetic")
 
 
@@ -346,7 +343,7 @@ def ran(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPat
     )
     done = bench("run", "units.yaml")
     assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
-    assert "left out, action units not fully known: 6 clips" in done.err
+    assert "excluded, action units not fully known: 6 clips" in done.err
     assert "12 samples, 3 subjects; AU1 0, AU2 0, AU4 6, AU5 0" in done.err
     return tmp_path / "runs" / "units"
 

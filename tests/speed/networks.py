@@ -70,20 +70,20 @@ def ours(name: str) -> Callable[[], object]:
     """Return one step of the training engine."""
     import jax
 
-    from mexbench_plugins.models._nn import trainer as _training
+    from mexbench_plugins.models._nn import train_program
 
-    made: Any = importlib.import_module(f"mexbench_plugins.models.{name}")
+    module: Any = importlib.import_module(f"mexbench_plugins.models.{name}")
     model_type = {"au_cnn": "AUCNN", "cnn": "CNN", "cnn_lstm": "CNNLSTM", "hybrid_micronet": "HybridMicroNet"}
     x, y = data(name)
-    model = getattr(made, model_type.get(name, "OffApexNet"))(learning_rate=1e-4)
-    made = _training.program(model, x.shape[1:], CLASSES)
+    model = getattr(module, model_type.get(name, "OffApexNet"))(learning_rate=1e-4)
+    program = train_program.train_program(model, model.builder(x.shape[1:], CLASSES))
     ones = np.ones(len(y), np.float32)
-    rows, key = _training.Batch(x, y.astype(np.int32), ones, ones), jax.random.key(0)
-    state = made.start(np.random.default_rng(0))
+    rows, key = train_program.Batch(x, y.astype(np.int32), ones, ones), jax.random.key(0)
+    state = program.init(np.random.default_rng(0))
 
     def step() -> None:
         nonlocal state
-        state, *_ = jax.block_until_ready(made.step(state, rows, key, 0))
+        state, *_ = jax.block_until_ready(program.train_step(state, rows, key, 0))
 
     return step
 
@@ -136,7 +136,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.only:
         if options.keep_memory:
-            from mexbench_plugins.models._nn.trainer import keep_memory
+            from mexbench_plugins.models._nn.train_program import keep_memory
 
             keep_memory()
         serve(options.networks[0], options.only)

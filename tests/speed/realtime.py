@@ -34,15 +34,15 @@ from tests.speed import predicting  # noqa: E402
 SECONDS, FPS, ROUNDS = 12, 30.0, 3
 
 
-def read(path: Path, watcher: WindowPredictor) -> Stopwatch:
+def read(path: Path, predictor: WindowPredictor) -> Stopwatch:
     """Predict a whole film; return the processor time of each stage."""
-    watcher.watch = Stopwatch(clock=time.process_time)
+    predictor.stopwatch = Stopwatch(clock=time.process_time)
     with Video(path) as film:
-        frames = film.frames(fps=watcher.cutting.fps)
-        for window in windows(watcher.watch.each("decode", frames), watcher.cutting):
-            if watcher(window).scores is None:
+        frames = film.frames(fps=predictor.spec.fps)
+        for window in windows(predictor.stopwatch.each("decode", frames), predictor.spec):
+            if predictor(window).scores is None:
                 raise RuntimeError("no face was found")
-    return watcher.watch
+    return predictor.stopwatch
 
 
 def on_every_frame(steps: Sequence[Component[Preprocessor]]) -> tuple[Component[Preprocessor], ...]:
@@ -60,19 +60,19 @@ def main() -> None:
     catalogue = load_catalogue()
     with tempfile.TemporaryDirectory() as name:
         film = predicting.film(Path(name) / "film.mp4", seconds=SECONDS, fps=FPS)
-        watchers: dict[str, WindowPredictor] = {}
+        predictors: dict[str, WindowPredictor] = {}
         for model, folder in predicting.train(Path(name)).items():
             loaded = saved.load(folder, catalogue)
             wanted = inputs.wanted(loaded, catalogue)
             hop = 1.0 if wanted.count is None else 0.5
-            cutting = WindowSpec(fps=FPS, length_s=1.0, hop_s=hop, reach_back=wanted.count is not None)
-            watchers[model] = WindowPredictor(loaded, wanted, cutting)
+            spec = WindowSpec(fps=FPS, length_s=1.0, hop_s=hop, reach_back=wanted.count is not None)
+            predictors[model] = WindowPredictor(loaded, wanted, spec)
             every = dataclasses.replace(wanted, steps=on_every_frame(wanted.steps))
-            watchers[f"{model}, a face sought in every frame"] = WindowPredictor(loaded, every, cutting)
-        found: dict[str, list[dict[str, float]]] = {title: [] for title in watchers}
+            predictors[f"{model}, a face sought in every frame"] = WindowPredictor(loaded, every, spec)
+        found: dict[str, list[dict[str, float]]] = {title: [] for title in predictors}
         for turn in range(ROUNDS + 1):
-            for title, watcher in watchers.items():
-                seconds = read(film, watcher).seconds
+            for title, predictor in predictors.items():
+                seconds = read(film, predictor).seconds
                 if turn:
                     found[title].append({stage: seconds[stage] for stage in STAGES})
     print(f"a film of 640 x 480, {FPS:g} frames of each second looked at, one thread, processor time")

@@ -19,7 +19,7 @@ from mexbench import devices
 devices.use_one_thread()
 
 from mexbench.reports.leaderboards.rows import board_rows  # noqa: E402
-from mexbench.reports.leaderboards.verified import BoardReader  # noqa: E402
+from mexbench.reports.leaderboards.verify import verify_board  # noqa: E402
 from mexbench.reports.site.folder import write as write_folder  # noqa: E402
 from mexbench.reports.site.pages import site  # noqa: E402
 from tests.speed.leaderboard import NAME, render, timed, write  # noqa: E402
@@ -30,8 +30,7 @@ LOADS = 5
 
 def build(root: Path, out: Path) -> None:
     """Do what ``bench site`` does."""
-    reader = BoardReader(root)
-    write_folder(out, site([board_rows(reader, reader.board(NAME))]))
+    write_folder(out, site([board_rows(verify_board(root, NAME))]))
 
 
 def load_ms(path: Path) -> float:

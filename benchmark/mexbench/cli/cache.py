@@ -20,16 +20,12 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     cache = Cache(default_root())
     if options.action == "clear":
-        from mexbench.reports.leaderboards.verified import forget
-
-        boards = forget()
-        also = f", and what was known of {boards} leaderboards" if boards else ""
         compiled = programs()
         for path in compiled:
             with suppress(OSError):  # another process removed it
                 path.unlink()
         told = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
-        print(f"removed {cache.clear()} entries{told} from {cache.root}{also}")
+        print(f"removed {cache.clear()} entries{told} from {cache.root}")
         return cli.OK
     rows = [
         ["folder", str(cache.root)],

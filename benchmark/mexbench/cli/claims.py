@@ -31,19 +31,21 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.reports.claims_page import page
     from mexbench.studies.claims.claims import load
     from mexbench.studies.claims.judge import judge_claim
+    from mexbench.studies.claims.methods import load_methods
 
     if options.ids and (options.check or options.out):
         raise ClaimError("a page holds every row: give either IDs, to print them, or --out and --check")
     folder, shipped = find_leaderboards(options.file and options.file.parent)
     file = options.file or folder / "claims.yaml"
     claims = load(file)
+    methods = load_methods(file.with_name("methods.yaml"))
     chosen = claims.chosen(options.ids)
     judged = []
     with progress("claims", len(chosen)) as tick:
         for done, claim in enumerate(chosen, 1):
-            judged.append(judge_claim(claim))
+            judged.append(judge_claim(claim, claims.contradictions(claim)))
             tick(done, claim.id)
-    text = page(claims, judged, folder)
+    text = page(claims, judged, folder, methods)
     if options.ids:
         print(text, end="")
         return cli.OK

@@ -13,7 +13,7 @@ from mexbench.config.shipped import find_leaderboards
 from mexbench.errors import BenchError, BoardError
 
 if TYPE_CHECKING:
-    from mexbench.reports.leaderboards.verified import BoardReader, Verified, VerifiedBoard
+    from mexbench.reports.leaderboards.verify import VerifiedSubmission
     from mexbench.studies.claims.claims import Claims
 
 
@@ -72,12 +72,12 @@ def _define(options: argparse.Namespace) -> int:
 def _submit(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submit import store, submissions
-    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.reports.leaderboards.verify import results_folder
     from mexbench.runs.stored_run import read_run
 
     board = load(options.root, options.name)
     found = submissions(read_run(options.run), board, open_catalogue(), options.row)
-    for path, state in store(BoardReader(options.own_root).folder(board.name), found):
+    for path, state in store(results_folder(options.own_root, board.name), found):
         say(f"{path}: {state}")
     say(f"{len(found)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
     return cli.OK
@@ -86,56 +86,56 @@ def _submit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """Look at everything, and say everything: 2 where something cannot be read, 1 where something does not verify."""
     from mexbench.reports.leaderboards.definition import NAME
-    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.reports.leaderboards.verify import verify_board
 
-    reader = BoardReader(options.root)
-    found: list[Verified] = []
+    found: list[VerifiedSubmission] = []
     broken: list[str] = []
     for what in options.what or all_boards(options.root):
         try:
             if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
-                found += reader.board(what).submissions
+                found += verify_board(options.root, what).submissions
             else:
-                found.append(_one(reader, Path(what)))
+                found.append(_one(options.root, Path(what)))
         except BenchError as error:
             broken.append(str(error))
     for text in broken:
         say(f"error: {text}")
     say_faults(found)
-    sound = [one for one in found if not one.faults]
+    sound = [one for one in found if not one.errors]
     print(f"{len(sound)} of {len(found)} submissions verify")
     if broken or any(not one.readable for one in found):
         return cli.BAD_INPUT
     return cli.OK if len(sound) == len(found) else cli.FAILED
 
 
-def _one(reader: BoardReader, path: Path) -> Verified:
+def _one(root: Path, path: Path) -> VerifiedSubmission:
     """Verify a file, against the board that it names."""
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submission import read
+    from mexbench.reports.leaderboards.verify import verify_file
 
-    return reader.look(load(reader.root, read(path).board), path)
+    return verify_file(load(root, read(path).board), path)
 
 
 def _render(options: argparse.Namespace) -> int:
     from mexbench.files import write_text
     from mexbench.reports.leaderboards.page import markdown
     from mexbench.reports.leaderboards.rows import board_rows
-    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.reports.leaderboards.verify import verify_board
 
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
-    reader, claims, code = BoardReader(options.root), read_claims(options.root), cli.OK
-    boards: list[VerifiedBoard] = [reader.board(name) for name in options.names or all_boards(options.root)]
+    claims, code = read_claims(options.root), cli.OK
+    boards = [verify_board(options.root, name) for name in options.names or all_boards(options.root)]
     for board in boards:
         name = board.definition.name
         page = options.root / f"{name}.md"
-        if not board.sound:
+        if not board.is_valid:
             say_faults(board.submissions)
             say(f"{name}: has submissions that do not verify, so its page is not written")
             code = cli.FAILED
             continue
-        text = markdown(board_rows(reader, board, claims))
+        text = markdown(board_rows(board, claims))
         current = page.read_bytes() if page.is_file() else None
         if current == text.encode():
             say(f"{page}: up to date, {len(board.submissions)} rows")
@@ -174,8 +174,8 @@ def all_boards(root: Path) -> Sequence[str]:
     return found
 
 
-def say_faults(found: Sequence[Verified]) -> None:
+def say_faults(found: Sequence[VerifiedSubmission]) -> None:
     """Say what is wrong with submissions."""
     for one in found:
-        if one.faults:
-            say(f"{one.path}:" + "".join(f"\n  {fault}" for fault in one.faults))
+        if one.errors:
+            say(f"{one.path}:" + "".join(f"\n  {error}" for error in one.errors))

@@ -64,15 +64,15 @@ def run(options: argparse.Namespace) -> int:
     wanted = inputs.wanted(model, catalogue)
     if options.config:
         inputs.check_same_config(model, load(options.config, catalogue))
-    cutting = _cutting(options, wanted)
+    spec = _window_spec(options, wanted)
     say(f"model: {page.describe(model)}")
     for change in model.changes:
         say(f"warning: {change}")
     say_boxed(f"{page.RESEARCH}\n{page.honest_score(model.about)}\n{page.CONSENT}")
-    watcher = WindowPredictor(model, wanted, cutting)
+    predictor = WindowPredictor(model, wanted, spec)
     if where is None or out is None:
-        return _watch(options, watcher)
-    return _read(options, where, out, watcher)
+        return _watch(options, predictor)
+    return _read(options, where, out, predictor)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -99,7 +99,7 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError(missing_extra("the timeline", "matplotlib", "figures"))
 
 
-def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSpec:
+def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSpec:
     by_frame = wanted.count is None
     if by_frame and options.hop not in (None, options.window):
         raise ConfigError(
@@ -109,33 +109,33 @@ def _cutting(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSpec:
     return WindowSpec(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
 
 
-def _read(options: argparse.Namespace, where: films.Target, out: Path, watcher: WindowPredictor) -> int:
+def _read(options: argparse.Namespace, where: films.PredictionTarget, out: Path, predictor: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(
-            where, watcher, out, video=options.video,
+            where, predictor, out, video=options.video,
             progress=lambda clip, time_s: tick(names.index(clip.clip_id), f"{clip.clip_id}, {time_s:.0f} s"),
         )  # fmt: skip
     for summary in summaries:
-        print(page.statement(summary, watcher.model.classes))
-        for line in page.found(summary):
+        print(page.statement(summary, predictor.model.classes))
+        for line in page.details(summary):
             print(f"  {line}")
-    print(f"\n{page.latency(watcher, *films.total(summaries))}\n\nwritten: {out}")
+    print(f"\n{page.latency(predictor, *films.total(summaries))}\n\nwritten: {out}")
     for text in unreadable.values():
         say(f"error: could not be read: {text}")
     return cli.FAILED if unreadable else cli.OK
 
 
-def _watch(options: argparse.Namespace, watcher: WindowPredictor) -> int:
+def _watch(options: argparse.Namespace, predictor: WindowPredictor) -> int:
     frames, length = 0, 0.0
     say("watching; Ctrl-C stops")
     try:
-        for seen, frames, elapsed in camera.watch(options.camera, watcher, seconds=options.seconds):
+        for seen, frames, elapsed in camera.predict_live(options.camera, predictor, seconds=options.seconds):
             length, rate = seen.window.end_s, frames / elapsed
-            said = seen.reason if seen.scores is None else winner(seen.scores, watcher.model.classes)
+            said = seen.reason if seen.scores is None else winner(seen.scores, predictor.model.classes)
             top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
             print(f"{seen.window.end_s:8.1f} s  {said}{top}  ({rate:.1f} frames a second)", flush=True)
     except KeyboardInterrupt:
         say("stopped")
-    print(f"\n{page.latency(watcher, frames, length)}")
+    print(f"\n{page.latency(predictor, frames, length)}")
     return cli.OK

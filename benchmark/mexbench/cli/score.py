@@ -10,8 +10,7 @@ from mexbench.cli.output import say
 from mexbench.errors import DataError
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.files import write_json
-from mexbench.reports import run_page as leaderboard
-from mexbench.reports import score_file
+from mexbench.reports import run_page, score_file
 from mexbench.runs.predictions_csv import read, read_ids
 
 
@@ -47,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
 
     support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
     say(f"{file.path}: {file.format}, {sum(scores['support'].values())} samples; {support}")
-    tables = [leaderboard.member_table(scores)] if len(scores["members"]) > 1 else []
-    tables.append(leaderboard.class_table(scores))
-    tables += [leaderboard.comparison_table(scores)] if scores["comparisons"] else []
-    tables += [leaderboard.fold_table(scores)] if any(row["per_fold"] for row in scores["rows"]) else []
-    print("\n\n".join([leaderboard.terminal_text(scores), *(table.text() for table in tables)]))
+    tables = [run_page.member_table(scores)] if len(scores["members"]) > 1 else []
+    tables.append(run_page.class_table(scores))
+    tables += [run_page.comparison_table(scores)] if scores["comparisons"] else []
+    tables += [run_page.fold_table(scores)] if any(row["per_fold"] for row in scores["rows"]) else []
+    print("\n\n".join([run_page.terminal_text(scores), *(table.text() for table in tables)]))
     say("flagged unverified: from a file alone nobody can see what was trained on, or chosen by its test score")
     if UNKNOWN_SUBJECTS in scores["flags"]:
         unit = scores["intervals"]["unit"]

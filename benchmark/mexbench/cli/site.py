@@ -36,19 +36,19 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.cli.leaderboard import all_boards, read_claims, say_faults
     from mexbench.reports.leaderboards.rows import board_rows
-    from mexbench.reports.leaderboards.verified import BoardReader
+    from mexbench.reports.leaderboards.verify import verify_board
     from mexbench.reports.site import audits, folder, pages
 
     folder.check_own_folder(options.out)  # before the work, not after it
-    reader, claims = BoardReader(options.root), read_claims(options.root)
+    claims = read_claims(options.root)
     paths = [*sorted(options.root.glob("audits/*.json")), *options.audit]
     found = {path: audits.read(path) for path in paths}
-    boards = [reader.board(name) for name in all_boards(options.root)]
-    if unsound := [one for board in boards for one in board.submissions if one.faults]:
+    boards = [verify_board(options.root, name) for name in all_boards(options.root)]
+    if unsound := [one for board in boards for one in board.submissions if one.errors]:
         say_faults(unsound)
         say("some submissions do not verify, so no page is written")
         return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
-    rows = [board_rows(reader, board, claims) for board in boards]
+    rows = [board_rows(board, claims) for board in boards]
     audits.check_known_boards(found, rows)
     made = pages.site(rows, claims, list(found.values()))
     folder.write(options.out, made)

@@ -47,66 +47,65 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "description": summary(FrameSelection),
         **_properties(json_schema(FrameSelection)),
     }
-    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mexbench config",
         "type": "object",
         "additionalProperties": False,
         "required": ["dataset", "protocol", "models"],
-        "properties": {
-            "dataset": {
-                "anyOf": [
-                    {"$ref": "#/$defs/dataset"},
-                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/dataset"}},
-                ],
-                "description": "where samples come from: one data set, or a list that makes a composite",
-            },
-            **_INPUT,
-            "protocol": {
-                "anyOf": [
-                    {"$ref": "#/$defs/protocol"},
-                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/protocol"}},
-                ],
-                "description": "which samples train and which test: one protocol, or several, side by side",
-            },
-            "models": {
-                "type": "array",
-                "minItems": 1,
-                "items": {"$ref": "#/$defs/model"},
-                "description": "what is evaluated; names are unique",
-            },
-            "seeds": {
-                "anyOf": [
-                    seed,
-                    {
-                        "type": "array",
-                        "minItems": 1,
-                        "uniqueItems": True,
-                        "items": {"anyOf": [seed, _VARIABLE]},
-                    },
-                ],
-                "description": "every model is trained once per seed",
-            },
-            "target": {
-                "enum": list(get_args(Target)),
-                "description": "what models predict of a sample: its class, or which action units show",
-            },
-            "sweep": {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {"type": "array", "minItems": 1},
-                "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
-            },
-            "profiles": {
-                "type": "object",
-                "additionalProperties": {"type": "object"},
-                "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
-            },
-            "profile": {"type": "string", "description": "the profile in force"},
-        },
+        "properties": _blocks(),
         "$defs": {**definitions, "frames": frames},
     }
+
+
+def _blocks() -> dict[str, Any]:
+    """Return the schema of each block of a config."""
+    seed = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+    return {
+        "dataset": {
+            **_one_or_several("dataset"),
+            "description": "where samples come from: one data set, or a list that makes a composite",
+        },
+        **_INPUT,
+        "protocol": {
+            **_one_or_several("protocol"),
+            "description": "which samples train and which test: one protocol, or several, side by side",
+        },
+        "models": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/model"},
+            "description": "what is evaluated; names are unique",
+        },
+        "seeds": {
+            "anyOf": [
+                seed,
+                {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"anyOf": [seed, _VARIABLE]}},
+            ],
+            "description": "every model is trained once per seed",
+        },
+        "target": {
+            "enum": list(get_args(Target)),
+            "description": "what models predict of a sample: its class, or which action units show",
+        },
+        "sweep": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "array", "minItems": 1},
+            "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
+        },
+        "profiles": {
+            "type": "object",
+            "additionalProperties": {"type": "object"},
+            "description": "named sets of changes, such as demo: {models.ann.epochs: 5}",
+        },
+        "profile": {"type": "string", "description": "the profile in force"},
+    }
+
+
+def _one_or_several(kind: str) -> dict[str, Any]:
+    reference = {"$ref": f"#/$defs/{kind}"}
+    return {"anyOf": [reference, {"type": "array", "minItems": 1, "items": reference}]}
 
 
 def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -66,10 +66,10 @@ def find_config(path: Path) -> Path:
         return configs[name]
     if path.suffix or path.is_dir():
         if path.stem in configs and not any(path.parent.glob("*.y*ml")):
-            raise ConfigError(f"{path}: no such file; the shipped config {path.stem!r} is run by its name alone")
+            raise ConfigError(f"{path}: file not found; the shipped config {path.stem!r} is run by its name alone")
         return path  # whose reader says what is wrong with it, and which files are beside it
     raise ConfigError(
-        f"{name}: no such file, and no shipped config has this name{suggest(name, configs)}; "
+        f"{name}: neither a file nor the name of a shipped config{suggest(name, configs)}; "
         f"choose from: {listed(configs, limit=12)}; 'bench configs' lists them all"
     )
 

@@ -15,7 +15,7 @@ from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, Source, _check_not_empty
+from mexbench.data.samples import LabelledSamples, Source, check_not_empty
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -56,7 +56,7 @@ class Arrays:
 
 
 def load_arrays(
-    part: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+    group: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
 ) -> tuple[LabelledSamples, Arrays]:
     """Load every clip, put it through the steps, once, and stack the results.
 
@@ -66,7 +66,7 @@ def load_arrays(
     Raises:
         DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
     """
-    pipeline = Pipeline(part, cache)
+    pipeline = Pipeline(group, cache)
     by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
     versions_by_sample: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
@@ -84,7 +84,7 @@ def load_arrays(
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
-    _check_not_empty(data, f"dataset {part.dataset.plugin!r}")
+    check_not_empty(data, f"dataset {group.dataset.plugin!r}")
     _check_same_kind(data.samples, [versions[0] for versions in versions_by_sample])
     arrays = Arrays(
         x=np.stack([versions[0] for versions in versions_by_sample]),
@@ -96,13 +96,13 @@ def load_arrays(
     return data, arrays
 
 
-def read_pixels(part: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
+def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
     """Load every clip without putting it through the steps, and digest and hash each sample's pixels.
 
     Raises:
         DataError: A sample cannot be read.
     """
-    pipeline = Pipeline(part)
+    pipeline = Pipeline(group)
     pixels: list[Pixels] = []
     for count, source in enumerate(data.sources, start=1):
         traits = pipeline.traits(pipeline.raw(source.clip, source.pick))

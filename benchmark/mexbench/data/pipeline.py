@@ -23,9 +23,9 @@ T = TypeVar("T")
 class Pipeline:
     """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
 
-    def __init__(self, part: RowGroup, cache: Cache | None = None) -> None:
-        self.dataset = part.dataset.instance
-        steps, chosen = part.input.preprocess, part.input.frames
+    def __init__(self, group: RowGroup, cache: Cache | None = None) -> None:
+        self.dataset = group.dataset.instance
+        steps, chosen = group.input.preprocess, group.input.frames
         # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
         self.cache = cache if steps else None
         cut = next((i for i, s in enumerate(steps) if isinstance(s.instance, Augmentation)), None)
@@ -34,13 +34,13 @@ class Pipeline:
         self.after: Sequence[Component[Preprocessor]] = steps[cut + 1 :] if cut is not None else ()
         self.by_frame = chosen is not None and chosen.unit == "frame"
         self.by_origin = any(step.instance.needs_clip_info() for step in steps)
-        self.parts = (*part.members, *steps)
+        self.components = (*group.members, *steps)
 
     @functools.cached_property
     def recipe(self) -> str:
         """Digest of what makes an entry of the cache out of a file; only asked for where there is a cache."""
-        parts = [[part.identity(), digest_code(type(part.instance))] for part in self.parts]
-        return digest([parts, environment(), self.by_frame])
+        components = [[one.identity(), digest_code(type(one.instance))] for one in self.components]
+        return digest([components, environment(), self.by_frame])
 
     @property
     def copies(self) -> int:

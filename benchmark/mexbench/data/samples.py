@@ -41,13 +41,13 @@ class LabelledSamples:
     Args:
         sources: Clips, sorted by id, each with the samples that it becomes.
         classes: Class names; a label is a position in here. With the target ``action_units``, names of units.
-        left_out: Reason -> ids of the clips that are not used.
+        excluded: Reason -> ids of the clips that are not used.
         target: What a model predicts of a sample.
     """
 
     sources: tuple[Source, ...]
     classes: tuple[str, ...]
-    left_out: Mapping[str, tuple[str, ...]]
+    excluded: Mapping[str, tuple[str, ...]]
     target: Target = "emotion"
 
     @property
@@ -95,45 +95,45 @@ class LabelledSamples:
 
     def rejected(self) -> dict[str, str]:
         """Return the clips that are not used: clip's sample id -> reason."""
-        return {sample_id: reason for reason, ids in self.left_out.items() for sample_id in ids}
+        return {sample_id: reason for reason, ids in self.excluded.items() for sample_id in ids}
 
     def without(self, rejected: Mapping[str, str]) -> LabelledSamples:
         """Exclude clips that turned out unusable: clip's sample id -> reason."""
-        left_out = {reason: list(ids) for reason, ids in self.left_out.items()}
+        excluded = {reason: list(ids) for reason, ids in self.excluded.items()}
         gone = self.rejected()
         for sample_id, reason in rejected.items():
             if sample_id not in gone:
-                left_out.setdefault(reason, []).append(sample_id)
+                excluded.setdefault(reason, []).append(sample_id)
         return dataclasses.replace(
             self,
             sources=tuple(source for source in self.sources if source.clip.sample_id not in rejected),
-            left_out={reason: tuple(ids) for reason, ids in left_out.items()},
+            excluded={reason: tuple(ids) for reason, ids in excluded.items()},
         )
 
 
-def read_samples(part: RowGroup) -> LabelledSamples:
+def read_samples(group: RowGroup) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
         DataError: There are no samples, none with a class, or two with one id.
         ProtocolError: The protocol has no use for action units.
     """
-    where = f"dataset {part.dataset.plugin!r}"
-    units = part.target == "action_units"
-    samples = part.dataset.instance.samples()
+    where = f"dataset {group.dataset.plugin!r}"
+    units = group.target == "action_units"
+    samples = group.dataset.instance.samples()
     if not samples:
         raise DataError(f"{where} has no samples")
     twice = [name for name, count in Counter(sample.sample_id for sample in samples).items() if count > 1]
     if twice:
         raise DataError(f"{where} gives a sample id more than once: {listed(sorted(twice))}")
-    study = part.protocol.instance.case_study
+    study = group.protocol.instance.case_study
     if units and study is not None:
         raise ProtocolError(
-            f"protocol {part.protocol.plugin!r} predicts emotions and cannot be used with 'target: action_units'"
+            f"protocol {group.protocol.plugin!r} predicts emotions and cannot be used with 'target: action_units'"
         )
-    label_map = {} if units else _label_map(part)
+    label_map = {} if units else _label_map(group)
     if study is not None:
-        label_map = _learned(part, label_map, study, samples)
+        label_map = _learned(group, label_map, study, samples)
     classes = UNIT_NAMES if units else tuple(dict.fromkeys(label_map.values()))
     sources: list[Source] = []
     rejected: dict[str, str] = {}
@@ -141,15 +141,15 @@ def read_samples(part: RowGroup) -> LabelledSamples:
         try:
             applied = study is not None and sample.dataset == study.dataset
             labelled = _with_units(sample) if units else _labelled(sample, label_map, classes, must=not applied)
-            sources.append(_source(part, labelled))
+            sources.append(_source(group, labelled))
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    unusable = {issue.where: issue.what for issue in part.dataset.instance.data_issues() if issue.excluded}
-    data = LabelledSamples(sources=tuple(sources), classes=classes, left_out={}, target=part.target)
+    unusable = {issue.where: issue.what for issue in group.dataset.instance.data_issues() if issue.excluded}
+    data = LabelledSamples(sources=tuple(sources), classes=classes, excluded={}, target=group.target)
     data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
-    _check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
+    check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
 
 
@@ -168,10 +168,10 @@ def _with_units(sample: Sample) -> Sample:
     return dataclasses.replace(sample, label=None)
 
 
-def _label_map(part: RowGroup) -> Mapping[str, str]:
-    dataset = part.dataset.instance
+def _label_map(group: RowGroup) -> Mapping[str, str]:
+    dataset = group.dataset.instance
     own = dataset.label_map()
-    chosen = part.protocol.instance.label_map(own)
+    chosen = group.protocol.instance.label_map(own)
     if (
         isinstance(dataset, CompositeDataset) and chosen is own
     ):  # a protocol's own map settles what members disagree about
@@ -180,25 +180,32 @@ def _label_map(part: RowGroup) -> Mapping[str, str]:
 
 
 def _learned(
-    part: RowGroup, label_map: Mapping[str, str], study: CaseStudySpec, samples: Sequence[Sample]
+    group: RowGroup, label_map: Mapping[str, str], study: CaseStudySpec, samples: Sequence[Sample]
 ) -> Mapping[str, str]:
     """Keep the classes that the training clips have: a class that only applied clips have cannot be predicted."""
     learned = {label_map.get(sample.emotion or "") for sample in samples if sample.dataset != study.dataset}
-    own = part.protocol.instance.label_map({})
-    if isinstance(part.dataset.instance, CompositeDataset) and not own:  # no map of the protocol's: that of what trains
-        learned &= set(part.dataset.instance.without(study.dataset).label_map().values())
+    own = group.protocol.instance.label_map({})
+    if (
+        isinstance(group.dataset.instance, CompositeDataset) and not own
+    ):  # no map of the protocol's: that of what trains
+        learned &= set(group.dataset.instance.without(study.dataset).label_map().values())
     return {emotion: name for emotion, name in label_map.items() if name in learned}
 
 
-def _source(part: RowGroup, sample: Sample) -> Source:
-    chosen = part.input.frames
+def _source(group: RowGroup, sample: Sample) -> Source:
+    chosen = group.input.frames
     if chosen is None:
         return Source(sample, None, (sample,))
-    pick = chosen.pick(part.dataset.instance, sample)
+    pick = chosen.pick(group.dataset.instance, sample)
     return Source(sample, pick, chosen.split(sample, pick))
 
 
-def _check_not_empty(data: LabelledSamples, where: str) -> None:
+def check_not_empty(data: LabelledSamples, where: str) -> None:
+    """Check that a clip is left.
+
+    Raises:
+        DataError: None is; the text has the reasons.
+    """
     if not data.sources:
-        reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.left_out.items())
+        reasons = "; ".join(f"{reason}: {len(ids)}" for reason, ids in data.excluded.items())
         raise DataError(f"no sample of {where} can be used; excluded: {reasons}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mexbench.devices import used
 from mexbench.interfaces import ActionUnitModel, FoldsModel, Model, Predictor
 from mexbench.runs.model_writer import ModelWriter
-from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, history_of, printable
+from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, health_of, history_of, printable
 
 #: Characters of an error and of its traceback that are stored: a model may put a whole array into a message.
 _MOST_ERROR, _MOST_TRACE = 4_000, 200_000
@@ -146,7 +146,8 @@ class Trainer:
         checked = check_scores(scores, (len(test), self.n_classes), of_units=of_units)
         unsaved = self.model_writer.save(task, self.models[task.model], predictor) if self.model_writer else None
         return Success(
-            task, checked, fit_s, predict_s, history=history_of(predictor), unsaved=unsaved, device=used()
+            task, checked, fit_s, predict_s,
+            history=history_of(predictor), health=health_of(predictor), unsaved=unsaved, device=used(),
         )  # fmt: skip
 
 

@@ -163,6 +163,17 @@ class Predictor(Protocol):
     It may have learning curves: an attribute ``history``, one mapping of names to finite numbers per epoch, such as
     ``{"epoch": 1, "loss": .9, "accuracy": .4, "val_loss": 1.1, "val_accuracy": .3}``. A run keeps them beside the
     scores, writes them to ``histories.csv`` and draws them with ``--figures``.
+
+    It may also know how its training went: an attribute ``health``, a mapping of any of these names to finite numbers.
+    A run keeps it beside the scores and flags rows by it (``mexbench.interfaces.health`` has the limits):
+
+    - ``train_accuracy``: accuracy on the training side in the last epoch, in training mode; 0 to 1.
+    - ``tested_accuracy``: accuracy of this predictor, as it is tested, on its own training side. Lower than
+      ``train_accuracy`` by more than 15 points gives ``train-test-mode-gap``.
+    - ``train_loss`` and ``guess_loss``: loss of the last epoch, and the loss of always answering with the class
+      frequencies of the training side. A ``train_loss`` as high as the other gives ``undertrained``.
+    - ``train_classes`` and ``predicted_classes``: numbers of distinct classes of the training side, and of those
+      that the predictor gives to it. One of several gives ``constant``.
     """
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:

@@ -1,1 +1,1 @@
-"""Scores, significance, and what is made of them."""
+"""Scores, significance tests, and the summary of a row."""

@@ -3,8 +3,8 @@
 Every function takes matrices with any leading axes, so that two thousand replicates are scored in one call.
 
 **Absent classes.** A macro average runs over the classes that occur in truth or in prediction, and a ratio without
-a denominator counts 0 (scikit-learn's rule with ``zero_division=0``). So a class that nobody has and nobody
-predicted changes nothing, and a class that was predicted without ever being true lowers the average. Where there is no
+a denominator counts 0 (scikit-learn's rule with ``zero_division=0``). So a class that neither occurs nor
+is predicted changes nothing, and a class that is predicted without ever occurring lowers the average. Where there is no
 sample at all, every score is NaN.
 """
 

@@ -1,6 +1,6 @@
 """How sure a difference between two rows is: paired tests, intervals of the difference, ranks that admit ties.
 
-Every comparison is between models that were asked about the same samples, and its unit is the subject: clips of one
+Every comparison is between models that were tested on the same samples, and its unit is the subject: clips of one
 person are alike, so five hundred clips of twenty people are twenty observations.
 """
 
@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         low, high = self.interval
         return low > 0 or high < 0
 
@@ -120,10 +120,10 @@ def compare(
     """
     if len(counts) < 2:
         return []
-    pooled = {name: float(uf1(found.sum(axis=1)).mean()) for name, found in counts.items()}
+    pooled = {name: float(uf1(matrices.sum(axis=1)).mean()) for name, matrices in counts.items()}
     order = sorted(counts, key=lambda name: -pooled[name])
     weights = bootstrap_weights(next(iter(counts.values())).shape[1], replicates=replicates, seed=seed)
-    drawn = {name: replicated(found, weights)["uf1"] for name, found in counts.items()}
+    drawn = {name: replicated(matrices, weights)["uf1"] for name, matrices in counts.items()}
     pairs = list(combinations(order, 2))
     ps = [permutation_test(counts[a], counts[b], seed=seed) for a, b in pairs]
     return [
@@ -136,13 +136,17 @@ def ranks(models: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str,
     """Give each model the range of ranks that it may have.
 
     The range runs from one behind those that are clearly better to one before those that are clearly worse; clearly
-    means that the interval of the difference leaves zero out.
+    means that the interval of the difference excludes zero.
     """
     better: dict[str, int] = dict.fromkeys(models, 0)
     worse: dict[str, int] = dict.fromkeys(models, 0)
-    for found in comparisons:
-        if found.is_clear:
-            winner, loser = (found.first, found.second) if found.interval[0] > 0 else (found.second, found.first)
+    for comparison in comparisons:
+        if comparison.is_clear:
+            winner, loser = (
+                (comparison.first, comparison.second)
+                if comparison.interval[0] > 0
+                else (comparison.second, comparison.first)
+            )
             better[loser] += 1
             worse[winner] += 1
     return {model: (1 + better[model], len(models) - worse[model]) for model in models}

@@ -27,7 +27,7 @@ from mexbench.metrics.significance import compare, ranks
 
 
 @dataclass(frozen=True)
-class Target:
+class Scoring:
     """How predictions of classes, or of action units, are scored.
 
     Args:
@@ -43,22 +43,22 @@ class Target:
     details: Mapping[str, Any]
 
 
-CLASSES = Target(
+CLASSES = Scoring(
     SCORES,
     HEADLINE,
     scores,
     {"rank": None, "per_fold": None, "by_dataset": {}, "per_class": {}, "confusion": None},
 )
-ACTION_UNITS = Target(AVERAGES, AVERAGES, average_scores, {"units": {}, "never_shown": [], "by_dataset": {}})
+ACTION_UNITS = Scoring(AVERAGES, AVERAGES, average_scores, {"units": {}, "never_shown": [], "by_dataset": {}})
 
 
-def empty_figures(target: Target = CLASSES) -> dict[str, Any]:
+def empty_figures(scoring: Scoring = CLASSES) -> dict[str, Any]:
     """Return the scores of a model that has predicted nothing."""
     return {
-        **dict.fromkeys(target.names),
-        "spread": dict.fromkeys(target.names),
-        "ci": dict.fromkeys(target.headline),
-        **copy.deepcopy(target.details),
+        **dict.fromkeys(scoring.names),
+        "spread": dict.fromkeys(scoring.names),
+        "ci": dict.fromkeys(scoring.headline),
+        **copy.deepcopy(scoring.details),
         "per_seed": [],
         "n_samples": 0,
         "n_subjects": 0,
@@ -78,8 +78,8 @@ def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
         The keys of ``empty_figures``: each score the mean over runs (seeds and repeats) of the score of a run's
         predictions together.
     """
-    target = ACTION_UNITS if predictions.multilabel else CLASSES
-    row = empty_figures(target)
+    scoring = ACTION_UNITS if predictions.multilabel else CLASSES
+    row = empty_figures(scoring)
     row["seeds"] = predictions.seeds
     row["repeats"] = len({repeat for _, repeat in predictions.runs})
     predictions = predictions.labelled()
@@ -87,19 +87,19 @@ def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
         return row
     counts = predictions.counts()  # (runs, groups, ...)
     matrices = counts.sum(axis=1)
-    by_run = target.score(matrices)
+    by_run = scoring.score(matrices)
     weights = bootstrap_weights(counts.shape[1])
     drawn = resampled(counts, weights)
-    replicates = target.score(drawn)
-    row |= {name: _number(mean_known(by_run[name])) for name in target.names}
-    row["spread"] = {name: _spread(by_run[name]) for name in target.names}
-    row["ci"] = {name: _interval(replicates[name]) for name in target.headline}
+    replicates = scoring.score(drawn)
+    row |= {name: _number(mean_known(by_run[name])) for name in scoring.names}
+    row["spread"] = {name: _spread(by_run[name]) for name in scoring.names}
+    row["ci"] = {name: _interval(replicates[name]) for name in scoring.headline}
     row["per_seed"] = [
-        {"seed": seed, "repeat": repeat, **{name: _number(by_run[name][index]) for name in target.names}}
+        {"seed": seed, "repeat": repeat, **{name: _number(by_run[name][index]) for name in scoring.names}}
         for index, (seed, repeat) in enumerate(predictions.runs)
     ]
     row["by_dataset"] = {
-        dataset: _dataset_scores(predictions.select(predictions.dataset == dataset), target)
+        dataset: _dataset_scores(predictions.select(predictions.dataset == dataset), scoring)
         for dataset in sorted(set(predictions.dataset))
     }
     row["n_samples"], row["n_subjects"] = len(set(predictions.sample)), counts.shape[1]
@@ -135,10 +135,10 @@ def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str,
     return comparisons, {model: list(pair) for model, pair in ranks(list(tables), compared).items()}
 
 
-def _dataset_scores(predictions: Predictions, target: Target) -> dict[str, float | int | None]:
+def _dataset_scores(predictions: Predictions, scoring: Scoring) -> dict[str, float | int | None]:
     matrices = predictions.counts().sum(axis=1)
-    scored = target.score(matrices)
-    averages: dict[str, float | int | None] = {name: _number(mean_known(scored[name])) for name in target.headline}
+    scored = scoring.score(matrices)
+    averages: dict[str, float | int | None] = {name: _number(mean_known(scored[name])) for name in scoring.headline}
     if predictions.multilabel:
         averages["units"] = int((~np.isnan(unit_scores(matrices)["f1"])).any(axis=0).sum())
     return {**averages, "n_samples": len(set(predictions.sample))}

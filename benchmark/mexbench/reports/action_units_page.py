@@ -7,6 +7,7 @@ from typing import Any
 
 from mexbench.metrics.action_units import AVERAGES
 from mexbench.reports import run_page
+from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
@@ -20,13 +21,13 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *run_page.banners(scores),
         *run_page.setting(scores),
         main_table(scores).markdown(),
-        f"A unit is said to show from a score of {scores['threshold']} on. F1 is that of its presence, macro F1 "
-        "the mean of the F1 of presence and of absence; each is x 100, pooled over folds, and averaged over the "
-        "units that show in a tested sample. In brackets: "
+        f"A unit is predicted to be present from a score of {scores['threshold']} on. F1 is that of its presence, "
+        "macro F1 the mean of the F1 of presence and of absence; each is x 100, pooled over folds, and averaged over "
+        "the units that are present in a tested sample. In brackets: "
         f"{intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s ({intervals['replicates']} "
-        "replicates); a replicate in which a unit never shows does not count for that unit. Read F1 against the "
-        "rows of constant answers: a unit that shows in a share p of the samples gives 2p / (1 + p) to whoever "
-        "always sees it.",
+        "replicates); a replicate in which a unit is never present does not count for that unit. Compare F1 with "
+        "the rows of constant predictions: a unit that is present in a share p of the samples has an F1 of "
+        "2p / (1 + p) where it is always predicted.",
         *never_shown(scores),
     ]
     if len(scores["members"]) > 1:
@@ -34,6 +35,8 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     for name in AVERAGES:
         parts += [f"## {_NAMES[name]} of each unit", unit_table(scores, name).markdown()]
     parts += ["## Precision / recall of each unit", precision_table(scores).markdown()]
+    if any(row.get("health") for row in scores["rows"]):
+        parts += ["## Training", health_table(ordered(scores)).markdown(), HEALTH_NOTE]
     parts += ["## How this was made", run_page.origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 
@@ -73,13 +76,13 @@ def main_table(scores: Mapping[str, Any]) -> Table:
 
 
 def unit_table(scores: Mapping[str, Any], name: str, *, intervals: bool = True) -> Table:
-    """One average's figure of each unit, a row per unit and a column per model, with the samples that show it."""
+    """One score of each unit, a row per unit and a column per model, with the samples in which it is present."""
     rows = []
     for unit in scores["classes"]:
-        found = [row["units"].get(unit) for row in ordered(scores)]
-        support = next((f"{one['support']:g}" for one in found if one), DASH)
+        by_model = [row["units"].get(unit) for row in ordered(scores)]
+        support = next((f"{unit_scores['support']:g}" for unit_scores in by_model if unit_scores), DASH)
         write = with_interval if intervals else lambda row, name: percent(row[name])
-        rows.append([unit, support, *(write(one, name) if one else DASH for one in found)])
+        rows.append([unit, support, *(write(unit_scores, name) if unit_scores else DASH for unit_scores in by_model)])
     return Table(["unit", "shows in", *(row["model"] for row in ordered(scores))], rows)
 
 
@@ -87,28 +90,29 @@ def precision_table(scores: Mapping[str, Any]) -> Table:
     """Precision and recall of each unit's presence."""
     rows = []
     for unit in scores["classes"]:
-        found = [row["units"].get(unit) for row in ordered(scores)]
-        rows.append(
-            [unit, *(f"{percent(one['precision'])} / {percent(one['recall'])}" if one else DASH for one in found)]
-        )
+        by_model = [row["units"].get(unit) for row in ordered(scores)]
+        cells = (f"{percent(one['precision'])} / {percent(one['recall'])}" if one else DASH for one in by_model)
+        rows.append([unit, *cells])
     return Table(["unit", *(row["model"] for row in ordered(scores))], rows)
 
 
 def member_table(scores: Mapping[str, Any]) -> Table:
-    """Both averages of every model on each member of a composite, and over how many units they run."""
+    """Both averages of every model on each member of a composite, and the number of units that they average."""
     rows = []
     for row in ordered(scores):
-        found = [row["by_dataset"].get(member) for member in scores["members"]]
-        cells = [f"{percent(m['f1'])} / {percent(m['macro_f1'])} ({m['units']} units)" if m else DASH for m in found]
+        by_dataset = [row["by_dataset"].get(member) for member in scores["members"]]
+        cells = [
+            f"{percent(m['f1'])} / {percent(m['macro_f1'])} ({m['units']} units)" if m else DASH for m in by_dataset
+        ]
         rows.append([row["model"], *cells])
     return Table(["model", *scores["members"]], rows)
 
 
 def never_shown(scores: Mapping[str, Any]) -> list[str]:
-    """Say which units have no figures."""
-    found = {tuple(row["never_shown"]) for row in scores["rows"] if row["never_shown"]}
+    """Name the units that have no scores."""
+    excluded = {tuple(row["never_shown"]) for row in scores["rows"] if row["never_shown"]}
     return [
-        f"Never shown in a tested sample, so without F1 and in no average: {', '.join(names)}; the averages are over "
-        f"{len(scores['classes']) - len(names)} of {len(scores['classes'])} units."
-        for names in sorted(found)
+        f"Never present in a tested sample, so without F1 and excluded from the averages: {', '.join(names)}; the "
+        f"averages are over {len(scores['classes']) - len(names)} of {len(scores['classes'])} units."
+        for names in sorted(excluded)
     ]

@@ -5,39 +5,46 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from mexbench.errors import ClaimError
+from mexbench.errors import ClaimError, unknown
 from mexbench.reports.leaderboards.rows import scores_of
 from mexbench.studies.claims.claims import Claim, Claims, ClaimSource
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
-from mexbench.studies.claims.judge import Judged, averages_of_f1, below_chance
-from mexbench.tables import Table
+from mexbench.studies.claims.judge import STATUSES, Judged, averages_of_f1, below_chance
+from mexbench.studies.claims.methods import SELECTIONS, MethodCode
+from mexbench.tables import DASH, Table
 
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
     "matrix is below. **Impossible** rests on an exact argument, on a bound that errs on the row's side, or on a "
-    "search through every case. **Undecided** says that none of these was reached. Where averages are not stated, "
-    "macro averages and averages weighted by support are both tried. Where class supports are not published, "
-    "*impossible* means for all supports, and *possible* for some that are named. "
+    "search through every case. **Contradicted** says that the document itself states otherwise elsewhere. "
+    "**Undecided** says that none of these was reached. Where averages are not stated, macro averages and averages "
+    "weighted by support are both tried. Where class supports are not published, *impossible* means for all supports, "
+    "and *possible* for some that are named. "
 )
-_STATUSES = ("possible", "impossible", "undecided")
+
+_WORDS = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
 
 
-def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
+def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequence[MethodCode] = ()) -> str:
     """Write the page.
 
     Args:
         claims: The whole file, for its sources.
         judged: The verdicts to show.
         boards: Folder of the leaderboards that 'measured' names.
+        methods: The public codes that 'code' names.
+
+    Raises:
+        ClaimError: A claim names a code that is not listed, or a leaderboard cannot be read.
     """
-    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in _STATUSES)
+    counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in STATUSES)
     parts = [
         "# Published figures: can they be, and what is measured?",
         f"{len(judged)} rows of published figures: {counts}. "
-        "`bench claims` writes this page from `claims.yaml`; the figures stand as printed.",
+        "`bench claims` writes this page from `claims.yaml`; the figures are given as printed.",
         _LEGEND + FOLDS,
     ]
     for key, source in claims.sources.items():
@@ -49,8 +56,13 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path) -> str:
         if rows:
             parts.append(_main(rows, source, boards).markdown())
             parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
-            parts += _notes(rows)
-    parts += [*_chance(judged), *_averages(judged), *_misnomers(judged)]
+            parts += [*_notes(rows), *_contradictions(source)]
+    parts += [
+        *_methods(judged, methods, whole=len(judged) == len(claims.claims)),
+        *_chance(judged),
+        *_averages(judged),
+        *_misnomers(judged),
+    ]
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
 
@@ -80,7 +92,7 @@ def _why(judged: Judged) -> str:
     return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
 
 
-def measured(claim: Claim, source: ClaimSource, key: str, boards: Path) -> str:
+def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], boards: Path) -> str:
     """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
 
     Raises:
@@ -95,12 +107,12 @@ def measured(claim: Claim, source: ClaimSource, key: str, boards: Path) -> str:
     lacking = f"not measured yet: {board} has no row {'/'.join([model, *member])}"
     try:
         if (boards / f"{board}.yaml").is_file():
-            found = scores_of(boards, board)
+            by_model = scores_of(boards, board)
         elif path.is_file():  # the scores.json of a run that is no leaderboard
-            found = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+            by_model = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
         else:
             return lacking
-        row = found.get(model)
+        row = by_model.get(model)
         scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
     except (ValueError, KeyError, TypeError) as error:
         raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
@@ -118,6 +130,44 @@ def _notes(rows: Sequence[Judged]) -> list[str]:
             unknown.setdefault(j.claim.why, []).append(j.claim.id)
     lines += [f"- supports unknown for {len(ids)} of these rows: {why}" for why, ids in unknown.items()]
     return ["\n".join(lines)] if lines else []
+
+
+def _contradictions(source: ClaimSource) -> list[str]:
+    """List what the document states against itself, with the claims that it concerns."""
+    lines = []
+    for each in source.contradictions:
+        rows = f" (rows: {', '.join(f'`{row}`' for row in each.rows)})" if each.rows else ""
+        lines.append(f"- {'computed' if each.computed else 'stated'}: {each.reason}{rows}")
+    return ["**Contradictions within the document** (computed from what it prints, or stated in our words)",
+            "\n".join(lines)] if lines else []  # fmt: skip
+
+
+def _methods(judged: Sequence[Judged], methods: Sequence[MethodCode], *, whole: bool) -> list[str]:
+    """List how public codes choose the epoch: all of them on the whole page, else those of the claims shown."""
+    known = {method.id: method for method in methods}
+    rows_of: dict[str, list[str]] = {}
+    for j in judged:
+        if j.claim.code is not None:
+            if j.claim.code not in known:
+                raise ClaimError(f"methods.yaml, beside the claims: {unknown('code', j.claim.code, known)}")
+            rows_of.setdefault(j.claim.code, []).append(j.claim.id)
+    shown = [method for method in methods if whole or method.id in rows_of]
+    if not shown:
+        return []
+    cells, notes = [], []
+    for method in shown:
+        places = "; ".join(
+            f"`{place.file}`{f' at {place.lines}' if place.lines else ''}: {place.what}" for place in method.places
+        )
+        rows = ", ".join(rows_of.get(method.id, []))
+        cells.append([method.title, method.version(), SELECTIONS[method.selection], rows or DASH])
+        notes.append(f"- {method.title}: {'; '.join(text for text in (places, method.note) if text)}")
+    return [
+        "## Protocol as coded: what chooses the epoch or the settings",
+        "As the methods' public codes have it, read in the version named; numbers after a file are its lines.",
+        Table(["method", "code", "chosen", "rows above"], cells).markdown(),
+        "\n".join(notes),
+    ]
 
 
 def _chance(judged: Sequence[Judged]) -> list[str]:
@@ -151,13 +201,12 @@ def _averages(judged: Sequence[Judged]) -> list[str]:
 
 
 def _misnomers(judged: Sequence[Judged]) -> list[str]:
-    words = {"possible": "would be possible if", "impossible": "would stay impossible if", "undecided": "undecided if"}
     lines = []
     for j in judged:
         if j.misnomers:
-            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _STATUSES}
-            told = "; ".join(f"{words[s]}: {', '.join(names)}" for s, names in by.items() if names)
-            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {told}")
+            by = {s: [m.name for m in j.misnomers if m.verdict.status == s] for s in _WORDS}
+            text = "; ".join(f"{_WORDS[s]}: {', '.join(names)}" for s, names in by.items() if names)
+            lines.append(f"- `{j.claim.id}` (as printed: {j.status}) {text}")
     if not lines:
         return []
     return ["## The usual misnomers, and mixtures of averages where none is stated", "\n".join(lines)]

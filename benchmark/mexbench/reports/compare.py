@@ -1,4 +1,4 @@
-"""Two runs side by side: what their configs say otherwise, which samples they predict otherwise, and a paired test."""
+"""Two runs side by side: how their configs differ, which samples they predict differently, and a paired test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mexbench.runs.stored_run import StoredRun
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that two runs do not share; ``absent`` stands where one has none."""
+    """A value that two runs do not share; ``absent`` where one has none."""
 
     what: str
     first: str
@@ -49,7 +49,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample that two rows predict otherwise."""
+    """A sample that two rows predict differently."""
 
     seed: int
     repeat: int
@@ -71,7 +71,7 @@ class RowComparison:
         shared: Samples that both predict, over all runs.
         alone: Samples that only the first predicts, and that only the second does.
         scores: Of both, on the shared samples.
-        disagreements: The samples that they predict otherwise.
+        disagreements: The samples that they predict differently.
     """
 
     rows: tuple[str, str]
@@ -84,11 +84,11 @@ class RowComparison:
 
     def kinds(self) -> dict[str, int]:
         """Count the disagreements by who is right."""
-        found = Counter(
+        counts = Counter(
             "A is right" if one.first == one.truth else "B is right" if one.second == one.truth else "both are wrong"
             for one in self.disagreements
         )
-        return {name: found[name] for name in ("A is right", "B is right", "both are wrong")}
+        return {name: counts[name] for name in ("A is right", "B is right", "both are wrong")}
 
 
 def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) 
 
 
 def run_differences(first: StoredRun, second: StoredRun) -> list[Difference]:
-    """Return what the manifests say otherwise about the code, the versions and the machine."""
+    """Return how the manifests differ in code, versions and machine."""
     return _differences(_facts(first), _facts(second))
 
 
@@ -127,12 +127,12 @@ def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> 
     """Compare a row of one run with a row of another.
 
     Raises:
-        DataError: Nothing is there to compare, or a sample has another truth or subject in the two.
+        DataError: Nothing can be compared, or a sample has another truth or subject in the two.
     """
     if first.classes != second.classes:
         raise DataError(
             f"the runs have different classes, {listed(first.classes)} and {listed(second.classes)}: no prediction of "
-            "one can be held against the other"
+            "one can be compared with one of the other"
         )
     one, other = (run.predictions[row].labelled() for run, row in zip((first, second), rows, strict=True))
     runs = [run for run in one.runs if run in other.runs]
@@ -173,10 +173,10 @@ def csv_text(compared: Sequence[RowComparison]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["row_a", "row_b", "seed", "repeat", "sample_id", "subject", "y_true", "y_pred_a", "y_pred_b"])
-    for found in compared:
-        for d in found.disagreements:
-            cells = [d.seed, d.repeat, d.sample_id, d.subject, d.truth, d.first, d.second]
-            writer.writerow([*found.rows, *cells])
+    for comparison in compared:
+        for one in comparison.disagreements:
+            cells = [one.seed, one.repeat, one.sample_id, one.subject, one.truth, one.first, one.second]
+            writer.writerow([*comparison.rows, *cells])
     return stream.getvalue()
 
 
@@ -208,8 +208,8 @@ def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Sc
 def _facts(run: StoredRun) -> dict[str, str]:
     manifest = run.manifest
     machine = manifest.get("machine", {})
-    kept = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
-    return _flat({**kept, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
+    known = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
+    return _flat({**known, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
 
 
 def _identity(run: StoredRun, row: str) -> dict[str, Any]:
@@ -230,4 +230,4 @@ def _flat(value: object, path: str = "") -> dict[str, str]:
 def _differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
     keys = dict.fromkeys([*first, *second])
     pairs = [Difference(key, first.get(key, "absent"), second.get(key, "absent")) for key in keys]
-    return [found for found in pairs if found.first != found.second]
+    return [pair for pair in pairs if pair.first != pair.second]

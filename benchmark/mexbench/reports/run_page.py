@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, with_interval
 
 _FEW_FOLDS = 6
@@ -25,25 +26,25 @@ def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
 
 
-#: Columns that are often the same in every row: a terminal is narrow, and says them once below the table.
+#: Columns that are often the same in every row: a terminal is narrow, so that they are printed once, below the table.
 _SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags")
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
-    """Format the main table for a terminal: what is the same in every row is said once, below it."""
+    """Format the main table for a terminal: what is the same in every row is printed once, below it."""
     table = main_table(scores)
     columns = list(zip(*table.rows, strict=True))
     same = [name for name, cells in zip(table.headers, columns, strict=True) if name in _SIZES and len(set(cells)) == 1]
-    kept = [index for index, name in enumerate(table.headers) if name not in same]
-    narrow = Table([table.headers[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
-    said = {name: table.rows[0][table.headers.index(name)] for name in same}
-    flags = said.pop("flags", DASH)
-    said.pop("protocol", None)
-    said = {name: value for name, value in said.items() if value != DASH}
+    shown = [index for index, name in enumerate(table.headers) if name not in same]
+    narrow = Table([table.headers[i] for i in shown], [[row[i] for i in shown] for row in table.rows])
+    shared = {name: table.rows[0][table.headers.index(name)] for name in same}
+    flags = shared.pop("flags", DASH)
+    shared.pop("protocol", None)
+    shared = {name: value for name, value in shared.items() if value != DASH}
     lines = [narrow.text()]
-    if said:
+    if shared:
         lines.append(
-            ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in said.items())
+            ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in shared.items())
         )
     if flags != DASH:
         lines.append(f"every row is flagged: {flags}")
@@ -53,7 +54,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
 def main_table(scores: Mapping[str, Any]) -> Table:
     """Rank, model, UF1, UAR and accuracy with intervals, folds, subjects, seeds, flags; scores are x 100.
 
-    A rank is a range where others are too near to be told apart.
+    A rank is a range where the difference to others is not clear.
     """
     several = _several(scores)
     headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
@@ -83,8 +84,8 @@ def member_table(scores: Mapping[str, Any]) -> Table:
     members = [member for member in scores["members"] if member in tested]
     rows = []
     for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
-        found = [row["by_dataset"].get(member) for member in members]
-        cells = [f"{percent(m['uf1'])} / {percent(m['uar'])}" if m else DASH for m in found]
+        by_dataset = [row["by_dataset"].get(member) for member in members]
+        cells = [f"{percent(m['uf1'])} / {percent(m['uar'])}" if m else DASH for m in by_dataset]
         rows.append([row["model"], *cells])
     return Table(["model", *(f"{member} UF1 / UAR" for member in members)], rows)
 
@@ -106,8 +107,8 @@ def class_table(scores: Mapping[str, Any]) -> Table:
     headers = ["model", *(f"{name} ({support[name]})" if name in support else name for name in names)]
     rows = []
     for _, row in ranked(scores["rows"], scores.get("headline", "uf1")):
-        found = [row["per_class"].get(name) for name in names]
-        cells = [f"{percent(c['recall'])} / {percent(c['precision'])}" if c else DASH for c in found]
+        by_class = [row["per_class"].get(name) for name in names]
+        cells = [f"{percent(c['recall'])} / {percent(c['precision'])}" if c else DASH for c in by_class]
         rows.append([row["model"], *cells])
     return Table(headers, rows)
 
@@ -123,10 +124,12 @@ def comparison_table(scores: Mapping[str, Any]) -> Table:
     """The difference in UF1 of every two ranked models, with its interval and the paired test."""
     headers = ["better", "worse", "difference in UF1", "p", "p (Holm)"]
     rows = []
-    for found in scores["comparisons"]:
-        low, high = found["ci"]
-        difference = f"{percent(found['difference'])} [{percent(low)}, {percent(high)}]"
-        rows.append([*found["models"], difference, probability(found["p"]), probability(found["p_holm"])])
+    for comparison in scores["comparisons"]:
+        low, high = comparison["ci"]
+        difference = f"{percent(comparison['difference'])} [{percent(low)}, {percent(high)}]"
+        rows.append(
+            [*comparison["models"], difference, probability(comparison["p"]), probability(comparison["p_holm"])]
+        )
     return Table(headers, rows)
 
 
@@ -172,25 +175,28 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         parts.append("## Confusion matrices")
     for row in shown:
         parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
+    if any(row.get("health") for row in scores["rows"]):
+        rows = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1"))]
+        parts += ["## Training", health_table(rows).markdown(), HEALTH_NOTE]
     parts += ["## How this was made", origin(scores, manifest)]
     return "\n\n".join(parts) + "\n"
 
 
 def banners(scores: Mapping[str, Any]) -> list[str]:
-    """Say above everything else what a reader must know."""
-    found = []
+    """Return the warnings that come before everything else."""
+    lines = []
     tasks = scores["tasks"]
     if not scores["complete"]:
-        found.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
+        lines.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
     if "synthetic" in scores["flags"]:
-        found.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
+        lines.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
     if UNKNOWN_SUBJECTS in scores["flags"]:
-        found.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
+        lines.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")
     leaks = sorted({flag for part in scores["parts"] for flag in part["flags"] if flag.startswith("leak:")})
     if leaks:
         which = "No row is" if any(flag.startswith("leak:") for flag in scores["flags"]) else "Those rows are not"
-        found.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
-    return found
+        lines.append(f"> **Not honest:** training and test sides overlap ({', '.join(leaks)}). {which} ranked.")
+    return lines
 
 
 FOLD_NOTE = (
@@ -211,7 +217,7 @@ def _comparison_note(scores: Mapping[str, Any]) -> str:
 
 
 def setting(scores: Mapping[str, Any]) -> list[str]:
-    """Say what the rows were made on: once where all were made alike, else for each group of rows."""
+    """Describe the data and the protocol: once where all rows have the same, else for each group of rows."""
     parts, members = scores["parts"], ", ".join(map(escape, scores["members"]))
     lines = []
     for part in parts:
@@ -225,14 +231,14 @@ def setting(scores: Mapping[str, Any]) -> list[str]:
             f"{whose}{part['samples']} {unit}{of_what} ({support}), preprocessing: {escape(steps)}, "
             f"protocol **{escape(part['protocol'])}**{_folds(part)}."
         )
-        lines += _left_out(part)
+        lines += _excluded(part)
     if len(parts) == 1:
         return [f"Dataset **{escape(scores['dataset'])}**: {lines[0]}", *(["\n".join(lines[1:])] if lines[1:] else [])]
     return [f"Dataset **{escape(scores['dataset'])}** ({members}).", "\n".join(dict.fromkeys(lines))]
 
 
 def _folds(part: Mapping[str, Any]) -> str:
-    """Name a few folds, and say so where not every sample is tested."""
+    """Name the folds where they are few, and give the number of tested samples where not all are."""
     names, samples = part["folds"], part["samples"]
     parts = [", ".join(map(escape, names))] if 0 < len(names) <= _FEW_FOLDS else []
     parts += [f"{part['tested']} tested"] if part["tested"] < samples else []
@@ -251,7 +257,7 @@ def _rank(place: int | None, row: Row) -> str:
 
 
 def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """Say how a run was made."""
+    """Describe how a run was made."""
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     lines = [
         f"- command: `{manifest['command']}`",
@@ -266,6 +272,6 @@ def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _left_out(part: Mapping[str, Any]) -> list[str]:
-    lines = [f"- left out, {escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
+def _excluded(part: Mapping[str, Any]) -> list[str]:
+    lines = [f"- excluded, {escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
     return [*lines, *(f"- note, {count} clips: {escape(text)}" for text, count in part["notes"].items())]

@@ -12,6 +12,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.metrics.action_units import THRESHOLD
 from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
+from mexbench.metrics.health import health_flags, mean_health
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.summary import compare_rows, figures
@@ -77,17 +78,6 @@ class RunReport:
             return action_units_page.markdown(scores, manifest)
         return study_page.joined(run_page.markdown(scores, manifest), scores)
 
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
-        """Return what a run prints."""
-        if self.of_action_units:
-            return action_units_page.terminal_text(scores)
-        parts = [run_page.terminal_text(scores)]
-        if len(scores["members"]) > 1:
-            parts.append(run_page.member_table(scores).text())
-        if studied := study_page.terminal_text(scores):
-            parts.append(studied)
-        return "\n\n".join(parts)
-
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
         rows = [self._row(row) for row in self.plan.by_row]
@@ -120,7 +110,7 @@ class RunReport:
             "config": plan.config.name,
             "dataset": dataset_title(plan.config),
             "classes": list(plan.classes),
-            "support": supports[0] if all(found == supports[0] for found in supports) else None,
+            "support": supports[0] if all(support == supports[0] for support in supports) else None,
             "members": sorted({member for part in plan.parts for member in part.data.members}),
             "flags": [flag for flag in plan.parts[0].flags if all(flag in part.flags for part in plan.parts)],
             "parts": [_part(part) for part in plan.parts],
@@ -137,6 +127,7 @@ class RunReport:
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
+        healths = [result.health for result in done]
         seconds = sum(result.predict_s for result in done)
         return {
             "model": model,
@@ -150,7 +141,12 @@ class RunReport:
             "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
             "warnings": _counted(text for result in done for text in result.warnings),
-            "flags": [*part.model_flags(component), *(["incomplete"] if len(done) < total else [])],
+            "health": mean_health(healths) or None,
+            "flags": [
+                *part.model_flags(component),
+                *(["incomplete"] if len(done) < total else []),
+                *health_flags(healths),
+            ],
         }
 
     def _per_clip(self, model: str) -> dict[str, Any] | None:
@@ -185,10 +181,25 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "unlabelled": sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
-        "left_out": {reason: len(ids) for reason, ids in data.left_out.items()},
+        "left_out": {reason: len(ids) for reason, ids in data.excluded.items()},
         "notes": dict(part.arrays.notes),
         "flags": list(part.flags),
     }
+
+
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Return what a run prints: its tables, and a warning below them where the data is made up."""
+    if scores.get("target") == "action_units":
+        parts = [action_units_page.terminal_text(scores)]
+    else:
+        parts = [run_page.terminal_text(scores)]
+        if len(scores["members"]) > 1:
+            parts.append(run_page.member_table(scores).text())
+        if studied := study_page.terminal_text(scores):
+            parts.append(studied)
+    if "synthetic" in scores["flags"]:
+        parts.append("synthetic data: these figures say nothing about real faces")
+    return "\n\n".join(parts)
 
 
 def collect(plan: Plan, folder: RunFolder) -> RunReport:

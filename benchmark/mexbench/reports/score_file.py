@@ -1,4 +1,4 @@
-"""Scoring predictions that were made elsewhere, as a run's own are scored."""
+"""Score a file of predictions that were made elsewhere, in the same way as those of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mexbench.metrics.summary import compare_rows, figures
 from mexbench.runs.predictions_csv import PredictionLine, PredictionsFile
 
 SCHEMA = 1
-#: How predictions were made cannot be seen from a file: what was trained on, and what was chosen by its test score.
+#: A file does not show how its predictions were made: what was trained on, and what was chosen by its test score.
 UNVERIFIED = "unverified"
 #: The labels 0, 1 and 2 of MEGC2019.
 MEGC_CLASSES = ("negative", "positive", "surprise")
@@ -30,15 +30,15 @@ def score(
 
     Args:
         file: What was read.
-        classes: Class names in order; a label is a name, or a position from 0. Without them, those that the file says;
+        classes: Class names in order; a label is a name, or a position from 0. Without them, those that the file names;
             for a log the three of MEGC2019; else the labels that occur as truth.
         expected: Samples that must be predicted, no more and no fewer, with their truth where it is known.
 
     Returns:
-        What ``scores.json`` has of a run, as far as a file can say it.
+        What ``scores.json`` has of a run, as far as it follows from a file.
 
     Raises:
-        DataError: A sample is double, missing or unknown, or a label is none of the classes; the text names them.
+        DataError: A sample is duplicate, missing or unknown, or a label is not one of the classes; the text names it.
     """
     names = tuple(classes) or file.classes or (MEGC_CLASSES if file.format == "MEGC2019 log" else _occurring(file))
     if len(names) < 2 or len(set(names)) < len(names):
@@ -146,27 +146,27 @@ class _Labels:
 
 
 def _plain(label: str) -> str:
-    """Write a whole number as one: spreadsheets and data frames make 1.0 of 1."""
+    """Write an integer without decimals: spreadsheets and data frames write 1.0 for 1."""
     return re.sub(r"\.0*", "", label) if re.fullmatch(r"\d+\.0*", label) else label
 
 
 def _occurring(file: PredictionsFile) -> tuple[str, ...]:
-    found = {plain for line in file.lines if (plain := _plain(line.truth)).lower() not in _NOTHING}
-    numbers = all(label.isdecimal() for label in found)
-    return tuple(sorted(found, key=int) if numbers else sorted(found))
+    labels = {plain for line in file.lines if (plain := _plain(line.truth)).lower() not in _NOTHING}
+    numbers = all(label.isdecimal() for label in labels)
+    return tuple(sorted(labels, key=int) if numbers else sorted(labels))
 
 
 def _check_no_duplicates(file: PredictionsFile) -> None:
     seen: dict[tuple[str, int, int, str], int] = {}
-    double: dict[str, str] = {}
+    duplicates: dict[str, str] = {}
     for line in file.lines:
         key = (line.model, line.seed, line.repeat, line.sample)
         if key in seen:
-            double.setdefault(line.sample, f"{line.sample} (lines {seen[key]} and {line.number})")
+            duplicates.setdefault(line.sample, f"{line.sample} (lines {seen[key]} and {line.number})")
         else:
             seen[key] = line.number
-    if double:
-        raise DataError(f"{file.path}: predicted twice: {listed(double.values(), limit=5)}; a sample counts once")
+    if duplicates:
+        raise DataError(f"{file.path}: predicted twice: {listed(duplicates.values(), limit=5)}; a sample counts once")
 
 
 def _check_complete(file: PredictionsFile, tables: Mapping[str, Predictions]) -> None:
@@ -197,17 +197,17 @@ def _truths(file: PredictionsFile, tables: Mapping[str, Predictions]) -> dict[st
 def _check_known_samples(
     file: PredictionsFile, truth: Mapping[str, int], expected: Mapping[str, str | None], labels: _Labels
 ) -> None:
-    faults = []
+    errors = []
     if missing := sorted(expected.keys() - truth.keys()):
-        faults.append(f"{len(missing)} missing: {listed(missing, limit=5)}")
-    if strange := sorted(truth.keys() - expected.keys()):
-        faults.append(f"{len(strange)} unknown: {listed(strange, limit=5)}")
+        errors.append(f"{len(missing)} missing: {listed(missing, limit=5)}")
+    if unknown := sorted(truth.keys() - expected.keys()):
+        errors.append(f"{len(unknown)} unknown: {listed(unknown, limit=5)}")
     other = sorted(
         name
         for name, label in expected.items()
         if label is not None and name in truth and labels.known.get(_plain(label)) != truth[name]
     )
     if other:
-        faults.append(f"{len(other)} with another truth: {listed(other, limit=5)}")
-    if faults:
-        raise DataError(f"{file.path}: not the {len(expected)} samples that are expected: {'; '.join(faults)}")
+        errors.append(f"{len(other)} with another truth: {listed(other, limit=5)}")
+    if errors:
+        raise DataError(f"{file.path}: not the {len(expected)} samples that are expected: {'; '.join(errors)}")

@@ -1,4 +1,4 @@
-"""Learning curves: what a predictor tells of its training, epoch by epoch, from a task's result to a CSV."""
+"""Learning curves: what a predictor reports of its training, epoch by epoch, from a task's result to a CSV."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 def histories_csv(results: Iterable[StoredResult]) -> str | None:
     """Return the text of ``histories.csv``, one row per model, seed, fold and epoch; None where no model has curves.
 
-    A value that a model does not tell is empty.
+    A value that a model does not report is empty.
     """
-    told = [result for result in results if result.history]
-    if not told:
+    with_history = [result for result in results if result.history]
+    if not with_history:
         return None
-    names = list(dict.fromkeys(name for result in told for row in result.history for name in row if name != "epoch"))
+    names = list(
+        dict.fromkeys(name for result in with_history for row in result.history for name in row if name != "epoch")
+    )
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["model", "seed", "fold", "epoch", *names])
-    for result in told:
+    for result in with_history:
         task = result.task
         writer.writerows(
             [task.model, task.seed, task.fold, row["epoch"], *(row.get(name, "") for name in names)]

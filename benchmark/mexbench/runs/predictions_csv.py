@@ -88,8 +88,8 @@ class PredictionLine:
 
 def repeat_of(fold: str) -> int:
     """Return which draw of a repeated split a fold is part of, from 0: its name says so."""
-    found = _REPEAT.match(fold)
-    return int(found[1]) - 1 if found else 0
+    match = _REPEAT.match(fold)
+    return int(match[1]) - 1 if match else 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class PredictionsFile:
         path: Where from.
         format: What it was.
         lines: Its predictions; at least one.
-        classes: Class names in order, where the file says them: predictions.csv does, by its columns of scores.
+        classes: Class names in order, where the file names them: predictions.csv does, by its columns of scores.
     """
 
     path: Path
@@ -113,7 +113,7 @@ def read(path: Path) -> PredictionsFile:
     """Read a file of predictions.
 
     Raises:
-        DataError: It is empty, no text, of no known form, or has a line that cannot be understood, which is named.
+        DataError: It is empty, not text, of an unknown format, or has a line that cannot be understood, which is named.
     """
     rows = text_lines(path)
     first = rows[0][1]
@@ -156,18 +156,18 @@ def text_lines(path: Path) -> list[tuple[int, str]]:
     """Return the lines that are not blank, each with its number.
 
     Raises:
-        DataError: There is none, or the file is no text in UTF-8.
+        DataError: There is none, or the file is not text in UTF-8.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
-    # A lone carriage return ends a line too; the other separators that splitlines knows may stand in a name.
+    # A lone carriage return ends a line too; the other separators that splitlines knows may occur in a name.
     lines = re.split(r"\r\n|\n|\r", text)
-    found = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not found:
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not numbered:
         raise DataError(f"{path}: is empty; expected predictions, one per line")
-    return found
+    return numbered
 
 
 def _normal(name: str) -> str:
@@ -175,14 +175,14 @@ def _normal(name: str) -> str:
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
-    """Find what each column is: the name that stands first in ``COLUMNS`` wins."""
+    """Find what each column is: the name that comes first in ``COLUMNS`` wins."""
     names = [_normal(name) for name in header]
-    found = {}
+    columns = {}
     for kind, choices in COLUMNS.items():
         places = [names.index(choice) for choice in choices if choice in names]
         if places:
-            found[kind] = places[0]
-    return found
+            columns[kind] = places[0]
+    return columns
 
 
 def _read_csv(
@@ -242,7 +242,7 @@ def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[Predictio
         if len(words) >= 3 and all(_NUMBER.fullmatch(word) for word in words[-2:]):
             if where is None:
                 raise DataError(
-                    f"{path}, line {number}: {text.strip()!r} stands before any line of data set and subject"
+                    f"{path}, line {number}: {text.strip()!r} comes before any line of data set and subject"
                 )
             dataset, subject = where
             name = f"{dataset}/{subject}"

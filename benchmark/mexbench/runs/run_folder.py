@@ -23,7 +23,7 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -52,6 +52,7 @@ class StoredResult:
     predict_s: float
     warnings: tuple[str, ...]
     history: History = ()
+    health: Mapping[str, float] = field(default_factory=dict)
     device: str | None = None  # unknown of results of earlier versions
 
 
@@ -183,6 +184,7 @@ class RunFolder:
             "warnings": list(outcome.warnings),
             "device": outcome.device,
             **({"history": list(outcome.history)} if outcome.history else {}),
+            **({"health": dict(outcome.health)} if outcome.health else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
         self._path(outcome.task, "error.txt").unlink(missing_ok=True)
@@ -219,6 +221,7 @@ class _Content(BaseModel):
     warnings: list[str]
     device: str | None = None
     history: list[dict[str, _Whole | FiniteFloat]] = []
+    health: dict[str, _Whole | FiniteFloat] = {}
 
 
 def _checked(task: Task, content: object) -> StoredResult:
@@ -232,6 +235,7 @@ def _checked(task: Task, content: object) -> StoredResult:
         predict_s=found.predict_s,
         warnings=tuple(found.warnings),
         history=tuple(found.history),
+        health=found.health,
         device=found.device,
     )
 

@@ -1,4 +1,4 @@
-"""A run folder's own reports, read again: the manifest, the scores and every prediction.
+"""A run folder's own reports, read back: the manifest, the scores and every prediction.
 
 Folders of older versions are read as well: before a run could have several parts, what ``parts`` holds stood at the top
 of the manifest.
@@ -28,8 +28,8 @@ class RowConfig:
 
     Args:
         model: The model's block of the config.
-        protocol: The protocol's block, paths left out.
-        config: The whole config with this model and this protocol alone; variables stand for paths.
+        protocol: The protocol's block, without paths.
+        config: The config of the run with this model and this protocol alone; variables stand for paths.
         identity: The same as the run's identity has it: no paths, no seeds, no name.
     """
 
@@ -77,7 +77,7 @@ class StoredRun:
             RunFolderError: The manifest does not say.
         """
         try:
-            return next(found for name, found in self._configs() if name == row)
+            return next(config for name, config in self._configs() if name == row)
         except (StopIteration, KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
@@ -116,7 +116,7 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
             shown[key] = value
         elif value is not None:
             variable = f"{block['plugin']}_{key}".upper()
-            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": names no place
+            plain = isinstance(value, str) and not {"/", "\\", "~"} & set(value)  # such as "stand-in": not a path
             shown[key] = f"${{{variable}:-{value}}}" if plain else f"${{{variable}}}"
         else:
             shown[key] = None
@@ -165,7 +165,7 @@ class _Scores(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    classes: Annotated[list[str], Field(min_length=1)]
+    classes: list[str]
     rows: list[_Row]
     target: str = "emotion"
     flags: list[str] = []
@@ -184,8 +184,8 @@ def _read_checked(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
     return content
 
 
-def read_run(path: Path) -> StoredRun:
-    """Read a run folder.
+def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read ``manifest.json`` and ``scores.json`` of a run folder, whatever its target.
 
     Raises:
         RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
@@ -199,10 +199,20 @@ def read_run(path: Path) -> StoredRun:
             f"{path}: the run in it has not ended ({listed(missing)} missing); finish it with the same 'bench run'"
         )
     manifest, scores = _read_checked(path / "manifest.json", _Manifest), _read_checked(path / "scores.json", _Scores)
-    checked = _Scores.model_validate(scores)
-    known = {row for part in manifest.get("parts", ()) for row in part.get("rows", ())}
-    if unknown := [row.model for row in checked.rows if known and row.model not in known]:
+    known = {row for part in manifest.get("parts") or () for row in part.get("rows", ())}
+    if unknown := [row["model"] for row in scores["rows"] if known and row["model"] not in known]:
         raise RunFolderError(f"{path / 'manifest.json'}: is damaged: has nothing about the rows {listed(unknown)}")
+    return manifest, scores
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
+    """
+    manifest, scores = read_reports(path)
+    checked = _Scores.model_validate(scores)
     if checked.target != "emotion":
         raise RunFolderError(
             f"{path}: is a run with 'target: {checked.target}', which has no classes to rank, compare or submit; its "

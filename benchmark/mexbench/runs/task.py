@@ -6,7 +6,7 @@ import math
 import numbers
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class Success:
         predict_s: Seconds of prediction.
         warnings: Texts of the warnings that the model gave, each once.
         history: The predictor's learning curves; nothing where it has none.
+        health: How its training went; nothing where it does not know.
         unsaved: Why the predictor, which was to be kept, is not.
         device: What it was computed on.
     """
@@ -59,6 +60,7 @@ class Success:
     predict_s: float
     warnings: tuple[str, ...] = ()
     history: History = ()
+    health: Mapping[str, float] = field(default_factory=dict)
     unsaved: str | None = None
     device: str = "cpu"
 
@@ -90,15 +92,24 @@ def history_of(predictor: Predictor) -> History:
     if rows is None:
         return ()
     try:
-        return tuple({"epoch": index, **_checked(row)} for index, row in enumerate(rows, start=1))
+        return tuple({"epoch": index, **_checked(row, " per epoch")} for index, row in enumerate(rows, start=1))
     except (TypeError, ValueError) as error:
         warnings.warn(f"the predictor's history is dropped: {error}", stacklevel=1)
         return ()
 
 
-def _checked(row: object) -> dict[str, float]:
+def health_of(predictor: Predictor) -> Mapping[str, float]:
+    """Return a predictor's ``health``, or nothing where it has none; an invalid one is dropped with a warning."""
+    try:
+        return _checked(getattr(predictor, "health", {}))
+    except ValueError as error:
+        warnings.warn(f"the predictor's health is dropped: {error}", stacklevel=1)
+        return {}
+
+
+def _checked(row: object, per: str = "") -> dict[str, float]:
     if not isinstance(row, Mapping) or not all(isinstance(name, str) and name for name in row):
-        raise ValueError(f"expected a mapping of names to numbers per epoch, got {row!r}")
+        raise ValueError(f"expected a mapping of names to numbers{per}, got {row!r}")
     for name, value in row.items():
         if name != printable(name):
             raise ValueError(f"{name!r} is not valid Unicode text")

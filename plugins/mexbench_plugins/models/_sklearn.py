@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import zipfile
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mexbench.files import read_json, write_json
 from mexbench.interfaces import ActionUnitModel, Predictor
+from mexbench_plugins.models._health import answer_health
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -36,7 +38,7 @@ class SklearnModel(ActionUnitModel):
     ) -> ActionUnitPredictor:
         """Train a classifier for each unit, present against absent, each with the same seed."""
         fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
-        return ActionUnitPredictor(tuple(found for found in fitted if isinstance(found, SklearnPredictor)))
+        return ActionUnitPredictor(tuple(unit for unit in fitted if isinstance(unit, SklearnPredictor)))
 
     def fit_scaled(
         self, classifier: BaseEstimator, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, scaler: Scaler
@@ -66,10 +68,11 @@ class SklearnModel(ActionUnitModel):
         pipeline.fit(_flat(x), y)
         losses = getattr(classifier, "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
-        return SklearnPredictor(self, pipeline, trained, n_classes, history)
+        predictor = SklearnPredictor(self, pipeline, trained, n_classes, history)
+        return replace(predictor, health=answer_health(predictor(x).argmax(1), y))
 
     def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how surely a unit shows (n,), from 0 to 1, by scores of its absence and presence (n, 2)."""
+        """Return the confidence (n,) in [0, 1] that a unit is present, from its scores (absent, present) (n, 2)."""
         return scores[:, 1]
 
     @abstractmethod
@@ -89,7 +92,7 @@ class SklearnModel(ActionUnitModel):
         elif isinstance(predictor, SklearnPredictor):
             _write(folder, predictor)
         else:
-            raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
+            raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
 
     def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote.
@@ -105,12 +108,14 @@ class SklearnModel(ActionUnitModel):
 
     def _read(self, folder: Path, prefix: str = "") -> SklearnPredictor:
         pipeline_name, rest_name = prefix + _PIPELINE, prefix + _REST
-        found = read_json(folder / rest_name)
-        trained = np.array(found["trained"], dtype=np.intp)
+        document = read_json(folder / rest_name)
+        trained = np.array(document["trained"], dtype=np.intp)
         pipeline = _read_pipeline(folder / pipeline_name) if len(trained) > 1 else None
         if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
             raise ValueError(f"{pipeline_name} has the classes {pipeline.classes_}, {rest_name} has {trained}")
-        return SklearnPredictor(self, pipeline, trained, found["n_classes"], tuple(found["history"]))
+        return SklearnPredictor(
+            self, pipeline, trained, document["n_classes"], tuple(document["history"]), document.get("health", {})
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +128,7 @@ class SklearnPredictor:
         trained: The classes that trained, rising.
         n_classes: Number of classes of the run.
         history: Loss per epoch, L2 penalty included, of classifiers that keep it.
+        health: How it answers its training side; see ``interfaces.Predictor``.
     """
 
     model: SklearnModel
@@ -130,11 +136,12 @@ class SklearnPredictor:
     trained: NDArray[np.intp]
     n_classes: int
     history: tuple[dict[str, float], ...] = ()
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return scores (n, n_classes) for x (n, ...)."""
-        found = np.ones((len(x), 1)) if self.pipeline is None else self.model.scores(self.pipeline, _flat(x))
-        return _spread(found, self.trained, self.n_classes)
+        scores = np.ones((len(x), 1)) if self.pipeline is None else self.model.scores(self.pipeline, _flat(x))
+        return _spread(scores, self.trained, self.n_classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +150,17 @@ class ActionUnitPredictor:
 
     units: tuple[SklearnPredictor, ...]
 
+    @property
+    def health(self) -> Mapping[str, float]:
+        """The mean accuracy of the units on the training side."""
+        accuracies = [unit.health.get("tested_accuracy", 1.0) for unit in self.units]  # 1 where there is one answer
+        return {"tested_accuracy": float(np.mean(accuracies))}
+
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
-        """Return how surely each unit shows (n, units) for x (n, ...); 0 or 1 where training knew one answer alone."""
+        """Return the confidence that each unit is present (n, units) for x (n, ...).
+
+        It is 0 or 1 where the training side had one answer alone.
+        """
         columns = [
             np.full(len(x), float(unit.trained[0])) if unit.pipeline is None else unit.model.presence(unit(x))
             for unit in self.units
@@ -159,8 +175,13 @@ def _prefix(index: int) -> str:
 def _write(folder: Path, predictor: SklearnPredictor, prefix: str = "") -> None:
     import skops.io
 
-    found = {"n_classes": predictor.n_classes, "trained": predictor.trained.tolist(), "history": predictor.history}
-    write_json(folder / (prefix + _REST), found)
+    document = {
+        "n_classes": predictor.n_classes,
+        "trained": predictor.trained.tolist(),
+        "history": predictor.history,
+        "health": dict(predictor.health),
+    }
+    write_json(folder / (prefix + _REST), document)
     if predictor.pipeline is not None:
         path = folder / (prefix + _PIPELINE)
         skops.io.dump(_without_training(predictor.pipeline), path)
@@ -204,10 +225,10 @@ def _read_pipeline(path: Path) -> Pipeline:
 
 
 def _check_numbers(path: Path) -> None:
-    """Look at every array of a skops file, before anything is made of it.
+    """Check every array of a skops file, before it is loaded.
 
     Raises:
-        ValueError: It is no skops file, or a value is NaN or infinite.
+        ValueError: It is not a skops file, or a value is NaN or infinite.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -219,4 +240,4 @@ def _check_numbers(path: Path) -> None:
                     if not all(np.isfinite(part).all() for part in fields if part.dtype.kind == "f"):
                         raise ValueError(f"{path.name} holds numbers that are NaN or infinite")
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name} is no skops file: {error}") from None
+        raise ValueError(f"{path.name} is not a skops file: {error}") from None

@@ -26,7 +26,7 @@ class ANN(SklearnModel):
         alpha: Weight of the L2 penalty.
         batch_size: Samples per step; auto is 200, or all where there are fewer.
         learning_rate_init: Step size.
-        max_iter: Epochs at most; training ends earlier once the training loss stands still.
+        max_iter: Epochs at most; training ends earlier once the training loss stops falling.
         tol: Improvement of the training loss that counts.
         n_iter_no_change: Epochs without improvement after which training ends.
         scaler: Fitted on the training side of each fold: standard, minmax or none.

@@ -12,13 +12,13 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, max_pool, record
-from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
+from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class CNN(NetworkModel):
-    """Plain convolutional network on single images of any size: conv 3x3, ReLU, pool 2x2, as often as told; dense.
+    """Plain convolutional network on single images of any size: conv 3x3, ReLU, pool 2x2 for each of filters; dense.
 
     The paper compares with "CNN" and gives neither sizes nor recipe: this is the usual textbook network, and the recipe
     is that of the model it is compared with. Initial weights are Keras's.
@@ -32,6 +32,7 @@ class CNN(NetworkModel):
 
     source = "baseline of the AU-CNN paper (2024), table 4, where architecture and recipe are unstated"
     example_shape = (1, 128, 128, 3)
+    has_batch_norm = False
 
     filters: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64)
     hidden: Annotated[int, Ge(1)] = 64
@@ -39,35 +40,39 @@ class CNN(NetworkModel):
     batch_size: Annotated[int, Ge(1)] = 32
 
     def check(self, shape: Shape) -> None:
-        """Refuse clips, and images too small to be halved once per convolution."""
-        least = 2 ** len(self.filters)
-        if len(shape) != 4 or shape[0] != 1 or min(shape[1:3]) < least:
+        """Refuse clips, and images that are too small to be halved once per convolution."""
+        smallest = 2 ** len(self.filters)
+        if len(shape) != 4 or shape[0] != 1 or min(shape[1:3]) < smallest:
             raise DataError(
-                f"cnn needs (n, T=1, H, W, C) images of at least {least}x{least} pixels, got {shown(shape)}; it looks "
-                "at single frames: choose one, or let each frame be a sample; add resize to small ones"
+                f"cnn needs (n, T=1, H, W, C) images of at least {smallest}x{smallest} pixels, got "
+                f"{shape_text(shape)}; it reads single frames: choose one, or make each frame a "
+                "sample; add resize for small ones"
             )
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> PlainCNN:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> CNNLayers:
         """Build the network."""
-        return PlainCNN(shape, n_classes, self.filters, self.hidden, rng)
+        return CNNLayers(self, shape, n_classes, rng)
 
 
-class PlainCNN(Network):
-    """Convolutions and poolings in turn, then two dense layers."""
+class CNNLayers(Network):
+    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes."""
 
-    def __init__(self, shape: Shape, n_classes: int, filters: tuple[int, ...], hidden: int, rng: Generator) -> None:
+    def __init__(self, model: CNN, shape: Shape, n_classes: int, rng: Generator) -> None:
         _, height, width, channels = shape
-        sizes = zip((channels, *filters), filters, strict=False)
+        sizes = zip((channels, *model.filters), model.filters, strict=False)
         self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)
-        flat = (height >> len(filters)) * (width >> len(filters)) * filters[-1]
-        self.dense1 = Dense(flat, hidden, rng=rng)
-        self.dense2 = Dense(hidden, n_classes, rng=rng)
+        halvings = len(model.filters)
+        flat = (height >> halvings) * (width >> halvings) * model.filters[-1]
+        self.dense1 = Dense(flat, model.hidden, rng=rng)
+        self.dense2 = Dense(model.hidden, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
-        """Return logits (n, classes) for x (n, T=1, H, W, C)."""
-        del batch
+    def __call__(self, x: Array, context: Context) -> Array:
+        """Return logits (n, classes) for images x (n, T=1, H, W, C)."""
+        del context
         x = x[:, 0]
-        for convolution in self.convolutions:
-            x = max_pool(jax.nn.relu(convolution(x)), 2, 2)
-        x = record("Flatten", x.reshape(len(x), -1))
-        return self.dense2(jax.nn.relu(self.dense1(x)))
+        for convolution in self.convolutions:  # to 64 filters and 16 x 16 pixels in three turns
+            x = jax.nn.relu(convolution(x))  # H x W x filters              448 + 4,640 + 18,496
+            x = max_pool(x, 2, 2)  #           H/2 x W/2 x filters                             0
+        x = record("Flatten", x.reshape(len(x), -1))  #     16,384                             0
+        x = jax.nn.relu(self.dense1(x))  #                      64                     1,048,640
+        return self.dense2(x)  #                                 5                           325

@@ -11,12 +11,12 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, each, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, each, max_pool, record
 from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
-from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
+from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
-#: The least side that is left a pixel by two convolutions without padding and three halvings.
-_LEAST = 14
+#: The smallest side of which two convolutions without padding and three halvings leave a pixel.
+_SMALLEST = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,17 @@ class CNNLSTM(NetworkModel):
     second pooling, and the time axis. "More than 20 epochs" is 50 at most here, since early stopping ends training.
 
     Args:
-        time: What the recurrent layers read one after the other: frames of a clip, or rows of a single image's
+        time: What the recurrent layers read step by step: frames of a clip, or rows of a single image's
             feature map. auto is frames where there are several.
         filters: Of the second convolution.
         epochs: At most; the paper says more than 20.
         batch_size: As in the paper.
-        early_stopping: As in the paper, but watching subjects that do not train.
+        early_stopping: As in the paper, but on subjects that do not train.
     """
 
     source = "CNN-LSTM paper (2024), sections 2.6 and 2.7; the time axis and the second convolution are unstated"
     example_shape = (1, 48, 48, 1)
+    has_batch_norm = False
 
     time: Literal["auto", "frames", "rows"] = "auto"
     filters: Annotated[int, Ge(1)] = 64
@@ -47,48 +48,54 @@ class CNNLSTM(NetworkModel):
 
     def check(self, shape: Shape) -> None:
         """Refuse features, small images, and clips where rows are to be read."""
-        if len(shape) != 4 or min(shape[1:3]) < _LEAST:
+        if len(shape) != 4 or min(shape[1:3]) < _SMALLEST:
             raise DataError(
-                f"cnn_lstm needs (n, T, H, W, C) images of at least {_LEAST}x{_LEAST} pixels, 48x48x1 in the paper, "
-                f"got {shown(shape)}; add grayscale, and resize to 48x48"
+                f"cnn_lstm needs (n, T, H, W, C) images of at least {_SMALLEST}x{_SMALLEST} pixels, 48x48x1 in the "
+                f"paper, got {shape_text(shape)}; add grayscale, and resize to 48x48"
             )
         if self.time == "rows" and shape[0] != 1:
             raise DataError(
-                f"cnn_lstm with time: rows needs (n, T=1, H, W, C) single images, got {shown(shape)}; set time: frames"
+                f"cnn_lstm with time: rows needs (n, T=1, H, W, C) single images, got {shape_text(shape)}; "
+                "set time: frames"
             )
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> ConvolutionsAndTime:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> CNNLSTMLayers:
         """Build the network."""
-        rows = self.time == "rows" or (self.time == "auto" and shape[0] == 1)
-        return ConvolutionsAndTime(shape, n_classes, self.filters, rows=rows, rng=rng)
+        return CNNLSTMLayers(self, shape, n_classes, rng)
 
 
-class ConvolutionsAndTime(Network):
-    """Two convolutions and three poolings on each frame, then two recurrent and two dense layers."""
+class CNNLSTMLayers(Network):
+    """Two convolutions and three poolings on each frame, two recurrent and two dense layers; see ``__call__``.
 
-    def __init__(self, shape: Shape, n_classes: int, filters: int, *, rows: bool, rng: Generator) -> None:
-        self.rows = rows
+    Output shapes and numbers of values there are for one image of 48x48x1, read by rows, and 6 classes.
+    """
+
+    def __init__(self, model: CNNLSTM, shape: Shape, n_classes: int, rng: Generator) -> None:
+        self.rows = model.time == "rows" or (model.time == "auto" and shape[0] == 1)
         _, height, width, channels = shape
         height, width = (((side - 2) // 2 - 2) // 4 for side in (height, width))
         self.conv1 = Conv(channels, 32, 3, product=True, rng=rng)
-        self.conv2 = Conv(32, filters, 3, product=True, rng=rng)
-        self.lstm = LSTM(width * filters * (1 if rows else height), 50, rng=rng)
+        self.conv2 = Conv(32, model.filters, 3, product=True, rng=rng)
+        self.lstm = LSTM(width * model.filters * (1 if self.rows else height), 50, rng=rng)
         self.rnn = SimpleRNN(50, 30, rng=rng)
         self.dense1 = Dense(30, 128, rng=rng)
         self.dense2 = Dense(128, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T, H, W, C)."""
-        del batch
+        del context
         n, frames = x.shape[:2]
-        x = x.reshape(n * frames, *x.shape[2:])
-        x = each(self._look, x)
-        steps = x.shape[1] if self.rows else frames
-        x = record("Reshape", x.reshape(n, steps, -1))
-        x = self.rnn(self.lstm(x))
-        return self.dense2(jax.nn.relu(self.dense1(x)))
+        x = each(self.frame_layers, x.reshape(n * frames, *x.shape[2:]))
+        x = record("Reshape", x.reshape(n, x.shape[1] if self.rows else frames, -1))  # 5 x 320           0
+        x = self.lstm(x)  #                                                              5 x 50      74,200
+        x = self.rnn(x)  #                                                                   30       2,430
+        x = jax.nn.relu(self.dense1(x))  #                                                  128       3,968
+        return self.dense2(x)  #                                                              6         774
 
-    def _look(self, x: Array) -> Array:
-        x = max_pool(jax.nn.relu(self.conv1(x)), 2, 2)
-        x = max_pool(jax.nn.relu(self.conv2(x)), 2, 2)
-        return max_pool(x, 2, 2)
+    def frame_layers(self, x: Array) -> Array:
+        """Return feature maps (n, 5, 5, 64) of images x (n, 48, 48, 1)."""
+        x = jax.nn.relu(self.conv1(x))  #                                          46 x 46 x 32         320
+        x = max_pool(x, 2, 2)  #                                                   23 x 23 x 32           0
+        x = jax.nn.relu(self.conv2(x))  #                                          21 x 21 x 64      18,496
+        x = max_pool(x, 2, 2)  #                                                   10 x 10 x 64           0
+        return max_pool(x, 2, 2)  #                                                  5 x 5 x 64           0

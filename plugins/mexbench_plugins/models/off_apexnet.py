@@ -13,8 +13,8 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Conv, Dense, StepContext, max_pool, record
-from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, shown
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
+from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class OffApexNet(NetworkModel):
 
     The authors' network is built: one stream per component, convolutions 5x5. Peers often run one stream on both
     components with 3x3 convolutions and one dense layer under this name. Convolutions keep the image's size, which is
-    what gives 2.66 million values. Only the first two channels are read, so a third one, strain, may be there.
+    what gives 2.66 million values. Only the first two channels are read; a third one, strain, is allowed.
     The recipe is not in our sources: Adam at 1e-4, batch 128 and 100 epochs are our choice, as are Keras's initial
     weights.
 
@@ -38,27 +38,28 @@ class OffApexNet(NetworkModel):
         "Signal Processing: Image Communication 74, 2019"
     )
     example_shape = (1, 28, 28, 2)
+    has_batch_norm = False
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4
     epochs: Annotated[int, Ge(1)] = 100
     batch_size: Annotated[int, Ge(1)] = 128
 
     def check(self, shape: Shape) -> None:
-        """Refuse what is not one flow field of 28x28."""
+        """Refuse anything but one flow field of 28x28."""
         if len(shape) != 4 or shape[:3] != (1, 28, 28) or shape[3] not in (2, 3):
             raise DataError(
-                f"off_apexnet needs (n, T=1, 28, 28, 2 or 3) flow with channels u, v, got {shown(shape)}; add "
+                f"off_apexnet needs (n, T=1, 28, 28, 2 or 3) flow with channels u, v, got {shape_text(shape)}; add "
                 "optical_flow, and resize to 28x28"
             )
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> TwoStreams:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> OffApexNetLayers:
         """Build the network."""
         del shape
-        return TwoStreams(n_classes, rng)
+        return OffApexNetLayers(n_classes, rng)
 
 
 class Stream(nnx.Module):
-    """Conv 5x5 6, ReLU, pool 2x2, conv 5x5 16, ReLU, pool 2x2 on one component."""
+    """The layers of one component."""
 
     def __init__(self, rng: Generator) -> None:
         self.conv1 = Conv(1, 6, 5, padding="SAME", rng=rng)
@@ -66,13 +67,15 @@ class Stream(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Map (n, 28, 28, 1) to (n, 784)."""
-        x = max_pool(jax.nn.relu(self.conv1(x)), 2, 2)
-        x = max_pool(jax.nn.relu(self.conv2(x)), 2, 2)
-        return record("Flatten", x.reshape(len(x), -1))
+        x = jax.nn.relu(self.conv1(x))  #                        28 x 28 x 6            156
+        x = max_pool(x, 2, 2)  #                                 14 x 14 x 6              0
+        x = jax.nn.relu(self.conv2(x))  #                       14 x 14 x 16          2,416
+        x = max_pool(x, 2, 2)  #                                  7 x 7 x 16              0
+        return record("Flatten", x.reshape(len(x), -1))  #               784              0
 
 
-class TwoStreams(Network):
-    """The streams, joined, and three dense layers."""
+class OffApexNetLayers(Network):
+    """A stream per component and three dense layers; output shapes and values for 3 classes: 2,664,475 in all."""
 
     def __init__(self, n_classes: int, rng: Generator) -> None:
         self.u, self.v = Stream(rng), Stream(rng)
@@ -80,9 +83,12 @@ class TwoStreams(Network):
         self.dense2 = Dense(1024, 1024, rng=rng)
         self.dense3 = Dense(1024, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, C), of which the first two channels are u and v."""
-        del batch
-        x = record("Concatenate", jnp.concatenate([self.u(x[:, 0, ..., :1]), self.v(x[:, 0, ..., 1:2])], axis=1))
-        x = jax.nn.relu(self.dense2(jax.nn.relu(self.dense1(x))))
-        return self.dense3(x)
+        del context
+        u = self.u(x[:, 0, ..., :1])  #                                  784          2,572
+        v = self.v(x[:, 0, ..., 1:2])  #                                 784          2,572
+        x = record("Concatenate", jnp.concatenate([u, v], axis=1))  #  1,568              0
+        x = jax.nn.relu(self.dense1(x))  #                             1,024      1,606,656
+        x = jax.nn.relu(self.dense2(x))  #                             1,024      1,049,600
+        return self.dense3(x)  #                                           3          3,075

@@ -14,17 +14,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import FoldsModel, Predictor
+from mexbench_plugins.models._nn import trainer
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
+    Context,
     Conv,
     Dense,
-    StepContext,
+    Network,
     average_pool,
     dropout,
     max_pool,
     record,
 )
-from mexbench_plugins.models._nn.network_model import Network, NetworkModel, Shape, need_single
+from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +34,10 @@ class STSTNet(NetworkModel, FoldsModel):
     """Three streams of 3, 5 and 8 filters on flow images of 28x28x3: 1,683 trainable values for 3 classes.
 
     The streams share their input and their poolings, so they are one convolution of 16 filters. Batch normalisation
-    and initial weights are PyTorch's, as in the authors' PyTorch script (their MATLAB script trains 500 epochs).
+    and initial weights are PyTorch's, as in the authors' PyTorch script (their MATLAB script trains 500 epochs); its
+    statistics after training are exact ones (``batch_norm_statistics``), where the script keeps running ones.
     The script feeds strain, v, u, unscaled, since OpenCV reads a file's channels backwards; the flow pack gives
-    u, v, strain unless told otherwise. Every filter sees all three channels, so their order only permutes which initial
+    u, v, strain by default. Every filter sees all three channels, so their order only permutes which initial
     weight meets which channel. The script never shuffles; here the order of samples is drawn anew in each epoch.
 
     ``fit_folds(x, y, train_masks, *, n_classes, groups, seed)`` trains many folds at once, twice as fast on a CPU as
@@ -42,7 +45,7 @@ class STSTNet(NetworkModel, FoldsModel):
 
     Args:
         channels: as_given, or reversed along the last axis, which turns u, v, strain into the script's order.
-        dropout: Share of the values that goes after max-pooling.
+        dropout: Share of the values after max-pooling that are set to zero.
         pixels: raw is 0 to 255, as in the script.
         learning_rate: As in the script.
         epochs: As in the script; the last epoch is what predicts.
@@ -63,13 +66,13 @@ class STSTNet(NetworkModel, FoldsModel):
     batch_size: Annotated[int, Ge(1)] = 256
 
     def check(self, shape: Shape) -> None:
-        """Refuse what is not one flow image of 28x28x3."""
-        need_single("ststnet", shape, (28, 28, 3), "add optical_flow with strain, and resize to 28x28")
+        """Refuse anything but one flow image of 28x28x3."""
+        check_single_image("ststnet", shape, (28, 28, 3), "add optical_flow with strain, and resize to 28x28")
 
-    def network(self, shape: Shape, n_classes: int, rng: Generator) -> ThreeStreams:
+    def network(self, shape: Shape, n_classes: int, rng: Generator) -> STSTNetLayers:
         """Build the network."""
         del shape
-        return ThreeStreams(n_classes, self.dropout, backwards=self.channels == "reversed", rng=rng)
+        return STSTNetLayers(self, n_classes, rng)
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
@@ -77,14 +80,14 @@ class STSTNet(NetworkModel, FoldsModel):
         """Train as ``NetworkModel.fit`` does, by the faster arithmetic of ``fit_folds`` where nothing stops early."""
         if self.early_stopping is not None:
             return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
-        everything = np.ones((1, len(y)), dtype=bool)
-        return self.fit_folds(x, y, everything, n_classes=n_classes, groups=groups, seed=seed)[0]
+        one_fold = np.ones((1, len(y)), dtype=bool)
+        return self.fit_folds(x, y, one_fold, n_classes=n_classes, groups=groups, seed=seed)[0]
 
     def folds_at_once(self) -> int:
-        """Return what pays on this machine; early stopping is per fold, so it is not for training together."""
-        from mexbench_plugins.models._nn import fold_parallel as _ststnet_folds
+        """Return the fastest number on this machine; with early stopping, which is per fold, 1."""
+        from mexbench_plugins.models._nn import fold_parallel
 
-        return 1 if self.early_stopping is not None else _ststnet_folds.at_once()
+        return 1 if self.early_stopping is not None else fold_parallel.at_once()
 
     def fit_folds(
         self,
@@ -96,11 +99,25 @@ class STSTNet(NetworkModel, FoldsModel):
         groups: NDArray[np.str_],
         seed: int,
     ) -> Sequence[Predictor]:
-        """Train all folds at once; see ``FoldsModel.fit_folds``. Early stopping is per fold, so it is not for this."""
-        from mexbench_plugins.models._nn import fold_parallel as _ststnet_folds
+        """Train all folds at once, without early stopping; see ``FoldsModel.fit_folds``."""
+        from mexbench_plugins.models._nn import fold_parallel
 
-        self.check(x.shape[1:])
-        return _ststnet_folds.train(self, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
+        build = self.builder(x.shape[1:], n_classes)
+        predictors = fold_parallel.train(
+            self,
+            build,
+            self._channels_in_order(x),
+            y,
+            train_masks,
+            dropout=self.dropout,
+            n_classes=n_classes,
+            groups=groups,
+            seed=seed,
+        )
+        return [
+            trainer.with_health(predictor, x[mask], y[mask])
+            for predictor, mask in zip(predictors, train_masks, strict=True)
+        ]
 
     def fit_epochs(
         self,
@@ -113,32 +130,41 @@ class STSTNet(NetworkModel, FoldsModel):
         seed: int,
     ) -> Iterator[Sequence[Predictor]]:
         """Train all folds at once and yield after each epoch; see ``EpochsModel.fit_epochs``."""
-        from mexbench_plugins.models._nn import fold_parallel as _ststnet_folds
+        from mexbench_plugins.models._nn import fold_parallel
 
-        self.check(x.shape[1:])
-        return _ststnet_folds.after_each_epoch(self, x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
+        build = self.builder(x.shape[1:], n_classes)
+        return fold_parallel.after_each_epoch(
+            self,
+            build,
+            self._channels_in_order(x),
+            y,
+            train_masks,
+            dropout=self.dropout,
+            n_classes=n_classes,
+            groups=groups,
+            seed=seed,
+        )
+
+    def _channels_in_order(self, x: NDArray[Any]) -> NDArray[Any]:
+        return x[..., ::-1] if self.channels == "reversed" else x
 
 
-class ThreeStreams(Network):
-    """Conv 3x3 16 with padding 2, ReLU, BN, maxpool 3x3/3 with padding 1, dropout, average pool 2x2, dense.
+class STSTNetLayers(Network):
+    """Three streams as one convolution; output shapes and values, running statistics included, for 3 classes: 1,715."""
 
-    Args:
-        n_classes: Units of the last layer.
-        rate: Dropout.
-        backwards: Whether channels are read from the last to the first.
-        rng: Source of the initial weights.
-    """
-
-    def __init__(self, n_classes: int, rate: float, *, backwards: bool, rng: Generator) -> None:
-        self.rate, self.backwards = rate, backwards
+    def __init__(self, model: STSTNet, n_classes: int, rng: Generator) -> None:
+        self.dropout, self.reversed = model.dropout, model.channels == "reversed"
         self.conv = Conv(3, 16, 3, padding=2, convention="torch", rng=rng)
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
+    def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
-        x = x[:, 0, ..., ::-1] if self.backwards else x[:, 0]
-        x = self.norm(jax.nn.relu(self.conv(x)), batch)
-        x = dropout(max_pool(x, 3, 3, padding=1), self.rate, batch)
-        x = average_pool(x, 2)
-        return self.dense(record("Flatten", x.reshape(len(x), -1)))
+        x = x[:, 0, ..., ::-1] if self.reversed else x[:, 0]  #    28 x 28 x 3         0
+        x = jax.nn.relu(self.conv(x))  #                          30 x 30 x 16       448
+        x = self.norm(x, context)  #                              30 x 30 x 16        64
+        x = max_pool(x, 3, 3, padding=1)  #                       10 x 10 x 16         0
+        x = dropout(x, self.dropout, context)  #                  10 x 10 x 16         0
+        x = average_pool(x, 2)  #                                   5 x 5 x 16         0
+        x = record("Flatten", x.reshape(len(x), -1))  #                    400         0
+        return self.dense(x)  #                                              3     1,203

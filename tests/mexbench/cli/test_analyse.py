@@ -26,9 +26,9 @@ def test_the_real_annotation_of_casme2(shared_data: Path, tmp_path: Path, bench:
     assert ran.code == 0, ran.err
     for text in (
         "- 255 cells read",
-        "no unit is named, left out: 5 cells: casme2/sub05/EP05_03 ('?'), casme2/sub05/EP07_01 ('?'), "
+        "no unit is named, excluded: 5 cells: casme2/sub05/EP05_03 ('?'), casme2/sub05/EP07_01 ('?'), "
         "casme2/sub05/EP13_04f ('?'), casme2/sub19/EP11_01f ('?'), casme2/sub26/EP13_01 ('?')",
-        "- of another emotion, left out: fear 2, sadness 7",
+        "- of another emotion, excluded: fear 2, sadness 7",
         # Every cell of this sheet is without intensity.
         "Every clip has the same units as under *raw token*",
         "| Happiness_ME5       | {AU6, AU12}           | literally                              | 5 ",
@@ -79,11 +79,11 @@ def test_a_sheet_of_samm_with_every_oddity(tmp_path: Path, preamble: int, bench:
     assert ran.code == 0, ran.err
     for text in (
         "- 17 cells read",
-        "no unit is named, left out: 2 cells: samm/008/008_1_7 ('blank'), samm/008/008_1_8 ('?')",
-        "- of another emotion, left out: (blank) 1, other 1",
+        "no unit is named, excluded: 2 cells: samm/008/008_1_7 ('blank'), samm/008/008_1_8 ('?')",
+        "- of another emotion, excluded: (blank) 1, other 1",
         # At the level of tokens an alternative is a token; below it, nothing of it is certain.
         "| Contempt_ME1  | 3       | {AUL12 or L14} x 1, {AUR14} x 1, {AUR14A or 17A or 24A} x 1",
-        "Without a unit that is certain, left out here: 2 cells: samm/007/007_4_3 ('L12 or L14'), samm/008/008_1_1",
+        "Without a unit that is certain, excluded here: 2 cells: samm/007/007_4_3 ('L12 or L14'), samm/008/008_1_1",
         "| Sadness_ME1   | 1       | {(R6 or R12), AUR15} x 1",
         "| Disgust_ME1   | 1       | {AU10A/B} x 1",
         "| Disgust_ME1   | 1       | {AU10} x 1",
@@ -152,11 +152,11 @@ def study(flow: Path, tmp_path: Path, bench: Bench, more: str = "") -> Ran:
 def test_from_a_config_to_a_page(flow: Path, tmp_path: Path, bench: Bench) -> None:
     ran = study(flow, tmp_path, bench)
     assert ran.code == 0, ran.err
-    assert "majority: what is predicted of 6 clips" in ran.out
+    assert "majority: predictions for 6 clips" in ran.out
     assert "Research use, not a diagnosis." in ran.out
     page = (tmp_path / "study" / "leaderboard.md").read_text()
     assert page.index("not a diagnosis") < page.index("protocol **case_study**") < page.index("## Case study")
-    assert "Predicted and not scored: 2 clips whose emotion is no class of the model." in page
+    assert "Predicted and not scored: 2 clips whose emotion is not a class of the model." in page
     scores = read_json(tmp_path / "study" / "scores.json")
     assert scores["case_study"]["majority"]["scores"]["accuracy"] == 3 / 4
     assert [one["share"] for one in scores["case_study"]["majority"]["all"]["shares"]] == [1, 0]
@@ -209,7 +209,7 @@ def test_clips_of_bench_predict_and_an_honest_score(flow: Path, tmp_path: Path, 
     assert "its classes were negative, positive, surprise there" in ran.out
     assert "under loso on 13 samples of 4 subjects of megc2019_flow" in ran.out
     assert "| patient     | 2       | 2          | 100.00 [100.00, 100.00] | 0.00 [0.00, 0.00] |" in ran.out
-    assert "nobody knows" in bench("analyse", "case-study", clips).out
+    assert "Honest score: unknown" in bench("analyse", "case-study", clips).out
     both = bench("analyse", "agreement", clips, clips, "--honest-b", tmp_path / "honest", "majority")
     assert both.code == 0
     assert "No honest score of A (clips.csv) was given" in both.out
@@ -219,7 +219,7 @@ def test_clips_of_bench_predict_and_an_honest_score(flow: Path, tmp_path: Path, 
     assert "has no row 'tree' whose score could be quoted; its rows: majority" in wrong.err
     study(flow, tmp_path, bench)
     quoted = bench("analyse", "case-study", clips, "--honest", tmp_path / "study", "majority")
-    assert "its row 'majority' is a case study: that is no honest score" in quoted.err
+    assert "its row 'majority' is a case study: that is not an honest score" in quoted.err
     own = bench("analyse", "case-study", tmp_path / "study", "--honest", tmp_path / "honest", "majority")
     assert "a run folder quotes its own" in own.err
     # A run that asks for an honest score that is not there stops before anything is trained.

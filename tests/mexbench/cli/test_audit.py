@@ -181,19 +181,27 @@ def test_without_matplotlib_there_is_no_chart_and_it_says_so(
     assert not (quick.parent / "runs" / "quick" / "audit" / "inflation.png").exists()
 
 
-def test_the_info_sheet_says_what_can_be_known_and_leaves_the_rest_blank(
-    quick: Path, bench: Callable[..., Ran]
-) -> None:
+def test_the_info_sheet_has_the_values_of_the_run_and_of_the_audit(quick: Path, bench: Callable[..., Ran]) -> None:
     bench("audit", quick, "--leaks", "precision-as-recall", "--info-sheet")
-    sheet = (quick.parent / "runs" / "quick" / "audit" / "info_sheet.md").read_text()
+    run = quick.parent / "runs" / "quick"
+    sheet = (run / "audit" / "info_sheet.md").read_text()
+    scores, report = read(run / "scores.json"), read(run / "audit" / "audit.json")
     for number, name in TAXONOMY.items():
         assert number == "L2" or f"({number} {name})" in sheet
-    assert "## L2: every feature is legitimate" in sheet
-    assert "synthetic: 24 samples of 24 clips and 4 subjects" in sheet
+    support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
+    assert sum(scores["support"].values()) == 24
+    assert f"synthetic: 24 samples of 24 clips and 4 subjects; {support}. " in sheet
+    # 4 subjects of 6 clips, one held out at a time
     assert "4 folds, training sides of 18 to 18 samples, test sides of 6 to 6" in sheet
-    assert "equal subjects, clips, pixels and perceptual hashes on both sides: none found" in sheet
     assert "an array (1, 24) of float32: one clip, as the data set gives it" in sheet
-    assert "svm, precision-as-recall (outside the taxonomy: misreporting of a metric): UAR " in sheet
+    for row in scores["rows"]:
+        values = [100 * value for name in ("uf1", "uar") for value in (row[name], *row["ci"][name])]
+        line = "UF1 {:.2f} [{:.2f}, {:.2f}], UAR {:.2f} [{:.2f}, {:.2f}]".format(*values)
+        assert f"- {row['model']}: {line}\n" in sheet
+    for row in report["rows"]:
+        added = f"- {row['model']}, precision-as-recall ({row['kind']}): UAR {100 * row['inflation']['uar']:+.2f}"
+        assert f"{added}\n" in sheet
+    assert f"Config fingerprint: `{report['config_fingerprint']}`. Commit: {report['commit']}." in sheet
     assert sheet.count(BLANK) == 7
 
 

@@ -45,7 +45,7 @@ def test_the_page(figures: Path, bench: Callable[..., Ran]) -> None:
     ran = bench("claims", "--file", figures)
     assert (ran.code, ran.out) == (0, "")
     page = figures.with_suffix(".md").read_text()
-    assert "3 rows of published figures: 2 possible, 1 impossible, 0 undecided." in page
+    assert "3 rows of published figures: 2 possible, 1 impossible, 0 contradicted, 0 undecided." in page
     assert "forces macro F1 (UF1) of at least .3982" in page
     assert "a \\| method" in page
     assert "It claims nothing." in page
@@ -76,6 +76,25 @@ def test_measured_figures_come_from_the_leaderboards(figures: Path, bench: Calla
     assert (ran.code, "board.json: no leaderboard that can be read" in ran.err) == (2, True)
 
 
+def test_the_page_shows_how_public_codes_choose_the_epoch(figures: Path, bench: Callable[..., Ran]) -> None:
+    figures.write_text(FILE.replace("id: b,", "id: b, code: net,"))
+    ran = bench("claims", "--file", figures, "b")
+    assert (ran.code, "methods.yaml, beside the claims: unknown code 'net'" in ran.err) == (2, True)
+    method = (
+        "{{id: {0}, title: {0}, repository: owner/{0}, commit: null, date: 2020-12, selection: test-subject,"
+        ' note: null, places: [{{file: a.py, lines: "7", what: keeps the best epoch}}]}}'
+    )
+    text = f"schema: 1\nmethods:\n  - {method.format('net')}\n  - {method.format('other')}\n"
+    (figures.parent / "methods.yaml").write_text(text)
+    out = bench("claims", "--file", figures, "b").out
+    cells = [[cell.strip() for cell in line.split("|")] for line in out.splitlines() if "owner/" in line]
+    chosen = "by the score on each test subject itself (test data in the choice)"
+    assert cells == [["", "net", "owner/net, 2020-12", chosen, "b", ""]]
+    assert "- net: `a.py` at 7: keeps the best epoch" in out
+    assert bench("claims", "--file", figures).code == 0
+    assert "owner/other, 2020-12" in figures.with_suffix(".md").read_text()
+
+
 def test_check(figures: Path, bench: Callable[..., Ran], tmp_path: Path) -> None:
     out = tmp_path / "page.md"
     figures.write_text(FILE.replace('{f1: ".2000", recall: ".5280"}', '{accuracy: ".5000"}'))
@@ -98,7 +117,7 @@ def test_bad_input(figures: Path, bench: Callable[..., Ran]) -> None:
     ran = bench("claims", "--file", figures, "a", "--check")
     assert (ran.code, "give either IDs" in ran.err) == (2, True)
     ran = bench("claims", "--file", figures.parent / "claim.yaml")
-    assert (ran.code, "no such file" in ran.err) == (2, True)
+    assert (ran.code, "file not found" in ran.err) == (2, True)
     figures.write_text(FILE.replace('".5280"', '"52.80"'))
     ran = bench("claims", "--file", figures)
     assert (ran.code, "52.80 looks like a percent in a row of fractions" in ran.err) == (2, True)

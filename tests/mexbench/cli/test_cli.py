@@ -165,14 +165,14 @@ def test_a_model_may_be_added_and_a_changed_one_is_refused(quick: Path, bench: C
     ("arguments", "message"),
     [
         (["run"], "the following arguments are required: CONFIG"),
-        (["run", "quick.yml"], "quick.yml: no such file (did you mean 'quick.yaml'?)"),
+        (["run", "quick.yml"], "quick.yml: file not found (did you mean 'quick.yaml'?)"),
         (["run", "quick.yaml", "--jobs", "0"], "expected a whole number from 1, got '0'"),
         (["run", "quick.yaml", "--set", "seeds"], "--set seeds: expected KEY=VALUE"),
         (["run", "quick.yaml", "--set", "models[1].c=3"], "unknown parameter 'c'"),
-        (["run", "quick.yaml", "--set", "models[1].C=-3"], "expected number (> 0), got -3\n  in --set models[1].C=-3"),
+        (["run", "quick.yaml", "--set", "models[1].C=-3"], "expected float (> 0), got -3\n  in --set models[1].C=-3"),
         (["run", "quick.yaml", "--out", "quick.yaml"], "quick.yaml: is a file, not a folder; choose another --out"),
         (["run", "quick.yaml", "--recompute", "all"], "invalid choice: 'all'"),
-        (["check", "nothing.yaml"], "no such file"),
+        (["check", "nothing.yaml"], "nothing.yaml: file not found"),
         (["info", "svn"], "unknown plugin 'svn' (did you mean 'svm'?)"),
         (["list", "things"], "invalid choice: 'things'"),
         (["rum"], "invalid choice: 'rum'"),
@@ -192,8 +192,8 @@ def test_list(bench: Callable[..., Ran]) -> None:
     ran = bench("list", "models")
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()[2:] if line.startswith("model")] == [
-        "always_present", "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "hybrid_micronet", "majority",
-        "off_apexnet", "ststnet", "svm",
+        "always_present", "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "hybrid_micronet",
+        "hybrid_micronet_au", "majority", "off_apexnet", "ststnet", "svm",
     ]  # fmt: skip
     assert bench("list", "model").out == ran.out
     assert {"dataset", "model", "protocol"} <= {
@@ -207,8 +207,9 @@ def test_info(bench: Callable[..., Ran]) -> None:
     for text in (
         "svm (model)",
         "mexbench_plugins.models.svm:SVM",
-        '"linear" | "poly"',
-        "number (> 0)",
+        '"linear"; choices: "linear",',
+        "default/choices",
+        "float (> 0)  ",
         "balanced",
         "mexbench",
     ):

@@ -59,7 +59,7 @@ def write_stills(root: Path) -> Path:
     return root
 
 
-def test_they_are_listed(site: Path) -> None:
+def test_the_four_plugins_are_listed(site: Path) -> None:
     done = bench_with(site, "list")
     assert (done.returncode, done.stderr) == (0, "")
     for kind, name in NAMES.items():
@@ -69,7 +69,7 @@ def test_they_are_listed(site: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_they_conform(kind: str, made: Path, site: Path, data: Path) -> None:
+def test_the_four_plugins_conform(kind: str, made: Path, site: Path, data: Path) -> None:
     given = ["--set", f"root={data}"] if kind == "dataset" else []
     done = bench_with(site, "test-plugin", NAMES[kind], *given)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,7 +80,7 @@ def test_they_conform(kind: str, made: Path, site: Path, data: Path) -> None:
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
 
 
-def test_they_run_together(site: Path, data: Path, tmp_path: Path) -> None:
+def test_the_four_plugins_run_together(site: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG.format(root=data))
     done = bench_with(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ def test_a_name_that_is_installed_already_is_refused(site: Path, tmp_path: Path)
     assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (2, told, [])
 
 
-def test_bad_input(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_input_is_rejected(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = bench("new", "modle", "x")
     assert (ran.code, "invalid choice: 'modle'" in ran.err) == (2, True)

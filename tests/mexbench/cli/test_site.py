@@ -67,7 +67,7 @@ def test_rows_that_do_not_verify_make_no_page(boards: Path, tmp_path: Path, benc
     assert "some submissions do not verify, so no page is written" in ran.err
     path.write_text("no JSON")
     ran = bench("site", "--root", boards, "--out", out)
-    assert (ran.code, out.exists(), "this is no JSON" in ran.err) == (2, False, True)
+    assert (ran.code, out.exists(), "invalid JSON" in ran.err) == (2, False, True)
 
 
 def test_bad_input(boards: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:

@@ -73,7 +73,7 @@ def config(catalogue: Catalogue, dataset: str = "[toy, other]", protocol: str = 
     return config_of(f"dataset: {dataset}\nprotocol: {protocol}\nmodels: [majority]", catalogue)
 
 
-def test_everything_downstream_sees_one_data_set(catalogue: Catalogue) -> None:
+def test_members_form_one_data_set(catalogue: Catalogue) -> None:
     cfg = config(catalogue)
     (plan,) = planning.plan(cfg).parts
     assert dataset_title(cfg) == "toy + other"
@@ -86,14 +86,14 @@ def test_everything_downstream_sees_one_data_set(catalogue: Catalogue) -> None:
     assert first["other/p1/c2"] == [99, 101, 102]
 
 
-def test_what_members_have_to_say_is_passed_on(catalogue: Catalogue) -> None:
+def test_optional_methods_are_passed_to_the_members(catalogue: Catalogue) -> None:
     composite = config(catalogue).dataset.instance
     assert composite.notice() == "mind the gap"
     assert [finding.what for finding in composite.data_issues()] == ["odd"]
     assert len(composite.applied_corrections()) == 1
     one = composite.samples()[0]
     assert (composite.files(one), composite.frame_numbers(one)) == ((), ())
-    with pytest.raises(DataError, match="is no sequence of frames"):
+    with pytest.raises(DataError, match="is not a sequence of frames"):
         composite.load_frames(one, [1])
 
 
@@ -138,7 +138,7 @@ def test_a_sample_may_not_count_twice(catalogue: Catalogue) -> None:
         CompositeDataset((("twice", twice()), ("toy", Toy()))).samples()
 
 
-def test_the_config_spells_it_out(catalogue: Catalogue) -> None:
+def test_resolved_lists_the_members(catalogue: Catalogue) -> None:
     cfg = config(catalogue)
     resolved = cfg.resolved()
     assert [block["plugin"] for block in resolved["dataset"]] == ["toy", "other"]
@@ -154,11 +154,11 @@ def test_the_config_spells_it_out(catalogue: Catalogue) -> None:
     [
         ("[]", "expected at least one dataset"),
         ("[toy, tyo]", "unknown dataset 'tyo' (did you mean 'toy'?)"),
-        ("[toy, {plugin: other, sad: 3}]", "expected text, got 3"),
+        ("[toy, {plugin: other, sad: 3}]", "expected str, got 3"),
         ("[toy, 7]", "expected the name of a dataset or a mapping with 'plugin', got 7"),
     ],
 )
-def test_bad_lists(catalogue: Catalogue, dataset: str, message: str) -> None:
+def test_invalid_lists_are_rejected(catalogue: Catalogue, dataset: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config(catalogue, dataset)
     assert message in str(caught.value)

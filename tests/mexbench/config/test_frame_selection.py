@@ -63,7 +63,7 @@ def test_interpolation_keeps_ends_and_order(length: int, count: int) -> None:
     np.testing.assert_allclose(values, expected, atol=0.5001)
 
 
-def test_moments_and_their_positions() -> None:
+def test_moments_are_read_alone_and_get_positions() -> None:
     data = Ramp()
     pick = FrameSelection(unit="clip", at=("onset", "apex", "offset")).pick(data, CLIP)
     assert pick.numbers == (10, 15, 30)  # no other frame is read
@@ -72,13 +72,13 @@ def test_moments_and_their_positions() -> None:
     assert (clip.onset_index, clip.apex_index, clip.offset_index) == (0, 1, 2)
 
 
-def test_positions_after_interpolation() -> None:
+def test_positions_are_the_nearest_interpolated_frames() -> None:
     data = Ramp()
     clip = frames.load(data, CLIP, FrameSelection(unit="clip", count=6).pick(data, CLIP))
     assert (clip.onset_index, clip.apex_index, clip.offset_index) == (0, 1, 5)  # 10, 14, 18, 22, 26, 30
 
 
-def test_frames_as_samples() -> None:
+def test_each_frame_is_a_sample_with_the_clips_id_and_subject() -> None:
     data, selection = Ramp(), FrameSelection(unit="frame", fps=20)
     pick = selection.pick(data, CLIP)
     assert pick.numbers == (10, 20, 30)  # 200 Hz / 20 Hz: every tenth
@@ -87,9 +87,24 @@ def test_frames_as_samples() -> None:
     assert {(s.clip_id, s.subject) for s in found} == {("toy/p1/c1", "toy/p1")}
 
 
-def test_frames_by_count_are_real_frames_each_once() -> None:
-    assert FrameSelection(unit="frame", count=4).pick(Ramp(), CLIP).numbers == (10, 17, 23, 30)
-    assert FrameSelection(unit="frame", count=9).pick(Ramp(length=3), CLIP).numbers == (10, 11, 12)
+@pytest.mark.parametrize(
+    ("count", "length", "numbers"),
+    [
+        (4, 21, [10, 17, 23, 30]),  # 10, 16.7, 23.3, 30
+        (9, 3, [10, 11, 12]),  # more than there are: 10, 10.25, 10.5, ... and each once
+        (2, 4, [10, 13]),
+        (3, 4, [10, 12, 13]),  # 11.5 is rounded up
+        (5, 1, [10]),
+    ],
+)
+def test_frames_by_count_are_the_nearest_frames_each_once(count: int, length: int, numbers: list[int]) -> None:
+    data, selection = Ramp(length=length), FrameSelection(unit="frame", count=count)
+    pick = selection.pick(data, CLIP)
+    assert [pick.numbers[position] for position in pick.lower] == numbers  # one sample each
+    assert pick.upper == pick.lower
+    assert set(pick.weight) == {0.0}  # no mixture of two frames
+    assert frames.load(data, CLIP, pick).frames.ravel().tolist() == [2 * number for number in numbers]
+    assert [s.sample_id for s in selection.split(CLIP, pick)] == [f"toy/p1/c1#{number}" for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +115,7 @@ def test_frames_by_count_are_real_frames_each_once() -> None:
         (sample("a/b"), FrameSelection(unit="frame", fps=10), "frames per second are not known"),
     ],
 )
-def test_clips_that_cannot_be_chosen_from(clip: Sample, selection: FrameSelection, message: str) -> None:
+def test_unusable_clips_are_rejected(clip: Sample, selection: FrameSelection, message: str) -> None:
     with pytest.raises(SampleRejected, match=message):
         selection.pick(Ramp(), clip)
 
@@ -114,6 +129,6 @@ def test_clips_that_cannot_be_chosen_from(clip: Sample, selection: FrameSelectio
         ({"unit": "frame", "at": ("onset",)}, "unit frame needs either 'count' or 'fps', got at"),
     ],
 )
-def test_combinations_that_say_nothing_or_two_things(given: dict[str, object], message: str) -> None:
+def test_invalid_combinations_are_rejected(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FrameSelection(**given)  # pyright: ignore[reportArgumentType]

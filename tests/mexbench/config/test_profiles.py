@@ -35,7 +35,7 @@ def test_the_profile_in_force_changes_the_config(builtin: Catalogue) -> None:
     assert (again.resolved(), again.fingerprint) == (found.resolved(), found.fingerprint)
 
 
-def test_another_is_one_set_away(builtin: Catalogue, tmp_path: Path) -> None:
+def test_set_selects_another_profile(builtin: Catalogue, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(TEXT)
     found = config_reader.load(path, builtin, ["profile=paper"])
@@ -44,7 +44,7 @@ def test_another_is_one_set_away(builtin: Catalogue, tmp_path: Path) -> None:
     assert planning.plan(plain).parts[0].flags == ("synthetic",)
 
 
-def test_what_is_set_on_the_spot_outranks_the_profile(builtin: Catalogue, tmp_path: Path) -> None:
+def test_set_overrides_the_profile(builtin: Catalogue, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
         TEXT.replace("dataset.subjects: 4", "models.ann.batch_size: 5, dataset: {plugin: synthetic, subjects: 4}")
@@ -70,10 +70,10 @@ def test_what_is_set_on_the_spot_outranks_the_profile(builtin: Catalogue, tmp_pa
             ("models.svm.C", "models.svn.C"),
             "profile quick: no element 'svn' in models (did you mean 'svm'?); choose from: [0], [1], svm, ann",
         ),
-        (("C: 7", "C: -7"), "models[0].C: expected number (> 0), got -7\n  in test.yaml, line 8"),
+        (("C: 7", "C: -7"), "models[0].C: expected float (> 0), got -7\n  in test.yaml, line 8"),
     ],
 )
-def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message: str) -> None:
+def test_invalid_profiles_are_rejected(builtin: Catalogue, change: tuple[str, str], message: str) -> None:
     assert change[0] in TEXT
     with pytest.raises(ConfigError) as caught:
         config_of(TEXT.replace(*change), builtin)
@@ -98,7 +98,9 @@ def test_what_is_no_profile(builtin: Catalogue, change: tuple[str, str], message
         ),
     ],
 )
-def test_a_misspelt_plugin_that_a_profile_changes(builtin: Catalogue, change: tuple[str, str], message: str) -> None:
+def test_a_misspelt_plugin_is_reported_where_a_profile_changes_it(
+    builtin: Catalogue, change: tuple[str, str], message: str
+) -> None:
     """The change leads nowhere because of the name: the name is what is told, and where it stands."""
     with pytest.raises(ConfigError) as caught:
         config_of(TEXT.replace(*change), builtin)
@@ -107,7 +109,7 @@ def test_a_misspelt_plugin_that_a_profile_changes(builtin: Catalogue, change: tu
     assert "profile quick" not in str(caught.value)
 
 
-def test_a_misspelt_plugin_that_a_sweep_changes(builtin: Catalogue) -> None:
+def test_a_misspelt_plugin_is_reported_where_a_sweep_changes_it(builtin: Catalogue) -> None:
     text = "dataset: synthetic\nprotocol: lozo\nmodels: [svn]\nsweep: {models.svm.C: [1, 2]}\n"
     with pytest.raises(ConfigError) as caught:
         config_of(text, builtin)

@@ -22,7 +22,7 @@ seeds: [0, 3]
 """
 
 
-def test_a_good_config(builtin: Catalogue) -> None:
+def test_a_valid_config_is_read(builtin: Catalogue) -> None:
     found = config_of(GOOD, builtin)
     assert [(m.name, m.plugin) for m in found.models] == [
         ("majority", "majority"), ("svm-linear", "svm"), ("svm-rbf", "svm"),
@@ -41,12 +41,12 @@ def test_resolved_loads_to_the_same(builtin: Catalogue) -> None:
     assert again.resolved() == found.resolved()
 
 
-def test_frozen(builtin: Catalogue) -> None:
+def test_a_config_is_frozen(builtin: Catalogue) -> None:
     with pytest.raises(AttributeError):
         config_of(GOOD, builtin).seeds = (1,)  # type: ignore[misc]
 
 
-def test_the_fingerprint_ignores_where_the_data_lies_and_nothing_else(builtin: Catalogue) -> None:
+def test_the_fingerprint_ignores_paths_alone(builtin: Catalogue) -> None:
     def of(root: str, channels: str = "rgb", seed: int = 0) -> str:
         text = (
             f"dataset: {{plugin: megc2019_flow, root: {root}, channels: {channels}}}\nprotocol: loso\nmodels: [svm]\n"
@@ -72,8 +72,8 @@ def test_the_fingerprint_ignores_where_the_data_lies_and_nothing_else(builtin: C
         (("subjects: 5", "subjects: 1"), "dataset.subjects: expected int (>= 2), got 1\n  in test.yaml, line 1"),
         (("subjects: 5", "subjects: five"), 'dataset.subjects: expected int (>= 2), got "five"'),
         (("subjects: 5", "subjects: true"), "dataset.subjects: expected int (>= 2), got true"),
-        (("C: 0.001", "C: '0.001'"), 'models[1].C: expected number (> 0), got "0.001"\n  in test.yaml, line 5'),
-        (("C: 0.001", "C: .nan"), "models[1].C: expected number (> 0), got NaN"),
+        (("C: 0.001", "C: '0.001'"), 'models[1].C: expected float (> 0), got "0.001"\n  in test.yaml, line 5'),
+        (("C: 0.001", "C: .nan"), "models[1].C: expected float (> 0), got NaN"),
         (("kernel: rbf", "kernel: rfb"), 'models[2].kernel: expected "linear" | "poly" | "rbf" | "sigmoid", got "rfb"'),
         (("name: svm-rbf", "name: svm-linear"), "two models are called 'svm-linear'"),
         (("name: svm-rbf", "name: SVM-Linear"), "two models are called 'SVM-Linear'"),
@@ -86,7 +86,7 @@ def test_the_fingerprint_ignores_where_the_data_lies_and_nothing_else(builtin: C
         (("protocol: loso", "protocol:"), "protocol: expected the name of a protocol, got nothing"),
         (("protocol: loso", "protocol: svm"), "'svm' is a model"),
         (("seeds: [0, 3]", "seeds: [0, -1]"), "seeds[1]: expected a whole number from 0"),
-        (("seeds: [0, 3]", "seeds: [0, 0]"), "seed 0 stands here twice"),
+        (("seeds: [0, 3]", "seeds: [0, 0]"), "duplicate seed 0"),
         (("seeds: [0, 3]", "seeds: []"), "seeds: expected at least one seed"),
         (("seeds: [0, 3]", "seeds: 1.5"), "expected a whole number"),
         (("  - majority", "  - 3"), "models[0]: expected the name of a model or a mapping with 'plugin', got 3"),
@@ -110,13 +110,13 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
         ("dataset: synthetic\nprotocol: loso\nmodels: svm", "expected a list of models, got 'svm'"),
     ],
 )
-def test_shapes_that_are_no_config(builtin: Catalogue, text: str, message: str) -> None:
+def test_a_config_that_is_not_a_mapping_is_rejected(builtin: Catalogue, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config_of(text, builtin)
     assert message in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once(builtin: Catalogue) -> None:
+def test_all_mistakes_are_reported_together(builtin: Catalogue) -> None:
     with pytest.raises(ConfigError) as caught:
         config_of("dataset: sinthetic\nprotocol: los\nmodels: [svn]\nseeds: [x]", builtin)
     assert str(caught.value).count("did you mean") == 3

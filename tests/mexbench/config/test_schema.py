@@ -19,7 +19,7 @@ def schema(builtin: Catalogue) -> dict[str, Any]:
     return found
 
 
-def test_good_configs_are_valid(schema: dict[str, Any]) -> None:
+def test_loadable_configs_are_valid(schema: dict[str, Any]) -> None:
     jsonschema.validate(yaml.safe_load(GOOD), schema)
     for path in (ROOT / "configs").glob("**/*.yaml"):
         jsonschema.validate(yaml.safe_load(path.read_text()), schema)
@@ -34,7 +34,7 @@ def test_good_configs_are_valid(schema: dict[str, Any]) -> None:
         ("dataset:", "datset:"), ("name: svm-rbf", "name: ../up"), ("seeds: [0, 3]", "frames: {unit: second}"),
     ],
 )  # fmt: skip
-def test_bad_ones_are_not(schema: dict[str, Any], change: tuple[str, str]) -> None:
+def test_rejected_configs_are_invalid(schema: dict[str, Any], change: tuple[str, str]) -> None:
     assert change[0] in GOOD
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(GOOD.replace(*change)), schema)

@@ -42,7 +42,7 @@ def test_a_step_multiplies_the_models_that_go_through_it(builtin: Catalogue) -> 
     assert sizes == [[None, 4], [None, 8], [None]]
 
 
-def test_frames_that_the_config_leaves_out(builtin: Catalogue) -> None:
+def test_a_missing_frames_block_can_be_swept(builtin: Catalogue) -> None:
     text = "  - majority\nframes: {unit: clip, count: 3}\nsweep: {frames.count: [2, 4], models.majority.seed: [1]}\n"
     with pytest.raises(ConfigError, match="unknown parameter 'seed'"):
         config_of(BASE + text, builtin)
@@ -63,14 +63,14 @@ def test_a_protocol_becomes_several(builtin: Catalogue) -> None:
     )
 
 
-def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
+def test_a_mistake_in_a_cell_is_reported_with_its_line(builtin: Catalogue) -> None:
     text = "  - {plugin: svm, kernel: rfb}\nsweep:\n  models.svm.C:\n    - 1\n    - 0\n"
     with pytest.raises(ConfigError) as caught:
         config_of(BASE + text, builtin)
     assert 'models[0].kernel: expected "linear" | "poly" | "rbf" | "sigmoid", got "rfb"\n  in test.yaml, line 5' in str(
         caught.value
     )
-    assert "models[1].C: expected number (> 0), got 0\n  in test.yaml, line 9" in str(caught.value)
+    assert "models[1].C: expected float (> 0), got 0\n  in test.yaml, line 9" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_mistake_in_a_cell_is_told_with_its_line(builtin: Catalogue) -> None:
         ("{seeds: [1, 2]}", "cannot be swept"),
         ("{models.svm: [ann, svm]}", "cannot be swept"),
         ("{models.svm.name: [a, b]}", "cannot be swept"),
-        ("{models.svm.C: [1], 'models[0].C': [2]}", "stands in the sweep twice"),
+        ("{models.svm.C: [1], 'models[0].C': [2]}", "duplicate parameter in the sweep"),
         ("{models.svm.C: [1, 1]}", "two models are called 'svm C=1'"),
         (f"{{models.svm.C: {list(range(1, 1002))}}}", "has more than 1000 cells"),
     ],
 )
-def test_what_is_no_sweep(builtin: Catalogue, sweep: str, message: str) -> None:
+def test_invalid_sweeps_are_rejected(builtin: Catalogue, sweep: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config_of(f"{BASE}  - svm\nsweep: {sweep}\n", builtin)
     assert message in str(caught.value)

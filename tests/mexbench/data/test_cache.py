@@ -19,7 +19,7 @@ def entry(value: float, size: int = 8) -> CacheEntry:
     return CacheEntry(clip, raw_digests=(f"raw{value}",), raw_hashes=("ff", ""))
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_an_entry_round_trips(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     assert cache.get("ab12") is None
     cache.put("ab12", entry(1.5))
@@ -60,7 +60,7 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     assert cache.get("ab12") is None
 
 
-def test_what_was_unused_longest_goes_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_entries_are_evicted(tmp_path: Path) -> None:
     cache = Cache(tmp_path, limit=10 * 1024)
     for index in range(4):
         cache.put(f"{index}0", entry(index, size=256))  # 2 KiB and a header each
@@ -75,7 +75,7 @@ def test_what_was_unused_longest_goes_first(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in cache.entries()) <= cache.limit
 
 
-def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_noted_and_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file")
     cache.put("ab12", entry(1))
@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert cache.get("ab12") is None
 
 
-def test_a_full_disk_stops_nothing_and_leaves_no_half_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_noted_and_leaves_no_partial_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -126,7 +126,7 @@ def test_clear_removes_entries_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "ab").iterdir()] == ["note.txt"]
 
 
-def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEXBENCH_CACHE", "/somewhere")
     assert default_root() == Path("/somewhere")
     monkeypatch.delenv("MEXBENCH_CACHE")

@@ -69,14 +69,18 @@ def test_drawn_people_are_far() -> None:
     [texture(31, 64), texture(40, 40).astype(np.float32), np.full((40, 40, 3), 7, np.uint8), np.zeros(64, np.uint8)],
     ids=["small", "float", "flat", "features"],
 )
-def test_what_is_no_picture_has_no_hash(frame: NDArray[Any]) -> None:
+def test_arrays_that_are_not_pictures_have_no_hash(frame: NDArray[Any]) -> None:
     assert perceptual_hash(frame) == ""
 
 
-def test_channels() -> None:
+def test_channels_are_averaged_to_luma() -> None:
     grey = texture(40, 50)
     assert bits(grey, grey[..., None]) == 0
     assert bits(grey, np.repeat(grey[..., None], 3, axis=2)) <= 1
+    colours = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    luma = np.rint(colours @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # ITU-R BT.601, in the order RGB
+    assert bits(luma, colours) <= 3  # by rounding
+    assert bits(luma, colours[..., ::-1]) > 30
 
 
 def test_pairs_equal_a_slow_search(monkeypatch: pytest.MonkeyPatch) -> None:

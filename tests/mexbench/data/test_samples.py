@@ -156,15 +156,15 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
     assert Filed.loads[4:] == ["filed/p1/p1c0"]
 
 
-def test_a_rejected_clip_is_left_out_counted_and_named(catalogue: Catalogue) -> None:
+def test_a_rejected_clip_is_excluded_counted_and_named(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[picky]")
     found, arrays = load_arrays(cfg, data.read_samples(cfg))
-    assert found.left_out == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
+    assert found.excluded == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
     assert len(found.samples) == len(arrays.x) == 8
     assert found.subjects == ["toy/p0", "toy/p2"]
 
 
-def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
+def test_a_clip_that_the_loader_excludes_is_counted_and_named(toys: Catalogue) -> None:
     class Holes(Toy):
         def data_issues(self) -> Sequence[DataIssue]:
             return [
@@ -173,11 +173,11 @@ def test_what_the_loader_dropped_is_counted_and_named(toys: Catalogue) -> None:
             ]
 
     found = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))
-    assert found.left_out == {"clip folder missing": ("toy/p9/c9",)}
+    assert found.excluded == {"clip folder missing": ("toy/p9/c9",)}
     assert len(found.samples) == 12
 
 
-def test_copies_stand_beside_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_copies_are_in_the_order_of_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
     cfg, cache = config(catalogue, "[noisy, doubled]"), Cache(tmp_path)
     _, arrays = load_arrays(cfg, data.read_samples(cfg), cache)
     assert arrays.copies is not None
@@ -226,7 +226,7 @@ ONE, TWO = sample("toy/p1/c1"), sample("toy/p1/c2")
     [
         (_Bad.returning(), "dataset 'bad' has no samples"),
         (_Bad.returning(ONE, ONE), "gives a sample id more than once: toy/p1/c1"),
-        (_Bad.returning(replace(ONE, emotion="bored")), "no sample is left of dataset 'bad'.*no class for 'bored': 1"),
+        (_Bad.returning(replace(ONE, emotion="bored")), "no sample of dataset 'bad'.*no class for 'bored': 1"),
         (_Bad.returning(ONE, frames=np.zeros(3)), r"sample toy/p1/c1: load gave \(3,\), expected an array"),
         (_Bad.returning(ONE, frames=np.zeros((0, 3))), r"load gave \(0, 3\), expected an array"),
         (_Bad.returning(ONE, frames=[1]), "load gave list"),
@@ -239,7 +239,7 @@ ONE, TWO = sample("toy/p1/c1"), sample("toy/p1/c2")
         ),
     ],
 )
-def test_data_that_cannot_be_used(toys: Catalogue, cls: type[Dataset], message: str) -> None:
+def test_unusable_data_is_rejected(toys: Catalogue, cls: type[Dataset], message: str) -> None:
     cfg = config_of(
         "dataset: bad\nprotocol: loso\nmodels: [majority]", with_plugins(toys, entry("dataset", cls, "bad"))
     ).parts[0]

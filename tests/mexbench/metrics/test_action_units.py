@@ -69,7 +69,7 @@ def test_f1_by_hand() -> None:
     assert (row["n_samples"], row["n_subjects"], row["never_shown"]) == (6, 3, [])
 
 
-def test_a_unit_that_never_shows_has_no_f1_and_lowers_no_average() -> None:
+def test_a_unit_that_is_never_present_has_no_f1_and_is_excluded_from_averages() -> None:
     truth, said = answers("1100", "0000"), answers("1100", "0100")
     row = figures(table(truth, said), NAMES)
     assert row["never_shown"] == ["AU4"]
@@ -78,13 +78,13 @@ def test_a_unit_that_never_shows_has_no_f1_and_lowers_no_average() -> None:
     assert (row["f1"], row["macro_f1"]) == (1, 1)
 
 
-def test_where_no_unit_shows_there_is_no_score() -> None:
+def test_scores_are_none_where_no_unit_is_present() -> None:
     nothing = np.zeros((4, 2), bool)
     row = figures(table(nothing, nothing), NAMES)
     assert (row["f1"], row["macro_f1"], row["ci"]["f1"], row["never_shown"]) == (None, None, None, list(NAMES))
 
 
-def test_constant_answers_have_the_f1_that_the_page_says() -> None:
+def test_constant_predictions_have_the_f1_of_the_formula_on_the_page() -> None:
     truth = answers("1100000000", "1111111100")
     always = figures(table(truth, np.ones_like(truth)), NAMES)
     assert [always["units"][name]["f1"] for name in NAMES] == pytest.approx([2 * 0.2 / 1.2, 2 * 0.8 / 1.8])
@@ -97,11 +97,17 @@ def test_runs_are_averaged_not_pooled() -> None:
     row = figures(table(truth, truth, ~truth, seeds=[0, 7]), NAMES)
     assert (row["f1"], row["seeds"], row["repeats"]) == (0.5, [0, 7], 1)
     assert row["spread"]["f1"] == pytest.approx(1 / math.sqrt(2))
-    assert [found["f1"] for found in row["per_seed"]] == [1, 0]
+    assert [(run["seed"], run["repeat"], run["f1"]) for run in row["per_seed"]] == [(0, 0, 1), (7, 0, 0)]
+    for unit in NAMES:  # two of four samples in each run; all are right in the first and wrong in the second
+        scores = row["units"][unit]
+        assert (scores["support"], scores["predicted"], scores["f1"], scores["macro_f1"]) == (2, 2, 0.5, 0.5)
+        assert (scores["precision"], scores["recall"], scores["confusion"]) == (0.5, 0.5, [[2, 2], [2, 2]])
 
 
-def test_members_are_scored_on_the_units_that_they_show() -> None:
+def test_data_sets_are_scored_on_the_units_that_are_present_in_them() -> None:
     truth, said = answers("1100", "0011"), answers("1100", "0010")
+    both = figures(table(truth, said), NAMES)
+    assert both["by_dataset"]["toy"]["units"] == 2
     row = figures(table(truth, said, datasets=("a", "a", "b", "b")), NAMES)
     assert row["by_dataset"]["a"] == {"f1": 1, "macro_f1": 1, "units": 1, "n_samples": 2}
     b = row["by_dataset"]["b"]
@@ -166,6 +172,6 @@ def test_the_order_of_samples_changes_nothing(
     assert figures(predictions.select(order), names) == figures(predictions, names)
 
 
-def test_nothing_predicted_is_no_score() -> None:
+def test_a_table_without_lines_gives_empty_figures() -> None:
     nothing = np.zeros((0, 2), bool)
     assert figures(table(nothing, nothing), NAMES) == empty_figures(ACTION_UNITS)

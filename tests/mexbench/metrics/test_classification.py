@@ -21,7 +21,7 @@ labels = st.integers(2, 6).flatmap(
 
 @given(labels)
 @settings(max_examples=300, deadline=None)
-def test_every_score_equals_scikit_learns(drawn: tuple[int, list[tuple[int, int]]]) -> None:
+def test_scores_equal_those_of_scikit_learn(drawn: tuple[int, list[tuple[int, int]]]) -> None:
     n_classes, pairs = drawn
     truth, predicted = (np.array(side) for side in zip(*pairs, strict=True))
     ours = metrics.scores(metrics.confusion_matrix(truth, predicted, n_classes))
@@ -39,7 +39,7 @@ def test_every_score_equals_scikit_learns(drawn: tuple[int, list[tuple[int, int]
 
 @given(labels)
 @settings(max_examples=100, deadline=None)
-def test_confusion_and_classes_equal_scikit_learns(drawn: tuple[int, list[tuple[int, int]]]) -> None:
+def test_confusion_and_class_scores_equal_those_of_scikit_learn(drawn: tuple[int, list[tuple[int, int]]]) -> None:
     n_classes, pairs = drawn
     truth, predicted = (np.array(side) for side in zip(*pairs, strict=True))
     confusion = metrics.confusion_matrix(truth, predicted, n_classes)
@@ -65,7 +65,7 @@ def test_by_hand() -> None:
     assert scores["macro_precision"] == pytest.approx((3 / 5 + 2 / 3) / 2)
 
 
-def test_a_class_without_truth_or_prediction_changes_nothing_and_warns_of_nothing() -> None:
+def test_a_class_without_truth_or_prediction_changes_no_score_and_gives_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         padded = metrics.scores([[5, 1, 0], [2, 4, 0], [0, 0, 0]])
@@ -81,6 +81,10 @@ def test_a_class_that_is_predicted_and_never_true_counts_zero() -> None:
 
 def test_no_sample_at_all_is_nan() -> None:
     assert np.isnan(metrics.scores(np.zeros((3, 3)))["uf1"])
+    one_empty = metrics.scores(np.stack([np.eye(3), np.zeros((3, 3))]))
+    for name in metrics.SCORES:
+        assert one_empty[name][0] == 1
+        assert np.isnan(one_empty[name][1])
 
 
 def test_leading_axes_are_scored_one_by_one() -> None:
@@ -93,9 +97,18 @@ def test_leading_axes_are_scored_one_by_one() -> None:
             assert together[name][index] == pytest.approx(float(alone[name]))
 
 
-@pytest.mark.parametrize(("truth", "predicted"), [([0, 1], [0]), ([0, 3], [0, 0]), ([0, 0], [-1, 0])])
-def test_indices_that_cannot_be(truth: list[int], predicted: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"length|outside"):
+@pytest.mark.parametrize(
+    ("truth", "predicted", "message"),
+    [
+        ([0, 1], [0], r"expected two vectors of one length, got shapes \(2,\) and \(1,\)"),
+        ([0, 3], [0, 0], r"class index outside 0\.\.2: 0\.\.3"),
+        ([0, 0], [-1, 0], r"class index outside 0\.\.2: -1\.\.0"),
+    ],
+)
+def test_indices_outside_the_classes_and_unequal_lengths_are_rejected(
+    truth: list[int], predicted: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         metrics.confusion_matrix(truth, predicted, 3)
 
 
@@ -109,7 +122,7 @@ def test_bootstrap_draws_subjects_not_clips() -> None:
     assert (low, high) == pytest.approx((0.2, 0.8))
 
 
-def test_bootstrap_equals_a_slow_one() -> None:
+def test_bootstrap_equals_a_loop_over_drawn_subjects() -> None:
     rng = np.random.default_rng(3)
     counts = rng.integers(0, 6, size=(2, 7, 3, 3))
     fast = metrics.subject_bootstrap(counts, replicates=50, seed=5)

@@ -59,6 +59,8 @@ def test_results_are_joined_with_samples_by_id() -> None:
 def test_a_table_without_lines_keeps_its_shape(truth: Any, multilabel: bool) -> None:  # noqa: ANN401
     table = Predictions.join([sample("a")], truth, [], 2)
     assert (len(table), table.n_classes, table.multilabel, table.runs) == (0, 2, multilabel, ())
+    clips = table.per_clip()
+    assert (len(clips), clips.n_classes, clips.multilabel) == (0, 2, multilabel)
 
 
 def test_counts_by_run_and_subject() -> None:
@@ -77,6 +79,7 @@ def test_units_are_present_from_the_threshold_on() -> None:
     truth = [[True, False], [True, True], [False, False]] * 2
     table = columns(truth=truth)
     assert table.multilabel
+    assert table.truth.dtype == bool
     assert table.predicted.tolist() == [
         [True, False], [False, True], [True, False], [False, True], [True, True], [False, True],
     ]  # fmt: skip

@@ -13,16 +13,22 @@ from mexbench.metrics import classification as metrics
 from mexbench.metrics.significance import Comparison, compare, holm, permutation_test, ranks
 
 
+def slow(matrix: NDArray[Any], metric: str) -> float:
+    return float(metrics.scores(matrix)[metric])
+
+
 def slow_uf1(matrix: NDArray[Any]) -> float:
-    return float(metrics.scores(matrix)["uf1"])
+    return slow(matrix, "uf1")
 
 
-def every_swap(first: NDArray[Any], second: NDArray[Any]) -> float:
+def every_swap(first: NDArray[Any], second: NDArray[Any], metric: str = "uf1") -> float:
     """The exact p, as its definition says: all ways to swap, in plain loops."""
 
     def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
         return float(
-            np.mean([slow_uf1(a.sum(axis=0)) - slow_uf1(b.sum(axis=0)) for a, b in zip(one, other, strict=True)])
+            np.mean(
+                [slow(a.sum(axis=0), metric) - slow(b.sum(axis=0), metric) for a, b in zip(one, other, strict=True)]
+            )
         )
 
     observed = abs(difference(first, second))
@@ -48,9 +54,11 @@ def two_models(seed: int, runs: int, subjects: int, n_classes: int = 3) -> tuple
 
 
 @pytest.mark.parametrize(("seed", "runs", "subjects"), [(0, 1, 5), (1, 2, 6), (2, 1, 7)])
-def test_few_subjects_are_enumerated(seed: int, runs: int, subjects: int) -> None:
+def test_p_of_few_subjects_equals_the_enumeration_of_all_swaps(seed: int, runs: int, subjects: int) -> None:
     first, second = two_models(seed, runs, subjects)
-    assert permutation_test(first, second) == pytest.approx(every_swap(first, second), abs=1e-12)
+    for metric in ("uf1", "uar", "accuracy"):
+        p = permutation_test(first, second, metric=metric)
+        assert p == pytest.approx(every_swap(first, second, metric), abs=1e-12)
 
 
 def test_by_hand() -> None:
@@ -128,6 +136,8 @@ def test_the_interval_of_a_difference_uses_the_same_draws() -> None:
     assert found.difference == pytest.approx(
         np.mean([slow_uf1(b.sum(axis=0)) - slow_uf1(a.sum(axis=0)) for a, b in zip(first, second, strict=True)])
     )
+    assert found.p == found.p_holm == permutation_test(second, first, seed=3)
+    assert found.p != permutation_test(second, first, seed=4)
     assert compare({"a": first}) == []
 
 

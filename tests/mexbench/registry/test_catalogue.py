@@ -57,7 +57,7 @@ def test_the_built_in_plugins_come_through_the_entry_point() -> None:
     assert catalogue.names("protocol") == ["case_study", "cross_dataset", "holdout", "kfold", "loso"]
 
 
-def test_a_strangers_plugin_comes_through_the_same_hook(install: Install) -> None:
+def test_a_third_party_plugin_comes_through_the_same_hook(install: Install) -> None:
     install("other-models", MODEL + HOOK)
     catalogue = load_catalogue()
     assert catalogue.problems == ()
@@ -116,7 +116,7 @@ def test_a_broken_distribution_is_named_and_harms_no_other(install: Install, sou
         (MODEL.replace("'''Mine.'''", "f: 'Nothing' = None") + HOOK, "has a parameter of a type that cannot be used"),
     ],
 )  # fmt: skip
-def test_a_broken_plugin_is_told_when_it_is_asked_for(install: Install, source: str, message: str) -> None:
+def test_a_broken_plugin_is_reported_when_it_is_loaded(install: Install, source: str, message: str) -> None:
     install("broken-dist", source)
     catalogue = load_catalogue()
     assert the_rest_works(catalogue)
@@ -126,7 +126,7 @@ def test_a_broken_plugin_is_told_when_it_is_asked_for(install: Install, source: 
     assert message in str(caught.value)
 
 
-def test_a_stranger_cannot_take_a_built_in_name(install: Install) -> None:
+def test_a_third_party_plugin_cannot_take_a_built_in_name(install: Install) -> None:
     install("greedy", MODEL + HOOK.replace("'mine'", "'svm'"))
     catalogue = load_catalogue()
     assert catalogue.get("model", "svm").location == "mexbench_plugins.models.svm:SVM"
@@ -134,7 +134,7 @@ def test_a_stranger_cannot_take_a_built_in_name(install: Install) -> None:
     assert problem(catalogue).startswith(start)
 
 
-def test_two_strangers_with_one_name_have_it_neither(install: Install) -> None:
+def test_a_name_that_two_distributions_claim_is_disputed(install: Install) -> None:
     install("aaa", MODEL + HOOK)
     install("bbb", MODEL + HOOK)
     catalogue = load_catalogue()
@@ -151,7 +151,7 @@ def test_an_unknown_name_lists_choices_and_what_may_have_hidden_it(install: Inst
     assert "not available: plugin distribution broken-dist 2.0" in str(caught.value)
 
 
-def test_one_call_leaves_nothing_for_the_next(install: Install) -> None:
+def test_two_calls_are_independent(install: Install) -> None:
     before = len(load_catalogue().entries)
     install("other-models", MODEL + HOOK)
     assert len(load_catalogue().entries) == before + 1
@@ -167,7 +167,9 @@ def test_one_call_leaves_nothing_for_the_next(install: Install) -> None:
         ("def bench_task_done(tusk): ...", [], "cannot be registered: PluginValidationError"),
     ],
 )
-def test_a_module_that_watches_runs(install: Install, hook: str, watching: list[str], fault: str | None) -> None:
+def test_a_module_with_run_hooks_is_a_listener(
+    install: Install, hook: str, watching: list[str], fault: str | None
+) -> None:
     install("watch-dist", f"from mexbench import hookimpl\n@hookimpl\n{hook}\n")
     catalogue = load_catalogue()
     assert [name for name, _ in catalogue.run_listeners] == watching

@@ -39,7 +39,7 @@ class Thing(Plugin):
     inner: Inner = field(default_factory=Inner)
 
 
-def test_what_a_class_declares() -> None:
+def test_parameters_are_the_typed_fields() -> None:
     found = {p.name: p for p in parameters.parameters(Thing)}
     assert list(found) == ["root", "sizes", "mode", "share", "inner"]
     assert found["root"].required
@@ -49,7 +49,7 @@ def test_what_a_class_declares() -> None:
     assert found["sizes"].doc == "How large."
     assert parameters.summary(Thing) == "A thing of two lines."
     assert [p.type_text for p in found.values()] == [
-        "path", "tuple[int, ...] (length >= 1)", '"a" | "b" | null', "number (> 0)", "Inner",
+        "Path", "tuple[int, ...] (length >= 1)", '"a" | "b" | None', "float (> 0)", "Inner",
     ]  # fmt: skip
 
 
@@ -64,27 +64,27 @@ def test_build_checks_as_json_would() -> None:
 @pytest.mark.parametrize(
     ("values", "key", "message"),
     [
-        ({}, "", "needs 'root' (path): Where it lies."),
-        ({"root": 3}, "root", "expected path, got 3"),
+        ({}, "", "needs 'root' (Path): Where it lies."),
+        ({"root": 3}, "root", "expected Path, got 3"),
         ({"root": "x", "sizes": [1, "2"]}, "sizes", 'got [1, "2"] (element [1]: input should be a valid integer)'),
         ({"root": "x", "sizes": []}, "sizes", "expected tuple[int, ...] (length >= 1), got []"),
-        ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | null, got "c"'),
-        ({"root": "x", "share": 0}, "share", "expected number (> 0), got 0"),
+        ({"root": "x", "mode": "c"}, "mode", 'expected "a" | "b" | None, got "c"'),
+        ({"root": "x", "share": 0}, "share", "expected float (> 0), got 0"),
         ({"root": "x", "share": True}, "share", "got true"),
         ({"root": "x", "inner": {"stpe": 1}}, "inner.stpe", "unknown parameter 'stpe' (did you mean 'step'?)"),
-        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected number, got "a"'),
+        ({"root": "x", "inner": {"step": "a"}}, "inner.step", 'expected float, got "a"'),
         ({"root": "x", "inner": 3}, "inner", "expected Inner, got 3"),
         ({"root": "x", "moed": "a"}, "moed", "unknown parameter 'moed' (did you mean 'mode'?)"),
     ],
 )
-def test_faults(values: dict[str, object], key: str, message: str) -> None:
+def test_invalid_values_are_rejected(values: dict[str, object], key: str, message: str) -> None:
     thing, faults = parameters.build(Thing, values)
     assert thing is None
     assert [".".join(found) for found, _ in faults] == [key]
     assert message in faults[0][1]
 
 
-def test_a_check_across_parameters_is_a_fault_of_the_block() -> None:
+def test_an_error_across_parameters_belongs_to_the_block() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Range(Plugin):
         low: int = 0
@@ -97,7 +97,7 @@ def test_a_check_across_parameters_is_a_fault_of_the_block() -> None:
     assert parameters.build(Range, {"low": 3}) == (None, [((), "low 3 is not below high 1")])
 
 
-def test_values_are_json_and_paths_can_be_left_out() -> None:
+def test_to_dict_gives_json_with_or_without_paths() -> None:
     thing = Thing(root=Path("/x"))
     assert parameters.to_dict(thing)["root"] == "/x"
     assert parameters.to_dict(thing, paths=False) == {
@@ -105,7 +105,7 @@ def test_values_are_json_and_paths_can_be_left_out() -> None:
     }  # fmt: skip
 
 
-def test_schema() -> None:
+def test_json_schema_of_a_class() -> None:
     schema = parameters.json_schema(Thing)
     assert schema["required"] == ["root"]
     jsonschema.validate({"root": "x", "sizes": [1]}, schema)

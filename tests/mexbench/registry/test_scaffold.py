@@ -16,7 +16,7 @@ LONGEST = "a_name_as_long_as_can_be_here_"
 
 @pytest.mark.parametrize("name", ["my_thing", LONGEST])
 @pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_what_is_written_is_tidy(kind: str, name: str, builtin: Catalogue, tmp_path: Path) -> None:
+def test_templates_pass_ruff(kind: str, name: str, builtin: Catalogue, tmp_path: Path) -> None:
     made = scaffold.write(kind, name, tmp_path / "new" / name, builtin)
     assert [path.name for path in made] == ["pyproject.toml", f"{name}.py", f"test_{name}.py"]
     assert sorted(path.name for path in made[0].parent.iterdir()) == sorted(path.name for path in made)
@@ -33,7 +33,7 @@ def test_what_is_written_is_tidy(kind: str, name: str, builtin: Catalogue, tmp_p
     assert not [text for path in made for text in ("$", "\t") if text in path.read_text()]
 
 
-def test_pyright_finds_nothing(builtin: Catalogue, tmp_path: Path) -> None:
+def test_templates_pass_pyright(builtin: Catalogue, tmp_path: Path) -> None:
     for kind in scaffold.KINDS:
         scaffold.write(kind, f"my_{kind}", tmp_path / f"my_{kind}", builtin)
     environments = [f'{{"root": "my_{kind}"}}' for kind in scaffold.KINDS]  # each as if it were opened by itself
@@ -48,7 +48,7 @@ def test_a_model_takes_less_than_forty_lines() -> None:
     assert scaffold.files("model", "my_model")["my_model.py"].count("\n") < 40
 
 
-def test_the_name_of_its_class_means_nothing_else() -> None:
+def test_class_names_do_not_collide() -> None:
     for name, cls in (("my_model", "MyModel"), ("model", "ModelPlugin"), ("none", "NonePlugin"), ("x2", "X2")):
         assert f"\nclass {cls}(Model):" in scaffold.files("model", name)[f"{name}.py"]
         assert f"import {cls}\n" in scaffold.files("model", name)[f"test_{name}.py"]
@@ -57,12 +57,15 @@ def test_the_name_of_its_class_means_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("My-Model", "'My-Model' is no name for a plugin: expected small letters, digits and '_', a letter first"),
-        ("9lives", "'9lives' is no name for a plugin"),
-        ("_x", "'_x' is no name for a plugin"),
-        ("a/../../b", "'a/../../b' is no name for a plugin"),
-        ("<b>", "'<b>' is no name for a plugin"),
-        ("", "'' is no name for a plugin"),
+        (
+            "My-Model",
+            "'My-Model' is not a valid name for a plugin: expected small letters, digits and '_', a letter first",
+        ),
+        ("9lives", "'9lives' is not a valid name for a plugin"),
+        ("_x", "'_x' is not a valid name for a plugin"),
+        ("a/../../b", "'a/../../b' is not a valid name for a plugin"),
+        ("<b>", "'<b>' is not a valid name for a plugin"),
+        ("", "'' is not a valid name for a plugin"),
         (LONGEST + "x", "30 at most"),
         ("class", "'class' is a reserved word of Python"),
         ("match", "'match' is a reserved word of Python"),
@@ -78,7 +81,7 @@ def test_the_name_of_its_class_means_nothing_else() -> None:
         ("scikit_learn", "'scikit_learn' is a distribution that is installed here ("),
     ],
 )
-def test_names_that_are_refused(name: str, message: str, builtin: Catalogue, tmp_path: Path) -> None:
+def test_invalid_names_are_rejected(name: str, message: str, builtin: Catalogue, tmp_path: Path) -> None:
     stranger = CatalogueEntry(kind="model", name="mine", target="mine:Mine", distribution="other-models 2.0")
     catalogue = Catalogue((*builtin.entries, stranger), disputed={("model", "ours"): ("aaa 1.0", "bbb 1.0")})
     with pytest.raises(PluginError) as caught:
@@ -87,7 +90,7 @@ def test_names_that_are_refused(name: str, message: str, builtin: Catalogue, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_exists_is_never_overwritten(builtin: Catalogue, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_overwritten(builtin: Catalogue, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
@@ -98,7 +101,7 @@ def test_what_exists_is_never_overwritten(builtin: Catalogue, tmp_path: Path) ->
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing(builtin: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_folder(builtin: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, text: str) -> None:
         if path.name != "pyproject.toml":
             raise OSError(28, "No space left on device", str(path))
@@ -110,7 +113,7 @@ def test_a_full_disk_leaves_nothing(builtin: Catalogue, tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_only_looks_like_a_module_takes_no_name(
+def test_a_folder_without_a_module_leaves_the_name_free(
     builtin: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my_model").mkdir()

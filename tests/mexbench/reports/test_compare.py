@@ -48,7 +48,7 @@ def predicted_lines(run: StoredRun) -> list[dict[str, str]]:
     return list(csv.DictReader((run.path / "predictions.csv").read_text().splitlines()))
 
 
-def test_rows_of_one_run_as_its_page_compares_them(first: StoredRun) -> None:
+def test_two_rows_of_a_run_compare_as_on_its_page(first: StoredRun) -> None:
     (expected,) = json.loads((first.path / "scores.json").read_text())["comparisons"]
     better, worse = expected["models"]
     found = compare_runs(first, first, (better, worse))
@@ -61,7 +61,7 @@ def test_rows_of_one_run_as_its_page_compares_them(first: StoredRun) -> None:
     assert {d.what for d in found.config} >= {"model.plugin", "model.kernel"}
 
 
-def test_what_both_have_is_compared_and_counted(first: StoredRun, second: StoredRun) -> None:
+def test_predictions_of_both_runs_are_compared(first: StoredRun, second: StoredRun) -> None:
     found = compare_runs(first, second, ("svm", "svm"))
     assert found.runs == ((1, 0),)
     assert found.shared == 36
@@ -80,7 +80,7 @@ def test_what_both_have_is_compared_and_counted(first: StoredRun, second: Stored
     assert run_differences(first, second) == []
 
 
-def test_only_shared_samples_count(first: StoredRun, second: StoredRun) -> None:
+def test_samples_of_one_run_alone_are_counted_and_not_scored(first: StoredRun, second: StoredRun) -> None:
     table = second.predictions["svm"]
     fewer = {"svm": table.select(table.fold != "synthetic/s01")}
     lost = len(second.predictions["svm"]) - len(fewer["svm"])
@@ -89,7 +89,7 @@ def test_only_shared_samples_count(first: StoredRun, second: StoredRun) -> None:
     assert (found.shared, found.alone) == (36 - lost // 2, (lost // 2, 0))
 
 
-def test_what_cannot_be_compared(first: StoredRun, second: StoredRun, made: Path) -> None:
+def test_runs_with_nothing_in_common_are_rejected(first: StoredRun, second: StoredRun, made: Path) -> None:
     predictions = second.predictions["svm"]
     relabelled = replace(predictions, truth=(predictions.truth == 0).astype(int))
     elsewhere = replace(predictions, sample=np.array([f"x/{name}" for name in predictions.sample], dtype=object))
@@ -106,7 +106,7 @@ def test_what_cannot_be_compared(first: StoredRun, second: StoredRun, made: Path
         compare_runs(replace(first, scores={**first.scores, "classes": ["a", "b"]}), second, ("svm", "svm"))
 
 
-def test_which_rows(first: StoredRun, second: StoredRun) -> None:
+def test_rows_of_the_same_name_are_chosen(first: StoredRun, second: StoredRun) -> None:
     assert chosen_rows(first, second) == [("majority", "majority"), ("svm", "svm")]
     assert chosen_rows(first, second, ["svm", "majority"]) == [("svm", "majority")]
 
@@ -120,7 +120,7 @@ def test_which_rows(first: StoredRun, second: StoredRun) -> None:
         chosen_rows(first, second, ["svn", "svm"])
 
 
-def test_the_command(made: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_compare_prints_and_writes_the_disagreements(made: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
     table = tmp_path / "d.csv"
     ran = bench("compare", made / "a", made / "b", "--limit", "1", "--csv", table)
     assert ran.code == 0

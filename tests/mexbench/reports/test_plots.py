@@ -30,7 +30,7 @@ def result(fold: str, losses: list[float], **fields: float) -> StoredResult:
 RESULTS = [result("a", [4, 3, 2], accuracy=0.5, val_loss=5), result("b", [2, 1])]
 
 
-def test_mean_and_spread_end_where_fewer_than_half_go_on() -> None:
+def test_mean_and_spread_end_where_fewer_than_half_of_the_trainings_continue() -> None:
     curves = [[(1, 4.0), (2, 3.0), (3, 2.0), (4, 9.0)], [(1, 2.0), (2, 1.0), (3, 1.0)], [(1, 3.0), (2, 2.0)]]
     epochs, mean, spread = mean_and_spread(curves)
     assert epochs.tolist() == [1, 2, 3]
@@ -39,7 +39,7 @@ def test_mean_and_spread_end_where_fewer_than_half_go_on() -> None:
     assert [part.tolist() for part in mean_and_spread([[(1, 2.0)]])] == [[1], [2], [0]]
 
 
-def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_plots_of_the_same_run_are_equal_to_the_byte(tmp_path: Path) -> None:
     first, second = draw(SCORES, RESULTS, tmp_path / "1"), draw(SCORES, RESULTS, tmp_path / "2")
     assert [path.name for path in first] == [
         "confusion-net <1>.png", "confusion-net <1>.svg", "learning-net <1>.png", "learning-net <1>.svg",
@@ -73,8 +73,8 @@ def test_learning_curves_have_a_panel_per_value_and_a_line_per_side() -> None:
     assert learning_figure(ROW, SCORES, []) is None
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_extra_where_matplotlib_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     check_matplotlib()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BenchError, match=r"--figures needs matplotlib.*mexbench\[figures\]"):
+    with pytest.raises(BenchError, match=r"--figures needs matplotlib.*pip install '\.\[figures\]'"):
         check_matplotlib()

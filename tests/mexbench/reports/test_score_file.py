@@ -43,7 +43,7 @@ def scored(folder: Path, text: str, **options: Any) -> dict[str, Any]:  # noqa: 
     return score(read(folder / "file.log"), **options)
 
 
-def test_a_log_from_known_predictions_gives_scikit_learns_figures(tmp_path: Path) -> None:
+def test_scores_of_a_log_equal_those_of_scikit_learn(tmp_path: Path) -> None:
     rows = predictions()
     truth, said = [row[3] for row in rows], [row[4] for row in rows]
     found = scored(tmp_path, log(rows))
@@ -66,13 +66,13 @@ def test_a_log_from_known_predictions_gives_scikit_learns_figures(tmp_path: Path
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_permuted_lines_change_nothing(tmp_path: Path, seed: int) -> None:
+def test_the_order_of_lines_changes_no_score(tmp_path: Path, seed: int) -> None:
     rows = predictions()
     shuffled = [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]
     assert scored(tmp_path, log(shuffled)) == scored(tmp_path, log(rows))
 
 
-def test_the_same_predictions_in_every_form_are_the_same_figures(tmp_path: Path) -> None:
+def test_every_file_format_gives_the_same_scores(tmp_path: Path) -> None:
     rows = predictions()
     names = ("negative", "positive", "surprise")
     by_name = "\n".join(f"{d}/{s}/{c},{names[t]},{names[p]},{d}/{s},{d}" for d, s, c, t, p in rows)
@@ -86,7 +86,7 @@ def test_the_same_predictions_in_every_form_are_the_same_figures(tmp_path: Path)
     assert implied["rows"][0]["uf1"] == expected[0]["uf1"]
 
 
-def test_without_subjects_the_figures_say_so(tmp_path: Path) -> None:
+def test_predictions_without_subjects_are_flagged(tmp_path: Path) -> None:
     found = scored(tmp_path, "id,truth,pred\na,x,x\nb,y,x\nc,y,y\n")
     assert found["flags"] == ["unverified", "unknown-subjects"]
     assert found["intervals"]["unit"] == "sample"
@@ -95,7 +95,7 @@ def test_without_subjects_the_figures_say_so(tmp_path: Path) -> None:
     assert (found["intervals"]["unit"], found["rows"][0]["n_subjects"]) == ("clip", 2)
 
 
-def test_models_and_repeats_of_a_file_of_ours(tmp_path: Path) -> None:
+def test_models_and_repeats_of_predictions_csv_are_scored_apart(tmp_path: Path) -> None:
     header = "model,seed,fold,sample_id,subject,dataset,y_true,y_pred,score_n,score_p\n"
     body = "".join(
         f'{model},0,"repeat {repeat}, fold {fold}",d/s{i}/c,d/s{i},d,{"np"[i % 2]},{"np"[(i % 2) ^ (i == wrong)]},0,1\n'
@@ -138,13 +138,13 @@ def test_models_and_repeats_of_a_file_of_ours(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused_by_name(tmp_path: Path, text: str, options: dict[str, Any], message: str) -> None:
+def test_invalid_samples_and_labels_are_named(tmp_path: Path, text: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError) as caught:
         scored(tmp_path, text, **options)
     assert message in str(caught.value)
 
 
-def test_the_command(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_score_prints_tables_and_writes_json(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     path = tmp_path / "challenge.log"
     path.write_bytes(b"\xef\xbb\xbf" + log(predictions()).replace("\n", " \r\n").encode())
     ran = bench("score", path, "--json", tmp_path / "out.json")
@@ -170,7 +170,7 @@ def test_the_command(tmp_path: Path, bench: Callable[..., Ran]) -> None:
         (["good.csv", "--against", "empty.csv"], "empty.csv: is empty"),
     ],
 )
-def test_bad_input_is_one_clear_error(
+def test_bad_input_gives_one_error(
     tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -183,7 +183,7 @@ def test_bad_input_is_one_clear_error(
     assert ran.err.count("error:") == 1
 
 
-def test_the_predictions_of_a_run_score_as_the_run_did(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_predictions_csv_of_a_run_gives_the_scores_of_the_run(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     text = (
         "dataset: {plugin: synthetic, subjects: 8, clips: 6}\n"
         "protocol: {plugin: kfold, k: 3, repeats: 2, stratified: false}\n"

@@ -23,13 +23,13 @@ def result(model: str, fold: str, history: Any) -> StoredResult:  # noqa: ANN401
     return StoredResult(Task(model, 0, fold, "x"), {}, 0, 0, (), tuple(history))
 
 
-def test_numbers_of_any_library_become_plain_ones_and_epochs_are_counted() -> None:
+def test_history_values_become_python_numbers_with_epochs() -> None:
     found = history_of(Told([{"loss": np.float32(0.5), "right": np.int64(3)}, {"epoch": 7, "loss": 0}]))
     assert found == ({"epoch": 1, "loss": 0.5, "right": 3}, {"epoch": 7, "loss": 0})
     assert {type(value) for row in found for value in row.values()} == {int, float}
 
 
-def test_a_predictor_need_not_tell_anything() -> None:
+def test_a_predictor_without_history_is_accepted() -> None:
     assert history_of(lambda x: x) == ()
     assert history_of(Told(None)) == ()
 
@@ -51,7 +51,7 @@ def test_an_invalid_history_is_dropped_with_a_warning(history: object, text: str
     assert text in str(caught[0].message)
 
 
-def test_the_table_has_every_value_that_any_model_tells() -> None:
+def test_histories_csv_has_every_value_that_any_model_reports() -> None:
     results = [
         result("a", "s1", [{"epoch": 1, "loss": 0.1 + 0.2}, {"epoch": 2, "loss": 1.0}]),
         result("majority", "s1", []),

@@ -17,7 +17,7 @@ def write(folder: Path, text: str | bytes, name: str = "file.txt") -> Path:
     return path
 
 
-def test_a_log(tmp_path: Path) -> None:
+def test_a_log_is_read(tmp_path: Path) -> None:
     file = read(write(tmp_path, LOG))
     assert file.format == "MEGC2019 log"
     assert file.lines == (
@@ -40,7 +40,7 @@ def test_a_log(tmp_path: Path) -> None:
     ],
     ids=["windows", "old mac", "bom", "trailing blanks", "tabs", "blank lines", "no last newline"],
 )
-def test_a_log_from_another_editor(tmp_path: Path, change: Callable[[str], str]) -> None:
+def test_a_log_reads_the_same_with_other_blanks_and_line_endings(tmp_path: Path, change: Callable[[str], str]) -> None:
     plain, other = read(write(tmp_path, LOG)), read(write(tmp_path, change(LOG.replace("EP 03", "EP03")), "other.txt"))
     assert [(p.sample.replace(" ", ""), p.truth, p.prediction) for p in plain.lines] == [
         (p.sample, p.truth, p.prediction) for p in other.lines
@@ -58,7 +58,7 @@ def test_a_log_from_another_editor(tmp_path: Path, change: Callable[[str], str])
     ],
     ids=["plain", "semicolons", "tabs", "bom and order", "quotes and trailing commas"],
 )
-def test_a_plain_csv(tmp_path: Path, text: str) -> None:
+def test_plain_csv_files_are_read(tmp_path: Path, text: str) -> None:
     file = read(write(tmp_path, text))
     assert file.format == "CSV"
     assert [(line.number, line.sample, line.truth, line.prediction) for line in file.lines] == [
@@ -66,7 +66,7 @@ def test_a_plain_csv(tmp_path: Path, text: str) -> None:
     ]  # fmt: skip
 
 
-def test_further_columns(tmp_path: Path) -> None:
+def test_subject_clip_model_seed_and_repeat_are_read(tmp_path: Path) -> None:
     header = "model,seed,fold,sample_id,clip_id,subject,dataset,y_true,y_pred,score_neg,score_pos\n"
     file = read(write(tmp_path, header + 'svm,3,"repeat 2, fold 1",d/s/c#1,d/s/c,d/s,d,neg,pos,.1,.9\n'))
     (line,) = file.lines
@@ -93,20 +93,20 @@ def test_further_columns(tmp_path: Path) -> None:
         ("id,truth,pred,seed\na,1,2,x\n", "line 2: expected a whole number of at most 18 digits as seed, got 'x'"),
         (f"id,truth,pred,seed\na,1,2,{10**18}\n", "of at most 18 digits as seed, got '1000000000000000000'"),
         ('id,truth,pred\n"a\nb",1,2\n', "a quotation mark that opens a text over several lines"),
-        ("clip 0 1\n", "line 1: 'clip 0 1' stands before any line of data set and subject"),
+        ("clip 0 1\n", "line 1: 'clip 0 1' comes before any line of data set and subject"),
         ("smic s01\nclip 0\nclip positive negative\n", "line 3: expected '<data set> <subject>'"),
         ("smic s01\nclip\n", "line 2: expected '<data set> <subject>'"),
         ("smic s01\n", "names subjects and no predictions"),
     ],
 )
-def test_what_cannot_be_understood(tmp_path: Path, text: str | bytes, message: str) -> None:
+def test_invalid_files_are_rejected_with_the_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(DataError) as caught:
         read(write(tmp_path, text))
     assert message in str(caught.value)
     assert "file.txt" in str(caught.value)
 
 
-def test_expected_samples(tmp_path: Path) -> None:
+def test_expected_samples_are_read_from_lists_and_tables(tmp_path: Path) -> None:
     assert read_ids(write(tmp_path, "\ufeffa/1\r\nb 2\r\n".replace("b 2", "b/2"))) == {"a/1": None, "b/2": None}
     assert read_ids(write(tmp_path, "sample_id\na\nb\n")) == {"a": None, "b": None}
     assert read_ids(write(tmp_path, "id,truth,pred\na,x,y\n")) == {"a": "x"}

@@ -26,7 +26,7 @@ def run(tmp_path: Path, bench: Callable[..., Ran]) -> StoredRun:
     return read_run(tmp_path / "out")
 
 
-def test_rows_of_several_protocols(run: StoredRun) -> None:
+def test_rows_of_several_protocols_have_their_own_config(run: StoredRun) -> None:
     assert list(run.rows) == ["majority under loso", "majority under twice", "svm under loso", "svm under twice"]
     made = run.row_config("svm under twice")
     assert (made.model["name"], made.model["C"]) == ("svm", 2.0)
@@ -47,7 +47,7 @@ def test_pools_give_the_confusion_that_the_run_reported(run: StoredRun) -> None:
         assert counts.tolist() == [one["confusion"] for one in reported["per_seed"]]
 
 
-def test_paths_become_variables_wherever_they_stand() -> None:
+def test_paths_in_a_config_become_variables() -> None:
     dataset = {"plugin": "casme2", "root": "/home/me/CASME2", "classes": 5}
     other = {"plugin": "samm", "root": "stand-in", "cache": None}
     step = {"plugin": "embed", "weights": "C:\\me\\w.npz", "size": 3}

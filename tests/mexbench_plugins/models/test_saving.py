@@ -81,10 +81,10 @@ def test_folds_trained_together_are_saved_one_by_one(tmp_path: Path) -> None:
     model = STSTNet(epochs=1, batch_size=8)
     x, masks = examples(model, ALL), np.ones((2, len(ALL)), bool)
     masks[0, :4] = masks[1, 4:8] = False
-    for index, made in enumerate(model.fit_folds(x, ALL, masks, n_classes=4, groups=GROUPS, seed=0)):
+    for index, predictor in enumerate(model.fit_folds(x, ALL, masks, n_classes=4, groups=GROUPS, seed=0)):
         (tmp_path / str(index)).mkdir()
-        model.save(made, tmp_path / str(index))
-        np.testing.assert_array_equal(model.load(tmp_path / str(index))(x), made(x))
+        model.save(predictor, tmp_path / str(index))
+        np.testing.assert_array_equal(model.load(tmp_path / str(index))(x), predictor(x))
 
 
 def test_what_a_network_is_saved_as(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_skops_file_with_a_stranger_inside_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds a SVC, expected a Pipeline"):
         SVM().load(tmp_path)
     shutil.copy(__file__, tmp_path / "pipeline.skops")
-    with pytest.raises(ValueError, match="is no skops file"):
+    with pytest.raises(ValueError, match="is not a skops file"):
         SVM().load(tmp_path)
 
 
@@ -194,7 +194,7 @@ def test_classes_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
 def test_a_predictor_of_another_model_is_not_saved(tmp_path: Path) -> None:
     stranger = fitted(Majority())
     for model in (SVM(), NETWORK):
-        with pytest.raises(TypeError, match="Constant is no predictor of"):
+        with pytest.raises(TypeError, match="Constant is not a predictor of"):
             model.save(stranger, tmp_path)
 
 

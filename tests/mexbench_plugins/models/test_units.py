@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mexbench.interfaces import ActionUnitModel, Predictor
-from mexbench_plugins.models._nn import trainer as _training
+from mexbench_plugins.models._nn import train_program, trainer
 from mexbench_plugins.models._nn.losses import HEADS, Sigmoid
 from mexbench_plugins.models.always_present import AlwaysPresent
 from mexbench_plugins.models.ann import ANN
@@ -31,8 +31,9 @@ class ToyDetector(ToyModel, ActionUnitModel):
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
-    ) -> _training.NetworkPredictor:
-        return _training.train(self, x, y, n_classes=y.shape[1], groups=groups, seed=seed, head="sigmoid")
+    ) -> trainer.NetworkPredictor:
+        build = self.builder(x.shape[1:], y.shape[1])
+        return trainer.train(self, build, x, y, n_classes=y.shape[1], groups=groups, seed=seed, head="sigmoid")
 
 
 def faces(n: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.str_]]:
@@ -55,7 +56,9 @@ def test_the_loss_by_hand() -> None:
     head = HEADS["sigmoid"]
     loss = head.loss(*map(jax.numpy.asarray, (logits, y, np.array([[1, 2], [0, 0]], np.float32))))
     assert float(loss) == pytest.approx((np.log(2) + 2 * np.log(4)) / 2)
-    assert float(head.right(*map(jax.numpy.asarray, (logits, y, np.array([1, 0], np.float32))))) == pytest.approx(0.5)
+    assert float(head.n_correct(*map(jax.numpy.asarray, (logits, y, np.array([1, 0], np.float32))))) == pytest.approx(
+        0.5
+    )
     np.testing.assert_allclose(np.exp(head.log_probs(jax.numpy.asarray(logits[0]))), [0.5, 0.75], rtol=1e-6)
 
 
@@ -81,15 +84,15 @@ def test_weights_by_hand() -> None:
     np.testing.assert_allclose(head.weights(y, 3, None), np.ones((2, 3)))
     found = head.weights(y, 3, "balanced")  # of the first unit, 3 absent and 1 shown; the others have one answer alone
     np.testing.assert_allclose(found, [[4 / 6, 1, 1], [4 / 2, 1, 1]])
-    np.testing.assert_allclose(head.of_rows(found, y[:2]), [[2, 1, 1], [4 / 6, 1, 1]])
+    np.testing.assert_allclose(head.row_weights(found, y[:2]), [[2, 1, 1], [4 / 6, 1, 1]])
 
 
 def test_what_is_watched_by_hand() -> None:
     logs = np.log(np.array([[0.5, 0.2], [0.9, 0.4]]))
-    loss, right = Sigmoid().watched(logs, np.array([[True, False], [False, False]]))
+    loss, right = Sigmoid().val_metrics(logs, np.array([[True, False], [False, False]]))
     assert loss == pytest.approx(-np.mean(np.log([0.5, 0.8, 0.1, 0.6])))
     assert right == 3 / 4  # 0.5 is taken for showing
-    assert np.isfinite(Sigmoid().watched(np.zeros((1, 1)), np.zeros((1, 1), bool))[0])  # sure, and wrong
+    assert np.isfinite(Sigmoid().val_metrics(np.zeros((1, 1)), np.zeros((1, 1), bool))[0])  # sure, and wrong
 
 
 @pytest.mark.parametrize("kind", [None, "balanced"])
@@ -99,9 +102,9 @@ def test_padding_changes_neither_a_gradient_nor_a_statistic(kind: Any) -> None: 
     for size in (11, 32):
         model = ToyDetector(batch_size=size, class_weight=kind, optimiser="sgd", momentum=0.9)
         weights = HEADS["sigmoid"].weights(y, UNITS, kind)
-        made = _training.program(model, x.shape[1:], UNITS, "sigmoid")
-        rows = next(_training.batches(model, x, y, np.arange(11), weights, head="sigmoid"))
-        state, *sums = made.step(made.start(np.random.default_rng(0)), rows, jax.random.key(0), 0)
+        program = train_program.train_program(model, model.builder(x.shape[1:], UNITS), "sigmoid")
+        rows = next(train_program.batches(model, x, y, np.arange(11), weights, head="sigmoid"))
+        state, *sums = program.train_step(program.init(np.random.default_rng(0)), rows, jax.random.key(0), 0)
         states.append([*map(np.asarray, jax.tree.leaves(state)), *map(np.asarray, sums)])
     for a, b in zip(*states, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -150,7 +153,7 @@ def test_an_svm_keeps_the_sign_of_its_decision() -> None:
 
 def test_early_stopping_watches_units() -> None:
     predictor, *_ = told(ToyDetector(epochs=30, early_stopping=3, keep="best", learning_rate=0.05))
-    assert isinstance(predictor, _training.NetworkPredictor)
+    assert isinstance(predictor, trainer.NetworkPredictor)
     assert {"val_loss", "val_accuracy"} <= predictor.history[0].keys()
     assert predictor.history[-1]["val_accuracy"] > predictor.history[0]["val_accuracy"]
 

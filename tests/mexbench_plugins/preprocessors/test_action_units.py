@@ -14,6 +14,7 @@ from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
 from mexbench.errors import DataError, SampleRejected
+from mexbench.evaluation.plan import plan as make_plan
 from mexbench.interfaces import Clip, Dataset, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
@@ -27,16 +28,16 @@ def clip_of(*shape: int, aus: frozenset[str] | None = frozenset({"AU4", "AU12", 
 
 def test_each_unit_is_a_plane_behind_the_features() -> None:
     clip = clip_of(2, 7, 7, 5)
-    found = ActionUnits()(clip)
-    assert (found.frames.shape, found.frames.dtype, found.notes) == ((2, 7, 7, 17), np.float32, ("kept",))
-    np.testing.assert_array_equal(found.frames[..., :5], clip.frames)
+    result = ActionUnits()(clip)
+    assert (result.frames.shape, result.frames.dtype, result.notes) == ((2, 7, 7, 17), np.float32, ("kept",))
+    np.testing.assert_array_equal(result.frames[..., :5], clip.frames)
     expected = [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0]  # 1 2 4 5 6 7 9 10 12 14 15 17
-    assert (found.frames[..., 5:] == expected).all()
+    assert (result.frames[..., 5:] == expected).all()
 
 
 def test_features_without_height_and_width_get_values() -> None:
-    found = ActionUnits(units=(12, 1))(clip_of(3, 6))
-    np.testing.assert_array_equal(found.frames[:, 6:], [[1, 0]] * 3)
+    result = ActionUnits(units=(12, 1))(clip_of(3, 6))
+    np.testing.assert_array_equal(result.frames[:, 6:], [[1, 0]] * 3)
 
 
 @pytest.mark.parametrize("aus", [None, frozenset()])
@@ -45,7 +46,7 @@ def test_a_clip_without_coded_units_is_left_out_and_not_given_zeros(aus: frozens
         ActionUnits()(clip_of(1, 7, 7, 5, aus=aus))
 
 
-def test_bytes_are_refused() -> None:
+def test_uint8_features_are_rejected() -> None:
     clip = Clip(frames=np.zeros((1, 8, 8, 3), np.uint8), aus=frozenset({"AU4"}))
     with pytest.raises(DataError, match=r"needs floats, features or frames, got \(1, 8, 8, 3\) uint8; put it last"):
         ActionUnits()(clip)
@@ -53,10 +54,6 @@ def test_bytes_are_refused() -> None:
 
 def test_a_unit_named_twice_is_refused() -> None:
     assert build(ActionUnits, {"units": [4, 4]})[1] == [((), "units names one twice: [4, 4]")]
-
-
-def test_its_scores_are_flagged() -> None:
-    assert ActionUnits().flags() == ("coded-aus",)
 
 
 CODED: dict[str, frozenset[str]] = {}
@@ -86,7 +83,7 @@ class Coded(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetful(Preprocessor):
-    """Builds its clip anew, as a stranger's step may."""
+    """Builds its clip anew, as a third-party step may."""
 
     source = "none"
 
@@ -99,9 +96,24 @@ def planes(toys: Catalogue, cache: Cache | None = None) -> tuple[data.LabelledSa
     catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
     text = "dataset: coded\npreprocess: [forgetful, {plugin: action_units, units: [4, 12]}]\nprotocol: loso\n"
     config = config_of(text + "models: [majority]", catalogue).parts[0]
-    found = load_arrays(config, data.read_samples(config), cache)
-    arrays = found[1]
-    return found[0], arrays.x[:, 0, 0, 0, 3:]
+    result = load_arrays(config, data.read_samples(config), cache)
+    arrays = result[1]
+    return result[0], arrays.x[:, 0, 0, 0, 3:]
+
+
+@pytest.mark.parametrize(
+    ("steps", "flags"), [("[]", ()), ("[forgetful, {plugin: action_units, units: [4, 12]}]", ("coded-aus",))]
+)
+def test_every_row_of_a_run_with_coded_units_is_flagged(
+    toys: Catalogue, monkeypatch: pytest.MonkeyPatch, steps: str, flags: tuple[str, ...]
+) -> None:
+    """The models are given what a person saw in the test clips: no score of theirs may stand without that word."""
+    for subject in ("s0", "s1", "s2", "s3"):
+        monkeypatch.setitem(CODED, subject, frozenset({"AU4"}))
+    catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
+    text = f"dataset: coded\npreprocess: {steps}\nprotocol: loso\nmodels: [majority, svm]"
+    plan = make_plan(config_of(text, catalogue))
+    assert [row.model_flags(model) for row, model in plan.by_row.values()] == [flags, flags]
 
 
 def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tmp_path: Path) -> None:
@@ -109,20 +121,20 @@ def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tm
     CODED.update(s0=frozenset({"AU4"}), s1=frozenset({"AU12", "AU1"}), s2=frozenset({"AU4", "AU12"}))
     cache = Cache(tmp_path)
     for _ in range(2):
-        samples, found = planes(toys, cache)
-        np.testing.assert_array_equal(found, [[1, 0], [0, 1], [1, 1]])
-        assert list(samples.left_out.values()) == [("coded/s3/clip",)]
+        samples, result = planes(toys, cache)
+        np.testing.assert_array_equal(result, [[1, 0], [0, 1], [1, 1]])
+        assert list(samples.excluded.values()) == [("coded/s3/clip",)]
     CODED["s0"] = frozenset({"AU12"})
     np.testing.assert_array_equal(planes(toys, cache)[1], [[0, 1], [0, 1], [1, 1]])
 
 
 def test_a_data_set_without_any_coding_is_one_error(toys: Catalogue) -> None:
     CODED.clear()
-    with pytest.raises(DataError, match=r"no sample is left of .*; left out: .*has no action units coded"):
+    with pytest.raises(DataError, match=r"no sample of .*; excluded: .*has no action units coded"):
         planes(toys)
 
 
 def test_other_fields_of_a_clip_stay() -> None:
     clip = dataclasses.replace(clip_of(2, 4, 4, 1), onset_index=0, apex_index=1, fps=100.0)
-    found = ActionUnits()(clip)
-    assert (found.onset_index, found.apex_index, found.fps, found.aus) == (0, 1, 100.0, clip.aus)
+    result = ActionUnits()(clip)
+    assert (result.onset_index, result.apex_index, result.fps, result.aus) == (0, 1, 100.0, clip.aus)

@@ -102,6 +102,7 @@ def _to_plain(outcome: Outcome) -> dict[str, Any]:
         "predict_s": outcome.predict_s,
         "warnings": outcome.warnings,
         "history": [dict(row) for row in outcome.history],
+        "health": dict(outcome.health),
         "unsaved": outcome.unsaved,
         "device": outcome.device,
     }
@@ -118,6 +119,7 @@ def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], *,
         predict_s=_seconds(value["predict_s"]),
         warnings=tuple(_text(text) for text in value["warnings"]),
         history=tuple({_text(name): _number(x) for name, x in row.items()} for row in value["history"]),
+        health={_text(name): _number(x) for name, x in value["health"].items()},
         unsaved=None if value["unsaved"] is None else _text(value["unsaved"]),
         device=_text(value["device"]),
     )

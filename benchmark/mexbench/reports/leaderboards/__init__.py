@@ -6,8 +6,7 @@ Modules, from what is asked to what is shown:
     submission.py   leaderboards/results/NAME/*.json: what a model answered, and what its run reported
     submit.py       a finished run -> submissions
     curves.py       learning curves, brought down to a few numbers
-    verify.py       does a submission answer this board, and do its figures follow from its predictions?
-    verified.py     the same for a whole board, with what was found kept in the user's cache
+    verify.py       whether a submission answers its board, and its scores follow from its predictions
     ranking.py      ranks with ties, and paired tests against the leader and the next
     rows.py         the model of the rows: what every page is made from
     page.py         leaderboards/NAME.md

@@ -18,7 +18,7 @@ _FIXED = ("model", "seed", "fold", "epoch")
 
 
 def read_curves(folder: Path, row: str) -> Mapping[str, tuple[Point, ...]]:
-    """Return what a row's trainings told of themselves: value, such as ``loss``, -> its curve; nothing where none did.
+    """Return what a row's trainings reported: value, such as ``loss``, -> its curve; nothing where none did.
 
     Raises:
         RunFolderError: The file is damaged.

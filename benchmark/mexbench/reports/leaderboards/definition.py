@@ -19,11 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, StringConstraints, field_validator
 
 from mexbench.config import document
 from mexbench.config.document import Document
-from mexbench.errors import BoardError, listed, suggest
+from mexbench.config.typed_document import STRICT, invalid, read_as
+from mexbench.errors import BoardError, listed, suggest, unknown
 from mexbench.files import write_text
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import HEADLINE
@@ -32,10 +35,21 @@ from mexbench.runs.predictions_csv import repeat_of
 SCHEMA = 1
 #: The name of a board is a file's name and a part of references such as NAME/MODEL.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-#: A file beside the boards, which is none.
-_CLAIMS = "claims"
+#: Files beside the boards that do not define one.
+_OTHER_FILES = frozenset({"claims", "methods"})
 _KEYS = ("schema", "title", "dataset", "fingerprint", "protocol", "classes", "headline", "epochs", "flags", "samples")
 _COLUMNS = ("fold", "sample_id", "clip_id", "subject", "dataset", "truth")
+
+
+def _distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    if len(set(values)) < len(values):
+        raise invalid(f"expected a list of different values, got {list(values)!r}")
+    return values
+
+
+_T = TypeVar("_T")
+_Text = Annotated[str, StringConstraints(pattern=r"\S")]
+_Distinct = Annotated[tuple[_T, ...], AfterValidator(_distinct)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +83,12 @@ class ExpectedSample:
         return self.subject or self.clip_id
 
 
-@dataclass(frozen=True)
-class Definition:
-    """A leaderboard.
+@dataclass(frozen=True, kw_only=True)
+class DefinitionFile:
+    """What ``NAME.yaml`` holds.
 
     Args:
-        name: Its file's name without the ending.
+        schema: Version of the file's format.
         title: What the page is called.
         dataset: What outputs call the data.
         fingerprint: Of the data set: of sample ids and classes.
@@ -85,20 +99,64 @@ class Definition:
         flags: What every submission must be flagged with, such as ``synthetic``.
         samples: ``samples_digest`` of the questions.
         note: What a reader should know; empty where there is nothing.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    schema: int
+    title: _Text
+    dataset: _Text
+    fingerprint: _Text
+    protocol: Mapping[str, Any]
+    classes: _Distinct[str]
+    headline: str
+    epochs: _Distinct[int]
+    flags: _Distinct[str]
+    samples: _Text
+    note: str = ""
+
+    @field_validator("schema")
+    @classmethod
+    def _check_schema(cls, schema: int) -> int:
+        if schema > SCHEMA:
+            raise invalid(f"{schema} is newer than this version reads ({SCHEMA}): update mexbench")
+        if schema != SCHEMA:
+            raise invalid(f"expected {SCHEMA}, got {schema}")
+        return schema
+
+    @field_validator("protocol", mode="before")
+    @classmethod
+    def _check_protocol(cls, protocol: object) -> object:
+        if not isinstance(protocol, dict) or not isinstance(protocol.get("plugin"), str):
+            raise invalid(f"expected a mapping with 'plugin', such as {{plugin: loso}}, got {protocol!r}")
+        return protocol
+
+    @field_validator("headline")
+    @classmethod
+    def _check_headline(cls, headline: str) -> str:
+        if headline not in HEADLINE:
+            raise invalid(unknown("headline", headline, HEADLINE))
+        return headline
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(classes) < 2:
+            raise invalid(f"expected at least two, got {listed(classes)}")
+        return classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition(DefinitionFile):
+    """A leaderboard.
+
+    Args:
+        name: Its file's name without the ending.
         questions: What is asked, in the order of the list.
     """
 
+    schema: int = SCHEMA
     name: str
-    title: str
-    dataset: str
-    fingerprint: str
-    protocol: Mapping[str, Any]
-    classes: tuple[str, ...]
-    headline: str
-    epochs: tuple[int, ...]
-    flags: tuple[str, ...]
-    samples: str
-    note: str
     questions: tuple[ExpectedSample, ...]
 
     @cached_property
@@ -134,7 +192,7 @@ def samples_digest(questions: Sequence[ExpectedSample]) -> str:
 
 def names(root: Path) -> list[str]:
     """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one."""
-    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - {_CLAIMS}
+    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - _OTHER_FILES
     return sorted(found | {path.name for path in root.glob("results/*") if path.is_dir()})
 
 
@@ -156,9 +214,11 @@ def load(root: Path, name: str) -> Definition:
             f"{root}: no leaderboard {name!r}{suggest(name, known)}; there are: {listed(known)}. "
             "'bench leaderboard define RUN NAME' makes one from a run"
         )
-    reader = _Reader(document.read(path, environment={}))
-    questions = _read_samples(root / "samples" / f"{name}.csv")
-    return reader.definition(name, questions)
+    source = document.read(path, environment={})
+    content = read_as(DefinitionFile, source, BoardError)
+    definition = Definition(**vars(content), name=name, questions=_read_samples(root / "samples" / f"{name}.csv"))
+    _check_samples(source, definition)
+    return definition
 
 
 def save(root: Path, definition: Definition) -> list[Path]:
@@ -167,7 +227,7 @@ def save(root: Path, definition: Definition) -> list[Path]:
     Raises:
         BoardError: Its name cannot be used, or exists.
     """
-    if not NAME.fullmatch(definition.name) or definition.name == _CLAIMS:
+    if not NAME.fullmatch(definition.name) or definition.name in _OTHER_FILES:
         raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits and _ . - inside")
     paths = [root / f"{definition.name}.yaml", root / "samples" / f"{definition.name}.csv"]
     for path in paths:
@@ -208,69 +268,13 @@ def _read_samples(path: Path) -> tuple[ExpectedSample, ...]:
     return tuple(ExpectedSample(*row) for row in rows)
 
 
-class _Reader:
-    def __init__(self, source: Document) -> None:
-        self.source = source
-
-    def fail(self, key: str, message: str) -> BoardError:
-        return BoardError(self.source.error_text((key,) if key else (), message))
-
-    def definition(self, name: str, questions: tuple[ExpectedSample, ...]) -> Definition:
-        data = self.mapping()
-        if not isinstance(data["protocol"], dict) or not isinstance(data["protocol"].get("plugin"), str):
-            raise self.fail("protocol", f"expected a block such as {{plugin: loso}}, got {data['protocol']!r}")
-        if data["headline"] not in HEADLINE:
-            raise self.fail("headline", f"expected one of {listed(HEADLINE)}, got {data['headline']!r}")
-        classes = self.several("classes", str)
-        if len(classes) < 2:
-            raise self.fail("classes", "expected at least two")
-        found = Definition(
-            name=name,
-            **{key: self.text(key) for key in ("title", "dataset", "fingerprint", "headline", "samples")},
-            protocol=data["protocol"],
-            classes=classes,
-            epochs=self.several("epochs", int),
-            flags=self.several("flags", str),
-            note=self.text("note") if data.get("note") else "",
-            questions=questions,
-        )
-        self.check(found)
-        return found
-
-    def mapping(self) -> dict[str, Any]:
-        data = self.source.data
-        if not isinstance(data, dict):
-            raise self.fail("", f"expected keys and values, got {data!r}")
-        if isinstance(data.get("schema"), int) and data["schema"] > SCHEMA:
-            raise self.fail("schema", f"{data['schema']} is newer than this version reads ({SCHEMA}): update mexbench")
-        for key in data:
-            if key not in (*_KEYS, "note"):
-                raise self.fail(key, f"unknown key{suggest(key, _KEYS)}; choose from: {listed((*_KEYS, 'note'))}")
-        for key in _KEYS:
-            if key not in data:
-                raise self.fail("", f"{key!r} is missing")
-        if data["schema"] != SCHEMA:
-            raise self.fail("schema", f"expected {SCHEMA}, got {data['schema']!r}")
-        return data
-
-    def check(self, found: Definition) -> None:
-        """See that the list of samples is the one that the definition was made with."""
-        if (actual := samples_digest(found.questions)) != found.samples:
-            raise self.fail("samples", f"samples/{found.name}.csv has the digest {actual}, not {found.samples}")
-        if len(found.by_key) < len(found.questions):
-            raise self.fail("samples", f"samples/{found.name}.csv asks for a sample twice in one repeat")
-        if lost := [q.sample_id for q in found.questions if q.sample_id not in found.truths]:
-            raise self.fail("classes", f"the truth of {listed(lost, limit=3)} is none of {listed(found.classes)}")
-
-    def text(self, key: str) -> str:
-        value = self.source.data[key]
-        if not isinstance(value, str) or not value.strip():
-            raise self.fail(key, f"expected a text, got {value!r}")
-        return value
-
-    def several(self, key: str, kind: type) -> tuple[Any, ...]:
-        value = self.source.data[key]
-        if not isinstance(value, list) or any(type(item) is not kind for item in value) or len({*value}) < len(value):
-            what = "whole numbers" if kind is int else "texts"
-            raise self.fail(key, f"expected a list of different {what}, got {value!r}")
-        return tuple(value)
+def _check_samples(source: Document, definition: Definition) -> None:
+    """Check that the list of samples is the one that the definition was made with."""
+    path = f"samples/{definition.name}.csv"
+    if (actual := samples_digest(definition.questions)) != definition.samples:
+        raise BoardError(source.error_text(("samples",), f"{path} has the digest {actual}, not {definition.samples}"))
+    if len(definition.by_key) < len(definition.questions):
+        raise BoardError(source.error_text(("samples",), f"{path} asks for a sample twice in one repeat"))
+    if missing := [q.sample_id for q in definition.questions if q.sample_id not in definition.truths]:
+        message = f"the truth of {listed(missing, limit=3)} is none of {listed(definition.classes)}"
+        raise BoardError(source.error_text(("classes",), message))

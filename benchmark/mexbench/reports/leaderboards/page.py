@@ -8,7 +8,7 @@ from typing import Any
 
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
-from mexbench.reports import run_page as leaderboard
+from mexbench.reports import run_page
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.tables import DASH, Table, escape, percent, probability, with_interval
 
@@ -16,7 +16,7 @@ from mexbench.tables import DASH, Table, escape, percent, probability, with_inte
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 #: Section -> its heading, and what it holds.
 HEADINGS: Mapping[Section, tuple[str, str]] = {
-    "honest": ("Honest", "Nothing is known that stands on both sides of a fold."),
+    "honest": ("Honest", "Nothing is known to be on both sides of a fold."),
     "flagged": (
         "Flagged",
         "The flags say what is wrong with these figures, such as a person on both sides of a fold. They have no rank.",
@@ -47,7 +47,7 @@ def markdown(board: BoardRows) -> str:
         parts += ["## Claimed beside measured", claims_table(claims).markdown(), _CLAIMS]
     for section, comparisons in board.comparisons.items():
         if comparisons:
-            also = f", {section}" if sum(bool(found) for found in board.comparisons.values()) > 1 else ""
+            also = f", {section}" if sum(bool(tested) for tested in board.comparisons.values()) > 1 else ""
             parts += [f"## Comparisons{also}", comparison_table(board, comparisons).markdown(), COMPARISONS]
     if board.rows:
         parts += [*_details(board), "## Where each row comes from", _origins(board).markdown(), _ORIGINS]
@@ -55,7 +55,7 @@ def markdown(board: BoardRows) -> str:
 
 
 def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = False) -> Table:
-    """Rank, scores with intervals and what stands behind them; ``brief`` for a page that has less room."""
+    """Rank, scores with intervals and what they are based on; ``brief`` for a page that has less room."""
     order = score_order(board)
     headers = ["rank", "model", *(NAMES[name] for name in order), "subjects", "seeds"]
     headers += ["flags"] if brief else ["parameters", "ms per sample", "flags", "plugin", "date"]
@@ -118,8 +118,8 @@ def legend(board: BoardRows) -> str:
         f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
         "macro recall. A rank is a range where the interval of a difference includes zero; all pairs are compared. "
         "Parameters are the values of a network, running statistics included; a dash stands for a model that has no "
-        "layers to count. Parameters, milliseconds and what a model was trained on are the run's word; everything else "
-        "follows from the predictions."
+        "layers to count. Parameters, milliseconds and what a model was trained on are as the run reported them; "
+        "everything else follows from the predictions."
     )
 
 
@@ -128,8 +128,8 @@ def _unit(board: BoardRows) -> str:
 
 
 _CLAIMS = (
-    "Figures of documents stand as printed; [claims.md](claims.md) asks which of them can be. A difference has many "
-    "possible causes: other data, another split, another training."
+    "Figures of documents are given as printed; [claims.md](claims.md) asks which of them can be. A difference has "
+    "many possible causes: other data, another split, another training."
 )
 COMPARISONS = (
     "Paired, each row against the leader and against the row behind it: to test every two rows would take a number of "
@@ -138,7 +138,7 @@ COMPARISONS = (
     "other numbers of seeds, each seed of one with each of the other."
 )
 _ORIGINS = (
-    "A commit that ends in `-dirty` had changes that were not committed. The config to run a row again stands in its "
+    "A commit that ends in `-dirty` had changes that were not committed. The config to run a row again is in its "
     "file, under `origin.config`."
 )
 
@@ -147,10 +147,12 @@ def comparison_table(board: BoardRows, comparisons: Sequence[Comparison]) -> Tab
     """Paired tests: the difference of two rows in the score that ranks."""
     name = NAMES[board.definition.headline]
     cells = []
-    for found in comparisons:
-        low, high = map(percent, found.interval)
-        difference = f"{percent(found.difference)} [{low}, {high}]"
-        cells.append([found.first, found.second, difference, probability(found.p), probability(found.p_holm)])
+    for comparison in comparisons:
+        low, high = map(percent, comparison.interval)
+        difference = f"{percent(comparison.difference)} [{low}, {high}]"
+        cells.append(
+            [comparison.first, comparison.second, difference, probability(comparison.p), probability(comparison.p_holm)]
+        )
     return Table(["better", "worse", f"difference in {name}", "p", "p (Holm)"], cells)
 
 
@@ -159,10 +161,10 @@ def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
     scores = _scores(board)
     parts = []
     if any(row["per_fold"] for row in scores["rows"]):
-        parts.append(("Averaged over folds", leaderboard.fold_table(scores), leaderboard.FOLD_NOTE))
+        parts.append(("Averaged over folds", run_page.fold_table(scores), run_page.FOLD_NOTE))
     if len(board.members) > 1:
-        parts.append(("By dataset", leaderboard.member_table(scores), ""))
-    return [*parts, ("By class: recall / precision", leaderboard.class_table(scores), "")]
+        parts.append(("By dataset", run_page.member_table(scores), ""))
+    return [*parts, ("By class: recall / precision", run_page.class_table(scores), "")]
 
 
 def _details(board: BoardRows) -> list[str]:
@@ -171,8 +173,8 @@ def _details(board: BoardRows) -> list[str]:
     for heading, table, note in detail_tables(board):
         parts += [f"## {heading}", table.markdown(), *([note] if note else [])]
     parts += ["## Confusion matrices", "Truth in rows, prediction in columns, summed over seeds."]
-    for _, row in leaderboard.ranked(scores["rows"], board.definition.headline):
-        parts += [f"**{escape(row['model'])}**", leaderboard.confusion_table(scores, row).markdown()]
+    for _, row in run_page.ranked(scores["rows"], board.definition.headline):
+        parts += [f"**{escape(row['model'])}**", run_page.confusion_table(scores, row).markdown()]
     return parts
 
 
@@ -194,8 +196,14 @@ def _origins(board: BoardRows) -> Table:
         entry, origin = row.entry, row.entry.origin
         took = DASH if entry.costs.fit_s is None else f"{entry.costs.fit_s:.3g}"
         version = f"{entry.model.plugin}, {entry.model.distribution}"
-        made = [str(origin.epoch), origin.commit or DASH, f"{origin.device}, {origin.machine}", took, origin.started]
-        cells.append([row.name, version, *made, row.file])
+        origin_cells = [
+            str(origin.epoch),
+            origin.commit or DASH,
+            f"{origin.device}, {origin.machine}",
+            took,
+            origin.started,
+        ]
+        cells.append([row.name, version, *origin_cells, row.file])
     return Table(headers, cells)
 
 
@@ -205,7 +213,7 @@ def score_order(board: BoardRows) -> list[str]:
 
 
 def rank_text(row: BoardRow) -> str:
-    """Write a rank, a range where rows cannot be told apart, a dash where there is none."""
+    """Write a rank, a range where the difference of rows is not clear, a dash where there is none."""
     if row.rank is None:
         return DASH
     low, high = row.rank

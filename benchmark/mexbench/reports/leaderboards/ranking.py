@@ -1,8 +1,8 @@
 """Ranks with ties, and paired tests, for a board of many rows.
 
-Every two rows are set against each other by the interval of their difference, which gives the ranks: that is cheap,
-since all rows share one draw of subjects. The permutation test costs more, and its number grows with the square of the
-rows, so it is made where a reader asks for it: of each row against the leader, and against the row behind it.
+Every two rows are compared by the interval of their difference, which gives the ranks: that is cheap, since all rows
+share one draw of subjects. The permutation test costs more, and its number grows with the square of the rows, so it is
+made for the pairs that a reader looks for: each row and the leader, each row and the row behind it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Where rows stand.
+    """The order of rows.
 
     Args:
         order: Rows, the highest score first.
@@ -47,7 +47,7 @@ class Ranking:
 
 
 def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
-    """Rank rows that answer the same questions.
+    """Rank rows that were tested on the same samples.
 
     Args:
         rows: Row -> its counts.
@@ -56,7 +56,7 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
     if not rows:
         return Ranking((), {}, ())
     score = pooled_score(metric)
-    pooled = {name: float(score(found.matrices.sum(axis=1)).mean()) for name, found in rows.items()}
+    pooled = {name: float(score(counts.matrices.sum(axis=1)).mean()) for name, counts in rows.items()}
     order = sorted(rows, key=lambda name: (-pooled[name], name))
     weights = bootstrap_weights(next(iter(rows.values())).matrices.shape[1])
     drawn = np.stack([replicated(rows[name].matrices, weights)[metric] for name in order])
@@ -72,7 +72,7 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
 
 
 def _ranks(drawn: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Give each row its range of ranks, as ``statistics.ranks`` does, from replicates (rows, replicates)."""
+    """Give each row its range of ranks, as ``significance.ranks`` does, from replicates (rows, replicates)."""
     better, worse = np.zeros(len(drawn), dtype=int), np.zeros(len(drawn), dtype=int)
     tail = (1 - LEVEL) / 2
     for index in range(len(drawn) - 1):

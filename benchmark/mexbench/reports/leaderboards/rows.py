@@ -10,9 +10,9 @@ from typing import Any, Literal
 from mexbench.errors import BoardError
 from mexbench.metrics.significance import Comparison
 from mexbench.reports.leaderboards.definition import Definition
-from mexbench.reports.leaderboards.ranking import Counts
+from mexbench.reports.leaderboards.ranking import Counts, rank
 from mexbench.reports.leaderboards.submission import SubmittedEntry
-from mexbench.reports.leaderboards.verified import BoardReader, Verified, VerifiedBoard
+from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, verify_board
 from mexbench.studies.claims.claims import Claim, Claims
 from mexbench.tables import competes
 
@@ -44,7 +44,7 @@ class BoardRow:
     Args:
         entry: What was submitted, verified.
         file: Path of the submission, from the folder of the leaderboards.
-        section: Where it stands.
+        section: Under which heading it is listed.
         rank: The best and the worst rank within its section; None where it may not be ranked.
         counts: Its predictions by subject.
         claims: Published figures of its method.
@@ -97,8 +97,8 @@ class BoardRows:
     @property
     def support(self) -> dict[str, int]:
         """Count the samples of each class."""
-        found = list(self.definition.truths.values())
-        return {name: found.count(index) for index, name in enumerate(self.definition.classes)}
+        truths = list(self.definition.truths.values())
+        return {name: truths.count(index) for index, name in enumerate(self.definition.classes)}
 
     @property
     def members(self) -> list[str]:
@@ -106,88 +106,88 @@ class BoardRows:
         return sorted({question.dataset for question in self.definition.questions})
 
 
-def board_rows(reader: BoardReader, board: VerifiedBoard, claims: Claims | None = None) -> BoardRows:
+def board_rows(board: VerifiedBoard, claims: Claims | None = None) -> BoardRows:
     """Rank a board's submissions.
 
     Args:
-        reader: Where the board was read.
         board: Every submission verified.
         claims: Published figures to set beside the rows.
 
     Raises:
         BoardError: A submission does not verify: then no page may be made.
     """
-    if not board.sound:
-        raise BoardError(f"{board.definition.name}: has submissions that do not verify; see 'bench leaderboard verify'")
+    name = board.definition.name
+    if not board.is_valid:
+        raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
     headline = board.definition.headline
     rows: list[BoardRow] = []
     comparisons: dict[Section, tuple[Comparison, ...]] = {}
     for section in SECTIONS:
-        inside = {_name(found): found for found in board.submissions if _section(found) == section}
-        ranking = reader.rank(
-            board.definition.name,
-            headline,
-            {
-                name: (found.digest, found.counts)
-                for name, found in inside.items()
-                if found.counts is not None and section != "flagged" and competes(_scores(found))
-            },
-        )
+        submissions = {_name(one): one for one in board.submissions if _section(one) == section}
+        ranked = {
+            model: _entry(one)[1]
+            for model, one in submissions.items()
+            if section != "flagged" and competes(_scores(one))
+        }
+        ranking = rank(ranked, headline)
         comparisons[section] = ranking.comparisons
-        others = sorted(inside.keys() - ranking.ranks.keys(), key=lambda name: (-_scores(inside[name])[headline], name))
-        for name in (*ranking.order, *others):
-            entry, counts = _whole(inside[name])
+        unranked = sorted(
+            submissions.keys() - ranking.ranks.keys(), key=lambda model: (-_scores(submissions[model])[headline], model)
+        )
+        for model in (*ranking.order, *unranked):
+            entry, counts = _entry(submissions[model])
             row = BoardRow(
                 entry=entry,
-                file=inside[name].path.relative_to(reader.root).as_posix(),
+                file=submissions[model].path.relative_to(board.root).as_posix(),
                 section=section,
-                rank=ranking.ranks.get(name),
+                rank=ranking.ranks.get(model),
                 counts=counts,
-                claims=_claims(board.definition.name, entry, claims) if claims else (),
+                claims=_claims(name, entry, claims) if claims else (),
             )
             rows.append(row)
-    return BoardRows(board.definition, tuple(rows), comparisons, board.groups)
+    groups = tuple(sorted({sample.group for sample in board.definition.questions}))
+    return BoardRows(board.definition, tuple(rows), comparisons, groups)
 
 
 def scores_of(root: Path, name: str) -> dict[str, dict[str, Any]]:
     """Return a board's rows by model: the figures of each, with its ``flags``. Every one of them is verified.
 
     Raises:
-        BoardError: There is no such board, or a submission does not verify.
-        ConfigError: Its definition is no YAML.
+        BoardError: The board is not found, or a submission does not verify.
+        ConfigError: Its definition is not YAML.
     """
-    board = BoardReader(root).board(name)
-    if not board.sound:
+    board = verify_board(root, name)
+    if not board.is_valid:
         raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
-    return {_name(found): _scores(found) for found in board.submissions}
+    return {_name(one): _scores(one) for one in board.submissions}
 
 
 def _claims(board: str, entry: SubmittedEntry, claims: Claims) -> tuple[ClaimBeside, ...]:
-    found = []
+    beside = []
     for claim in claims.claims:
         for reference in dict.fromkeys(claim.measured.values()):
             name, model, *member = reference.split("/")
             if (name, model) == (board, entry.model.name):
                 scores = entry.figures["by_dataset"].get(member[0], {}) if member else entry.figures
-                found.append(ClaimBeside(claim, claims.sources[claim.source].title, "".join(member), scores))
-    return tuple(found)
+                beside.append(ClaimBeside(claim, claims.sources[claim.source].title, "".join(member), scores))
+    return tuple(beside)
 
 
-def _section(found: Verified) -> Section:
-    flags = _whole(found)[0].flags
+def _section(submission: VerifiedSubmission) -> Section:
+    flags = _entry(submission)[0].flags
     return "synthetic" if "synthetic" in flags else "flagged" if flags else "honest"
 
 
-def _scores(found: Verified) -> dict[str, Any]:
-    entry = _whole(found)[0]
+def _scores(submission: VerifiedSubmission) -> dict[str, Any]:
+    entry, _ = _entry(submission)
     return {**entry.figures, "model": entry.model.name, "flags": list(entry.flags)}
 
 
-def _name(found: Verified) -> str:
-    return _whole(found)[0].model.name
+def _name(submission: VerifiedSubmission) -> str:
+    return _entry(submission)[0].model.name
 
 
-def _whole(found: Verified) -> tuple[SubmittedEntry, Counts]:
-    if found.entry is None or found.counts is None:
-        raise BoardError(f"{found.path}: does not verify: {'; '.join(found.faults)}")
-    return found.entry, found.counts
+def _entry(submission: VerifiedSubmission) -> tuple[SubmittedEntry, Counts]:
+    if submission.entry is None or submission.counts is None:
+        raise BoardError(f"{submission.path}: does not verify: {'; '.join(submission.errors)}")
+    return submission.entry, submission.counts

@@ -28,7 +28,7 @@ _LONGEST_NAME = 120
 
 
 class SubmittedPrediction(NamedTuple):
-    """What a model said about one sample.
+    """The scores that a model gave one sample, with all its seeds.
 
     Args:
         fold: The fold that tested it.
@@ -66,13 +66,13 @@ class ModelCard:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeOrigin:
-    """What the run says of itself: the part of its manifest that names no place and no person.
+    """How the run was made: the part of its manifest that names neither a path nor a person.
 
     Args:
         dataset: What outputs call the data.
         fingerprint: Of the data set.
         classes: Class names in order.
-        protocol: The plugin with all its parameters, paths left out.
+        protocol: The plugin with all its parameters, without paths.
         config: The config of this row alone, all values filled in; variables stand for paths.
         epoch: Of the code; see ``provenance.EPOCH``.
         commit: Of the code, where it was known; ``-dirty`` behind it says that files differed.
@@ -127,11 +127,11 @@ class SubmittedEntry:
         board: The leaderboard that it is for.
         model: Whose row.
         origin: Where it comes from.
-        flags: Words that stand beside its scores.
+        flags: Words that are shown beside its scores.
         seeds: That the model was trained with.
         costs: What it took.
-        curves: What its trainings told of themselves, by value such as ``loss``; see ``curves.read_curves``.
-        figures: What ``scoring.figures`` gives for the predictions.
+        curves: What its trainings reported, by value such as ``loss``; see ``curves.read_curves``.
+        figures: What ``metrics.summary.figures`` gives for the predictions.
         predictions_digest: Of the predictions.
     """
 
@@ -151,7 +151,7 @@ class SubmittedEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission(SubmittedEntry):
-    """A whole submission.
+    """A submission with its predictions.
 
     Args:
         predictions: Every answer.
@@ -198,7 +198,7 @@ def read(path: Path) -> Submission:
     """Read a submission.
 
     Raises:
-        BoardError: It is no JSON, of a newer schema, or has a value that cannot be; the text says where.
+        BoardError: It is not JSON, has a newer schema, or an invalid value; the text says where.
     """
     return parse(path.read_bytes(), str(path))
 
@@ -206,12 +206,12 @@ def read(path: Path) -> Submission:
 def parse(content: bytes, name: str) -> Submission:
     """Read a submission from a file's bytes; see ``read``."""
     try:
-        found = adapter(Submission).validate_json(content)
+        submission = adapter(Submission).validate_json(content)
     except ValidationError as error:
-        raise BoardError(f"{name}: {_fault(content, error)}") from None
-    if found.schema != SCHEMA:
-        raise BoardError(f"{name}: {_other_schema(found.schema)}")
-    return found
+        raise BoardError(f"{name}: {_error_text(content, error)}") from None
+    if submission.schema != SCHEMA:
+        raise BoardError(f"{name}: {_other_schema(submission.schema)}")
+    return submission
 
 
 @functools.cache
@@ -220,21 +220,21 @@ def adapter(cls: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
-def _fault(content: bytes, error: ValidationError) -> str:
-    """Say the first thing that is wrong, and how many more there are; another schema explains them all."""
-    found = error.errors(include_url=False)
-    first = found[0]
+def _error_text(content: bytes, error: ValidationError) -> str:
+    """Describe the first error, and count the others; another schema explains them all."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
     if first["type"] == "json_invalid":
-        return f"this is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
+        return f"invalid JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
     schema = _schema(content)
     if schema != SCHEMA:
         return _other_schema(schema)
     where = path_text(tuple(first["loc"])) or "the file"
-    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"].startswith("missing"):
         return f"{where}: is missing{rest}"
     if first["type"].startswith("unexpected"):
-        return f"{where}: is no key of a submission{rest}"
+        return f"{where}: is not a key of a submission{rest}"
     shown = "" if isinstance(first["input"], (dict, list)) else f", got {first['input']!r}"
     return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}{shown}{rest}"
 
@@ -250,4 +250,4 @@ def _schema(content: bytes) -> object:
 def _other_schema(schema: object) -> str:
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this version reads ({SCHEMA}): update mexbench"
-    return f"is no submission: expected 'schema': {SCHEMA}, got {schema!r}"
+    return f"is not a submission: expected 'schema': {SCHEMA}, got {schema!r}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mexbench.config.local_code import LOCAL_CODE
 from mexbench.errors import BenchError, BoardError, listed, unknown
 from mexbench.interfaces import Model
 from mexbench.metrics.classification import SCORES
@@ -80,65 +81,65 @@ def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: S
     alike = [row for row in run.rows if run.row_config(row).protocol == board.protocol]
     chosen = [row for row in run.rows if row in (rows or alike or run.rows)]
     _check_complete(run, chosen)
-    found, faults = [], []
+    checked, errors = [], []
     for row in chosen:
-        made = _submission(run, board, row, catalogue)
-        wrong = verify(board, made) or _unlike_the_report(run, row, made)
-        faults += [f"{row}: {fault}" for fault in wrong]
-        found.append(made)
-    if faults:
+        submission = _submission(run, board, row, catalogue)
+        problems = verify(board, submission) or _unlike_the_report(run, row, submission)
+        errors += [f"{row}: {error}" for error in problems]
+        checked.append(submission)
+    if errors:
         raise BoardError(
             f"{run.path}: does not answer the leaderboard {board.name!r}, so nothing is submitted:"
-            + "".join(f"\n  {fault}" for fault in faults[:20])
-            + (f"\n  and {len(faults) - 20} more" if len(faults) > 20 else "")
+            + "".join(f"\n  {error}" for error in errors[:20])
+            + (f"\n  and {len(errors) - 20} more" if len(errors) > 20 else "")
         )
-    return found
+    return checked
 
 
-def store(folder: Path, found: Sequence[Submission]) -> list[tuple[Path, str]]:
+def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, str]]:
     """Write submissions into a board's folder: each file with what became of it, ``new``, ``same`` or ``replaced``.
 
     Raises:
-        BoardError: Another model stands there under the same name; nothing is written.
+        BoardError: The folder has another model of the same name; nothing is written.
     """
     states = []
-    for one in found:
-        path = folder / files.file_name(one.model.name)
+    for submission in submissions:
+        path = folder / files.file_name(submission.model.name)
         state = "new"
         if path.exists():
             before = files.read(path)
-            config, same = before.origin.config, one.origin.config
-            if (before.model.plugin, config["models"]) != (one.model.plugin, same["models"]):
+            config, same = before.origin.config, submission.origin.config
+            if (before.model.plugin, config["models"]) != (submission.model.plugin, same["models"]):
                 raise BoardError(
-                    f"{path}: holds another model of the name {one.model.name!r}; give this one a name of its own "
-                    "in the config ('name: ...'), or remove that file"
+                    f"{path}: holds another model of the name {submission.model.name!r}; give this one a name of its "
+                    "own in the config ('name: ...'), or remove that file"
                 )
-            state = "same" if before == one else "replaced"
+            state = "same" if before == submission else "replaced"
         states.append((path, state))
-    for (path, _), one in zip(states, found, strict=True):
-        files.write(path, one)
+    for (path, _), submission in zip(states, submissions, strict=True):
+        files.write(path, submission)
     return states
 
 
 def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogue) -> Submission:
-    reported, manifest, made = run.rows[row], run.manifest, run.row_config(row)
+    reported, manifest, row_config = run.rows[row], run.manifest, run.row_config(row)
     answers = _answers(run, row)
     left_out = run.part(row).get("left_out", {})
     submission = Submission(
         schema=files.SCHEMA,
         board=board.name,
         model=ModelCard(
-            name=made.model["name"],
+            name=row_config.model["name"],
             plugin=reported["plugin"],
             distribution=reported["distribution"],
-            parameters=_parameters(made.model, catalogue, len(run.classes)),
+            parameters=_parameters(row_config.model, catalogue, len(run.classes)),
         ),
         origin=CodeOrigin(
             dataset=run.scores["dataset"],
             fingerprint=run.part(row)["dataset_fingerprint"],
             classes=run.classes,
-            protocol=dict(made.protocol),
-            config=dict(made.config),
+            protocol=dict(row_config.protocol),
+            config=dict(row_config.config),
             epoch=manifest.get("epoch", 1),
             commit=manifest.get("git_commit"),
             versions=dict(manifest["versions"]),
@@ -159,7 +160,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
     )
     try:
         figures = board_figures(board, submission)
-    except (KeyError, IndexError):  # it does not answer the board: verify says why
+    except (KeyError, IndexError):  # the samples are not those of the board: verify says why
         figures = {}
     return Submission(**{**vars(submission), "figures": figures})
 
@@ -175,13 +176,13 @@ def _answers(run: StoredRun, row: str) -> tuple[SubmittedPrediction, ...]:
     return tuple(SubmittedPrediction(*key, tuple(values)) for key, values in sorted(scores.items()))
 
 
-def _unlike_the_report(run: StoredRun, row: str, made: Submission) -> list[str]:
+def _unlike_the_report(run: StoredRun, row: str, submission: Submission) -> list[str]:
     """See that ``predictions.csv`` gives the scores of ``scores.json``: else one of the two was altered."""
     keys = (*SCORES, "confusion")
     reported = {key: run.rows[row][key] for key in keys}
     return [
-        f"scores.json and predictions.csv disagree: {fault}"
-        for fault in differences(reported, {key: made.figures[key] for key in keys})
+        f"scores.json and predictions.csv disagree: {error}"
+        for error in differences(reported, {key: submission.figures[key] for key in keys})
     ]
 
 
@@ -200,13 +201,19 @@ def _check_complete(run: StoredRun, rows: Sequence[str]) -> None:
     parts = [run.rows[row] for row in rows]
     if not parts:
         raise BoardError(f"{run.path}: has no rows")
+    if local := [row["model"] for row in parts if LOCAL_CODE in row["flags"]]:
+        raise BoardError(
+            f"{run.path}: {listed(local)}: made with local code ('mexbench.evaluate'), which nobody else can run, and "
+            "flagged local-code: no leaderboard takes such a row; make it a plugin ('bench new model NAME'), run that "
+            "with 'bench run', then submit"
+        )
     if "case_study" in run.scores:
         raise BoardError(f"{run.path}: is a case study, which describes and tests nothing: no leaderboard takes it")
     open_rows = [row for row in parts if row["tasks"]["done"] < row["tasks"]["total"] or "incomplete" in row["flags"]]
     if open_rows:
-        said = [f"{row['model']} ({row['tasks']['done']} of {row['tasks']['total']} tasks)" for row in open_rows]
+        tasks = [f"{row['model']} ({row['tasks']['done']} of {row['tasks']['total']} tasks)" for row in open_rows]
         raise BoardError(
-            f"{run.path}: is incomplete: {listed(said)}; finish it with the same 'bench run', then submit again"
+            f"{run.path}: is incomplete: {listed(tasks)}; finish it with the same 'bench run', then submit again"
         )
 
 

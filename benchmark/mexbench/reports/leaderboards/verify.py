@@ -1,20 +1,29 @@
-"""Does a submission answer its board, and do its figures follow from its predictions?
+"""Whether a submission answers its board, and whether its scores follow from its predictions.
 
-Every fault is a line that says what differs. What cannot be seen from predictions is taken from the run's word: what it
-trained on, and its costs.
+Every error is a line that says what differs. What cannot be seen from predictions is taken from the run's own report:
+what it was trained on, and its costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from mexbench.errors import listed
+from mexbench.errors import BoardError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.predictions import MAX_SEED, Predictions
 from mexbench.metrics.summary import figures
-from mexbench.reports.leaderboards.definition import Definition, ExpectedSample
-from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
+from mexbench.reports.leaderboards import submission as files
+from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, load
+from mexbench.reports.leaderboards.ranking import Counts
+from mexbench.reports.leaderboards.submission import (
+    Submission,
+    SubmittedEntry,
+    SubmittedPrediction,
+    predictions_digest,
+)
 from mexbench.runs.predictions_csv import repeat_of
 
 #: Figures are sums over few numbers: what differs by more is another figure, on any machine.
@@ -23,21 +32,97 @@ _SHOWN = 3
 _MOST_DIFFERENCES = 12
 
 
+@dataclass(frozen=True)
+class VerifiedSubmission:
+    """A submission that was verified.
+
+    Args:
+        path: The file.
+        entry: What it says; None where it cannot be read or does not verify.
+        counts: Its predictions by subject; None with ``entry``.
+        errors: What is wrong with it, in lines.
+        readable: Whether it is a submission at all.
+    """
+
+    path: Path
+    entry: SubmittedEntry | None
+    counts: Counts | None
+    errors: tuple[str, ...] = ()
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class VerifiedBoard:
+    """A board and its submissions.
+
+    Args:
+        root: The folder of the leaderboards.
+        definition: What the board asks.
+        submissions: By file name.
+    """
+
+    root: Path
+    definition: Definition
+    submissions: tuple[VerifiedSubmission, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether every submission verifies."""
+        return not any(one.errors for one in self.submissions)
+
+
+def results_folder(root: Path, name: str) -> Path:
+    """Return the folder of a board's submissions."""
+    return root / "results" / name
+
+
+def verify_board(root: Path, name: str) -> VerifiedBoard:
+    """Verify every submission to a board.
+
+    Args:
+        root: The folder of the leaderboards.
+        name: The board.
+
+    Raises:
+        BoardError: The board itself cannot be read. What is wrong with submissions is in their ``errors``.
+        ConfigError: Its definition is not YAML.
+    """
+    board = load(root, name)
+    paths = sorted(results_folder(root, name).glob("*.json"))
+    return VerifiedBoard(root, board, tuple(verify_file(board, path) for path in paths))
+
+
+def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
+    """Read and verify one submission to a board."""
+    try:
+        submission = files.parse(path.read_bytes(), path.name)
+    except BoardError as error:
+        return VerifiedSubmission(path, None, None, (str(error).removeprefix(f"{path.name}: "),), readable=False)
+    errors = verify(board, submission)
+    if path.name != (expected := files.file_name(submission.model.name)):
+        errors.insert(0, f"the file of the model {submission.model.name!r} must be called {expected!r}")
+    if errors:
+        return VerifiedSubmission(path, None, None, tuple(errors))
+    table = predictions(board, submission)
+    counts = table.counts(sorted({sample.group for sample in board.questions}))
+    return VerifiedSubmission(path, submission.entry, Counts(table.runs, counts))
+
+
 def verify(board: Definition, submission: Submission) -> list[str]:
-    """Return what is wrong, in lines; nothing where all is well."""
-    faults = [*_setting(board, submission), *_answers(board, submission), *_flags(board, submission)]
-    if faults:
-        return faults
+    """Return what is wrong with a submission, in lines; nothing where it verifies."""
+    errors = [*_setting(board, submission), *_answers(board, submission), *_flags(board, submission)]
+    if errors:
+        return errors
     if predictions_digest(submission.predictions) != submission.predictions_digest:
-        faults.append("the predictions are not those that were submitted: their digest differs")
+        errors.append("the predictions are not those that were submitted: their digest differs")
     recomputed = board_figures(board, submission)
-    return [*faults, *differences(submission.figures, recomputed)]
+    return [*errors, *differences(submission.figures, recomputed)]
 
 
 def board_figures(board: Definition, submission: Submission) -> dict[str, Any]:
     """Score a submission's predictions, whose samples are the board's."""
     scored = figures(predictions(board, submission), board.classes)
-    scored["folds"] = len({answer.fold for answer in submission.predictions})
+    scored["folds"] = len({submitted.fold for submitted in submission.predictions})
     del scored["rank"]
     return scored
 
@@ -49,12 +134,12 @@ def predictions(board: Definition, submission: Submission) -> Predictions:
         KeyError: An answer is for a sample that the board does not ask for, or the truth of one is not known.
         IndexError: An answer has fewer scores than there are seeds.
     """
-    answers = sorted(submission.predictions, key=lambda answer: (repeat_of(answer.fold), answer.sample_id))
-    samples = [board.by_key[repeat_of(answer.fold), answer.sample_id] for answer in answers]
+    answers = sorted(submission.predictions, key=lambda submitted: (repeat_of(submitted.fold), submitted.sample_id))
+    samples = [board.by_key[repeat_of(submitted.fold), submitted.sample_id] for submitted in answers]
     lines = [
-        (seed, sample, answer.scores[index])
+        (seed, sample, submitted.scores[index])
         for index, seed in enumerate(submission.seeds)
-        for sample, answer in zip(samples, answers, strict=True)
+        for sample, submitted in zip(samples, answers, strict=True)
     ]
     return Predictions.from_columns(
         seed=[seed for seed, _, _ in lines],
@@ -71,7 +156,7 @@ def predictions(board: Definition, submission: Submission) -> Predictions:
 
 
 def _setting(board: Definition, submission: Submission) -> Iterator[str]:
-    """Compare what the run says of itself with the board's definition."""
+    """Compare the origin of a submission with the board's definition."""
     origin = submission.origin
     if not submission.model.name.strip():
         yield "model: has no name"
@@ -95,21 +180,21 @@ def _setting(board: Definition, submission: Submission) -> Iterator[str]:
 
 
 def _answers(board: Definition, submission: Submission) -> Iterator[str]:
-    """Compare the samples, their folds, subjects and truths with what the board asks; see that scores are whole."""
+    """Compare the samples, their folds, subjects and truths with those of the board; check that no score is missing."""
     given: dict[tuple[int, str], SubmittedPrediction] = {}
     twice = []
-    for answer in submission.predictions:
-        key = repeat_of(answer.fold), answer.sample_id
-        twice += [answer.sample_id] if key in given else []
-        given[key] = answer
+    for submitted in submission.predictions:
+        key = repeat_of(submitted.fold), submitted.sample_id
+        twice += [submitted.sample_id] if key in given else []
+        given[key] = submitted
     if twice:
         yield f"predicted twice: {listed(twice, limit=_SHOWN)}"
-    if unknown := [answer.sample_id for key, answer in given.items() if key not in board.by_key]:
+    if unknown := [submitted.sample_id for key, submitted in given.items() if key not in board.by_key]:
         yield f"{len(unknown)} samples that the board does not ask for: {listed(unknown, limit=_SHOWN)}"
     yield from _missing(board, given)
-    pairs = [(question, given[key]) for key, question in board.by_key.items() if key in given]
+    pairs = [(expected, given[key]) for key, expected in board.by_key.items() if key in given]
     yield from _moved(pairs)
-    if other := [q.sample_id for q, answer in pairs if answer.truth != q.truth]:
+    if other := [q.sample_id for q, submitted in pairs if submitted.truth != q.truth]:
         yield f"the truth of {len(other)} samples is not the board's: {listed(other, limit=_SHOWN)}"
     yield from _scores(board, submission)
 
@@ -117,10 +202,10 @@ def _answers(board: Definition, submission: Submission) -> Iterator[str]:
 def _missing(board: Definition, given: Mapping[tuple[int, str], SubmittedPrediction]) -> Iterator[str]:
     asked: dict[str, list[str]] = {}
     missing: dict[str, list[str]] = {}
-    for key, question in board.by_key.items():
-        asked.setdefault(question.fold, []).append(question.sample_id)
+    for key, expected in board.by_key.items():
+        asked.setdefault(expected.fold, []).append(expected.sample_id)
         if key not in given:
-            missing.setdefault(question.fold, []).append(question.sample_id)
+            missing.setdefault(expected.fold, []).append(expected.sample_id)
     for fold, ids in missing.items():
         if len(ids) == len(asked[fold]):
             yield f"fold {fold!r} is missing: none of its {len(ids)} samples has a prediction"
@@ -130,16 +215,16 @@ def _missing(board: Definition, given: Mapping[tuple[int, str], SubmittedPredict
 
 
 def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Iterator[str]:
-    """Find samples under another subject or in another fold, told once for each pair of names."""
+    """Find samples under another subject or in another fold, in one line for each pair of names."""
     for what in ("subject", "fold"):
         moved: dict[tuple[str, str], list[str]] = {}
-        for question, answer in pairs:
-            ours, theirs = getattr(question, what), getattr(answer, what)
+        for expected, submitted in pairs:
+            ours, theirs = getattr(expected, what), getattr(submitted, what)
             if ours != theirs:
-                moved.setdefault((ours, theirs), []).append(question.sample_id)
+                moved.setdefault((ours, theirs), []).append(expected.sample_id)
         for (ours, theirs), ids in moved.items():
             yield (
-                f"{what}: {len(ids)} samples of {ours or 'nobody'!r} stand under {theirs or 'nobody'!r}: "
+                f"{what}: {len(ids)} samples of {ours or 'unknown'!r} are listed under {theirs or 'unknown'!r}: "
                 f"{listed(ids, limit=_SHOWN)}"
             )
 
@@ -152,29 +237,30 @@ def _scores(board: Definition, submission: Submission) -> Iterator[str]:
     shape = [len(board.classes)] * len(submission.seeds)
     if odd := [a.sample_id for a in submission.predictions if [len(scores) for scores in a.scores] != shape]:
         yield (
-            f"{len(odd)} samples have no {len(board.classes)} scores for each of {len(submission.seeds)} seeds: "
+            f"{len(odd)} samples do not have {len(board.classes)} scores for each of {len(submission.seeds)} seeds: "
             f"{listed(odd, limit=_SHOWN)}"
         )
 
 
 def _flags(board: Definition, submission: Submission) -> Iterator[str]:
-    """See that a row carries the flags that follow from the board and from the predictions."""
+    """Check that a row has the flags that follow from the board and from the predictions."""
     for flag in board.flags:
         if flag not in submission.flags:
-            yield f"flags: {flag!r} is missing, which every row of this board carries"
-    nameless = any(not answer.subject for answer in submission.predictions)
+            yield f"flags: {flag!r} is missing, which every row of this board has"
+    nameless = any(not submitted.subject for submitted in submission.predictions)
     if nameless and UNKNOWN_SUBJECTS not in submission.flags:
         yield f"flags: {UNKNOWN_SUBJECTS!r} is missing: samples have no subject"
     folds: dict[tuple[int, str], set[str]] = {}
-    for answer in submission.predictions:
-        if answer.subject:
-            folds.setdefault((repeat_of(answer.fold), answer.subject), set()).add(answer.fold)
-    split = {subject: found for (_, subject), found in folds.items() if len(found) > 1}
+    for submitted in submission.predictions:
+        if submitted.subject:
+            folds.setdefault((repeat_of(submitted.fold), submitted.subject), set()).add(submitted.fold)
+    split = {subject: subject_folds for (_, subject), subject_folds in folds.items() if len(subject_folds) > 1}
     if split and "leak:subject" not in submission.flags:
-        subject, found = next(iter(split.items()))
+        subject, subject_folds = next(iter(split.items()))
         yield (
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
-            f"{subject!r} in {listed(sorted(map(repr, found)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
+            f"{subject!r} in {listed(sorted(map(repr, subject_folds)), limit=_SHOWN)}, and the flag 'leak:subject' is "
+            "missing"
         )
     if "incomplete" in submission.flags:
         yield "flags: 'incomplete': finish the run first"
@@ -182,9 +268,9 @@ def _flags(board: Definition, submission: Submission) -> Iterator[str]:
 
 def differences(stored: object, recomputed: object) -> list[str]:
     """List the figures that differ: each with what the file says and what its predictions give."""
-    found = list(_differences(stored, recomputed, ""))
-    rest = len(found) - _MOST_DIFFERENCES
-    return [*found[:_MOST_DIFFERENCES], *([f"and {rest} more figures differ"] if rest > 0 else [])]
+    lines = list(_differences(stored, recomputed, ""))
+    rest = len(lines) - _MOST_DIFFERENCES
+    return [*lines[:_MOST_DIFFERENCES], *([f"and {rest} more figures differ"] if rest > 0 else [])]
 
 
 def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]:
@@ -192,7 +278,7 @@ def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]
         for key in dict.fromkeys([*recomputed, *stored]):
             inside = f"{path}.{key}" if path else str(key)
             if key not in stored or key not in recomputed:
-                yield f"{inside}: {'is missing' if key not in stored else 'is no figure of a submission'}"
+                yield f"{inside}: {'is missing' if key not in stored else 'is not a figure of a submission'}"
             else:
                 yield from _differences(stored[key], recomputed[key], inside)
     elif isinstance(stored, (list, tuple)) and isinstance(recomputed, (list, tuple)) and len(stored) == len(recomputed):
@@ -206,6 +292,6 @@ def _same(stored: object, recomputed: object) -> bool:
     if isinstance(stored, (int, float)) and isinstance(recomputed, (int, float)):
         try:
             return stored == recomputed or abs(stored - recomputed) <= TOLERANCE  # NaN is near nothing
-        except OverflowError:  # a whole number larger than any figure
+        except OverflowError:  # an integer larger than any figure
             return False
     return type(stored) is type(recomputed) and stored == recomputed

@@ -102,7 +102,7 @@ def read(path: Path) -> AuditSummary:
         OSError: It cannot be read.
     """
     try:
-        found = TypeAdapter(AuditSummary).validate_json(path.read_bytes())
+        summary = TypeAdapter(AuditSummary).validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))
@@ -110,23 +110,23 @@ def read(path: Path) -> AuditSummary:
             f"{path}: is no result of 'bench audit', which is RUN/audit/audit.json: "
             f"{where + ': ' if where else ''}{first['msg'][0].lower()}{first['msg'][1:]}"
         ) from None
-    if found.schema != SCHEMA:
-        raise BoardError(f"{path}: schema {found.schema}, this version reads {SCHEMA}")
-    measured = [effect for effect in found.rows if effect.status == "measured"]
+    if summary.schema != SCHEMA:
+        raise BoardError(f"{path}: schema {summary.schema}, this version reads {SCHEMA}")
+    measured = [effect for effect in summary.rows if effect.status == "measured"]
     if odd := [effect.leak for effect in measured if not _whole(effect)]:
         raise BoardError(f"{path}: rows: {listed(odd)}: measured, but without figures")
-    if lost := {effect.model for effect in measured if effect.score not in found.null.get(effect.model, {})}:
-        raise BoardError(f"{path}: null: has no random predictor for {listed(sorted(lost))}")
-    return found
+    if missing := {effect.model for effect in measured if effect.score not in summary.null.get(effect.model, {})}:
+        raise BoardError(f"{path}: null: has no random predictor for {listed(sorted(missing))}")
+    return summary
 
 
-def check_known_boards(found: Mapping[Path, AuditSummary], boards: Sequence[BoardRows]) -> None:
+def check_known_boards(summaries: Mapping[Path, AuditSummary], boards: Sequence[BoardRows]) -> None:
     """See that each audit is about a row that is shown.
 
     Raises:
         BoardError: One is about none.
     """
-    for path, audit in found.items():
+    for path, audit in summaries.items():
         if not any(audit.of(board, row) for board in boards for row in board.rows):
             models = listed(dict.fromkeys(effect.model for effect in audit.rows))
             raise BoardError(

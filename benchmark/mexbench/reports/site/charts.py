@@ -29,7 +29,7 @@ def interval_mark(value: float, low: float, high: float) -> Markup:
 
 def class_bars(per_class: Mapping[str, Mapping[str, float | None]]) -> Markup:
     """Draw recall and precision of each class, 0 to 100 %; a class without either has no bar and says so."""
-    parts, told = [], []
+    parts, sentences = [], []
     for index, (name, scores) in enumerate(per_class.items()):
         top = 62 * index
         parts.append(Markup('<text class="strong" x="0" y="{}">{}</text>').format(top + 14, name))
@@ -45,8 +45,10 @@ def class_bars(per_class: Mapping[str, Mapping[str, float | None]]) -> Markup:
                     y=y + 11, what=what, top=y, bottom=y + 13, width=width, end=80 + width, shown=percent(share)
                 )
             )  # fmt: skip
-        told.append(f"{name}: recall {percent(scores['recall'])}, precision {percent(scores['precision'])}")
-    return _drawing("classes", "Recall and precision of each class, x 100", "; ".join(told), parts, 62 * len(per_class))
+        sentences.append(f"{name}: recall {percent(scores['recall'])}, precision {percent(scores['precision'])}")
+    return _drawing(
+        "classes", "Recall and precision of each class, x 100", "; ".join(sentences), parts, 62 * len(per_class)
+    )
 
 
 def subject_columns(shares: Mapping[str, float], unit: str) -> Markup:
@@ -58,15 +60,15 @@ def subject_columns(shares: Mapping[str, float], unit: str) -> Markup:
         for index, (_, share) in enumerate(ordered)
     )
     values = np.array([share for _, share in ordered])
-    whole, none = int((values == 1).sum()), int((values == 0).sum())
+    all_correct, none_correct = int((values == 1).sum()), int((values == 0).sum())
     parts = [
         *(_level(110 - 100 * level, f"{100 * level:.0f} %") for level in (0, 0.5, 1)),
         Markup('<path class="bar" d="{}"/>').format(bars),
         Markup('<text x="40" y="128">{} {}s, the best first</text>').format(len(ordered), unit),
     ]
     text = (
-        f"{len(ordered)} {unit}s: the median has {percent(float(np.median(values)))} % right, {whole} have all right, "
-        f"{none} have none right. The best is {ordered[0][0]}, the last {ordered[-1][0]}."
+        f"{len(ordered)} {unit}s: the median has {percent(float(np.median(values)))} % right, {all_correct} have all "
+        f"right, {none_correct} have none right. The best is {ordered[0][0]}, the last {ordered[-1][0]}."
     )
     return _drawing("subjects", f"Share of right answers of each {unit}", text, parts, 132)
 
@@ -112,7 +114,7 @@ def inflation(effects: Sequence[Effect], null: Mapping[Score, Range]) -> Markup:
         return 160 + 180 * (points - low) / ((high - low) or 1.0)
 
     parts = [Markup('<path class="axis" d="M{0:.1f} 4V{1}"/>').format(x(0), 24 * len(effects) + 4)]
-    told = []
+    sentences = []
     for index, (effect, value, random, pair) in enumerate(zip(effects, values, gained, ends, strict=True)):
         y = 24 * index + 16
         label = effect.leak + (" (UAR)" if effect.score == "uar" else "")
@@ -124,7 +126,7 @@ def inflation(effects: Sequence[Effect], null: Mapping[Score, Range]) -> Markup:
         if pair:
             parts.append(Markup('<path class="whisker" d="M{:.1f} {}H{:.1f}"/>').format(x(pair[0]), y, x(pair[1])))
         parts.append(Markup('<path class="random" d="M{:.1f} {}l4 4l-4 4l-4 -4z"/>').format(x(random), y - 4))
-        told.append(f"{label}: {value:+.2f}, a random predictor {random:+.2f}")
+        sentences.append(f"{label}: {value:+.2f}, a random predictor {random:+.2f}")
     foot = 24 * len(effects) + 20
     marks = [(0.0, "middle"), *((end, "middle") for end in (low, high) if abs(x(end) - x(0)) > 40)]
     parts += [
@@ -133,7 +135,7 @@ def inflation(effects: Sequence[Effect], null: Mapping[Score, Range]) -> Markup:
         )
         for at, where in marks
     ]  # fmt: skip
-    return _drawing("inflation", "Points of UF1 that each leak adds", "; ".join(told), parts, foot + 6)
+    return _drawing("inflation", "Points of UF1 that each leak adds", "; ".join(sentences), parts, foot + 6)
 
 
 def _drawing(name: str, title: str, text: str, parts: Sequence[Markup], height: int) -> Markup:

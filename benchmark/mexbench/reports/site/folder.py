@@ -24,10 +24,12 @@ def check_own_folder(out: Path) -> None:
     if not out.is_dir():
         raise BoardError(f"--out {out}: is a file; name a folder")
     if ours := _ours(out):
-        found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()}
+        present = {
+            path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()
+        }
     else:
-        found = {path.name for path in out.iterdir()}
-    if foreign := sorted(found - ours):
+        present = {path.name for path in out.iterdir()}
+    if foreign := sorted(present - ours):
         shown = listed(foreign, limit=3)
         raise BoardError(
             f"--out {out}: holds what 'bench site' did not write: {shown}; name another folder, or empty this one"

@@ -82,14 +82,14 @@ def site(
         Path inside the site -> text.
     """
     writer = _Writer(has_claims=claims is not None)
-    found = {"index.html": writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards))}
+    pages = {"index.html": writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards))}
     for board in boards:
-        found[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
+        pages[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
         for row in board.rows:
-            found[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, audits))
+            pages[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, audits))
     if claims is not None:
-        found["claims.html"] = writer.page("claims.html", "claims.html", claims=_claims(claims, boards))
-    return found
+        pages["claims.html"] = writer.page("claims.html", "claims.html", claims=_claims(claims, boards))
+    return pages
 
 
 class _Writer:
@@ -174,7 +174,7 @@ def _board(board: BoardRows) -> dict[str, Any]:
         "legend": page.legend(board),
         "claims": page.claims_table(claims) if claims else None,
         "comparisons": [
-            (section, page.comparison_table(board, found)) for section, found in board.comparisons.items() if found
+            (section, page.comparison_table(board, rows)) for section, rows in board.comparisons.items() if rows
         ],
         "comparisons_note": page.COMPARISONS,
         "details": page.detail_tables(board) if board.rows else [],
@@ -183,12 +183,12 @@ def _board(board: BoardRows) -> dict[str, Any]:
 
 def _row(board: BoardRows, row: BoardRow, audits: Sequence[AuditSummary]) -> dict[str, Any]:
     figures, definition = row.entry.figures, board.definition
-    right = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
+    correct = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
     answers = row.counts.matrices.sum(axis=(0, 2, 3))
-    people = {name: (int(a), int(r)) for name, a, r in zip(board.groups, answers, right, strict=True) if a}
+    people = {name: (int(a), int(r)) for name, a, r in zip(board.groups, answers, correct, strict=True) if a}
     unit = "subject" if any(question.subject for question in definition.questions) else "clip"
     config = yaml_text(row.entry.origin.config)
-    compared = [c for found in board.comparisons.values() for c in found if row.name in (c.first, c.second)]
+    compared = [c for comparisons in board.comparisons.values() for c in comparisons if row.name in (c.first, c.second)]
     return {
         "board": board,
         "row": row,
@@ -232,21 +232,24 @@ def _score_table(board: BoardRows, row: BoardRow) -> Table:
 
 def _class_table(per_class: Mapping[str, Mapping[str, float | None]]) -> Table:
     rows = [
-        [name, *(percent(found[key]) for key in ("recall", "precision", "f1")), f"{found['support'] or 0:g}",
-         f"{found['predicted'] or 0:g}"]
-        for name, found in per_class.items()
+        [name, *(percent(scores[key]) for key in ("recall", "precision", "f1")), f"{scores['support'] or 0:g}",
+         f"{scores['predicted'] or 0:g}"]
+        for name, scores in per_class.items()
     ]  # fmt: skip
     return Table(["class", "recall", "precision", "F1", "samples", "predicted"], rows)
 
 
 def _people_table(people: Mapping[str, tuple[int, int]], unit: str) -> Table:
-    rows = [[name, str(answers), str(right), percent(right / answers)] for name, (answers, right) in people.items()]
+    rows = [
+        [name, str(answers), str(correct), percent(correct / answers)] for name, (answers, correct) in people.items()
+    ]
     return Table([unit, "answers", "right", "share x 100"], rows)
 
 
 def _member_table(members: Mapping[str, Mapping[str, Any]]) -> Table | None:
     rows = [
-        [name, str(found["n_samples"]), *(percent(found[key]) for key in page.NAMES)] for name, found in members.items()
+        [name, str(scores["n_samples"]), *(percent(scores[key]) for key in page.NAMES)]
+        for name, scores in members.items()
     ]
     return Table(["data set", "samples", *page.NAMES.values()], rows) if len(rows) > 1 else None
 
@@ -286,11 +289,13 @@ def _claims(claims: Claims, boards: Sequence[BoardRows]) -> list[dict[str, Any]]
     beside: dict[str, list[Any]] = {}
     for board in boards:
         for row in board.rows:
-            for found in row.claims:
+            for measured in row.claims:
                 shown = [
-                    f"{page.NAMES[name]} {percent(found.scores[name])}" for name in page.NAMES if name in found.scores
+                    f"{page.NAMES[name]} {percent(measured.scores[name])}"
+                    for name in page.NAMES
+                    if name in measured.scores
                 ]
-                beside.setdefault(found.claim.id, []).append((board, row, found.member, ", ".join(shown) or DASH))
+                beside.setdefault(measured.claim.id, []).append((board, row, measured.member, ", ".join(shown) or DASH))
     listed = []
     for claim in claims.claims:
         source = claims.sources[claim.source]

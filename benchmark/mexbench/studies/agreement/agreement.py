@@ -1,7 +1,7 @@
-"""Do two models say the same of the same clips? And how often would they if they knew nothing?
+"""The agreement of two models on the same clips, with what chance alone would give.
 
 Source: paper 5 (HybridMicroNet with action units, 2026), section 4.4, which lets the agreement of two models stand in
-for accuracy. It is none: two models that always say the same word agree always.
+for accuracy. It is not accuracy: two models that always predict the same class always agree.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Measures:
     Args:
         raw: Share of clips with one answer.
         expected: The same share for two models that answer at random, each with its own frequencies.
-        kappa: Cohen's, ``(raw - expected) / (1 - expected)``; None where both always give one and the same answer.
+        kappa: Cohen's, ``(raw - expected) / (1 - expected)``; None where both always predict one and the same class.
     """
 
     raw: float
@@ -38,12 +38,12 @@ class OneEmotion:
 
     Args:
         emotion: Which.
-        first: Clips of which the first model says it.
-        second: Clips of which the second does.
-        both: Clips of which both do.
-        specific: ``2 both / (first + second)``; None where neither ever says it.
+        first: Clips that the first model predicts as it.
+        second: Clips that the second does.
+        both: Clips that both do.
+        specific: ``2 both / (first + second)``; None where neither predicts it.
         expected: The same for two models that answer at random, each with its own frequencies.
-        kappa: Cohen's, of saying it or not.
+        kappa: Cohen's, of predicting it or not.
     """
 
     emotion: str
@@ -62,11 +62,12 @@ class Agreement:
     Args:
         first: The one.
         second: The other.
-        emotions: Those that both models can say.
+        emotions: Classes that both models have.
         joined: How many clips both predict.
         alone: Clips of the first alone, and of the second.
-        outside: Joined clips of which the first says an emotion that is not common, and the second; some are both.
-        counts: (K, K) clips, answers of the first in rows; of the joined clips where both say a common emotion.
+        outside: Joined clips of which the first predicts an emotion that is not common, and the second;
+            some are in both.
+        counts: (K, K) clips, answers of the first in rows; of the joined clips where both predict a common emotion.
         measures: Of ``counts``.
         intervals: Of ``raw``, ``expected`` and ``kappa``, by bootstrap; None where it cannot be drawn.
         undefined: Share of the replicates that have no kappa.
@@ -103,70 +104,73 @@ def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
 
 
 def agree(first: ClipPredictions, second: ClipPredictions) -> Agreement:
-    """Join two models' predictions by clip and compare them on the emotions that both can say.
+    """Join two models' predictions by clip and compare them on the emotions that both have.
 
-    Clips of which either model says another emotion are counted and left out: the other could not have agreed.
+    Clips of which either model predicts another emotion are counted and excluded: the other could not have agreed.
 
     Raises:
         DataError: The models have no two emotions in common, no clip is in both, a clip has two subjects, or no clip
             gets a common emotion from both.
     """
     emotions = tuple(name for name in first.classes if name in second.classes)
-    names = f"{first.name} says {listed(first.classes)}; {second.name} says {listed(second.classes)}"
+    names = f"{first.name} has {listed(first.classes)}; {second.name} has {listed(second.classes)}"
     if len(emotions) < 2:
         shared = f"only {emotions[0]!r}" if emotions else "no emotion"
         raise DataError(f"the two models have {shared} in common, and agreement needs at least two: {names}")
-    one, other = ({clip.clip_id: clip for clip in found.clips} for found in (first, second))
-    joined = sorted(one.keys() & other.keys())
+    first_clips, second_clips = ({clip.clip_id: clip for clip in predictions.clips} for predictions in (first, second))
+    joined = sorted(first_clips.keys() & second_clips.keys())
     if not joined:
         raise DataError(
-            f"no clip is in both: {first.name} has {listed(one, limit=3)}, {second.name} has {listed(other, limit=3)}; "
-            "clips are joined by their ids"
+            f"no clip is in both: {first.name} has {listed(first_clips, limit=3)}, {second.name} has "
+            f"{listed(second_clips, limit=3)}; clips are joined by their ids"
         )
-    odd = [name for name in joined if one[name].subject != other[name].subject]
+    odd = [name for name in joined if first_clips[name].subject != second_clips[name].subject]
     if odd:
         raise DataError(
             f"{len(odd)} clips have another subject in the two, so they are not the same: {listed(odd, limit=5)}"
         )
-    said = {name: (_said(first, one[name]), _said(second, other[name])) for name in joined}
-    kept = [name for name in joined if set(said[name]) <= set(emotions)]
-    if not kept:
+    answers = {name: (_emotion(first, first_clips[name]), _emotion(second, second_clips[name])) for name in joined}
+    compared = [name for name in joined if set(answers[name]) <= set(emotions)]
+    if not compared:
         raise DataError(
-            f"of none of the {len(joined)} clips in both do both models say one of the common emotions "
-            f"{listed(emotions)}: there is nothing to compare"
+            f"both models predict a common emotion for none of the {len(joined)} clips in both; common emotions: "
+            f"{listed(emotions)}"
         )
-    groups = sorted({one[name].group for name in kept})
+    groups = sorted({first_clips[name].group for name in compared})
     by_group = by_cluster(
-        [emotions.index(said[name][0]) for name in kept],
-        [emotions.index(said[name][1]) for name in kept],
-        [one[name].group for name in kept],
+        [emotions.index(answers[name][0]) for name in compared],
+        [emotions.index(answers[name][1]) for name in compared],
+        [first_clips[name].group for name in compared],
         groups,
         len(emotions),
     )
     counts = by_group.sum(axis=0)
-    found = measures(counts)
+    values = measures(counts)
     intervals, undefined = _intervals(by_group)
     return Agreement(
         first=first,
         second=second,
         emotions=emotions,
         joined=len(joined),
-        alone=(tuple(sorted(one.keys() - other.keys())), tuple(sorted(other.keys() - one.keys()))),
+        alone=(
+            tuple(sorted(first_clips.keys() - second_clips.keys())),
+            tuple(sorted(second_clips.keys() - first_clips.keys())),
+        ),
         outside=(
-            tuple(name for name in joined if said[name][0] not in emotions),
-            tuple(name for name in joined if said[name][1] not in emotions),
+            tuple(name for name in joined if answers[name][0] not in emotions),
+            tuple(name for name in joined if answers[name][1] not in emotions),
         ),
         counts=counts,
-        measures=Measures(float(found["raw"]), float(found["expected"]), _known(float(found["kappa"]))),
+        measures=Measures(float(values["raw"]), float(values["expected"]), _known(float(values["kappa"]))),
         intervals=intervals,
         undefined=undefined,
-        unit=("clip" if all(one[name].subject is None for name in kept) else "subject", len(groups)),
+        unit=("clip" if all(first_clips[name].subject is None for name in compared) else "subject", len(groups)),
         each=tuple(_one_emotion(counts, index, name) for index, name in enumerate(emotions)),
     )
 
 
-def _said(found: ClipPredictions, clip: PredictedClip) -> str:
-    return found.classes[clip.predicted]
+def _emotion(predictions: ClipPredictions, clip: PredictedClip) -> str:
+    return predictions.classes[clip.predicted]
 
 
 def _intervals(by_group: NDArray[np.int64]) -> tuple[dict[str, tuple[float, float] | None], float]:
@@ -175,9 +179,9 @@ def _intervals(by_group: NDArray[np.int64]) -> tuple[dict[str, tuple[float, floa
     if groups < 2:
         return dict.fromkeys(("raw", "expected", "kappa")), 0.0
     drawn = (bootstrap_weights(groups) @ by_group.reshape(groups, k * k)).reshape(-1, k, k)
-    found = measures(drawn)
-    fine = {name: values[~np.isnan(values)] for name, values in found.items()}
-    undefined = float(np.isnan(found["kappa"]).mean())
+    replicates = measures(drawn)
+    fine = {name: values[~np.isnan(values)] for name, values in replicates.items()}
+    undefined = float(np.isnan(replicates["kappa"]).mean())
     return {name: interval(values) if len(values) else None for name, values in fine.items()}, undefined
 
 
@@ -185,14 +189,14 @@ def _one_emotion(counts: NDArray[np.int64], index: int, name: str) -> OneEmotion
     total, both = int(counts.sum()), int(counts[index, index])
     first, second = int(counts[index].sum()), int(counts[:, index].sum())
     table = [[both, first - both], [second - both, total - first - second + both]]
-    said = first + second
+    answers = first + second
     return OneEmotion(
         emotion=name,
         first=first,
         second=second,
         both=both,
-        specific=2 * both / said if said else None,
-        expected=2 * first * second / (total * said) if said else None,
+        specific=2 * both / answers if answers else None,
+        expected=2 * first * second / (total * answers) if answers else None,
         kappa=_known(float(measures(table)["kappa"])),
     )
 

@@ -11,82 +11,86 @@ from mexbench.tables import DASH, Table, escape, percent
 _NAMED = 10
 
 
-def markdown(found: Agreement) -> str:
+def markdown(agreement: Agreement) -> str:
     """Write the page."""
-    honest = {f"{which} ({said.name})": said.honest for which, said in (("A", found.first), ("B", found.second))}
-    flags = [*found.first.flags, *found.second.flags]
-    unit, units = found.unit
+    honest = {
+        f"{which} ({predictions.name})": predictions.honest
+        for which, predictions in (("A", agreement.first), ("B", agreement.second))
+    }
+    flags = [*agreement.first.flags, *agreement.second.flags]
+    unit, units = agreement.unit
     parts = [
-        f"# Agreement of {escape(found.first.name)} (A) and {escape(found.second.name)} (B)",
+        f"# Agreement of {escape(agreement.first.name)} (A) and {escape(agreement.second.name)} (B)",
         "> **Agreement is not accuracy.** Two models agree where both are right and where both are wrong alike, and "
-        "two that always say the same word agree always. Nothing here says that either is right.",
+        "two that always predict the same class always agree. Nothing here shows that either is right.",
         *caution.lines(honest, flags),
-        _counted(found),
+        _counted(agreement),
         "## Overall",
-        overall_table(found).markdown(),
-        f"{int(found.counts.sum())} clips of {units} {unit}s. By chance means: two models that answer at random, each "
-        "with its own frequencies, agree so often; kappa is what lies above, as a share of what could (0 is chance, 1 "
-        f"is always). In brackets: {LEVEL:.0%} interval by bootstrap over {unit}s ({REPLICATES} replicates"
-        + (f"; {percent(found.undefined)} % of them have no kappa and are left out" if found.undefined else "")
+        overall_table(agreement).markdown(),
+        f"{int(agreement.counts.sum())} clips of {units} {unit}s. *By chance* is the agreement of two models that "
+        "answer at random, each with its own frequencies; kappa is the agreement above it, as a share of the most that "
+        f"is possible (0 is chance, 1 is always). In brackets: {LEVEL:.0%} interval by bootstrap over {unit}s "
+        f"({REPLICATES} replicates"
+        + (f"; {percent(agreement.undefined)} % of them have no kappa and are excluded" if agreement.undefined else "")
         + ")."
-        + ("" if units > 1 else f" There is one {unit} alone: no interval."),
+        + ("" if units > 1 else f" There is only one {unit}: no interval."),
         "## By emotion",
-        emotion_table(found).markdown(),
-        "Both: clips of which both models say it. Agreement is 2 x both / (A + B), the share of their answers with "
-        "this emotion that the other gives too; kappa is that of saying it or not.",
+        emotion_table(agreement).markdown(),
+        "Both: clips that both models predict as it. Agreement is 2 x both / (A + B), the share of their predictions "
+        "of this emotion that the other makes too; kappa is that of predicting it or not.",
         "## Confusion between the two",
-        confusion_table(found).markdown(),
+        confusion_table(agreement).markdown(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def overall_table(found: Agreement) -> Table:
+def overall_table(agreement: Agreement) -> Table:
     """Raw agreement, what chance would give, and kappa, with intervals."""
-    values = found.measures
+    values = agreement.measures
     rows = [
-        ["agreement (x 100)", percent(values.raw), _between(found.intervals["raw"], 100)],
-        ["by chance (x 100)", percent(values.expected), _between(found.intervals["expected"], 100)],
-        ["Cohen's kappa", _number(values.kappa), _between(found.intervals["kappa"], 1)],
+        ["agreement (x 100)", percent(values.raw), _between(agreement.intervals["raw"], 100)],
+        ["by chance (x 100)", percent(values.expected), _between(agreement.intervals["expected"], 100)],
+        ["Cohen's kappa", _number(values.kappa), _between(agreement.intervals["kappa"], 1)],
     ]
     return Table(["", "value", "interval"], rows)
 
 
-def emotion_table(found: Agreement) -> Table:
+def emotion_table(agreement: Agreement) -> Table:
     """The same by emotion."""
     rows = [
         [
-            one.emotion, str(one.first), str(one.second), str(one.both), percent(one.specific), percent(one.expected),
-            _number(one.kappa),
+            row.emotion, str(row.first), str(row.second), str(row.both), percent(row.specific), percent(row.expected),
+            _number(row.kappa),
         ]
-        for one in found.each
+        for row in agreement.each
     ]  # fmt: skip
     return Table(["emotion", "A", "B", "both", "agreement (x 100)", "by chance (x 100)", "kappa"], rows)
 
 
-def confusion_table(found: Agreement) -> Table:
+def confusion_table(agreement: Agreement) -> Table:
     """Answers of A in rows, of B in columns."""
-    rows = [[name, *map(str, row)] for name, row in zip(found.emotions, found.counts.tolist(), strict=True)]
-    return Table(["A \\ B", *found.emotions], rows)
+    rows = [[name, *map(str, row)] for name, row in zip(agreement.emotions, agreement.counts.tolist(), strict=True)]
+    return Table(["A \\ B", *agreement.emotions], rows)
 
 
-def _counted(found: Agreement) -> str:
-    """Say what is compared and what is left out, by name."""
+def _counted(agreement: Agreement) -> str:
+    """List what is compared and what is excluded, by name."""
     lines = [
-        f"- A can say {escape(listed(found.first.classes))}",
-        f"- B can say {escape(listed(found.second.classes))}",
-        f"- common emotions: {escape(listed(found.emotions))}",
-        f"- clips in both: {found.joined}",
+        f"- classes of A: {escape(listed(agreement.first.classes))}",
+        f"- classes of B: {escape(listed(agreement.second.classes))}",
+        f"- common emotions: {escape(listed(agreement.emotions))}",
+        f"- clips in both: {agreement.joined}",
     ]
-    for which, said in (("A", found.first), ("B", found.second)):
-        if said.silent:
-            names = escape(listed(said.silent, limit=_NAMED))
-            lines.append(f"- clips of which {which} says nothing, left out: {len(said.silent)} ({names})")
-    for which, alone in zip("AB", found.alone, strict=True):
+    for which, predictions in (("A", agreement.first), ("B", agreement.second)):
+        if predictions.unpredicted:
+            names = escape(listed(predictions.unpredicted, limit=_NAMED))
+            lines.append(f"- clips without a prediction of {which}, excluded: {len(predictions.unpredicted)} ({names})")
+    for which, alone in zip("AB", agreement.alone, strict=True):
         if alone:
-            lines.append(f"- clips in {which} alone, left out: {len(alone)} ({escape(listed(alone, limit=_NAMED))})")
-    for which, names in zip("AB", found.outside, strict=True):
+            lines.append(f"- clips in {which} alone, excluded: {len(alone)} ({escape(listed(alone, limit=_NAMED))})")
+    for which, names in zip("AB", agreement.outside, strict=True):
         if names:
-            what = f"- clips of which {which} says an emotion that is not common, left out"
+            what = f"- clips of which {which} predicts an emotion that is not common, excluded"
             lines.append(f"{what}: {len(names)} ({escape(listed(names, limit=_NAMED))})")
     return "\n".join(lines)
 
@@ -95,7 +99,7 @@ def _number(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}"
 
 
-def _between(found: tuple[float, float] | None, factor: int) -> str:
-    if found is None:
+def _between(ends: tuple[float, float] | None, factor: int) -> str:
+    if ends is None:
         return DASH
-    return "[" + ", ".join(f"{factor * end:.{2 if factor > 1 else 3}f}" for end in found) + "]"
+    return "[" + ", ".join(f"{factor * end:.{2 if factor > 1 else 3}f}" for end in ends) + "]"

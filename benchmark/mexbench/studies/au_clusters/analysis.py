@@ -1,4 +1,4 @@
-"""What a sheet's action units are at three levels of normalisation, and what of them cannot be used."""
+"""The action units of a data set's sheet at three levels of normalisation, and the cells that cannot be used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Level:
 
     Args:
         name: Field of ``CodedActionUnits``.
-        coded: Emotion -> the units of each of its clips, those without any left out.
+        coded: Emotion -> the units of each of its clips, those without any excluded.
         uncertain: Clips whose cell names units none of which is certain: they have none at this level.
         division: The clusters.
     """
@@ -32,7 +32,7 @@ class Level:
 
     def counts(self) -> dict[str, Counter[Units]]:
         """Return emotion -> combination -> clips."""
-        return {emotion: Counter(found) for emotion, found in self.coded.items()}
+        return {emotion: Counter(combinations) for emotion, combinations in self.coded.items()}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Analysis:
         dataset: What pages call it.
         cells: How many cells there are.
         unknown: Clips whose cell names no unit, as ``?`` does.
-        other: Emotion -> clips that are left out because it is not asked for; '' for a blank cell.
+        other: Emotion -> clips that are excluded because it is not asked for; '' for a blank cell.
         levels: By ``LEVELS``.
         cap: The largest K that was tried.
         seeds: Of the initialisations.
@@ -60,12 +60,12 @@ class Analysis:
     def same_as(self, level: Level) -> Level | None:
         """Return an earlier level with the very same units, if there is one."""
         earlier = self.levels[: self.levels.index(level)]
-        return next((other for other in earlier if other.coded == level.coded), None)
+        return next((candidate for candidate in earlier if candidate.coded == level.coded), None)
 
 
 def analyse(
     dataset: str,
-    found: Sequence[CodedActionUnits],
+    clips: Sequence[CodedActionUnits],
     emotions: Sequence[str],
     *,
     cap: int = CAP,
@@ -75,18 +75,18 @@ def analyse(
 
     Args:
         dataset: What pages call it.
-        found: Of every clip of the sheet.
-        emotions: Which, in their order; clips of others are left out and counted.
+        clips: Of every clip of the sheet.
+        emotions: Which, in their order; clips of others are excluded and counted.
         cap: The largest K that is tried.
         seeds: Of the initialisations.
 
     Raises:
-        DataError: Not one clip of these emotions has a unit.
+        DataError: No clip of these emotions has a unit.
     """
-    chosen = [clip for clip in found if clip.emotion in emotions]
-    known = [clip for clip in chosen if clip.raw]
+    asked_clips = [clip for clip in clips if clip.emotion in emotions]
+    known = [clip for clip in asked_clips if clip.raw]
     if not known:
-        raise DataError(f"{dataset}: not one of its {len(found)} clips has a coded action unit and one of the emotions")
+        raise DataError(f"{dataset}: none of its {len(clips)} clips has a coded action unit and one of the emotions")
     levels: list[Level] = []
     for name in LEVELS:
         coded = {
@@ -104,9 +104,9 @@ def analyse(
         )
     return Analysis(
         dataset=dataset,
-        cells=len(found),
-        unknown=tuple(clip for clip in found if not clip.raw),
-        other=Counter(clip.emotion or "" for clip in found if clip.emotion not in emotions),
+        cells=len(clips),
+        unknown=tuple(clip for clip in clips if not clip.raw),
+        other=Counter(clip.emotion or "" for clip in clips if clip.emotion not in emotions),
         levels=tuple(levels),
         cap=cap,
         seeds=tuple(seeds),

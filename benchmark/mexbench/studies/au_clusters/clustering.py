@@ -50,7 +50,7 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Tried:
+class CandidateK:
     """One K: the mean silhouette of the best fit (least inertia), and the lowest and highest over seeds."""
 
     k: int
@@ -75,7 +75,7 @@ class Group:
     name: str
     units: tuple[str, ...]
     clusters: tuple[Cluster, ...]
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[CandidateK, ...] = ()
     by_seed: tuple[int, ...] = ()
     why_one: str = ""
 
@@ -91,7 +91,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Assigned:
+class Assignment:
     """Where a new vector belongs.
 
     Args:
@@ -111,7 +111,7 @@ class Subdivision:
 
     groups: Mapping[str, Group]
 
-    def assign(self, emotion: str, units: Collection[str]) -> Assigned:
+    def assign(self, emotion: str, units: Collection[str]) -> Assignment:
         """Return the cluster of an emotion whose centre is nearest, the larger one among equals.
 
         Raises:
@@ -122,7 +122,7 @@ class Subdivision:
         distances = np.linalg.norm(np.array([cluster.centre for cluster in group.clusters]) - vector, axis=1)
         nearest = int(np.argmin(np.round(distances, 9)))
         unseen = tuple(sorted(set(units) - set(group.units), key=order))
-        return Assigned(group.clusters[nearest].name, float(distances[nearest]), unseen)
+        return Assignment(group.clusters[nearest].name, float(distances[nearest]), unseen)
 
     def as_json(self) -> dict[str, Any]:
         """Return emotion -> its clusters as JSON values."""
@@ -147,7 +147,7 @@ def subdivide(coded: Mapping[str, Sequence[Units]], *, cap: int = CAP, seeds: Se
         cap: The largest K that is tried.
         seeds: Of the initialisations.
     """
-    return Subdivision({name: _group(name, found, cap, seeds) for name, found in coded.items() if found})
+    return Subdivision({name: _group(name, sets, cap, seeds) for name, sets in coded.items() if sets})
 
 
 def order(token: str) -> tuple[int, str]:
@@ -156,7 +156,7 @@ def order(token: str) -> tuple[int, str]:
     return (int(number[0]) if number else 1_000, token)
 
 
-def said(units: Iterable[str]) -> str:
+def format_units(units: Iterable[str]) -> str:
     """Write a set of units as the paper's table does: ``{AU6, AUL12}``."""
     return "{" + ", ".join(f"AU{unit}" if _AU.match(unit) else unit for unit in sorted(units, key=order)) + "}"
 
@@ -164,27 +164,27 @@ def said(units: Iterable[str]) -> str:
 _AU = re.compile(r"[LRABT]?\d", re.IGNORECASE)
 
 
-def _group(name: str, found: Sequence[Units], cap: int, seeds: Sequence[int]) -> Group:
-    units = tuple(sorted(frozenset().union(*found), key=order))
-    counts = Counter(found)
-    most = min(cap, len(counts), len(found) - 1)
-    every = np.zeros(len(found), dtype=np.intp)
+def _group(name: str, sets: Sequence[Units], cap: int, seeds: Sequence[int]) -> Group:
+    units = tuple(sorted(frozenset().union(*sets), key=order))
+    counts = Counter(sets)
+    most = min(cap, len(counts), len(sets) - 1)
+    every = np.zeros(len(sets), dtype=np.intp)
     if most < 2:
         if len(counts) == 1:
-            why = "one clip" if len(found) == 1 else "all clips show the same units"
+            why = "one clip" if len(sets) == 1 else "all clips show the same units"
         else:
-            why = "two clips: a silhouette needs three" if len(found) == 2 else "no more than one cluster is asked for"
-        return Group(name, units, _clusters(name, found, every, units), why_one=why)
-    tried, labels, by_seed = _search(_vectors(found, units), range(2, most + 1), seeds)
+            why = "two clips: a silhouette needs three" if len(sets) == 2 else "no more than one cluster is asked for"
+        return Group(name, units, _clusters(name, sets, every, units), why_one=why)
+    tried, labels, by_seed = _search(_vectors(sets, units), range(2, most + 1), seeds)
     best = max(range(len(tried)), key=lambda index: (round(tried[index].silhouette / _TIE), -index))
     none = tried[best].silhouette <= _TIE
-    clusters = _clusters(name, found, every if none else labels[best], units)
+    clusters = _clusters(name, sets, every if none else labels[best], units)
     return Group(name, units, clusters, tuple(tried), by_seed, "no K has a silhouette above 0" if none else "")
 
 
 def _search(
     vectors: NDArray[np.float64], ks: Sequence[int], seeds: Sequence[int]
-) -> tuple[list[Tried], list[NDArray[np.intp]], tuple[int, ...]]:
+) -> tuple[list[CandidateK], list[NDArray[np.intp]], tuple[int, ...]]:
     """Fit every K from every seed."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
@@ -198,24 +198,24 @@ def _search(
         inertias = np.round([float(fit.inertia_ or 0) for fit in fits], 9)  # a rounding error must not choose the fit
         best = int(np.argmin(inertias))
         tried.append(
-            Tried(k, float(silhouettes[row, best]), float(silhouettes[row].min()), float(silhouettes[row].max()))
+            CandidateK(k, float(silhouettes[row, best]), float(silhouettes[row].min()), float(silhouettes[row].max()))
         )
         labels.append(np.asarray(fits[best].labels_, dtype=np.intp))
     chosen = np.round(silhouettes, 9).argmax(axis=0)
     return tried, labels, tuple(int(ks[row]) for row in chosen)
 
 
-def _clusters(name: str, found: Sequence[Units], labels: NDArray[np.intp], units: Sequence[str]) -> tuple[Cluster, ...]:
+def _clusters(name: str, sets: Sequence[Units], labels: NDArray[np.intp], units: Sequence[str]) -> tuple[Cluster, ...]:
     """Name the clusters by size; equal ones by their units."""
-    inside = [[f for f, label in zip(found, labels, strict=True) if label == k] for k in np.unique(labels)]
-    inside.sort(key=lambda sets: (-len(sets), min(_key(one) for one in sets)))
+    members = [[f for f, label in zip(sets, labels, strict=True) if label == k] for k in np.unique(labels)]
+    members.sort(key=lambda sets: (-len(sets), min(_key(one) for one in sets)))
     return tuple(
         Cluster(
             f"{name.capitalize()}_ME{number}",
             tuple(sorted(Counter(sets).items(), key=lambda item: (-item[1], _key(item[0])))),
             tuple(_vectors(sets, units).mean(axis=0).tolist()),
         )
-        for number, sets in enumerate(inside, start=1)
+        for number, sets in enumerate(members, start=1)
     )
 
 
@@ -223,5 +223,5 @@ def _key(units: Units) -> list[tuple[int, str]]:
     return sorted(order(unit) for unit in units)
 
 
-def _vectors(found: Sequence[Units], units: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([[unit in one for unit in units] for one in found], dtype=np.float64)
+def _vectors(sets: Sequence[Units], units: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([[unit in units_of_clip for unit in units] for units_of_clip in sets], dtype=np.float64)

@@ -12,7 +12,7 @@ from pathlib import Path
 from mexbench.errors import DataError, listed, unknown
 from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
-from mexbench.studies.au_clusters.clustering import Group, said
+from mexbench.studies.au_clusters.clustering import Group, format_units
 from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, Match, compare, read_lines
 from mexbench.tables import DASH, Table, escape
 
@@ -20,37 +20,37 @@ from mexbench.tables import DASH, Table, escape
 _COLUMN = re.compile(r"AU_?([LRABT]?)0*(\d+)([A-E]?)(?:_c)?", re.IGNORECASE)
 
 
-def markdown(found: Analysis, *, figure: str | None = None) -> str:
+def markdown(analysis: Analysis, *, figure: str | None = None) -> str:
     """Write the page.
 
     Args:
-        found: The sub-division.
+        analysis: The sub-division.
         figure: File name of the silhouette figure, if there is one.
     """
-    seeds = ", ".join(map(str, found.seeds))
+    seeds = ", ".join(map(str, analysis.seeds))
     parts = [
-        f"# Action units of {escape(found.dataset)}, sub-divided by emotion",
-        _counted(found),
-        f"K-means on binary vectors, one place per unit; K from 2 to {found.cap} by the mean silhouette over clips, "
+        f"# Action units of {escape(analysis.dataset)}, sub-divided by emotion",
+        _counted(analysis),
+        f"K-means on binary vectors, one place per unit; K from 2 to {analysis.cap} by the mean silhouette over clips, "
         f"the smaller K among equals; seeds {seeds}, of which the fit with the least inertia is kept. With as many "
         "clusters as there are different combinations, every clip that has a twin scores 1, so the silhouette favours "
         "many clusters: a K at the cap, or at the number of combinations, says little about groups of units.",
         *([f"![mean silhouette by number of clusters]({figure})"] if figure else []),
     ]
-    for level in found.levels:
+    for level in analysis.levels:
         parts.append(f"## {LEVELS[level.name].capitalize()}")
         if level.uncertain:
-            parts.append(f"Without a unit that is certain, left out here: {_named(level.uncertain)}.")
-        if (same := found.same_as(level)) is not None:
+            parts.append(f"Without a unit that is certain, excluded here: {_named(level.uncertain)}.")
+        if (same := analysis.same_as(level)) is not None:
             parts.append(f"Every clip has the same units as under *{LEVELS[same.name]}*: the clusters are those above.")
             continue
-        parts += [choice_table(found, level).markdown(), cluster_table(level).markdown()]
-    matches = against_paper(found)
+        parts += [choice_table(analysis, level).markdown(), cluster_table(level).markdown()]
+    matches = against_paper(analysis)
     parts += ["## Against table 10 of the AU-CNN paper", match_table(matches).markdown(), summary(matches)]
     return "\n\n".join(parts) + "\n"
 
 
-def choice_table(found: Analysis, level: Level) -> Table:
+def choice_table(analysis: Analysis, level: Level) -> Table:
     """How K was chosen for each emotion."""
     rows = []
     for name in level.coded:
@@ -58,12 +58,12 @@ def choice_table(found: Analysis, level: Level) -> Table:
         if group is None:
             rows.append([name, "0", "0", DASH, DASH, DASH, "no clip with a unit"])
             continue
-        chosen = next((tried for tried in group.tried if tried.k == len(group.clusters)), None)
+        candidate = next((tried for tried in group.tried if tried.k == len(group.clusters)), None)
         rows.append(
             [
                 name, str(group.clips), str(len(group.combinations)), str(len(group.clusters)),
-                f"{chosen.silhouette:.3f}" if chosen else DASH,
-                " ".join(map(str, group.by_seed)) or DASH, _remark(group, found.cap),
+                f"{candidate.silhouette:.3f}" if candidate else DASH,
+                " ".join(map(str, group.by_seed)) or DASH, _remark(group, analysis.cap),
             ]
         )  # fmt: skip
     return Table(["emotion", "clips", "combinations", "K", "silhouette", "K by seed alone", "remark"], rows)
@@ -72,37 +72,47 @@ def choice_table(found: Analysis, level: Level) -> Table:
 def cluster_table(level: Level) -> Table:
     """Every cluster with its combinations and how many clips show each."""
     rows = [
-        [cluster.name, str(cluster.clips), ", ".join(f"{said(units)} x {n}" for units, n in cluster.combinations)]
+        [
+            cluster.name,
+            str(cluster.clips),
+            ", ".join(f"{format_units(units)} x {n}" for units, n in cluster.combinations),
+        ]
         for group in level.division.groups.values()
         for cluster in group.clusters
     ]
     return Table(["cluster", "clips", "combinations x clips"], rows)
 
 
-def against_paper(found: Analysis) -> list[Match]:
+def against_paper(analysis: Analysis) -> list[Match]:
     """Look for every line of the paper's table."""
-    counts = {level.name: level.counts() for level in found.levels}
+    counts = {level.name: level.counts() for level in analysis.levels}
     return compare(read_lines(), counts["raw"], counts["sided"], counts["numbers"])
 
 
 def match_table(matches: Sequence[Match]) -> Table:
-    """What became of every line."""
+    """How each line of the published table was matched."""
     rows = []
     for match in matches:
         elsewhere = f"these numbers show in {listed(match.elsewhere)}" if match.elsewhere else ""
         rows.append(
-            [match.line.name, said(match.line.units), match.how, str(match.clips), match.note or elsewhere or DASH]
+            [
+                match.line.name,
+                format_units(match.line.units),
+                match.how,
+                str(match.clips),
+                match.note or elsewhere or DASH,
+            ]
         )
-    return Table(["line of the table", "units", "found", "clips", "remark"], rows)
+    return Table(["line of the table", "units", "match", "clips", "remark"], rows)
 
 
 def summary(matches: Sequence[Match]) -> str:
     """Count the lines."""
     how = Counter("after normalisation" if m.how not in (LITERALLY, ABSENT) else m.how for m in matches)
     counted = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, "after normalisation", ABSENT))
-    silent = sum(bool(match.note) for match in matches)
+    n_without_emotion = sum(bool(match.note) for match in matches)
     return f"Of {len(matches)} lines: {counted}" + (
-        f" ({silent} of these because no clip here has the emotion)." if silent else "."
+        f" ({n_without_emotion} of these because no clip here has the emotion)." if n_without_emotion else "."
     )
 
 
@@ -114,7 +124,7 @@ def assigned(path: Path, level: Level) -> str:
         level: Whose clusters.
 
     Raises:
-        DataError: The file has other columns, or a line names no emotion that has clusters, or other values.
+        DataError: The file has other columns, a line names an emotion without clusters, or a value is not 0 or 1.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -135,17 +145,17 @@ def assigned(path: Path, level: Level) -> str:
                 if emotion not in level.division.groups:
                     raise DataError(f"{where}: {unknown('emotion', emotion, level.division.groups)}")
                 shown = {token for name, token in units.items() if _flag(where, name, line[name])}
-                if not shown:  # a vector of nothing is as far from all that show something
-                    writer.writerow([line["clip_id"], emotion, said(shown), "", "", ""])
+                if not shown:  # an empty vector has no nearest cluster
+                    writer.writerow([line["clip_id"], emotion, format_units(shown), "", "", ""])
                     continue
                 to = level.division.assign(emotion, shown)
                 writer.writerow(
-                    [line["clip_id"], emotion, said(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]
+                    [line["clip_id"], emotion, format_units(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]
                 )
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
     except csv.Error as error:
-        raise DataError(f"{path}: is no CSV that can be read: {error}") from None
+        raise DataError(f"{path}: cannot be read as CSV: {error}") from None
     return stream.getvalue()
 
 
@@ -172,13 +182,13 @@ def _remark(group: Group, cap: int) -> str:
     return "the cap ended the search" if k == cap else DASH
 
 
-def _counted(found: Analysis) -> str:
-    lines = [f"- {found.cells} cells read"]
-    if found.unknown:
-        lines.append(f"- no unit is named, left out: {_named(found.unknown)}")
-    if found.other:
-        counts = ", ".join(f"{name or '(blank)'} {count}" for name, count in sorted(found.other.items()))
-        lines.append(f"- of another emotion, left out: {escape(counts)}")
+def _counted(analysis: Analysis) -> str:
+    lines = [f"- {analysis.cells} cells read"]
+    if analysis.unknown:
+        lines.append(f"- no unit is named, excluded: {_named(analysis.unknown)}")
+    if analysis.other:
+        counts = ", ".join(f"{name or '(blank)'} {count}" for name, count in sorted(analysis.other.items()))
+        lines.append(f"- of another emotion, excluded: {escape(counts)}")
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ _STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def draw(found: Analysis, path: Path) -> bool:
+def draw(analysis: Analysis, path: Path) -> bool:
     """Draw the mean silhouette of every K and emotion, a panel per level that differs from those before.
 
     Returns:
@@ -28,7 +28,7 @@ def draw(found: Analysis, path: Path) -> bool:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    levels = [level for level in found.levels if found.same_as(level) is None]
+    levels = [level for level in analysis.levels if analysis.same_as(level) is None]
     drawn = [level for level in levels if any(group.tried for group in level.division.groups.values())]
     if not drawn:
         return False
@@ -38,12 +38,12 @@ def draw(found: Analysis, path: Path) -> bool:
         figure = Figure(figsize=(1.5 + 5 * len(drawn), 5.2))
         panels = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
         for axes, level in zip(panels, drawn, strict=True):
-            _panel(axes, found, level)
+            _panel(axes, analysis, level)
         panels[0].set_ylabel("mean silhouette over clips")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
         figure.suptitle(
-            f"Action units of {found.dataset}: the chosen K is ringed, bands run from the worst seed to the best"
+            f"Action units of {analysis.dataset}: the chosen K is ringed, bands run from the worst seed to the best"
         )
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
@@ -52,7 +52,7 @@ def draw(found: Analysis, path: Path) -> bool:
     return True
 
 
-def _panel(axes: Any, found: Analysis, level: Level) -> None:  # noqa: ANN401 - matplotlib's axes
+def _panel(axes: Any, analysis: Analysis, level: Level) -> None:  # noqa: ANN401 - matplotlib's axes
     """Draw one level: a line per emotion, a band from the lowest to the highest seed, a ring around the chosen K."""
     for index, (name, group) in enumerate(level.division.groups.items()):
         if not group.tried:
@@ -65,7 +65,7 @@ def _panel(axes: Any, found: Analysis, level: Level) -> None:  # noqa: ANN401 - 
         axes.fill_between(ks, *bounds, color=colour, alpha=0.15, linewidth=0)
         if (k := len(group.clusters)) in ks:
             axes.plot([k], [values[ks.index(k)]], "o", markersize=14, fillstyle="none", color=colour)
-    others = [LEVELS[other.name] for other in found.levels if found.same_as(other) is level]
+    others = [LEVELS[same_level.name] for same_level in analysis.levels if analysis.same_as(same_level) is level]
     axes.set_title(" = ".join([LEVELS[level.name], *others]))
     axes.set_xlabel("number of clusters K")
     axes.xaxis.get_major_locator().set_params(integer=True)

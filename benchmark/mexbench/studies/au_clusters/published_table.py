@@ -14,7 +14,7 @@ from mexbench.studies.au_clusters.clustering import Units
 TABLE_10 = Path(__file__).with_name("au_cnn_2024_table10.yaml")
 #: Side, number and intensity, as the printed table writes a unit.
 _UNIT = re.compile(r"([LR]?)(\d+)([A-E]?)")
-#: How a line was found, from the closest.
+#: How a line was matched, from the closest.
 LITERALLY, SIDED, NUMBERED, ABSENT = (
     "literally", "after normalisation: without intensity", "after normalisation: by number alone", "absent",
 )  # fmt: skip
@@ -47,14 +47,14 @@ class PublishedLine:
 
 @dataclass(frozen=True)
 class Match:
-    """What became of a line: ``how`` is one of the four constants above.
+    """How a line of the table was matched; ``how`` is one of the four constants above.
 
     Args:
         line: The line.
         how: The closest level at which a clip of the same emotion shows exactly these units.
         clips: How many clips do, at that level.
         elsewhere: Where it is absent, the other emotions whose clips show the same numbers.
-        note: Why nothing could be found, where the data says nothing about the emotion.
+        note: Why there is no match, where the data has no clip of the emotion.
     """
 
     line: PublishedLine
@@ -91,18 +91,18 @@ def compare(lines: Sequence[PublishedLine], raw: Counts, sided: Counts, numbers:
 
 
 def _match(line: PublishedLine, raw: Counts, sided: Counts, numbers: Counts) -> Match:
-    if not any(found.get(line.emotion) for found in (raw, sided, numbers)):
+    if not any(level.get(line.emotion) for level in (raw, sided, numbers)):
         return Match(line, ABSENT, note="no clip here has this emotion")
-    for how, found, units in (
+    for how, level, units in (
         (LITERALLY, raw, line.units), (SIDED, sided, line.sided), (NUMBERED, numbers, line.numbers),
     ):  # fmt: skip
-        if count := found.get(line.emotion, {}).get(units, 0):
+        if count := level.get(line.emotion, {}).get(units, 0):
             return Match(line, how, count)
     return Match(line, ABSENT, elsewhere=tuple(name for name, inside in numbers.items() if line.numbers in inside))
 
 
 def _parts(unit: str) -> tuple[str, str, str]:
-    found = _UNIT.fullmatch(unit)
-    if found is None:
-        raise ValueError(f"{TABLE_10.name}: {unit!r} is no action unit")
-    return found[1], found[2], found[3]
+    match = _UNIT.fullmatch(unit)
+    if match is None:
+        raise ValueError(f"{TABLE_10.name}: expected an action unit such as R12A, got {unit!r}")
+    return match[1], match[2], match[3]

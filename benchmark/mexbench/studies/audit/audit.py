@@ -1,4 +1,4 @@
-"""Train what the leaks need, then measure: one row per model and leak."""
+"""Run the trainings that the leaks need, then measure: one row per model and leak."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Summary = Mapping[str, Sequence[float]]
 
 @dataclass
 class Audit:
-    """Cases and leaks, and what became of them.
+    """The cases and leaks of one audit, with their failures.
 
     Args:
         cases: The run's models.
@@ -54,15 +54,15 @@ class Audit:
 
     def jobs(self) -> list[Job]:
         """Return everything that must be trained, each once."""
-        found: dict[tuple[str, str], Job] = {}
+        jobs: dict[tuple[str, str], Job] = {}
         for leak in self.leaks:
             for case in self.cases:
-                if leak.unfit(case) is None and self.honest(case) is not None:
-                    found |= {(case.model, job.place): job for job in leak.jobs(leak.on(case))}
-        return list(found.values())
+                if leak.inapplicable_reason(case) is None and self.honest(case) is not None:
+                    jobs |= {(case.model, job.place): job for job in leak.jobs(leak.adapt(case))}
+        return list(jobs.values())
 
     def train(self, jobs: Sequence[Job], executor: Executor, notify: Callable[[Job, Outcome], None]) -> None:
-        """Do what is missing."""
+        """Run the jobs that are not complete."""
         for job in jobs:
             with closing(job.run(self.root, executor)) as outcomes:
                 for outcome in outcomes:
@@ -73,8 +73,8 @@ class Audit:
     def honest(self, case: Case) -> Predicted | None:
         """Return the predictions of the run itself, or None where some are missing."""
         results = [self.run.read_result(task) for task in case.tasks]
-        whole = [found for found in results if found is not None]
-        return case.predicted(whole, case.repeats) if len(whole) == len(results) else None
+        stored = [result for result in results if result is not None]
+        return case.predicted(stored, case.repeats) if len(stored) == len(results) else None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Measure each leak on each model."""
@@ -94,30 +94,32 @@ class Audit:
         honest = self.honest(case)
         if honest is None:
             return {"status": "incomplete", "why": "the honest run of this model is not complete"}
-        if reason := leak.unfit(case):
+        if reason := leak.inapplicable_reason(case):
             return {"status": "does not apply", "why": reason}
-        here = leak.on(case)
-        jobs = leak.jobs(here)
-        found = {job.place: job.done(self.root) for job in jobs}
-        failed = [failure for job, failure in self.failures if job.place in found and failure.task.model == case.model]
-        if any(len(found[job.place]) < len(job.tasks) for job in jobs):
+        adapted = leak.adapt(case)
+        jobs = leak.jobs(adapted)
+        results = {job.place: job.done(self.root) for job in jobs}
+        failed = [
+            failure for job, failure in self.failures if job.place in results and failure.task.model == case.model
+        ]
+        if any(len(results[job.place]) < len(job.tasks) for job in jobs):
             if failed and all(failure.error.startswith(DataError.__name__) for failure in failed):
                 return {"status": "does not apply", "why": failed[0].error.partition(": ")[2]}
             why = f"{failed[0].task}: {failed[0].error}" if failed else "some tasks have no result"
             return {"status": "failed" if failed else "incomplete", "why": why}
         return {
             "status": "measured",
-            "note": leak.note(here),
-            **measure(here, leak.pair(here, honest, found)),
-            "null": self._null(leak, here, honest),
+            "note": leak.note(adapted),
+            **measure(adapted, leak.compare(adapted, honest, results)),
+            "null": self._null(leak, adapted, honest),
         }
 
     def _null(self, leak: AuditLeak, case: Case, honest: Predicted) -> Summary:
         # Nothing but the samples and the number of epochs decides it; models share it.
         key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
         if key not in self._nulls:
-            found = leak.null(case, honest, _rng(leak.name))
-            self._nulls[key] = self.null(case) if found is None else _summary(found)
+            scored = leak.null(case, honest, _rng(leak.name))
+            self._nulls[key] = self.null(case) if scored is None else _summary(scored)
         return self._nulls[key]
 
 
@@ -128,27 +130,27 @@ def measure(case: Case, pair: Pair) -> dict[str, Any]:
         ``honest``, ``leaky`` and ``inflation`` by score, ``ci`` of the inflation (None where no sample is tested by
         both), and the number of samples.
     """
-    honest, leaky = pair.together
+    honest, leaky = pair.on_common_samples
     paired = bool((honest >= 0).any())
     if not paired:
         honest, leaky = pair.honest, pair.leaky
-    one, other = case.counts(honest), case.counts(leaky)
-    every = np.ones((1, one.shape[1]))
-    before, after = pooled(one, every), pair.scorer(other, every)
-    found: dict[str, Any] = {
-        "honest": {name: float(before[name][0]) for name in SHOWN},
-        "leaky": {name: float(after[name][0]) for name in SHOWN},
+    honest_counts, leaky_counts = case.counts(honest), case.counts(leaky)
+    every = np.ones((1, honest_counts.shape[1]))
+    honest_scores, leaky_scores = pooled(honest_counts, every), pair.scorer(leaky_counts, every)
+    measurement: dict[str, Any] = {
+        "honest": {name: float(honest_scores[name][0]) for name in SHOWN},
+        "leaky": {name: float(leaky_scores[name][0]) for name in SHOWN},
         "samples": int((leaky >= 0).any(axis=0).sum()),
         "ci": None,
     }
-    found["inflation"] = {name: found["leaky"][name] - found["honest"][name] for name in SHOWN}
+    measurement["inflation"] = {name: measurement["leaky"][name] - measurement["honest"][name] for name in SHOWN}
     if paired:
-        tested = one.sum(axis=(0, 2, 3)) > 0
+        tested = honest_counts.sum(axis=(0, 2, 3)) > 0
         weights = np.zeros((len(drawn := bootstrap_weights(int(tested.sum()))), len(tested)))
         weights[:, tested] = drawn
-        low, high = pooled(one, weights), pair.scorer(other, weights)
-        found["ci"] = {name: list(interval(_numbers(high[name] - low[name]))) for name in SHOWN}
-    return found
+        low, high = pooled(honest_counts, weights), pair.scorer(leaky_counts, weights)
+        measurement["ci"] = {name: list(interval(_numbers(high[name] - low[name]))) for name in SHOWN}
+    return measurement
 
 
 def _numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -166,9 +168,9 @@ def _about(leak: AuditLeak) -> dict[str, Any]:
     }
 
 
-def _summary(found: Mapping[str, NDArray[np.float64]]) -> Summary:
+def _summary(simulated: Mapping[str, NDArray[np.float64]]) -> Summary:
     """Return mean and the range of 95 % of the simulations."""
-    return {name: [float(found[name].mean()), *interval(found[name])] for name in SHOWN}
+    return {name: [float(simulated[name].mean()), *interval(simulated[name])] for name in SHOWN}
 
 
 def _rng(name: str) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""All that the audit takes from a run: its samples, its honest folds, its predictions; and how trainings are stored."""
+"""What the audit takes from a run (samples, honest folds, predictions), and how its own trainings are stored."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Case:
     def job(self, place: str, *, recipe: object, folds_per_group: int = 1, model: Model | None = None,
             folds: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None,
             width: int | None = None) -> Job:  # fmt: skip
-        """Compose trainings of this model on this data, done otherwise than the run does them.
+        """Return trainings of this model on this data that differ from those of the run.
 
         Args:
             place: Where they are stored, below the audit's folder.
@@ -112,9 +112,9 @@ class Case:
             models={self.model: model or self.instance},
             n_classes=width or self.workload.n_classes,
         )
-        whole = {seed: digest([t.fingerprint for t in self.tasks if t.seed == seed]) for seed in self.seeds}
+        run_digests = {seed: digest([t.fingerprint for t in self.tasks if t.seed == seed]) for seed in self.seeds}
         tasks = tuple(
-            Task(self.model, seed, name, digest([whole[seed], place, recipe, train.tolist(), test.tolist()]))
+            Task(self.model, seed, name, digest([run_digests[seed], place, recipe, train.tolist(), test.tolist()]))
             for seed in self.seeds
             for name, (train, test) in sides.items()
         )
@@ -130,13 +130,13 @@ class Case:
     def counts(self, predicted: Predicted) -> NDArray[np.int64]:
         """Count truths and predictions by subject (runs, subjects, K, K)."""
         n_classes = len(self.classes)
-        found = np.zeros((len(predicted), self.groups.max() + 1, n_classes, n_classes), dtype=np.int64)
+        counts = np.zeros((len(predicted), self.groups.max() + 1, n_classes, n_classes), dtype=np.int64)
         run, sample = np.nonzero(predicted >= 0)
-        np.add.at(found, (run, self.groups[sample], self.y[sample], predicted[run, sample]), 1)
-        return found
+        np.add.at(counts, (run, self.groups[sample], self.y[sample], predicted[run, sample]), 1)
+        return counts
 
 
-#: Row -> the same row with frames for samples; or why there can be no such run.
+#: Row -> the same row with frames as samples; or the reason why such a run is impossible.
 Frames = Mapping[str, Case] | str
 
 
@@ -159,16 +159,16 @@ class Job:
     ids: Mapping[str, Sequence[str]]
 
     def folder(self, root: Path) -> RunFolder:
-        """Return where the results lie."""
+        """Return the folder of the results."""
         return RunFolder(root / self.place)
 
     def done(self, root: Path) -> list[StoredResult]:
-        """Return the results that are there, in the order of the tasks."""
+        """Return the stored results, in the order of the tasks."""
         folder = self.folder(root)
-        return [found for task in self.tasks if (found := folder.read_result(task)) is not None]
+        return [result for task in self.tasks if (result := folder.read_result(task)) is not None]
 
     def run(self, root: Path, executor: Executor) -> Generator[Outcome]:
-        """Do what is missing; store each outcome and yield it."""
+        """Run the missing tasks; store each outcome and yield it."""
         folder = self.folder(root)
         missing = {task for task in self.tasks if folder.read_result(task) is None}
         units = [unit for unit in self._units() if not missing.isdisjoint(unit)]
@@ -193,18 +193,18 @@ class Job:
 
 
 def honest_parts(plan: Plan) -> list[RowGroupPlan]:
-    """Return the parts of a run that leaks can be held against.
+    """Return the parts of a run that leaks can be compared with.
 
     Raises:
-        ProtocolError: There is none.
+        ProtocolError: The run itself is flagged as leaky.
     """
-    found = [part for part in plan.parts if part.part.protocol.instance.subject_independent]
-    bad = sorted({flag for part in found for flag in part.flags if flag.startswith(("leak:", UNKNOWN_SUBJECTS))})
+    parts = [part for part in plan.parts if part.part.protocol.instance.subject_independent]
+    bad = sorted({flag for part in parts for flag in part.flags if flag.startswith(("leak:", UNKNOWN_SUBJECTS))})
     if bad:
         raise ProtocolError(
-            f"the run is flagged {', '.join(bad)}: an audit holds leaks against an honest run; mend the data first"
+            f"the run is flagged {', '.join(bad)}: an audit compares leaks with an honest run; fix the data first"
         )
-    return found
+    return parts
 
 
 def check_not_leaky(config: RunConfig) -> None:
@@ -225,11 +225,11 @@ def check_not_leaky(config: RunConfig) -> None:
 
 def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
     """Return the rows of parts as cases, in the order of the config."""
-    found = {}
+    by_row = {}
     for part in parts:
         workload = part.task_runner()
         for component in part.part.models:
-            found[component.name] = Case(
+            by_row[component.name] = Case(
                 model=component.name,
                 instance=component.instance,
                 samples=part.data.samples,
@@ -240,27 +240,27 @@ def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
                 tasks=tuple(task for task in part.tasks if task.model == component.name),
                 folds_per_group=folds_per_group(component.instance, part.arrays),
             )
-    return [found[row] for row in config.rows if row in found]
+    return [by_row[row] for row in config.rows if row in by_row]
 
 
 def frame_level(part: RowGroupPlan, config: RunConfig, cache: Cache, progress: Progress = lambda _: None) -> Frames:
     """Plan the same rows with frames for samples.
 
     Returns:
-        Row -> its case, nothing where the samples are frames already; or a text: why there can be no such run.
+        Row -> its case, nothing where the samples are frames already; or the reason why such a run is impossible.
     """
     frames, dataset = part.part.input.frames, part.part.dataset
     if frames is not None and frames.unit == "frame":
         return {}
     if not dataset.instance.frame_numbers(part.data.sources[0].clip):
-        return f"a clip of {dataset.plugin} is no sequence of frames"
-    chosen = Input(FrameSelection(unit="frame", count=FRAMES), part.part.input.preprocess)
-    same = {"protocols": (part.part.protocol,), "models": part.part.models, "inputs": {}}
+        return f"a clip of {dataset.plugin} is not a sequence of frames"
+    frame_input = Input(FrameSelection(unit="frame", count=FRAMES), part.part.input.preprocess)
+    unchanged = {"protocols": (part.part.protocol,), "models": part.part.models, "inputs": {}}
     try:
-        made = make_plan(dataclasses.replace(config, input=chosen, **same), cache, progress)
+        frame_plan = make_plan(dataclasses.replace(config, input=frame_input, **unchanged), cache, progress)
     except BenchError as error:
         return f"single frames do not go through this config: {error}".partition("\n")[0]
-    return {case.model: case for case in cases(made.parts, made.config)}
+    return {case.model: case for case in cases(frame_plan.parts, frame_plan.config)}
 
 
 def facts(part: RowGroupPlan) -> dict[str, Any]:
@@ -286,5 +286,5 @@ def facts(part: RowGroupPlan) -> dict[str, Any]:
         "dtype": part.arrays.x.dtype.name,
         "input": f"{unit}, " + (f"after {', '.join(steps)}" if steps else "as the data set gives it"),
         "annotated": list(frames.at or ()) if frames else [],
-        "left_out": part.data.left_out,
+        "left_out": part.data.excluded,
     }

@@ -1,4 +1,4 @@
-"""The epoch is chosen by a look at the test side: per fold, once for all, or by early stopping."""
+"""Leaks that choose the epoch by its score on the test side: per fold, once for all folds, or by early stopping."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mexbench.interfaces import EpochsModel, FoldsModel, Predictor
 from mexbench.metrics.classification import scores, uf1
 from mexbench.runs.run_folder import StoredResult
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, Found, Null, Pair, confusions, draw, recipe
+from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, JobResults, Null, Pair, confusions, draw, recipe
 
 PLACE = "epochs"
 #: Epochs without improvement on the test fold after which a training is stopped.
 PATIENCE = 10
-#: Hits (simulations, epochs, tested) -> the epoch that is kept (simulations,).
+#: Hits (simulations, epochs, tested) -> the chosen epoch (simulations,).
 Choice = Callable[[NDArray[np.bool_]], NDArray[np.intp]]
-#: Random numbers that a simulation draws at a time.
+#: Most random numbers that are drawn at once.
 _AT_ONCE = 1 << 24
 
 
@@ -45,7 +45,7 @@ class AllEpochs(FoldsModel):
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:
-        """Train when the predictor is asked, once: so no epoch's weights need be kept."""
+        """Train when the predictor is called, once, so that the weights of the epochs need not be stored."""
         del n_classes
         mask = np.ones((1, len(y)), dtype=bool)
         each = self.model.fit_epochs(x, y, mask, n_classes=self.n_classes, groups=groups, seed=seed)
@@ -59,12 +59,14 @@ class AllEpochs(FoldsModel):
         del n_classes
         each = self.model.fit_epochs(x, y, train_masks, n_classes=self.n_classes, groups=groups, seed=seed)
         folds = list(zip(*each, strict=True))
-        return [lambda test, fold=fold: np.hstack([np.asarray(one(test)) for one in fold]) for fold in folds]
+        return [
+            lambda test, fold=fold: np.hstack([np.asarray(predictor(test)) for predictor in fold]) for fold in folds
+        ]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One seed and repeat: what every epoch says of the samples that it tests.
+    """One seed and repeat: the scores of every epoch on the samples that it tests.
 
     Args:
         tested: Positions of each fold's test samples.
@@ -77,7 +79,7 @@ class Run:
 
 @dataclass(frozen=True)
 class EpochLeak(AuditLeak):
-    """What the three share: one training of every fold, of which all epochs' answers are kept.
+    """Base of the three leaks: one training of every fold, which stores the answers of all epochs.
 
     Every epoch is trained, on the whole training side: a recipe's own early stopping would cut a validation part and
     end before the best epoch is found.
@@ -85,13 +87,13 @@ class EpochLeak(AuditLeak):
 
     number: ClassVar[str | None] = "L1.1"
 
-    def unfit(self, case: Case) -> str | None:
-        """Refuse models without epochs."""
+    def inapplicable_reason(self, case: Case) -> str | None:
+        """Exclude models without epochs."""
         return None if isinstance(case.instance, EpochsModel) else f"{case.model} has no epochs"
 
     def jobs(self, case: Case) -> Sequence[Job]:
         """Train each fold for all epochs."""
-        assert isinstance(case.instance, EpochsModel)  # noqa: S101 - unfit said so
+        assert isinstance(case.instance, EpochsModel)  # noqa: S101 - inapplicable_reason excludes other models
         k = len(case.classes)
         model = AllEpochs(case.instance, k, case.folds_per_group)
         width = k * case.instance.epochs
@@ -101,10 +103,10 @@ class EpochLeak(AuditLeak):
             )
         ]
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
-        """Hold the chosen epoch's answers against those of the run."""
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
+        """Compare the chosen epoch's answers with those of the run."""
         leaky = np.full((len(honest), len(case.y)), -1)
-        for row, run in zip(leaky, runs(case, found[PLACE]), strict=True):
+        for row, run in zip(leaky, runs(case, results[PLACE]), strict=True):
             for test, values, epoch in zip(run.tested, run.scores, self.choose(case, run), strict=True):
                 row[test] = values[:, epoch].argmax(axis=1)
         return Pair(honest, leaky)
@@ -114,7 +116,7 @@ class EpochLeak(AuditLeak):
         raise NotImplementedError
 
     def note(self, case: Case) -> str:
-        """Say how many epochs there were to choose from."""
+        """Return how many epochs there were to choose from."""
         return f"{n_epochs(case)} epochs"
 
 
@@ -133,7 +135,7 @@ class EpochPerSubject(EpochLeak):
     def choose(self, case: Case, run: Run) -> Sequence[int]:
         """Take the first epoch of the highest accuracy."""
         hits = [values.argmax(2) == case.y[test][:, None] for test, values in zip(run.tested, run.scores, strict=True)]
-        return [int(found.sum(axis=0).argmax()) for found in hits]
+        return [int(fold_hits.sum(axis=0).argmax()) for fold_hits in hits]
 
     def null(self, case: Case, honest: Predicted, rng: np.random.Generator) -> Null:
         """Let each epoch of each fold answer at random, independently."""
@@ -184,14 +186,14 @@ class EpochGlobal(EpochLeak):
     def null(self, case: Case, honest: Predicted, rng: np.random.Generator) -> Null:
         """Take the best of as many random predictors as there are epochs."""
         tested, epochs = np.flatnonzero(honest[0] >= 0), n_epochs(case)
-        found: dict[str, list[NDArray[np.float64]]] = {"uf1": [], "uar": []}
+        best_scores: dict[str, list[NDArray[np.float64]]] = {"uf1": [], "uar": []}
         for count in _pieces(epochs * len(tested)):
             answers = draw(case, (count * epochs, len(tested)), rng)
             scored = scores(confusions(case, answers, tested))
             best = scored["uf1"].reshape(count, epochs).argmax(axis=1)
-            for name, values in found.items():
+            for name, values in best_scores.items():
                 values.append(scored[name].reshape(count, epochs)[np.arange(count), best])
-        return {name: np.concatenate(values) for name, values in found.items()}
+        return {name: np.concatenate(values) for name, values in best_scores.items()}
 
 
 def n_epochs(case: Case) -> int:
@@ -201,14 +203,14 @@ def n_epochs(case: Case) -> int:
 
 def runs(case: Case, results: Sequence[StoredResult]) -> Iterator[Run]:
     """Sort the stored scores of all epochs by seed, repeat and fold."""
-    found: dict[tuple[int, int], list[tuple[NDArray[np.intp], NDArray[np.float64]]]] = {}
+    by_run: dict[tuple[int, int], list[tuple[NDArray[np.intp], NDArray[np.float64]]]] = {}
     for result in results:
         key = case.seeds.index(result.task.seed), case.repeats[result.task.fold]
         tested = np.array([case.position[name] for name in result.scores], dtype=np.intp)
         values = np.array(list(result.scores.values())).reshape(len(tested), -1, len(case.classes))
-        found.setdefault(key, []).append((tested, values))
-    for key in sorted(found):
-        tested, values = zip(*found[key], strict=True)
+        by_run.setdefault(key, []).append((tested, values))
+    for key in sorted(by_run):
+        tested, values = zip(*by_run[key], strict=True)
         yield Run(tested, values)
 
 
@@ -216,7 +218,7 @@ def stopped(losses: NDArray[Any]) -> NDArray[np.intp]:
     """Return the epoch that early stopping keeps.
 
     Args:
-        losses: On what is watched (m, epochs).
+        losses: On the validation part (m, epochs).
 
     Returns:
         For each row the epoch of the lowest loss before ``PATIENCE`` epochs passed without a lower one (m,).
@@ -235,7 +237,7 @@ def random_choice(case: Case, choose: Choice, rng: np.random.Generator) -> Null:
 
     Args:
         case: The case.
-        choose: What the rule keeps.
+        choose: The rule that chooses an epoch.
         rng: Source of the answers.
     """
     epochs = n_epochs(case)
@@ -247,14 +249,14 @@ def random_choice(case: Case, choose: Choice, rng: np.random.Generator) -> Null:
         start = 0
         for count in _pieces(epochs * len(test)):
             answers = draw(case, (count, epochs, len(test)), rng)
-            kept = answers[np.arange(count), choose(answers == case.y[test])]
-            total[start : start + count] += confusions(case, kept, test)
+            selected = answers[np.arange(count), choose(answers == case.y[test])]
+            total[start : start + count] += confusions(case, selected, test)
             start += count
     scored = scores(total)
     return {name: scored[name] for name in ("uf1", "uar")}
 
 
 def _pieces(each: int) -> list[int]:
-    """Divide the simulations so that a piece of them fits into memory."""
+    """Divide the simulations into pieces that fit into memory."""
     size = max(1, _AT_ONCE // each)
     return [min(size, SIMULATIONS - start) for start in range(0, SIMULATIONS, size)]

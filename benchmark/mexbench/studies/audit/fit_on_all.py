@@ -1,4 +1,4 @@
-"""What is fitted on everything instead of the training side: scaler, PCA, feature selection, and oversampling."""
+"""Leaks that fit a step on all samples instead of the training side: scaler, PCA, selection, oversampling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mexbench.interfaces import Model, Predictor
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import AuditLeak, Found, Pair, recipe
+from mexbench.studies.audit.leak import AuditLeak, JobResults, Pair, recipe
 
 #: From samples (n, ...) to as many of the same shape.
 Change = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -29,7 +29,7 @@ class Prepared(Model):
     Args:
         model: The model.
         fit_step: Learns the step from samples and labels.
-        known: The step as it was learned already, from everything; None learns it from the training side.
+        known: The step as fitted on all samples; None fits it on the training side.
     """
 
     model: Model
@@ -73,8 +73,8 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class ThereAndBack:
-    """Project on principal components, and back into the samples' own space: the same information, the same shape."""
+class PcaReconstruction:
+    """Project on principal components and back, so that a sample keeps its shape, which networks need."""
 
     pca: Any
 
@@ -87,11 +87,11 @@ class ThereAndBack:
 class Masked:
     """Set every feature to 0 that was not selected: no model can learn from a constant."""
 
-    kept: NDArray[np.bool_]
+    selected: NDArray[np.bool_]
 
     def __call__(self, features: NDArray[Any], /) -> NDArray[Any]:
         """Return features (n, d)."""
-        return features * self.kept
+        return features * self.selected
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class FittedOnEverything(AuditLeak):
 
     number: ClassVar[str | None] = "L1.2"
     twin: ClassVar[str] = "the same step, fitted on the training side of each fold"
-    #: How many features or components the step keeps; None where it leaves none out.
+    #: How many features or components the step keeps; None where it discards none.
     most: ClassVar[int | None] = None
 
-    def unfit(self, case: Case) -> str | None:
-        """Refuse samples with so few features that the step would leave none out."""
+    def inapplicable_reason(self, case: Case) -> str | None:
+        """Exclude samples with so few features that the step would discard none."""
         features = int(np.prod(case.x.shape[1:]))
         if self.most is not None and features <= self.most:
             return f"a sample has {features} features, and the step keeps up to {self.most}"
@@ -125,11 +125,13 @@ class FittedOnEverything(AuditLeak):
             case.job(f"{self.name}/leaky", recipe=settings, model=leaky),
         ]
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
         """Compare the two fits."""
         del honest
-        one, other = (case.predicted(found[f"{self.name}/{side}"], case.repeats) for side in ("honest", "leaky"))
-        return Pair(one, other)
+        honest_fit, leaky_fit = (
+            case.predicted(results[f"{self.name}/{side}"], case.repeats) for side in ("honest", "leaky")
+        )
+        return Pair(honest_fit, leaky_fit)
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Scaler(FittedOnEverything):
         return Fitted(StandardScaler().fit(_flat(x)).transform)  # pyright: ignore[reportArgumentType] - no sparse here
 
     def note(self, case: Case) -> str:
-        """Say why the row may be exactly 0."""
+        """Return why the row may be exactly 0."""
         del case
         return "a model that scales its own input again undoes it"
 
@@ -169,7 +171,7 @@ class Pca(FittedOnEverything):
         del y
         features = _flat(x)
         pca = PCA(n_components=min(COMPONENTS, *features.shape), random_state=0)
-        return Fitted(ThereAndBack(pca.fit(features)))
+        return Fitted(PcaReconstruction(pca.fit(features)))
 
 
 @dataclass(frozen=True)
@@ -190,9 +192,9 @@ class Selection(FittedOnEverything):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # constant features have no F value
             value = np.nan_to_num(f_classif(features, y)[0], nan=-1.0, posinf=np.finfo(np.float64).max)
-        kept = np.zeros(features.shape[1], dtype=bool)
-        kept[np.argsort(-value, kind="stable")[:FEATURES]] = True
-        return Fitted(Masked(kept))
+        selected = np.zeros(features.shape[1], dtype=bool)
+        selected[np.argsort(-value, kind="stable")[:FEATURES]] = True
+        return Fitted(Masked(selected))
 
 
 @dataclass(frozen=True)
@@ -220,11 +222,13 @@ class Oversampling(AuditLeak):
             case.job(f"{self.name}/leaky", recipe=recipe(self), folds=leaky),
         ]
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
         """Compare the two ways to copy."""
         del honest
-        one, other = (case.predicted(found[f"{self.name}/{side}"], case.repeats) for side in ("honest", "leaky"))
-        return Pair(one, other)
+        honest_copies, leaky_copies = (
+            case.predicted(results[f"{self.name}/{side}"], case.repeats) for side in ("honest", "leaky")
+        )
+        return Pair(honest_copies, leaky_copies)
 
 
 def extra(y: NDArray[np.intp], pool: NDArray[np.intp], *, seed: int) -> NDArray[np.intp]:

@@ -19,7 +19,7 @@ def markdown(report: Mapping[str, Any], facts: Sequence[Mapping[str, Any]], scor
 
     Args:
         report: Of the audit.
-        facts: From ``base.facts``: what the plan of the run says, for each part of it.
+        facts: From ``cases.facts``, for each part of the run.
         scores: ``scores.json`` of the honest run.
     """
     parts = [
@@ -38,13 +38,13 @@ def markdown(report: Mapping[str, Any], facts: Sequence[Mapping[str, Any]], scor
 
 
 def _section(title: str, *parts: Iterator[tuple[str, str]]) -> list[str]:
-    """Write questions and answers; the answers of several parts of a run stand below one another, equal ones once."""
+    """Write questions and answers; answers of several parts of a run are listed below one another, equal ones once."""
     answers: dict[str, list[str]] = {}
     for part in parts:
         for question, answer in part:
-            found = answers.setdefault(question, [])
-            found += [answer] if answer not in found else []
-    return [f"## {title}", *(f"**{question}**  \n" + "  \n".join(found) for question, found in answers.items())]
+            texts = answers.setdefault(question, [])
+            texts += [answer] if answer not in texts else []
+    return [f"## {title}", *(f"**{question}**  \n" + "  \n".join(texts) for question, texts in answers.items())]
 
 
 def _claim(facts: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def _separation(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "test sample before, and no test label ever.",
     )
     yield (
-        "Was any choice (architecture, settings, features, when to stop) made by a look at these test sides?",
+        "Was any choice (architecture, settings, features, when to stop) made by scores on these test sides?",
         "In the run: none. Settings are those of the config, and a network ends at its last epoch or by early stopping "
         f"on subjects of the training side. Before the run, in earlier attempts on the same data: {BLANK}",
     )
@@ -113,25 +113,25 @@ def _features(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if facts["annotated"]
         else "No annotation chooses the frames.",
     )
-    yield "Why is each of these features legitimate, and no stand-in for the label?", BLANK
+    yield "Why is each of these features legitimate, and not a proxy of the label?", BLANK
 
 
 def _distribution(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         f"Does anything from the future predict the past? (L3.1 {TAXONOMY['L3.1']})",
-        f"The folds are made of people, not of times, and the data tells no order of recording. Does that matter for "
+        f"The folds are made of people, not of times, and the data has no order of recording. Does that matter for "
         f"the claim? {BLANK}",
     )
     yield (
         f"Do test samples depend on training samples? (L3.2 {TAXONOMY['L3.2']})",
-        "No subject and no clip stands on both sides of any fold; that was checked, not assumed. Other ties, such as "
+        "No subject and no clip is on both sides of any fold; that was checked, not assumed. Other ties, such as "
         f"siblings or one recording session for several people: {BLANK}",
     )
-    left = "; ".join(f"{reason}: {len(ids)} clips" for reason, ids in facts["left_out"].items())
+    excluded = "; ".join(f"{reason}: {len(ids)} clips" for reason, ids in facts["left_out"].items())
     yield (
-        f"How were the samples selected, and whom do they leave out? (L3.3 {TAXONOMY['L3.3']})",
-        f"Left out by the run: {left or 'nothing'}. Selection by those who recorded the data, and the people it does "
-        f"not stand for: {BLANK}",
+        f"How were the samples selected, and whom do they exclude? (L3.3 {TAXONOMY['L3.3']})",
+        f"Excluded by the run: {excluded or 'nothing'}. Selection by those who recorded the data, and the people it "
+        f"does not represent: {BLANK}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a leak is to the audit: trainings to do, predictions to compare, and a null line."""
+"""The interface of a leak: trainings to run, predictions to compare, and the score of random predictors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scorer = Callable[[NDArray[np.int64], NDArray[np.float64]], Mapping[str, NDArray
 #: ``uf1`` and ``uar`` of random predictors -> (simulations,).
 Null = Mapping[str, NDArray[np.float64]]
 #: Job's place -> its results.
-Found = Mapping[str, Sequence[StoredResult]]
+JobResults = Mapping[str, Sequence[StoredResult]]
 #: How often a random predictor is asked.
 SIMULATIONS = 1_000
 
@@ -33,7 +33,7 @@ def pooled(counts: NDArray[np.int64], weights: NDArray[np.float64]) -> Mapping[s
 
 @dataclass(frozen=True)
 class Pair:
-    """The honest predictions and the leaky ones, of the same samples where they are not -1 in either.
+    """Honest and leaky predictions of the same samples; -1 where a run does not test a sample.
 
     Args:
         honest: (runs, n).
@@ -46,33 +46,33 @@ class Pair:
     scorer: Scorer = pooled
 
     @property
-    def together(self) -> tuple[Predicted, Predicted]:
-        """Return both on the samples that both test."""
+    def on_common_samples(self) -> tuple[Predicted, Predicted]:
+        """Both sides, -1 outside the samples that both test."""
         common = (self.honest >= 0) & (self.leaky >= 0)
         return np.where(common, self.honest, -1), np.where(common, self.leaky, -1)
 
 
 @dataclass(frozen=True)
 class AuditLeak(ABC):
-    """One way to an inflated score. Its docstring is for readers of the code; ``what`` is for readers of the table."""
+    """One way to an inflated score. Docstrings are for readers of the code; ``what`` is for readers of the table."""
 
     #: As ``--leaks`` names it.
     name: ClassVar[str]
     #: In the taxonomy; None where it is no leakage.
     number: ClassVar[str | None]
-    #: One sentence: what is done wrong.
+    #: What is done wrong, in one sentence.
     what: ClassVar[str]
     #: One sentence: what the honest side of the comparison is.
     twin: ClassVar[str] = "the honest run"
-    #: Scores that it touches.
+    #: Scores that it changes.
     touches: ClassVar[tuple[str, ...]] = ("uf1", "uar")
 
-    def on(self, case: Case) -> Case:
-        """Return the case that this leak is shown on, where it is another."""
+    def adapt(self, case: Case) -> Case:
+        """Return the case that this leak is measured on, where it is not the run's own."""
         return case
 
-    def unfit(self, case: Case) -> str | None:
-        """Return why this leak cannot be shown on this case, or None."""
+    def inapplicable_reason(self, case: Case) -> str | None:
+        """Return why this leak cannot be measured on this case, or None where it can."""
         del case
         return None
 
@@ -82,13 +82,13 @@ class AuditLeak(ABC):
         return ()
 
     @abstractmethod
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
         """Compare, once every job is done.
 
         Args:
             case: The case.
             honest: The run's own predictions.
-            found: Results of ``jobs``.
+            results: Of ``jobs``, by place.
         """
 
     def null(self, case: Case, honest: Predicted, rng: np.random.Generator) -> Null | None:
@@ -139,4 +139,4 @@ def confusions(case: Case, answers: NDArray[np.int8], tested: NDArray[np.intp]) 
 def score_random(case: Case, tested: Sequence[NDArray[np.intp]], rng: np.random.Generator) -> Null:
     """Score random predictors on each set of tested samples, and average over the sets."""
     scored = [scores(confusions(case, draw(case, (SIMULATIONS, len(part)), rng), part)) for part in tested]
-    return {name: np.mean([one[name] for one in scored], axis=0) for name in ("uf1", "uar")}
+    return {name: np.mean([scores_of_part[name] for scores_of_part in scored], axis=0) for name in ("uf1", "uar")}

@@ -1,4 +1,4 @@
-"""Metrics that are reported under another's name: no leak, the same effect."""
+"""Metrics that are reported under another metric's name: not a leak, but the same effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mexbench.metrics.classification import scores
 from mexbench.studies.audit.cases import Case, Predicted
-from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, Found, Null, Pair, confusions, draw
+from mexbench.studies.audit.leak import SIMULATIONS, AuditLeak, JobResults, Null, Pair, confusions, draw
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ class OverFolds(AuditLeak):
     what: ClassVar[str] = "F1 and recall of each fold averaged, over the classes that occur in the fold"
     twin: ClassVar[str] = "the same predictions, pooled"
 
-    def unfit(self, case: Case) -> str | None:
-        """Refuse a single fold."""
-        return "there is one fold alone" if len(case.folds) == 1 else None
+    def inapplicable_reason(self, case: Case) -> str | None:
+        """Exclude runs with a single fold."""
+        return "there is only one fold" if len(case.folds) == 1 else None
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
-        """Score the same predictions otherwise."""
-        del found
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
+        """Score the same predictions by the other metric."""
+        del results
         members = _members(case)
         per_seed = len(honest) // len(case.seeds)
 
         def by_fold(counts: NDArray[np.int64], weights: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
             each = [_mean_over(counts[run], weights, members[run % per_seed]) for run in range(len(counts))]
-            return {name: np.mean([one[name] for one in each], axis=0) for name in ("uf1", "uar")}
+            return {name: np.mean([scored[name] for scored in each], axis=0) for name in ("uf1", "uar")}
 
         return Pair(honest, honest, by_fold)
 
@@ -48,15 +48,15 @@ class OverFolds(AuditLeak):
         del honest
         tests = [test for name, (_, test) in case.sides().items() if case.repeats[name] == 0]
         each = [scores(confusions(case, draw(case, (SIMULATIONS, len(test)), rng), test)) for test in tests]
-        return {name: np.mean([one[name] for one in each], axis=0) for name in ("uf1", "uar")}
+        return {name: np.mean([scored[name] for scored in each], axis=0) for name in ("uf1", "uar")}
 
 
 def _members(case: Case) -> list[list[NDArray[np.intp]]]:
     """Return the subjects of each fold, for each repeat."""
-    found: dict[int, list[NDArray[np.intp]]] = {}
+    by_repeat: dict[int, list[NDArray[np.intp]]] = {}
     for name, (_, test) in case.sides().items():
-        found.setdefault(case.repeats[name], []).append(np.unique(case.groups[test]))
-    return [found[repeat] for repeat in sorted(found)]
+        by_repeat.setdefault(case.repeats[name], []).append(np.unique(case.groups[test]))
+    return [by_repeat[repeat] for repeat in sorted(by_repeat)]
 
 
 def _mean_over(
@@ -84,7 +84,7 @@ def _mean_over(
 
 @dataclass(frozen=True)
 class PrecisionAsRecall(AuditLeak):
-    """The mean precision stands where the mean recall should."""
+    """Macro precision is reported as macro recall."""
 
     name: ClassVar[str] = "precision-as-recall"
     number: ClassVar[str | None] = None
@@ -92,9 +92,9 @@ class PrecisionAsRecall(AuditLeak):
     twin: ClassVar[str] = "the same predictions, their macro recall"
     touches: ClassVar[tuple[str, ...]] = ("uar",)
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
-        """Score the same predictions otherwise."""
-        del case, found
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
+        """Score the same predictions by the other metric."""
+        del case, results
         return Pair(honest, honest, _precision)
 
     def null(self, case: Case, honest: Predicted, rng: np.random.Generator) -> Null:

@@ -51,8 +51,8 @@ def _added(row: Row, name: str) -> str:
     return f"{text} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
 
-def _null(found: Sequence[float]) -> str:
-    mean, low, high = map(_points, found)
+def _null(values: Sequence[float]) -> str:
+    mean, low, high = map(_points, values)
     return f"{mean} [{low}, {high}]"
 
 
@@ -61,12 +61,12 @@ def _points(value: float) -> str:
 
 
 def reasons(report: Mapping[str, Any]) -> list[str]:
-    """Say of each row without figures why it has none."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return why rows have no figures."""
+    leaks_by_reason: dict[tuple[str, str], list[str]] = {}
     for row in report["rows"]:
         if row["status"] != "measured":
-            found.setdefault((f"{row['status']}: {row['why']}", row["model"]), []).append(row["leak"])
-    return [f"{model}, {', '.join(leaks)}: {why}" for (why, model), leaks in found.items()]
+            leaks_by_reason.setdefault((f"{row['status']}: {row['why']}", row["model"]), []).append(row["leak"])
+    return [f"{model}, {', '.join(leaks)}: {why}" for (why, model), leaks in leaks_by_reason.items()]
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -99,14 +99,14 @@ _LEGEND = (
 
 
 def _leaks(report: Mapping[str, Any]) -> str:
-    seen: dict[str, str] = {}
+    lines: dict[str, str] = {}
     notes = {row["leak"]: row["note"] for row in report["rows"] if row.get("note")}
     for row in report["rows"]:
         note = f" ({notes[row['leak']]})" if row["leak"] in notes else ""
-        seen.setdefault(
+        lines.setdefault(
             row["leak"], f"- **{row['leak']}**, {row['kind']}: {row['what']}{note}. Against: {row['against']}."
         )
-    return "\n".join(seen.values())
+    return "\n".join(lines.values())
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.studies.audit.cases import Case, Job, Predicted
-from mexbench.studies.audit.leak import AuditLeak, Found, Null, Pair, recipe, score_random
+from mexbench.studies.audit.leak import AuditLeak, JobResults, Null, Pair, recipe, score_random
 
 Sides = tuple[NDArray[np.intp], NDArray[np.intp]]
 #: The papers' 70:30.
@@ -21,8 +21,8 @@ def random_split(units: Sequence[str], repeat: int) -> Sides:
     """Divide samples 70:30, whole units at a time.
 
     Args:
-        units: What must stay together: for each sample a name (n,).
-        repeat: Another one is another draw.
+        units: Name of the unit that must not be divided, for each sample (n,).
+        repeat: Number of the draw.
 
     Returns:
         Positions of the training and of the test side, rising.
@@ -35,7 +35,7 @@ def random_split(units: Sequence[str], repeat: int) -> Sides:
 
 @dataclass(frozen=True)
 class RandomSplit(AuditLeak):
-    """What both splits share.
+    """Base of both random splits.
 
     Args:
         repeats: How often the split is drawn; scores are averaged.
@@ -46,7 +46,7 @@ class RandomSplit(AuditLeak):
     twin: ClassVar[str] = "the honest run, on the samples that the random split tests"
 
     def units(self, case: Case) -> list[str]:
-        """Return what stays together, for each sample."""
+        """Return the unit that is not divided, for each sample."""
         raise NotImplementedError
 
     def folds(self, case: Case) -> Mapping[str, Sides]:
@@ -58,10 +58,10 @@ class RandomSplit(AuditLeak):
         folds = self.folds(case)
         return [case.job(f"{self.name}/leaky", recipe=recipe(self), folds=folds)]
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
         """Compare on the samples of each draw's test side."""
         order = {name: index for index, name in enumerate(self.folds(case))}
-        leaky = case.predicted(found[f"{self.name}/leaky"], order)
+        leaky = case.predicted(results[f"{self.name}/leaky"], order)
         per_seed = len(honest) // len(case.seeds)
         seed, repeat = np.divmod(np.arange(len(leaky)), self.repeats)
         return Pair(honest[seed * per_seed + repeat % per_seed], leaky)
@@ -72,14 +72,14 @@ class RandomSplit(AuditLeak):
         return score_random(case, [test for _, test in self.folds(case).values()], rng)
 
     def note(self, case: Case) -> str:
-        """Say what was drawn."""
+        """Return the share and the number of draws."""
         del case
         return f"70:30, {self.repeats} draw" + "s" * (self.repeats > 1)
 
 
 @dataclass(frozen=True)
 class FrameSplit(RandomSplit):
-    """Frames of one clip stand on both sides.
+    """Frames of one clip are on both sides.
 
     Args:
         frames: Row -> the same row with frames for samples, where the run's own samples are clips, or why there is
@@ -90,15 +90,15 @@ class FrameSplit(RandomSplit):
     what: ClassVar[str] = "frames split at random, so that frames of one clip train and test"
     frames: Mapping[str, Case | str] = field(default_factory=dict)
 
-    def on(self, case: Case) -> Case:
+    def adapt(self, case: Case) -> Case:
         """Return the run whose samples are frames."""
-        found = self.frames.get(case.model, case)
-        return case if isinstance(found, str) else found
+        frames = self.frames.get(case.model, case)
+        return case if isinstance(frames, str) else frames
 
-    def unfit(self, case: Case) -> str | None:
-        """Refuse data that has no frames."""
-        found = self.frames.get(case.model)
-        return found if isinstance(found, str) else None
+    def inapplicable_reason(self, case: Case) -> str | None:
+        """Exclude data without frames."""
+        frames = self.frames.get(case.model)
+        return frames if isinstance(frames, str) else None
 
     def units(self, case: Case) -> list[str]:
         """Every frame is its own unit."""
@@ -110,14 +110,14 @@ class FrameSplit(RandomSplit):
             return super().jobs(case)
         return [*super().jobs(case), case.job(self._twin, recipe=recipe(self), folds_per_group=case.folds_per_group)]
 
-    def pair(self, case: Case, honest: Predicted, found: Found) -> Pair:
+    def compare(self, case: Case, honest: Predicted, results: JobResults) -> Pair:
         """Compare with the honest predictions of the same frames."""
         if case.model in self.frames:
-            honest = case.predicted(found[self._twin], case.repeats)
-        return super().pair(case, honest, found)
+            honest = case.predicted(results[self._twin], case.repeats)
+        return super().compare(case, honest, results)
 
     def note(self, case: Case) -> str:
-        """Say where the frames come from."""
+        """Return how many frames a clip has."""
         each = len(case.samples) / len({sample.clip_id for sample in case.samples})
         return f"{super().note(case)}; {each:.1f} frames of each clip" + " on both sides" * (case.model in self.frames)
 
@@ -128,7 +128,7 @@ class FrameSplit(RandomSplit):
 
 @dataclass(frozen=True)
 class ClipSplit(RandomSplit):
-    """Clips of one person stand on both sides."""
+    """Clips of one person are on both sides."""
 
     name: ClassVar[str] = "clip-split"
     what: ClassVar[str] = "clips split at random, so that clips of one person train and test"

@@ -20,7 +20,7 @@ TAXONOMY: Mapping[str, str] = {
     "L3.2": "non-independence between training and test samples",
     "L3.3": "sampling bias in the test distribution",
 }
-#: What is no leakage, and so has no place in the taxonomy.
+#: Label of what is not leakage and so is not in the taxonomy.
 OUTSIDE = "outside the taxonomy: misreporting of a metric"
 
 

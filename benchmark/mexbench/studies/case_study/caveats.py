@@ -1,4 +1,4 @@
-"""What stands on every page of a case study: what it is not, how far to believe it, whose faces these are."""
+"""The cautions of every page of a case study: not a diagnosis, the honest score, consent and privacy."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
     Args:
         folder: The run folder.
         model: The row; where the run has several protocols, its first row of that model.
-        classes: Those of the model whose predictions are described; the page says so where they are others.
+        classes: Those of the model whose predictions are described; the page states where they differ.
 
     Raises:
-        RunFolderError: It is no finished run, has no such row, or that row is no honest score.
+        RunFolderError: It is not a finished run, has no such row, or that row is not an honest score.
     """
     run = read_run(folder)
     named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
@@ -41,12 +41,12 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
     if row is None or "case_study" in run.scores:
         why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
         raise RunFolderError(
-            f"{folder}: its row {named[0]['model']!r} {why}: that is no honest score; run the model under loso"
+            f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
         )
-    kept = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
-    kept += ("folds", "seeds", "repeats")
+    keys = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
+    keys += ("folds", "seeds", "repeats")
     return {
-        **{key: row[key] for key in kept},
+        **{key: row[key] for key in keys},
         "dataset": run.scores["dataset"],
         "run": folder.resolve().name,
         "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
@@ -57,37 +57,37 @@ def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] =
     """Return the statements as paragraphs of markdown.
 
     Args:
-        honest: Model -> its honest score, None where none was given.
+        honest: Model -> its honest score, None where it was not given.
         flags: Those of the predictions.
     """
     made_up = ["**Synthetic data:** made by a program. Nothing here says anything about real faces."]
     unknown = [name for name, score in honest.items() if score is None]
-    beliefs = [_belief(name, score) for name, score in honest.items() if score is not None]
-    said = [NO_DIAGNOSIS, *beliefs, *([_nobody_knows(unknown)] if unknown else []), PRIVACY]
-    return [f"> {line}" for line in [*(made_up if "synthetic" in flags else []), *said]]
+    score_texts = [_honest_score_text(name, score) for name, score in honest.items() if score is not None]
+    paragraphs = [NO_DIAGNOSIS, *score_texts, *([_unknown_score(unknown)] if unknown else []), PRIVACY]
+    return [f"> {line}" for line in [*(made_up if "synthetic" in flags else []), *paragraphs]]
 
 
-def _nobody_knows(names: Sequence[str]) -> str:
+def _unknown_score(names: Sequence[str]) -> str:
     return (
-        f"**How far to believe it: nobody knows.** No honest score of {escape(listed(names))} was given (of a run "
-        "under leave-one-subject-out: 'reference_run' of the protocol, or --honest), so nothing here says how often it "
-        "is right, not even on people like those that it was trained on."
+        f"**Honest score: unknown.** No honest score of {escape(listed(names))} was given (of a run "
+        "under leave-one-subject-out: 'reference_run' of the protocol, or --honest), so nothing here shows how "
+        "often it is right, not even on people like those that it was trained on."
     )
 
 
-def _belief(name: str, score: Mapping[str, Any]) -> str:
+def _honest_score_text(name: str, score: Mapping[str, Any]) -> str:
     figures = ", ".join(
-        f"{said} {with_interval(score, key)}"
-        for key, said in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+        f"{label} {with_interval(score, key)}"
+        for key, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
     )
     flags = f" (flags: {escape(' '.join(score['flags']))})" if score["flags"] else ""
-    other = (
-        f" **It is not quite the same model:** its classes were {escape(listed(score['other_classes']))} there."
+    classes_note = (
+        f" **It is not exactly the same model:** its classes were {escape(listed(score['other_classes']))} there."
         if score["other_classes"]
         else ""
     )
     whose = f"{score['n_samples']} samples of {score['n_subjects']} subjects of {escape(score['dataset'])}{flags}"
     return (
-        f"**How far to believe it.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
-        f"{whose}; on other people, cameras and occasions expect less.{other}"
+        f"**Honest score.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
+        f"{whose}; on other people, cameras and occasions expect less.{classes_note}"
     )

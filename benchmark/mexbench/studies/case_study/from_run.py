@@ -17,47 +17,47 @@ from mexbench.studies.case_study.summary import numbers, study
 
 
 def studies(plan: Plan, done: Sequence[StoredResult]) -> dict[str, Any]:
-    """Return row -> its case study, for ``scores.json``; nothing where the run is none.
+    """Return row -> its case study, for ``scores.json``; empty where the run is not a case study.
 
     Args:
         plan: The run.
         done: Its results.
     """
-    found = {}
-    for row, (part, model) in plan.by_row.items():
-        asked = part.part.protocol.instance.case_study
-        if asked is not None:
-            predictions = _predictions(row, part, part.model_flags(model), done)
+    by_row = {}
+    for row, (group, model) in plan.by_row.items():
+        request = group.part.protocol.instance.case_study
+        if request is not None:
+            predictions = _predictions(row, group, group.model_flags(model), done)
             if predictions.clips:
-                found[row] = {
-                    "dataset": asked.dataset,
-                    "trained_on": sorted({s.dataset for s in _trained(part)}),
-                    **study(predictions, _coded(part)),
+                by_row[row] = {
+                    "dataset": request.dataset,
+                    "trained_on": sorted({s.dataset for s in _trained(group)}),
+                    **study(predictions, _coded(group)),
                 }
-    return found
+    return by_row
 
 
 def check_honest(config: RunConfig) -> None:
-    """See before a run that every honest score which is asked for is there.
+    """Check before a run that every honest score which it refers to can be read.
 
     Raises:
-        RunFolderError: One is not.
+        RunFolderError: One cannot.
     """
-    for part in config.parts:
-        for model in part.models:
-            _honest(part, model.name)
+    for group in config.parts:
+        for model in group.models:
+            _honest(group, model.name)
 
 
-def _honest(part: RowGroup, row: str, classes: Sequence[str] = ()) -> dict[str, Any] | None:
-    asked = part.protocol.instance.case_study
-    if asked is None or asked.reference_run is None:
+def _honest(group: RowGroup, row: str, classes: Sequence[str] = ()) -> dict[str, Any] | None:
+    request = group.protocol.instance.case_study
+    if request is None or request.reference_run is None:
         return None
-    return honest_score(asked.reference_run, row.removesuffix(f" under {part.protocol.name}"), classes)
+    return honest_score(request.reference_run, row.removesuffix(f" under {group.protocol.name}"), classes)
 
 
-def _predictions(row: str, part: RowGroupPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> ClipPredictions:
+def _predictions(row: str, group: RowGroupPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> ClipPredictions:
     """Give each clip the class with the highest mean of its scores, over its frames and over seeds."""
-    samples = {sample.sample_id: sample for sample in part.data.samples}
+    samples = {sample.sample_id: sample for sample in group.data.samples}
     scores: dict[str, list[Sequence[float]]] = {}
     of_clip: dict[str, Sample] = {}
     for result in done:
@@ -77,20 +77,20 @@ def _predictions(row: str, part: RowGroupPlan, flags: Sequence[str], done: Seque
         )
         for name, values in sorted(scores.items())
     ]
-    classes = part.data.classes
-    return ClipPredictions(row, classes, tuple(clips), tuple(flags), _honest(part.part, row, classes))
+    classes = group.data.classes
+    return ClipPredictions(row, classes, tuple(clips), tuple(flags), _honest(group.part, row, classes))
 
 
-def _trained(part: RowGroupPlan) -> list[Sample]:
-    ids = {name for fold in part.folds for name in fold.train}
-    return [sample for sample in part.data.samples if sample.sample_id in ids]
+def _trained(group: RowGroupPlan) -> list[Sample]:
+    ids = {name for fold in group.folds for name in fold.train}
+    return [sample for sample in group.data.samples if sample.sample_id in ids]
 
 
-def _coded(part: RowGroupPlan) -> Mapping[str, list[frozenset[str]]]:
+def _coded(group: RowGroupPlan) -> Mapping[str, list[frozenset[str]]]:
     """Return class -> the action units of each training clip that has any."""
-    clips = {sample.clip_id: sample for sample in _trained(part) if sample.aus}
-    found: dict[str, list[frozenset[str]]] = {}
-    for name in part.data.classes:
-        inside = [numbers(sample.aus) for sample in clips.values() if part.data.truth(sample) == name]
-        found |= {name: inside} if inside else {}
-    return found
+    clips = {sample.clip_id: sample for sample in _trained(group) if sample.aus}
+    by_class: dict[str, list[frozenset[str]]] = {}
+    for name in group.data.classes:
+        inside = [numbers(sample.aus) for sample in clips.values() if group.data.truth(sample) == name]
+        by_class |= {name: inside} if inside else {}
+    return by_class

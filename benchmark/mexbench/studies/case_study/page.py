@@ -7,7 +7,7 @@ from typing import Any
 
 from mexbench.errors import listed
 from mexbench.metrics.classification import HEADLINE, REPLICATES
-from mexbench.studies.au_clusters.clustering import said
+from mexbench.studies.au_clusters.clustering import format_units
 from mexbench.studies.case_study import caveats as caution
 from mexbench.tables import DASH, Table, escape, percent, with_interval
 
@@ -15,7 +15,7 @@ Study = Mapping[str, Any]
 
 
 def joined(page: str, scores: Mapping[str, Any]) -> str:
-    """Return the page of a run with its case studies: what they are not at the top, what they are at the end."""
+    """Return the page of a run with its case studies: the cautions at the top, the results at the end."""
     studies = scores.get("case_study")
     if not studies:
         return page
@@ -26,10 +26,10 @@ def joined(page: str, scores: Mapping[str, Any]) -> str:
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
-    """Return what a terminal is shown of the case studies of a run; nothing where it is none."""
+    """Return the case studies of a run for a terminal; empty where the run has none."""
     parts = []
     for name, study in (scores.get("case_study") or {}).items():
-        parts += [f"{name}: what is predicted of {study['n_clips']} clips", share_table(study).text()]
+        parts += [f"{name}: predictions for {study['n_clips']} clips", share_table(study).text()]
     return "\n\n".join([*parts, plain(caution.NO_DIAGNOSIS)]) if parts else ""
 
 
@@ -61,7 +61,7 @@ def _bodies(studies: Mapping[str, Study], mark: str) -> list[str]:
 def share_table(study: Study) -> Table:
     """Shares of the predicted classes, of all clips and by condition."""
     rows = [["all clips", *_share_cells(study["all"])]]
-    rows += [[found["condition"] or "(none given)", *_share_cells(found)] for found in study["conditions"]]
+    rows += [[row["condition"] or "(none given)", *_share_cells(row)] for row in study["conditions"]]
     unit = f"{study['unit']}s" if study["unit"] == "subject" else "without subject"
     return Table(["condition", "clips", unit, *study["classes"]], rows)
 
@@ -69,8 +69,8 @@ def share_table(study: Study) -> Table:
 def subject_table(study: Study) -> Table:
     """Shares of the predicted classes by subject."""
     rows = [
-        [found["subject"], ", ".join(found["conditions"]) or DASH, str(found["clips"]), *_cells(found)]
-        for found in study["subjects"]
+        [row["subject"], ", ".join(row["conditions"]) or DASH, str(row["clips"]), *_cells(row)]
+        for row in study["subjects"]
     ]
     return Table(["subject", "condition", "clips", *study["classes"]], rows)
 
@@ -82,7 +82,7 @@ def clip_table(study: Study) -> Table:
     rows = []
     for clip in study["clips"]:
         known = [clip[key] or DASH for key in ("subject", "condition", "emotion")]
-        units = [said(clip["aus"]) if clip["aus"] else DASH, clip["cluster"] or DASH] if clustered else []
+        units = [format_units(clip["aus"]) if clip["aus"] else DASH, clip["cluster"] or DASH] if clustered else []
         rows.append([clip["clip_id"], *known, clip["predicted"], *units])
     return Table([*headers, *(["coded units", "cluster"] if clustered else [])], rows)
 
@@ -97,35 +97,35 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
     parts = [
         f"{applied}{study['n_clips']} clips of {study['n_subjects'] or 'unknown'} subjects. A clip's prediction is the "
         "class with the highest mean score, over its frames or windows and over seeds.",
-        *([f"Without a prediction, and counted nowhere: {_names(study['silent'])}."] if study["silent"] else []),
+        *([f"Without a prediction, and not counted: {_names(study['unpredicted'])}."] if study["unpredicted"] else []),
         "**What is predicted, by condition**",
         share_table(study).markdown(),
         f"Share of clips x 100. In brackets: {study['level']:.0%} interval by bootstrap over {unit}s ({REPLICATES} "
-        f"replicates), none where there is one {unit} alone, and without width at 0 and 100. It says how far other "
+        f"replicates), none where there is only one {unit}, and without width at 0 and 100. It shows how far other "
         f"{unit}s may differ, not how often the model is wrong.",
     ]
     if study["subjects"]:
         parts += [
             "**What is predicted, by subject**",
             subject_table(study).markdown(),
-            f"In brackets: {study['level']:.0%} interval after Wilson over the clips of one person. It takes clips for "
-            "independent, which those of one recording are not, so it is too narrow.",
+            f"In brackets: {study['level']:.0%} interval after Wilson over the clips of one person. It assumes that "
+            "clips are independent, which those of one recording are not, so it is too narrow.",
         ]
     return [*parts, *_scored(study), *clusters, "**Clips**", clip_table(study).markdown()]
 
 
 def _scored(study: Study) -> list[str]:
-    other = study["n_other_emotion"]
-    unlabelled = study["n_clips"] - study["n_scored"] - other
+    n_other = study["n_other_emotion"]
+    unlabelled = study["n_clips"] - study["n_scored"] - n_other
     counted = [f"{unlabelled} clips without a label"] if unlabelled else []
-    counted += [f"{other} clips whose emotion is no class of the model"] if other else []
+    counted += [f"{n_other} clips whose emotion is not a class of the model"] if n_other else []
     beside = f" Predicted and not scored: {', '.join(counted)}." if counted else ""
     if study["scores"] is None:
         return [f"No clip has a label that the model could be scored by.{beside}"]
-    found = study["scores"]
-    cells = [with_interval(found, key) if found["ci"][key] else percent(found[key]) for key in HEADLINE]
-    sizes = [str(found["n_samples"]), str(found["n_subjects"])]
-    matrix = [[name, *map(str, row)] for name, row in zip(study["classes"], found["confusion"], strict=True)]
+    scores = study["scores"]
+    cells = [with_interval(scores, key) if scores["ci"][key] else percent(scores[key]) for key in HEADLINE]
+    sizes = [str(scores["n_samples"]), str(scores["n_subjects"])]
+    matrix = [[name, *map(str, row)] for name, row in zip(study["classes"], scores["confusion"], strict=True)]
     return [
         "**Against the labels, where there are any**",
         Table(["UF1", "UAR", "accuracy", "clips", f"{study['unit']}s"], [[*cells, *sizes]]).markdown(),
@@ -135,20 +135,20 @@ def _scored(study: Study) -> list[str]:
 
 
 def _clusters(study: Study) -> list[str]:
-    found = study["clusters"]
-    if found is None:
+    clusters = study["clusters"]
+    if clusters is None:
         return ["No sub-division by action units: it needs them coded for training clips and for clips here."]
     rows = [
-        [name, ", ".join(f"{said(units)} x {count}" for units, count in combinations)]
-        for group in found["groups"].values()
+        [name, ", ".join(f"{format_units(units)} x {count}" for units, count in combinations)]
+        for group in clusters["groups"].values()
         for name, combinations in group["clusters"].items()
     ]
     return [
         "**Sub-division of the training clips by action units**",
         Table(["cluster", "combinations x clips"], rows).markdown(),
-        f"K-means on the coded units of each class, by number alone; K from 2 to {found['cap']} by the mean "
-        f"silhouette, seeds {', '.join(map(str, found['seeds']))}. Below, a clip's cluster is the one of its predicted "
-        "class whose centre is nearest: it follows from the prediction and is no evidence for it.",
+        f"K-means on the coded units of each class, by number alone; K from 2 to {clusters['cap']} by the mean "
+        f"silhouette, seeds {', '.join(map(str, clusters['seeds']))}. Below, a clip's cluster is the one of its "
+        "predicted class whose centre is nearest: it follows from the prediction and is not evidence for it.",
     ]
 
 
@@ -156,12 +156,12 @@ def _names(clips: Sequence[str]) -> str:
     return f"{len(clips)} clips ({escape(listed(clips, limit=10))})"
 
 
-def _share_cells(found: Mapping[str, Any]) -> list[str]:
-    return [str(found["clips"]), str(found["groups"]), *_cells(found)]
+def _share_cells(row: Mapping[str, Any]) -> list[str]:
+    return [str(row["clips"]), str(row["groups"]), *_cells(row)]
 
 
-def _cells(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def _cells(row: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     return [
-        percent(one["share"]) + (f" [{percent(one['ci'][0])}, {percent(one['ci'][1])}]" if one["ci"] else "")
-        for one in found["shares"]
+        percent(share["share"]) + (f" [{percent(share['ci'][0])}, {percent(share['ci'][1])}]" if share["ci"] else "")
+        for share in row["shares"]
     ]

@@ -1,4 +1,4 @@
-"""What one model said about the clips of a case study, wherever it stands: a run folder, or a ``clips.csv``."""
+"""The predictions of one model for the clips of a case study, read from a run folder or a ``clips.csv``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 from mexbench.errors import DataError, RunFolderError, listed, unknown
 from mexbench.runs.stored_run import read_run
 
-#: Columns of a ``clips.csv`` that must be there; the three in the middle may be empty.
+#: Columns of a ``clips.csv`` that must be there; the subject, condition and emotion may be empty.
 COLUMNS = ("clip_id", "path", "subject", "condition", "emotion", "predicted", "windows")
 SCORE = "score_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedClip:
-    """One clip and what the model said.
+    """One clip with its prediction.
 
     Args:
         clip_id: Unique.
-        subject: Who is seen; None where nobody knows.
-        condition: What the manifest says of the recording; None where it says nothing.
-        emotion: What somebody labelled it as; None for an unlabelled clip.
-        truth: Class index of ``emotion``; None where it is no class of the model.
+        subject: Who is seen; None where that is unknown.
+        condition: Of the recording, from the manifest; None where it is not given.
+        emotion: Its label; None for an unlabelled clip.
+        truth: Class index of ``emotion``; None where it is not a class of the model.
         predicted: Class index.
         aus: Coded action units, by number alone.
     """
@@ -47,15 +47,15 @@ class PredictedClip:
 
 @dataclass(frozen=True)
 class ClipPredictions:
-    """What one model said.
+    """The predictions of one model.
 
     Args:
-        name: What the pages call it.
-        classes: What it can say.
+        name: Of the model on pages.
+        classes: Of the model.
         clips: In the order of their ids.
-        flags: What must stand beside everything made of them, such as ``synthetic``.
-        honest: What ``caution.honest_score`` says of the model; None where nobody gave its honest score.
-        silent: Clips that it said nothing about, such as those without a face.
+        flags: Shown beside everything that is derived from them, such as ``synthetic``.
+        honest: From ``caveats.honest_score``; None where no honest score was given.
+        unpredicted: Clips without a prediction, such as those without a face.
     """
 
     name: str
@@ -63,7 +63,7 @@ class ClipPredictions:
     clips: tuple[PredictedClip, ...]
     flags: tuple[str, ...] = ()
     honest: Mapping[str, Any] | None = None
-    silent: tuple[str, ...] = ()
+    unpredicted: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -76,22 +76,22 @@ def read(path: Path, row: str | None = None) -> ClipPredictions:
 
     Args:
         path: A run folder of a case study, or a ``clips.csv`` of ``bench predict``.
-        row: Which row of the run; None where it has one alone.
+        row: Which row of the run; None where it has only one.
 
     Raises:
         RunFolderError: The folder holds no case study, or several rows and none is chosen.
-        DataError: The file is no ``clips.csv``, or a line of it is damaged.
+        DataError: The file is not a ``clips.csv``, or a line of it is damaged.
     """
     if path.is_dir():
-        found = read_studies(path)
-        if row is None and len(found) > 1:
-            raise RunFolderError(f"{path}: has several rows; choose one with --row-a or --row-b: {listed(found)}")
-        if row is not None and row not in found:
-            raise RunFolderError(f"{path}: {unknown('row', row, found)}")
-        chosen = row or next(iter(found))
-        return of_study(f"{path.resolve().name}: {chosen}", found[chosen], path)
+        studies = read_studies(path)
+        if row is None and len(studies) > 1:
+            raise RunFolderError(f"{path}: has several rows; choose one with --row-a or --row-b: {listed(studies)}")
+        if row is not None and row not in studies:
+            raise RunFolderError(f"{path}: {unknown('row', row, studies)}")
+        name = row or next(iter(studies))
+        return of_study(f"{path.resolve().name}: {name}", studies[name], path)
     if row is not None:
-        raise DataError(f"{path}: is a file with one model in it; a row can be chosen of a run folder alone")
+        raise DataError(f"{path}: is a file of one model; a row can be chosen only of a run folder")
     return _read_csv(path)
 
 
@@ -99,20 +99,20 @@ def read_studies(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return row -> what ``scores.json`` of a run folder has of its case study.
 
     Raises:
-        RunFolderError: It is no run folder, is damaged, or holds no case study.
+        RunFolderError: It is not a run folder, is damaged, or holds no case study.
     """
     run = read_run(path)
-    found = run.scores.get("case_study")
-    if not isinstance(found, dict) or not found:
+    studies = run.scores.get("case_study")
+    if not isinstance(studies, dict) or not studies:
         raise RunFolderError(
-            f"{path}: its run is no case study, or has no result yet; give the folder of a run with 'protocol: "
+            f"{path}: its run is not a case study, or has no result yet; give the folder of a run with 'protocol: "
             "{plugin: case_study, ...}', or a clips.csv of 'bench predict'"
         )
-    return found
+    return studies
 
 
 def of_study(name: str, study: Mapping[str, Any], path: Path) -> ClipPredictions:
-    """Return the predictions that a stored case study holds; ``name`` is what the pages call them.
+    """Return the predictions that a stored case study holds; ``name`` is their name on pages.
 
     Raises:
         RunFolderError: They are damaged.
@@ -144,39 +144,39 @@ def _read_csv(path: Path) -> ClipPredictions:
             classes = tuple(name.removeprefix(SCORE) for name in header if name.startswith(SCORE))
             if lacking := [*(name for name in COLUMNS if name not in header), *([] if classes else [f"{SCORE}..."])]:
                 raise DataError(
-                    f"{path}: is no clips.csv of 'bench predict': lacks the columns {listed(lacking)}; it has "
+                    f"{path}: is not a clips.csv of 'bench predict': lacks the columns {listed(lacking)}; it has "
                     f"{listed(header)}"
                 )
-            silent: list[str] = []
-            clips = list(_clips(path, reader, classes, silent))
+            unpredicted: list[str] = []
+            clips = list(_clips(path, reader, classes, unpredicted))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
     except csv.Error as error:
-        raise DataError(f"{path}: is no CSV that can be read: {error}") from None
+        raise DataError(f"{path}: cannot be read as CSV: {error}") from None
     if not clips:
-        said = f"its {len(silent)} clips have no prediction" if silent else "has a header and no clip"
-        raise DataError(f"{path}: {said}: there is nothing to describe")
+        problem = f"its {len(unpredicted)} clips have no prediction" if unpredicted else "has a header and no line"
+        raise DataError(f"{path}: {problem}: there is nothing to describe")
     ordered = tuple(sorted(clips, key=lambda clip: clip.clip_id))
-    return ClipPredictions(path.name, classes, ordered, silent=tuple(sorted(silent)))
+    return ClipPredictions(path.name, classes, ordered, unpredicted=tuple(sorted(unpredicted)))
 
 
 def _clips(
-    path: Path, reader: csv.DictReader[str], classes: Sequence[str], silent: list[str]
+    path: Path, reader: csv.DictReader[str], classes: Sequence[str], unpredicted: list[str]
 ) -> Iterator[PredictedClip]:
-    """Yield every clip; those without a prediction go to ``silent``."""
-    seen: dict[str, int] = {}
+    """Yield every clip; those without a prediction go to ``unpredicted``."""
+    line_of: dict[str, int] = {}
     for line in reader:
         where = f"{path}, line {reader.line_num}"
         if None in line or None in line.values():
             raise DataError(f"{where}: has another number of cells than the header")
         name, predicted = line["clip_id"].strip(), line["predicted"].strip()
         if not name:
-            raise DataError(f"{where}: names no clip")
-        if name in seen:
-            raise DataError(f"{where}: clip {name!r} stands there twice, first in line {seen[name]}; remove one")
-        seen[name] = reader.line_num
+            raise DataError(f"{where}: has no clip_id")
+        if name in line_of:
+            raise DataError(f"{where}: duplicate clip {name!r}, first in line {line_of[name]}; remove one")
+        line_of[name] = reader.line_num
         if not predicted:
-            silent.append(name)
+            unpredicted.append(name)
             continue
         if predicted not in classes:
             raise DataError(f"{where}: {unknown('prediction', predicted, classes)}, the columns {SCORE}...")

@@ -1,4 +1,4 @@
-"""A case study: what a model said about clips, by condition and by subject, and how sure each share is.
+"""A case study: the predicted classes of clips, by condition and by subject, with an interval of each share.
 
 A clip has one prediction: the class with the highest mean of its scores, over its frames or windows and over seeds.
 """
@@ -19,42 +19,48 @@ from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, sub
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 
-def study(found: ClipPredictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
-    """Describe what a model said about the clips of a case study.
+def study(predictions: ClipPredictions, coded: Mapping[str, Sequence[frozenset[str]]] | None = None) -> dict[str, Any]:
+    """Describe the predictions for the clips of a case study.
 
     Args:
-        found: Its predictions.
+        predictions: Of one model.
         coded: Class -> the action units of each training clip, by number alone, for the clusters.
 
     Returns:
-        What ``scores.json`` has of it: JSON values.
+        JSON values, as they are written to ``scores.json``.
     """
-    conditions = sorted({clip.condition for clip in found.clips if clip.condition is not None})
-    some = [clip for clip in found.clips if clip.condition is None] if conditions else []
-    subjects = sorted({clip.subject for clip in found.clips if clip.subject is not None})
-    division = subdivide(coded) if coded and any(clip.aus for clip in found.clips) else None
+    conditions = sorted({clip.condition for clip in predictions.clips if clip.condition is not None})
+    some = [clip for clip in predictions.clips if clip.condition is None] if conditions else []
+    subjects = sorted({clip.subject for clip in predictions.clips if clip.subject is not None})
+    division = subdivide(coded) if coded and any(clip.aus for clip in predictions.clips) else None
     return {
-        "classes": list(found.classes),
-        "flags": list(found.flags),
-        "unit": found.unit,
+        "classes": list(predictions.classes),
+        "flags": list(predictions.flags),
+        "unit": predictions.unit,
         "level": LEVEL,
-        "honest": found.honest,
-        "n_clips": len(found.clips),
-        "silent": list(found.silent),
+        "honest": predictions.honest,
+        "n_clips": len(predictions.clips),
+        "unpredicted": list(predictions.unpredicted),
         "n_subjects": len(subjects),
-        "n_scored": sum(clip.truth is not None for clip in found.clips),
-        "n_other_emotion": sum(clip.truth is None and clip.emotion is not None for clip in found.clips),
-        "all": _shares(found.clips, found.classes),
+        "n_scored": sum(clip.truth is not None for clip in predictions.clips),
+        "n_other_emotion": sum(clip.truth is None and clip.emotion is not None for clip in predictions.clips),
+        "all": _shares(predictions.clips, predictions.classes),
         "conditions": [
-            {"condition": name, **_shares([clip for clip in found.clips if clip.condition == name], found.classes)}
+            {
+                "condition": name,
+                **_shares([clip for clip in predictions.clips if clip.condition == name], predictions.classes),
+            }
             for name in conditions
         ]
-        + ([{"condition": None, **_shares(some, found.classes)}] if some else []),
+        + ([{"condition": None, **_shares(some, predictions.classes)}] if some else []),
         "subjects": [
-            {"subject": name, **_counts([clip for clip in found.clips if clip.subject == name], found.classes)}
+            {
+                "subject": name,
+                **_counts([clip for clip in predictions.clips if clip.subject == name], predictions.classes),
+            }
             for name in subjects
         ],
-        "scores": _scores(found),
+        "scores": _scores(predictions),
         "clusters": None if division is None else {"cap": CAP, "seeds": list(SEEDS), "groups": division.as_json()},
         "clips": [
             {
@@ -62,12 +68,12 @@ def study(found: ClipPredictions, coded: Mapping[str, Sequence[frozenset[str]]] 
                 "subject": clip.subject,
                 "condition": clip.condition,
                 "emotion": clip.emotion,
-                "truth": None if clip.truth is None else found.classes[clip.truth],
-                "predicted": found.classes[clip.predicted],
+                "truth": None if clip.truth is None else predictions.classes[clip.truth],
+                "predicted": predictions.classes[clip.predicted],
                 "aus": sorted(clip.aus),
-                "cluster": _cluster(division, found.classes[clip.predicted], clip),
+                "cluster": _cluster(division, predictions.classes[clip.predicted], clip),
             }
-            for clip in found.clips
+            for clip in predictions.clips
         ],
     }
 
@@ -122,9 +128,9 @@ def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
     }
 
 
-def _scores(found: ClipPredictions) -> dict[str, Any] | None:
+def _scores(clip_predictions: ClipPredictions) -> dict[str, Any] | None:
     """Score the clips whose emotion is a class of the model; None where there is none."""
-    labelled = [(clip, clip.truth) for clip in found.clips if clip.truth is not None]
+    labelled = [(clip, clip.truth) for clip in clip_predictions.clips if clip.truth is not None]
     if not labelled:
         return None
     predictions = Predictions.from_columns(
@@ -132,11 +138,11 @@ def _scores(found: ClipPredictions) -> dict[str, Any] | None:
         subject=[clip.subject or "" for clip, _ in labelled],
         truth=[truth for _, truth in labelled],
         predicted=[clip.predicted for clip, _ in labelled],
-        n_classes=len(found.classes),
+        n_classes=len(clip_predictions.classes),
     )
-    row = figures(predictions, found.classes)
-    kept = {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
-    return kept if row["n_subjects"] > 1 else {**kept, "ci": dict.fromkeys(HEADLINE)}
+    row = figures(predictions, clip_predictions.classes)
+    scores = {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
+    return scores if row["n_subjects"] > 1 else {**scores, "ci": dict.fromkeys(HEADLINE)}
 
 
 def _cluster(division: Subdivision | None, predicted: str, clip: PredictedClip) -> str | None:

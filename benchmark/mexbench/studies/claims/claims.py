@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from mexbench.config import document
 from mexbench.config.document import Document
-from mexbench.config.yaml import ValuePath
-from mexbench.errors import ClaimError, listed, suggest, unknown
+from mexbench.config.typed_document import STRICT, invalid, read_as
+from mexbench.errors import ClaimError, listed, unknown
+from mexbench.studies.claims.contradictions import Contradiction
+from mexbench.studies.claims.feasibility.per_class import PerClass, RecallRange
 from mexbench.studies.claims.feasibility.printed_figures import Figure, printed
 
 Averaging = Literal["macro", "weighted"]
 AVERAGINGS: tuple[Averaging, ...] = ("macro", "weighted")
-UNITS = ("percent", "fraction")
-#: Agreement of two models is no score against the truth; it is listed, and never judged.
-FIGURES = ("accuracy", "precision", "recall", "f1", "agreement")
+Unit = Literal["percent", "fraction"]
+#: Agreement of two models is not a score against the truth; it is listed, and never judged as one.
+FigureName = Literal["accuracy", "precision", "recall", "f1", "agreement"]
+FIGURES: tuple[FigureName, ...] = ("accuracy", "precision", "recall", "f1", "agreement")
 _KINDS: Mapping[str, Mapping[str, str]] = {
     "macro": {"accuracy": "accuracy", "precision": "macro_precision", "recall": "uar", "f1": "uf1"},
     "weighted": {
@@ -30,30 +35,53 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
         "f1": "weighted_f1",
     },
 }
-_TEXTS = ("id", "source", "where", "method", "dataset", "split")
-_REQUIRED = (*_TEXTS, "classes", "supports", "averaging", "unit", "figures")
-_OPTIONAL = ("why", "samples", "shape", "note", "measured", "unmeasured")
+_Text = Annotated[str, StringConstraints(pattern=r"\S")]
+_Count = Annotated[int, Field(ge=1)]
 _REFERENCE = re.compile(r"[\w.-]+/\w[\w .,=+-]*(/[\w.-]+)?")
+_HITS = re.compile(r"(\d+)/(\d+)")
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrintedFigure:
     """A figure of a row.
 
     Args:
-        name: One of ``FIGURES``.
-        text: As printed.
-        percent: Whether it is in percent.
-        read_as: The prints that it may stand for; mostly ``text`` alone.
+        printed: As printed.
+        unit: Its unit; that of the row where the file names none.
+        read_as: The prints that it may stand for, where that is in doubt.
     """
 
-    name: str
-    text: str
-    percent: bool
-    read_as: tuple[str, ...]
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    printed: str
+    unit: Unit | None = None
+    # Not strict: what a "before" validator returns counts as Python, where a strict tuple refuses a list.
+    read_as: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, data: object) -> object:
+        """Accept the print alone."""
+        data = data if isinstance(data, dict) else {"printed": data}
+        if not isinstance(data.get("printed", ""), str):
+            raise invalid(
+                f"expected a string, got {data['printed']!r}; put it in quotes, so that its decimals are kept"
+            )
+        return data
+
+    @property
+    def percent(self) -> bool:
+        """Whether it is in percent."""
+        return self.unit == "percent"
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Every print that it may stand for; mostly ``printed`` alone."""
+        return self.read_as or (self.printed,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """One row of published figures; see the head of claims.yaml.
 
@@ -69,57 +97,135 @@ class Claim:
         samples: Size of the test set, where known.
         shape: Class counts of the whole data set, or nothing.
         averaging: None where the document does not say.
-        split: As the document tells it.
-        figures: What is claimed.
+        unit: Of figures that name none.
+        split: As the document describes it.
+        figures: What is claimed, by name.
+        recalls: Class -> its recall as printed, in the row's unit; of every class or of none.
+        hits: Class -> correct of tested, such as ``80/82``; of every class or of none.
+        code: Id of the method's public code in methods.yaml; None where it is not listed there.
         note: Anything else.
         measured: ``split`` and ``loso`` -> NAME/MODEL[/MEMBER].
         unmeasured: As of its source, where this row lacks something else.
     """
 
-    id: str
-    source: str
-    where: str
-    method: str
-    dataset: str
-    classes: int
-    supports: tuple[int, ...] | None
-    why: str | None
-    samples: int | None
-    shape: tuple[int, ...]
-    averaging: Averaging | None
-    split: str
-    figures: tuple[PrintedFigure, ...]
-    note: str | None
-    measured: Mapping[str, str]
-    unmeasured: str | None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    id: _Text
+    source: _Text
+    where: _Text
+    method: _Text
+    dataset: _Text
+    classes: Annotated[int, Field(ge=2)]
+    supports: tuple[_Count, ...] | None
+    why: str | None = None
+    samples: _Count | None = None
+    shape: tuple[_Count, ...] = ()
+    averaging: Literal["macro", "weighted", None]
+    unit: Unit
+    split: _Text
+    figures: Mapping[FigureName, PrintedFigure]
+    recalls: Mapping[str, str] = field(default_factory=dict)
+    hits: Mapping[str, str] = field(default_factory=dict)
+    code: str | None = None
+    note: str | None = None
+    measured: Mapping[Literal["split", "loso"], str] = field(default_factory=dict)
+    unmeasured: str | None = None
+
+    @field_validator("figures")
+    @classmethod
+    def _check_figures(
+        cls, figures: Mapping[FigureName, PrintedFigure], info: ValidationInfo
+    ) -> Mapping[FigureName, PrintedFigure]:
+        """Check every print, and give each figure its unit."""
+        if not figures:
+            raise invalid(f"expected figures by name, such as accuracy: '97.52'; names: {listed(FIGURES)}")
+        unit = info.data.get("unit", "percent")
+        for name, figure in figures.items():
+            for text in (figure.printed, *figure.read_as):
+                if message := _misprint(text, figure.unit or unit, mixed=figure.unit is None):
+                    raise invalid(message, name)
+        return {name: replace(figure, unit=figure.unit or unit) for name, figure in figures.items()}
+
+    @field_validator("recalls")
+    @classmethod
+    def _check_recalls(cls, recalls: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        for name, text in recalls.items():
+            if message := _misprint(text, info.data.get("unit", "percent"), mixed=True):
+                raise invalid(message, name)
+        return _of_each_class(recalls, info)
+
+    @field_validator("hits")
+    @classmethod
+    def _check_hits(cls, hits: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        for name, text in hits.items():
+            match = _HITS.fullmatch(text)
+            if match is None or not 0 < int(match[2]) >= int(match[1]):
+                raise invalid(f"expected correct of tested samples, such as 80/82, got {text!r}", name)
+        tested = tuple(int(text.partition("/")[2]) for text in hits.values())
+        supports = info.data.get("supports")
+        if hits and supports is not None and tested != supports:
+            raise invalid(f"they are out of {listed(map(str, tested))}, and 'supports' is {listed(map(str, supports))}")
+        return _of_each_class(hits, info)
+
+    @field_validator("measured")
+    @classmethod
+    def _check_measured(cls, measured: Mapping[str, str]) -> Mapping[str, str]:
+        for key, reference in measured.items():
+            if not _REFERENCE.fullmatch(reference):
+                raise invalid(f"expected NAME/MODEL or NAME/MODEL/MEMBER, got {reference!r}", key)
+        return measured
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Claim:
+        for key, counts in (("supports", self.supports), ("shape", self.shape or None)):
+            if counts is not None and len(counts) != self.classes:
+                raise invalid(f"expected {self.classes} counts, one for each class, got {list(counts)}", key)
+        if self.supports is None and not self.why:
+            raise invalid("null needs a reason: give it in 'why'", "supports")
+        if None not in (self.supports, self.samples) and sum(self.supports or ()) != self.samples:
+            total = sum(self.supports or ())
+            raise invalid(f"they add up to {total}, and 'samples' is {self.samples}", "supports")
+        return self
 
     @property
     def judged(self) -> bool:
         """Whether its figures are scores against the truth."""
-        return all(figure.name != "agreement" for figure in self.figures)
+        return "agreement" not in self.figures
 
     @property
     def averagings(self) -> tuple[Averaging, ...]:
         """The averages to judge it under."""
         if self.averaging is not None:
             return (self.averaging,)
-        return AVERAGINGS if any(figure.name != "accuracy" for figure in self.figures) else ("macro",)
+        return AVERAGINGS if self.figures.keys() - {"accuracy"} else ("macro",)
+
+    @property
+    def per_class(self) -> PerClass | None:
+        """What is printed of each class; None where nothing is."""
+        if self.hits:
+            pairs = {
+                name: (int(text.partition("/")[0]), int(text.partition("/")[2])) for name, text in self.hits.items()
+            }
+            return PerClass({}, pairs)
+        recalls = {name: printed("uar", text, percent=self.unit == "percent") for name, text in self.recalls.items()}
+        return PerClass({name: RecallRange(f.text, f.interval) for name, f in recalls.items()}, {}) if recalls else None
 
     def rows(self, averaging: Averaging) -> list[tuple[str, list[Figure]]]:
         """Return every way to read the prints: what was read otherwise than printed, and the figures."""
-        found = []
-        for texts in product(*(figure.read_as for figure in self.figures)):
-            pairs = list(zip(self.figures, texts, strict=True))
-            name = ", ".join(f"{f.text} read as {text}" for f, text in pairs if len(f.read_as) > 1)
-            found.append((name, [printed(_KINDS[averaging][f.name], t, percent=f.percent) for f, t in pairs]))
-        return found
+        rows = []
+        for texts in product(*(figure.readings for figure in self.figures.values())):
+            pairs = list(zip(self.figures.items(), texts, strict=True))
+            name = ", ".join(f"{figure.printed} read as {text}" for (_, figure), text in pairs if figure.read_as)
+            figures = [printed(_KINDS[averaging][kind], text, percent=f.percent) for (kind, f), text in pairs]
+            rows.append((name, figures))
+        return rows
 
     def shown(self) -> str:
         """Write the figures as printed."""
-        return " / ".join(f"{figure.name} {figure.text}" for figure in self.figures)
+        return " / ".join(f"{name} {figure.printed}" for name, figure in self.figures.items())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClaimSource:
     """A document that publishes figures.
 
@@ -127,24 +233,56 @@ class ClaimSource:
         title: Of the document.
         note: Anything else.
         unmeasured: What a measurement of its rows lacks, such as "needs the licensed data".
+        contradictions: Statements of the document that exclude each other.
     """
 
-    title: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    title: _Text
     note: str | None
-    unmeasured: str | None
+    unmeasured: str | None = None
+    contradictions: tuple[Contradiction, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claims:
-    """The whole file.
+    """The content of a file of claims.
 
     Args:
+        schema: Version of the file's format.
         sources: By key.
+        test_sets: What several rows share, for YAML's anchors; not read.
         claims: In the file's order.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    schema: Literal[1]
     sources: Mapping[str, ClaimSource]
-    claims: Sequence[Claim]
+    test_sets: Any = None
+    claims: tuple[Claim, ...]
+
+    @field_validator("claims")
+    @classmethod
+    def _check_claims(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
+        sources: Mapping[str, ClaimSource] | None = info.data.get("sources")  # None where they are invalid themselves
+        ids = [claim.id for claim in claims]
+        for index, claim in enumerate(claims):
+            if sources is not None and claim.source not in sources:
+                raise invalid(unknown("source", claim.source, sources), index, "source")
+            if claim.id in ids[:index]:
+                raise invalid(f"duplicate id {claim.id!r}", index, "id")
+        return claims
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Claims:
+        for key, source in self.sources.items():
+            ids = [claim.id for claim in self.claims if claim.source == key]
+            for index, contradiction in enumerate(source.contradictions):
+                for row in contradiction.rows:
+                    if row not in ids:
+                        raise invalid(unknown("claim", row, ids), "sources", key, "contradictions", index, "rows")
+        return self
 
     def chosen(self, names: Sequence[str]) -> Sequence[Claim]:
         """Return the claims of these names, all where there are none, in the file's order.
@@ -158,161 +296,46 @@ class Claims:
                 raise ClaimError(unknown("claim", name, known))
         return [claim for claim in self.claims if not names or claim.id in names]
 
+    def contradictions(self, claim: Claim) -> list[Contradiction]:
+        """Return the contradictions of its document that concern a claim."""
+        return [each for each in self.sources[claim.source].contradictions if claim.id in each.rows]
+
 
 def load(path: Path) -> Claims:
     """Read a file of claims.
 
     Raises:
-        ConfigError: No such file, or no YAML.
-        ClaimError: Something in it cannot be; the text says what, where, and what can.
+        ConfigError: No such file, or invalid YAML.
+        ClaimError: Something in it is invalid; the text names what, where, and the choices.
     """
     return from_document(document.read(path))
 
 
 def from_document(source: Document) -> Claims:
     """Check a document and return its claims; see ``load``."""
-    return _Reader(source).claims()
+    return read_as(Claims, source, ClaimError)
 
 
-class _Reader:
-    def __init__(self, source: Document) -> None:
-        self.source = source
-
-    def fail(self, path: ValuePath, message: str) -> ClaimError:
-        return ClaimError(self.source.error_text(path, message))
-
-    def claims(self) -> Claims:
-        data = self.mapping(self.source.data, (), ("schema", "sources", "claims"), ("test_sets",))
-        if data["schema"] != 1:
-            raise self.fail(("schema",), f"expected 1, got {data['schema']!r}")
-        if not isinstance(data["sources"], dict) or not isinstance(data["claims"], list):
-            raise self.fail((), "expected 'sources' to be a mapping and 'claims' a list")
-        sources = {}
-        for key, value in data["sources"].items():
-            path: ValuePath = ("sources", key)
-            entry = self.mapping(value, path, ("title", "note"), ("unmeasured",))
-            note, lacks = (entry.get(name) and self.text(entry, path, name) for name in ("note", "unmeasured"))
-            sources[key] = ClaimSource(self.text(entry, path, "title"), note, lacks)
-        found: dict[str, Claim] = {}
-        for index, value in enumerate(data["claims"]):
-            path = ("claims", index)
-            claim = self.claim(value, path)
-            if claim.source not in sources:
-                raise self.fail((*path, "source"), unknown("source", claim.source, sources))
-            if claim.id in found:
-                raise self.fail((*path, "id"), f"{claim.id!r} stands here twice")
-            found[claim.id] = claim
-        return Claims(sources, list(found.values()))
-
-    def claim(self, value: object, path: ValuePath) -> Claim:
-        row = self.mapping(value, path, _REQUIRED, _OPTIONAL)
-        supports, samples, why = row["supports"], row.get("samples"), row.get("why")
-        classes = self.count(row["classes"], (*path, "classes"), least=2)
-        shape = () if row.get("shape") is None else self.counts(row["shape"], (*path, "shape"), classes)
-        if samples is not None:
-            samples = self.count(samples, (*path, "samples"))
-        if supports is not None:
-            supports = self.counts(supports, (*path, "supports"), classes)
-            if samples is not None and sum(supports) != samples:
-                raise self.fail((*path, "supports"), f"they add up to {sum(supports)}, and 'samples' says {samples}")
-        elif not why:
-            raise self.fail((*path, "supports"), "null needs a reason: say in 'why' why they are not known")
-        averaging = row["averaging"]
-        if averaging is not None and averaging not in AVERAGINGS:
-            choices = f"{unknown('averaging', averaging, AVERAGINGS)}, or null where the document does not say"
-            raise self.fail((*path, "averaging"), choices)
-        return Claim(
-            **{key: self.text(row, path, key) for key in _TEXTS},
-            why=row.get("why") and self.text(row, path, "why"),
-            note=row.get("note") and self.text(row, path, "note"),
-            unmeasured=row.get("unmeasured") and self.text(row, path, "unmeasured"),
-            classes=classes,
-            supports=supports,
-            samples=samples,
-            shape=shape,
-            averaging=averaging,
-            figures=self.figures(row["figures"], row["unit"], path),
-            measured=self.measured(row.get("measured"), (*path, "measured")),
+def _misprint(text: str, unit: Unit, *, mixed: bool) -> str | None:
+    """Return what is wrong with a print; ``mixed`` where it may be in the other unit by mistake."""
+    percent = unit == "percent"
+    message = None
+    try:
+        printed("accuracy", text, percent=percent)
+    except ClaimError as error:
+        message = str(error)
+    other_unit = "fraction" if percent else "percent"
+    number = Fraction(text) if re.fullmatch(r"\d+\.?\d*|\.\d+", text) else Fraction(0)
+    if mixed and (0 < number <= 1 if percent else 1 < number <= 100):
+        return (
+            f"{text} looks like a {other_unit} in a row of {'percentages' if percent else 'fractions'}; where the "
+            f"document mixes them, write {{printed: '{text}', unit: {other_unit}}}"
         )
+    return message
 
-    def figures(self, value: object, unit: object, path: ValuePath) -> tuple[PrintedFigure, ...]:
-        if unit not in UNITS:
-            raise self.fail((*path, "unit"), unknown("unit", unit, UNITS))
-        path = (*path, "figures")
-        if not isinstance(value, dict) or not value:
-            raise self.fail(path, f"expected figures by name, such as accuracy: '97.52'; names: {listed(FIGURES)}")
-        found = []
-        for name, entry in value.items():
-            here = (*path, name)
-            if name not in FIGURES:
-                raise self.fail(here, unknown("figure", name, FIGURES))
-            own = self.mapping(entry, here, ("printed",), ("unit", "read_as")) if isinstance(entry, dict) else {}
-            if own.get("unit", unit) not in UNITS:
-                raise self.fail((*here, "unit"), unknown("unit", own["unit"], UNITS))
-            percent = own.get("unit", unit) == "percent"
-            read_as = own.get("read_as", [])
-            if not isinstance(read_as, list):
-                raise self.fail((*here, "read_as"), f"expected a list of prints, got {read_as!r}")
-            texts = [own.get("printed", entry), *read_as]
-            for text in texts:
-                self.figure(text, here, percent=percent, settled="unit" in own)
-            found.append(PrintedFigure(name, texts[0], percent, tuple(texts[1:] or texts[:1])))
-        return tuple(found)
 
-    def figure(self, text: object, path: ValuePath, *, percent: bool, settled: bool) -> None:
-        """Check one print; ``settled`` where it names its own unit."""
-        if not isinstance(text, str):
-            raise self.fail(path, f"expected a text, got {text!r}; put it in quotes, so that its decimals are kept")
-        try:
-            printed("accuracy", text, percent=percent)
-        except ClaimError as error:
-            other = re.fullmatch(r"\d+\.?\d*", text) and not percent and not settled and Fraction(text) <= 100
-            raise self.mixed(text, path, percent=percent) if other else self.fail(path, str(error)) from None
-        if percent and not settled and 0 < Fraction(text) <= 1:
-            raise self.mixed(text, path, percent=percent)
-
-    def mixed(self, text: str, path: ValuePath, *, percent: bool) -> ClaimError:
-        other = UNITS[percent]
-        return self.fail(
-            path,
-            f"{text} looks like a {other} in a row of {'percentages' if percent else 'fractions'}; where the document "
-            f"mixes them, write {{printed: '{text}', unit: {other}}}",
-        )
-
-    def measured(self, value: object, path: ValuePath) -> Mapping[str, str]:
-        if value is None:
-            return {}
-        row = self.mapping(value, path, (), ("split", "loso"))
-        for key, reference in row.items():
-            if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
-                raise self.fail((*path, key), f"expected NAME/MODEL or NAME/MODEL/MEMBER, got {reference!r}")
-        return row
-
-    def mapping(
-        self, value: object, path: ValuePath, required: Sequence[str], optional: Sequence[str]
-    ) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.fail(path, f"expected keys and values, got {value!r}")
-        for key in value:
-            if key not in (*required, *optional):
-                raise self.fail((*path, key), f"unknown key{suggest(key, (*required, *optional))}; "
-                                f"choose from: {listed((*required, *optional))}")  # fmt: skip
-        for key in required:
-            if key not in value:
-                raise self.fail(path, f"{key!r} is missing")
-        return value
-
-    def text(self, row: Mapping[str, Any], path: ValuePath, key: str) -> str:
-        if not isinstance(row[key], str) or not row[key].strip():
-            raise self.fail((*path, key), f"expected a text, got {row[key]!r}")
-        return row[key]
-
-    def count(self, value: object, path: ValuePath, *, least: int = 1) -> int:
-        if type(value) is not int or value < least:
-            raise self.fail(path, f"expected a whole number from {least}, got {value!r}")
-        return value
-
-    def counts(self, value: object, path: ValuePath, classes: int) -> tuple[int, ...]:
-        if not isinstance(value, list) or len(value) != classes:
-            raise self.fail(path, f"expected {classes} counts, one for each class, got {value!r}")
-        return tuple(self.count(item, (*path, index)) for index, item in enumerate(value))
+def _of_each_class(values: Mapping[str, _T], info: ValidationInfo) -> Mapping[str, _T]:
+    classes = info.data.get("classes")
+    if values and classes is not None and len(values) != classes:
+        raise invalid(f"expected one for each of {classes} classes, got {len(values)}: {listed(values)}")
+    return values

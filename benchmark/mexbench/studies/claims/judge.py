@@ -6,40 +6,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import Literal, get_args
 
 from mexbench.studies.claims.claims import AVERAGINGS, Averaging, Claim
+from mexbench.studies.claims.contradictions import Contradiction
 from mexbench.studies.claims.feasibility.misnomers import Reading, misnomers
 from mexbench.studies.claims.feasibility.printed_figures import Figure, printed
 from mexbench.studies.claims.feasibility.unknown_supports import judge_any
-from mexbench.studies.claims.feasibility.verdict import Status, Verdict, judge
+from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
-#: No score against the truth.
 NOT_JUDGED = (
-    "agreement of two models on clips without labels is no score against the truth: no confusion matrix to ask for"
+    "the agreement of two models on clips without labels is not a score against the truth: there is no confusion "
+    "matrix to look for"
 )
+#: A verdict on a row's figures, or ``contradicted``: another statement of the same document excludes the row.
+ClaimStatus = Literal["possible", "impossible", "contradicted", "undecided"]
+STATUSES: tuple[ClaimStatus, ...] = get_args(ClaimStatus)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a claim.
+    """The judgement on a claim.
 
     Args:
         claim: The claim.
         cases: (what was assumed, verdict) for each average and reading tried.
         misnomers: Where supports are known, the usual misnomers; else, where averages are not stated, mixtures of them.
+        contradictions: What else its document states against it.
     """
 
     claim: Claim
     cases: Sequence[tuple[str, Verdict]]
     misnomers: Sequence[Reading]
+    contradictions: Sequence[Contradiction] = ()
 
     @property
-    def status(self) -> Status:
-        """Possible if any case is; impossible if every case is."""
-        found = {verdict.status for _, verdict in self.cases}
-        if "possible" in found:
-            return "possible"
-        return "impossible" if found == {"impossible"} else "undecided"
+    def status(self) -> ClaimStatus:
+        """Possible if any case is, unless a contradiction excludes it; impossible if every case is."""
+        statuses: set[ClaimStatus] = {verdict.status for _, verdict in self.cases}
+        if statuses == {"impossible"} or any(each.status == "impossible" for each in self.contradictions):
+            return "impossible"
+        if self.contradictions:
+            return "contradicted"
+        return "possible" if "possible" in statuses else "undecided"
 
     @property
     def rescues(self) -> Sequence[str]:
@@ -54,54 +63,65 @@ class Judged:
         mixed = len({verdict.status for _, verdict in self.cases}) > 1
         reasons: dict[str, list[str]] = {}
         for name, verdict in self.cases:
-            told = mixed and not verdict.reason.startswith(verdict.status)
-            text = f"{verdict.status}: {verdict.reason}" if told else verdict.reason
+            with_status = mixed and not verdict.reason.startswith(verdict.status)
+            text = f"{verdict.status}: {verdict.reason}" if with_status else verdict.reason
             reasons.setdefault(text, []).append(name)
-        if len(reasons) == 1:
-            return next(iter(reasons))
-        return "; ".join(f"({', '.join(names)}) {text}" for text, names in reasons.items())
+        texts = [f"({', '.join(names)}) {text}" if len(reasons) > 1 else text for text, names in reasons.items()]
+        beside = [each.reason for each in self.contradictions]
+        decided = all(verdict.status == "impossible" for _, verdict in self.cases)
+        return "; ".join([*texts, *beside] if decided else [*beside, *texts])
 
 
-def judge_claim(claim: Claim) -> Judged:
-    """Judge a claim under every average and reading that its document leaves open."""
+def judge_claim(claim: Claim, contradictions: Sequence[Contradiction] = ()) -> Judged:
+    """Judge a claim under every average and reading that its document leaves open.
+
+    Args:
+        claim: The claim.
+        contradictions: Those of its document that concern it; see ``Claims.contradictions``.
+    """
     if not claim.judged:
-        return Judged(claim, [("as printed", Verdict("undecided", NOT_JUDGED))], [])
+        return Judged(claim, [("as printed", Verdict("undecided", NOT_JUDGED))], [], contradictions)
     cases = []
     for averaging in claim.averagings:
         for reading, figures in claim.rows(averaging):
             name = ", ".join(part for part in (averaging if len(claim.averagings) > 1 else "", reading) if part)
             cases.append((name or "as printed", _judge(claim, figures)))
-    found: list[Reading] = []
-    if claim.supports is not None and len(claim.figures) > 1 and claim.averaging != "weighted":
-        figures = next(figures for _, figures in claim.rows("macro"))
-        found = misnomers(claim.supports, figures)
+    readings: list[Reading] = []
+    figures = next(figures for _, figures in claim.rows("macro"))
+    accuracy = [figure for figure in figures if figure.kind == "accuracy"]
+    if claim.per_class is not None and claim.per_class.contradicts(accuracy):
+        pass  # every reading keeps the accuracy, which the classes exclude
+    elif claim.supports is not None and len(claim.figures) > 1 and claim.averaging != "weighted":
+        readings = misnomers(claim.supports, figures)
     elif claim.supports is None and claim.averaging is None:
-        found = _mixed(claim)
-    return Judged(claim, cases, found)
+        readings = _mixed(claim)
+    return Judged(claim, cases, readings, contradictions)
 
 
 def _mixed(claim: Claim) -> list[Reading]:
     """Judge a row as one whose columns were averaged differently, which no table should mix without saying so."""
-    named = [figure.name for figure in claim.figures if figure.name != "accuracy"]
+    named = [name for name in claim.figures if name != "accuracy"]
     if len(named) < 2:
         return []
-    found = []
+    mixtures = []
     for choice in product(AVERAGINGS, repeat=len(named)):
         if len(set(choice)) == 1:
             continue  # that is no mixture, and has been judged
-        chosen = dict(zip(named, choice, strict=True))
+        average_of = dict(zip(named, choice, strict=True))
         readings = zip(claim.rows("macro"), claim.rows("weighted"), strict=True)
         for (reading, macro), (_, weighted) in readings:
             figures = [
-                (weighted if chosen.get(printed_figure.name) == "weighted" else macro)[position]
-                for position, printed_figure in enumerate(claim.figures)
+                (weighted if average_of.get(name) == "weighted" else macro)[position]
+                for position, name in enumerate(claim.figures)
             ]
             name = ", ".join([*(f"{kind} {average}" for average, kind in zip(choice, named, strict=True)), reading])
-            found.append(Reading(name.removesuffix(", "), _judge(claim, figures)))
-    return found
+            mixtures.append(Reading(name.removesuffix(", "), _judge(claim, figures)))
+    return mixtures
 
 
 def _judge(claim: Claim, figures: list[Figure]) -> Verdict:
+    if claim.per_class is not None and (reason := claim.per_class.contradicts(figures)):
+        return Verdict("impossible", reason)
     if claim.supports is not None:
         return judge(claim.supports, figures)
     return judge_any(figures, classes=claim.classes, total=claim.samples, shape=claim.shape)
@@ -110,17 +130,17 @@ def _judge(claim: Claim, figures: list[Figure]) -> Verdict:
 def below_chance(claim: Claim) -> Fraction | None:
     """Return the accuracy of guessing evenly among the classes, where a claim stays below it."""
     chance = Fraction(1, claim.classes)
-    accuracies = [f for f in claim.figures if f.name == "accuracy"]
-    figures = [printed("accuracy", figure.text, percent=figure.percent) for figure in accuracies]
-    return chance if any(figure.interval.high < chance for figure in figures) else None
+    accuracy = claim.figures.get("accuracy")
+    if accuracy is None:
+        return None
+    interval = printed("accuracy", accuracy.printed, percent=accuracy.percent).interval
+    return chance if interval.high < chance else None
 
 
 def averages_of_f1(judged: Judged) -> list[tuple[str, str]] | None:
     """Say which averages can give F1 below both precision and recall; None where the row does not print it so."""
     claim = judged.claim
-    named: dict[str, Figure] = {}
-    for figure in claim.figures:
-        named[figure.name] = printed("accuracy", figure.text, percent=figure.percent)
+    named = {name: printed("accuracy", f.printed, percent=f.percent) for name, f in claim.figures.items()}
     if not {"precision", "recall", "f1"} <= named.keys():
         return None
     p, r, f1 = (named[name].interval for name in ("precision", "recall", "f1"))
@@ -138,5 +158,5 @@ def averages_of_f1(judged: Judged) -> list[tuple[str, str]] | None:
         ("macro", by("macro")),
         ("weighted by support", by("weighted")),
         *((f"mixed: {reading.name}", reading.verdict.status) for reading in judged.misnomers if claim.supports is None),
-        ("mean over folds or batches", "undecided: supports alone do not tell"),
+        ("mean over folds or batches", "undecided: supports alone do not decide it"),
     ]

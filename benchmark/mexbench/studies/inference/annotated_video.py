@@ -1,4 +1,4 @@
-"""A film with the predictions written on it; it shows a face, so nobody gets it who did not ask for it."""
+"""A video with the predictions written on it; it shows a face, so it is written on request only."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from mexbench.studies.inference.window_predictor import WindowPrediction
 _COLOURS = {"one": (80, 220, 80), "several": (60, 190, 250), "none": (60, 60, 230), "": (220, 220, 220)}  # BGR
 
 
-class Annotated:
-    """Writes the frames that were looked at, each with what its first window says."""
+class AnnotatedVideoWriter:
+    """Writes the sampled frames, each with the prediction of its first window."""
 
     def __init__(self, path: Path, fps: float, classes: Sequence[str]) -> None:
         self.path, self.fps, self.classes = path, fps, classes
         self._film = None
         self._last_s = -float("inf")
 
-    def add(self, seen: WindowPrediction) -> None:
-        """Write the frames of a window that no window before had.
+    def add(self, prediction: WindowPrediction) -> None:
+        """Write the frames of a window that no earlier window had.
 
         Raises:
             DataError: This OpenCV cannot write films, or the disk is full.
         """
         import cv2
 
-        if seen.scores is not None:
-            text = f"{winner(seen.scores, self.classes)} {np.max(seen.scores):.2f}"
+        if prediction.scores is not None:
+            text = f"{winner(prediction.scores, self.classes)} {np.max(prediction.scores):.2f}"
         else:
-            text = "no face" if seen.faces == "none" else "no prediction"
-        for frame in seen.window.frames:
+            text = "no face" if prediction.faces == "none" else "no prediction"
+        for frame in prediction.window.frames:
             if frame.time_s <= self._last_s:
                 continue
             self._last_s = frame.time_s
@@ -48,8 +48,8 @@ class Annotated:
                     raise DataError(f"--video: this OpenCV cannot write {self.path.name}; leave --video out")
             image = np.ascontiguousarray(image[: height - height % 2, : width - width % 2])
             size, line = max(0.4, height / 800), max(1, height // 300)
-            cv2.rectangle(image, (0, 0), (width - 1, height - 1), _COLOURS[seen.faces], 2 * line)
-            for colour, thick in (((0, 0, 0), 3 * line), (_COLOURS[seen.faces], line)):
+            cv2.rectangle(image, (0, 0), (width - 1, height - 1), _COLOURS[prediction.faces], 2 * line)
+            for colour, thick in (((0, 0, 0), 3 * line), (_COLOURS[prediction.faces], line)):
                 place = (4 * line + 4, round(34 * size) + 4 * line)
                 cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick, cv2.LINE_AA)
                 place = (4 * line + 4, height - 4 * line - 6)
@@ -58,10 +58,10 @@ class Annotated:
             self._film.write(image)
 
     def close(self) -> None:
-        """End the film.
+        """Close the file.
 
         Raises:
-            DataError: It was not written.
+            DataError: The file could not be written.
         """
         if self._film is not None:
             self._film.release()

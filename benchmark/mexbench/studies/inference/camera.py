@@ -1,4 +1,4 @@
-"""A camera, live: what it sees is predicted and printed, and nothing is kept."""
+"""Live predictions from a camera; nothing is stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
     """Return an open camera.
 
     Raises:
-        DataError: There is none of this number.
+        DataError: There is no camera of this number.
     """
     import cv2
 
@@ -27,17 +27,17 @@ def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
     return camera
 
 
-def watch(
-    number: int, watcher: WindowPredictor, *, seconds: float | None = None
+def predict_live(
+    number: int, predictor: WindowPredictor, *, seconds: float | None = None
 ) -> Iterator[tuple[WindowPrediction, int, float]]:
-    """Yield what the model says about each window, how many frames were looked at until then, and in how many seconds.
+    """Yield the prediction for each window, the number of frames sampled so far, and the seconds passed.
 
-    Frames that come while a window is worked on are lost, or wait in the camera: the rate shows it.
+    Frames that arrive while a window is processed are lost, or wait in the camera: the frame rate shows it.
 
     Args:
         number: Of the camera, from 0.
-        watcher: The model.
-        seconds: When to stop; None goes on.
+        predictor: The model with its steps.
+        seconds: When to stop; None continues until interrupted.
 
     Raises:
         DataError: There is no such camera, or it gives no frame.
@@ -49,7 +49,7 @@ def watch(
         nonlocal count
         import cv2
 
-        wanted = Sampler(watcher.cutting.fps)
+        wanted = Sampler(predictor.spec.fps)
         while seconds is None or time.monotonic() - start < seconds:
             done, image = camera.read()
             if not done or image is None:
@@ -62,8 +62,8 @@ def watch(
                 yield Frame(now, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
     try:
-        for window in windows(watcher.watch.each("decode", frames()), watcher.cutting):
-            seen = watcher(window)
-            yield seen, count, max(time.monotonic() - start, 1e-9)
+        for window in windows(predictor.stopwatch.each("decode", frames()), predictor.spec):
+            prediction = predictor(window)
+            yield prediction, count, max(time.monotonic() - start, 1e-9)
     finally:
         camera.release()

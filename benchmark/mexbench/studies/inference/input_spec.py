@@ -1,4 +1,4 @@
-"""What a saved model wants to see, and whether a film can give it."""
+"""The input that a saved model needs, and whether a video can provide it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
 from mexbench.runs.saved_model import SavedModel
 
-_MEND = "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}"
+_REMEDY = "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}"
 
 
 @dataclass(frozen=True)
@@ -41,40 +41,40 @@ def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
     """Build the steps that the model's samples went through.
 
     Raises:
-        SavedModelError: A step is not installed, is not what it was, or needs what a film in the wild does not have.
+        SavedModelError: A step is not installed, is not what it was, or needs an annotation that a video does not have.
     """
-    chosen, faults = (
+    frames, errors = (
         build(FrameSelection, model.about["frames"]) if model.about.get("frames") is not None else (None, [])
     )
-    if faults:
-        raise SavedModelError(f"{model.folder}: its 'frames' cannot be used: {faults[0][1]}")
+    if errors:
+        raise SavedModelError(f"{model.folder}: its 'frames' cannot be used: {errors[0][1]}")
     steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
-    model.check_same_input({"frames": None, **Input(chosen, steps).identity()})
-    if chosen is None:
+    model.check_same_input({"frames": None, **Input(frames, steps).identity()})
+    if frames is None:
         raise SavedModelError(
             f"{model.folder}: was trained on samples as its data set gives them, without a 'frames' block, and a film "
-            f"has no such samples; {_MEND}"
+            f"has no such samples; {_REMEDY}"
         )
-    if chosen.at is not None:
+    if frames.at is not None:
         raise SavedModelError(
-            f"{model.folder}: was trained on annotated moments (frames: at: {list(chosen.at)}), and nobody has "
-            f"annotated {' and '.join(chosen.at)} in a film; {_MEND}"
+            f"{model.folder}: was trained on annotated moments (frames: at: {list(frames.at)}), and a video has no "
+            f"annotated {' and '.join(frames.at)}; {_REMEDY}"
         )
-    found = Wanted(None if chosen.unit == "frame" else chosen.count, steps)
-    _check_no_annotation(model, found)
-    return found
+    spec = Wanted(None if frames.unit == "frame" else frames.count, steps)
+    _check_no_annotation(model, spec)
+    return spec
 
 
 def check_same_config(model: SavedModel, config: RunConfig) -> None:
-    """Refuse a model that saw something else than a config says that its model sees.
+    """Check that a saved model and the model of a config have the same input.
 
     Raises:
-        SavedModelError: Says how they differ.
+        SavedModelError: They differ; the text lists how.
     """
-    named = [one.name for one in config.models if one.name == model.about.get("name")]
-    named += [one.name for one in config.models if one.plugin == model.about["plugin"]]
-    found = config.inputs.get(named[0], config.input) if named else config.input
-    model.check_same_input({"frames": None, **found.identity()})
+    named = [component.name for component in config.models if component.name == model.about.get("name")]
+    named += [component.name for component in config.models if component.plugin == model.about["plugin"]]
+    model_input = config.inputs.get(named[0], config.input) if named else config.input
+    model.check_same_input({"frames": None, **model_input.identity()})
 
 
 def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> Component[Preprocessor]:
@@ -84,9 +84,9 @@ def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> 
         cls = entry.load()
     except PluginError as error:
         raise SavedModelError(f"{model.folder}: its samples went through the step {plugin!r}: {error}") from None
-    step, faults = build(cls, {key: value for key, value in block.items() if key != "plugin"})
+    step, errors = build(cls, {key: value for key, value in block.items() if key != "plugin"})
     if step is None:
-        text = "; ".join(f"{'.'.join(path)}: {text}" if path else text for path, text in faults)
+        text = "; ".join(f"{'.'.join(path)}: {text}" if path else text for path, text in errors)
         raise SavedModelError(
             f"{model.folder}: the step {plugin!r} has other parameters now than when the model was trained: {text}; "
             "install the version that saved it, or train and save it again"
@@ -94,18 +94,18 @@ def _step(model: SavedModel, catalogue: Catalogue, block: Mapping[str, Any]) -> 
     return Component(plugin=plugin, name=plugin, distribution=entry.distribution, instance=cast("Preprocessor", step))
 
 
-def _check_no_annotation(model: SavedModel, found: Wanted) -> None:
-    """Send noise through the steps: one that cannot do without an annotation says so before any film is decoded."""
-    frames = np.random.default_rng(0).integers(0, 256, (found.count or 2, 240, 320, 3), dtype=np.uint8)
+def _check_no_annotation(model: SavedModel, spec: Wanted) -> None:
+    """Send noise through the steps: one that needs an annotation fails before any video is decoded."""
+    frames = np.random.default_rng(0).integers(0, 256, (spec.count or 2, 240, 320, 3), dtype=np.uint8)
     clip = Clip(frames=frames, fps=10.0)
-    for step in found.steps:
-        if step.instance.finds_faces:  # there is none in noise
+    for step in spec.steps:
+        if step.instance.finds_faces:  # noise has no face
             continue
         try:
             clip = step.instance(clip)
         except NotAnnotated as error:
             raise SavedModelError(
-                f"{model.folder}: needs what nobody has annotated in a film: {error}; {_MEND}, without this step"
+                f"{model.folder}: needs an annotation that a video does not have: {error}; {_REMEDY}, without this step"
             ) from None
-        except BenchError:  # about noise, not about a film: should it be more, the first window says so
+        except BenchError:  # caused by the noise, perhaps; a real error appears at the first window
             return

@@ -1,4 +1,4 @@
-"""What every output says: how far to believe it, what was found in each film, how long each stage took."""
+"""Texts of every output: the honest score, the result for each video, the time of each stage."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CONSENT = (
 
 
 def honest_score(about: Mapping[str, Any]) -> str:
-    """Say what the model reached on people whom it had not seen, as far as its folder knows."""
+    """Return the score on people whom the model had not seen, if its folder has one."""
     score = about.get("score")
     if not isinstance(score, dict):
         return (
-            "Honest score: none is known for this model: the run that saved it was not finished, so nobody knows how "
-            "often it is right on people whom it has not seen."
+            "Honest score: unknown for this model: the run that saved it was not finished, so there is no estimate of "
+            "how often it is right on people whom it has not seen."
         )
     flags = [str(flag) for flag in score.get("flags") or ()]
     leaks = [flag for flag in flags if flag.startswith("leak")]
@@ -44,7 +44,7 @@ def honest_score(about: Mapping[str, Any]) -> str:
 
 
 def short_score(about: Mapping[str, Any]) -> str:
-    """Say the same in a few words, for a figure."""
+    """Return the same in a few words, for a figure."""
     score = about.get("score")
     if not isinstance(score, dict):
         return "no honest score known"
@@ -63,12 +63,12 @@ def describe(model: SavedModel) -> str:
     )
 
 
-def how(watcher: WindowPredictor) -> str:
-    """Say what a window is to this model."""
-    cutting, count = watcher.cutting, watcher.wanted.count
+def method_text(predictor: WindowPredictor) -> str:
+    """Return how windows become samples of this model."""
+    spec, count = predictor.spec, predictor.wanted.count
     text = (
-        f"Films are sampled at {cutting.fps:g} frames a second, by the time of each frame, and cut into windows of "
-        f"{cutting.length_s:g} s, one every {cutting.hop_s:g} s. "
+        f"Films are sampled at {spec.fps:g} frames a second, by the time of each frame, and cut into windows of "
+        f"{spec.length_s:g} s, one every {spec.hop_s:g} s. "
     )
     if count is None:
         text += (
@@ -80,9 +80,9 @@ def how(watcher: WindowPredictor) -> str:
             f"To this model a clip of {count} frames is a sample: they are spread evenly over a window, those between "
             "two interpolated, and frames.csv has the mean over the windows that hold a frame. "
         )
-    if watcher.wanted.finds_faces:
+    if predictor.wanted.finds_faces:
         text += (
-            "As in training, a face is looked for once in a window, in its first frame, unless a step says otherwise. "
+            "As in training, a face is detected once in a window, in its first frame, unless a step is set otherwise. "
         )
     return (
         text
@@ -91,20 +91,20 @@ def how(watcher: WindowPredictor) -> str:
 
 
 def statement(summary: Summary, classes: Sequence[str]) -> str:
-    """Say in a line what came out for a clip, and above all where there was no face."""
+    """Return the result for a clip in one line, with the windows without a face."""
     name = summary.clip.clip_id
     if summary.windows and summary.faces["none"] == summary.windows and not summary.predicted:
         return f"{name}: no face was found in any of its {summary.windows} windows: nothing is predicted"
     if not summary.predicted:
         return f"{name}: nothing is predicted for any of its {summary.windows} windows: {_counted(summary.reasons)}"
-    ranked = sorted(classes, key=lambda one: (-summary.winners[one], classes.index(one)))
-    won = ", ".join(f"{one} {summary.winners[one]}" for one in ranked if summary.winners[one])
+    ranked = sorted(classes, key=lambda name: (-summary.winners[name], classes.index(name)))
+    won = ", ".join(f"{name} {summary.winners[name]}" for name in ranked if summary.winners[name])
     text = f"{name}: {summary.predicted} of {summary.windows} windows predicted: {won}"
     return f"{text}; no face in {summary.faces['none']}" if summary.faces["none"] else text
 
 
-def found(summary: Summary) -> list[str]:
-    """Return what else is to be known about a clip: counted, nothing dropped in silence."""
+def details(summary: Summary) -> list[str]:
+    """Return the reasons and notes of a clip with their counts, so that nothing is dropped silently."""
     lines = [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.reasons.items())]
     lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.notes.items())]
     lines += [
@@ -114,15 +114,15 @@ def found(summary: Summary) -> list[str]:
     return lines
 
 
-def latency(watcher: WindowPredictor, frames: int, length_s: float) -> str:
+def latency(predictor: WindowPredictor, frames: int, length_s: float) -> str:
     """Return a table of the time that each stage took, in all and for a frame that was looked at.
 
     Args:
-        watcher: Has the times.
-        frames: Frames that were looked at.
+        predictor: Has the times.
+        frames: Sampled frames.
         length_s: Of the films together, in seconds.
     """
-    seconds = watcher.watch.seconds
+    seconds = predictor.stopwatch.seconds
     total = sum(seconds.values())
     rows = [[stage, *_times(seconds[stage], total, frames)] for stage in STAGES]
     rows.append(["all", *_times(total, total, frames)])
@@ -132,23 +132,23 @@ def latency(watcher: WindowPredictor, frames: int, length_s: float) -> str:
     )  # fmt: skip
     speed = f"{frames / total:.1f} frames a second" if total else "no time at all"
     against = f", {length_s / total:.1f} x real time" if total and length_s else ""
-    return f"{table}\n\n{frames} frames looked at, {speed}{against}, on one thread, without loading the model."
+    return f"{table}\n\n{frames} frames sampled, {speed}{against}, on one thread, without loading the model."
 
 
 def readme(
-    model: SavedModel, watcher: WindowPredictor, summaries: Sequence[Summary], unreadable: Mapping[str, str]
+    model: SavedModel, predictor: WindowPredictor, summaries: Sequence[Summary], unreadable: Mapping[str, str]
 ) -> str:
     """Return the page beside the tables."""
     lines = ["# Predictions", "", f"**{RESEARCH}**", "", escape(honest_score(model.about)), "", CONSENT, ""]
     lines += ["## Model", "", escape(describe(model)) + ".", ""]
     lines += [f"Changed since it was saved: {escape(change)}." for change in model.changes]
-    lines += ["", how(watcher), "", "## Clips", ""]
+    lines += ["", method_text(predictor), "", "## Clips", ""]
     for summary in summaries:
         lines.append(f"- {escape(statement(summary, model.classes))}.")
-        lines += [f"  - {escape(text)}" for text in found(summary)]
+        lines += [f"  - {escape(text)}" for text in details(summary)]
     lines += [f"- {escape(name)}: not read to its end: {escape(text)}" for name, text in unreadable.items()]
-    frames, length = sum(one.frames for one in summaries), sum(one.length_s for one in summaries)
-    lines += ["", "## Time", "", latency(watcher, frames, length), ""]
+    frames, length = sum(summary.frames for summary in summaries), sum(summary.length_s for summary in summaries)
+    lines += ["", "## Time", "", latency(predictor, frames, length), ""]
     return "\n".join(lines)
 
 
@@ -158,4 +158,4 @@ def _times(seconds: float, total: float, frames: int) -> list[str]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return "; ".join(f"{text} ({count})" for text, count in sorted(counts.items())) or "no frame was looked at"
+    return "; ".join(f"{text} ({count})" for text, count in sorted(counts.items())) or "no frame was sampled"

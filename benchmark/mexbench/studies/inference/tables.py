@@ -19,21 +19,21 @@ from mexbench.studies.inference.window_predictor import WindowPrediction
 
 @dataclass
 class Summary:
-    """What is known of a clip once it was read.
+    """The result for one clip.
 
     Args:
         clip: Its line of the list.
-        frames: Frames that were looked at.
-        windows: Windows that they made.
+        frames: Sampled frames.
+        windows: Their windows.
         predicted: Windows with a prediction.
         total: Sum of their scores (n_classes,).
         winners: Class -> windows that it won.
         faces: ``one``, ``several`` or ``none`` -> windows.
         reasons: Why windows have no prediction -> windows.
-        notes: What steps noted -> windows.
-        issues: What is irregular about the film.
+        notes: Notes of steps -> windows.
+        issues: Irregularities of the video.
         missing_s: Seconds that the film's header promises and that could not be decoded.
-        length_s: Time of the last frame that was looked at, less that of the first.
+        length_s: Time of the last sampled frame, less that of the first.
         wall_s: How long it took.
     """
 
@@ -56,18 +56,18 @@ class Summary:
         """Mean scores over the windows with a prediction (n_classes,); None where there is none."""
         return self.total / self.predicted if self.predicted else None
 
-    def add(self, seen: WindowPrediction, classes: Sequence[str]) -> None:
+    def add(self, prediction: WindowPrediction, classes: Sequence[str]) -> None:
         """Count a window."""
         self.windows += 1
-        self.notes.update(seen.notes)
-        if seen.faces:
-            self.faces[seen.faces] += 1
-        if seen.scores is None:
-            self.reasons[seen.reason] += 1
+        self.notes.update(prediction.notes)
+        if prediction.faces:
+            self.faces[prediction.faces] += 1
+        if prediction.scores is None:
+            self.reasons[prediction.reason] += 1
             return
         self.predicted += 1
-        self.total += seen.scores
-        self.winners[winner(seen.scores, classes)] += 1
+        self.total += prediction.scores
+        self.winners[winner(prediction.scores, classes)] += 1
 
 
 class Tables:
@@ -94,20 +94,21 @@ class Tables:
         for stream in self._streams:
             stream.close()
 
-    def add(self, clip_id: str, seen: WindowPrediction) -> None:
+    def add(self, clip_id: str, prediction: WindowPrediction) -> None:
         """Write a window, and the frames that no later window can hold."""
-        window, self._clip_id = seen.window, clip_id
-        scores = self._scored(seen.scores)
+        window, self._clip_id = prediction.window, clip_id
+        scores = self._scored(prediction.scores)
+        notes = (prediction.reason, *prediction.notes) if prediction.reason else prediction.notes
         self._windows.writerow(
-            [clip_id, _seconds(window.start_s), _seconds(window.end_s), len(window.frames), seen.faces, *scores[:1],
-             "; ".join((seen.reason, *seen.notes) if seen.reason else seen.notes), *scores[1:]]
+            [clip_id, _seconds(window.start_s), _seconds(window.end_s), len(window.frames), prediction.faces, scores[0],
+             "; ".join(notes), *scores[1:]]
         )  # fmt: skip
         self._write_frames(before_s=window.start_s)
         for index, frame in enumerate(window.frames):
             row = self._waiting.setdefault(frame.time_s, _Frame(np.zeros(len(self.classes))))
-            row.faces = seen.faces
-            if seen.scores is not None:
-                row.total += seen.scores if seen.each is None else seen.each[index]
+            row.faces = prediction.faces
+            if prediction.scores is not None:
+                row.total += prediction.scores if prediction.frame_scores is None else prediction.frame_scores[index]
                 row.windows += 1
 
     def end(self, summary: Summary, *, readable: bool = True) -> None:
@@ -128,7 +129,7 @@ class Tables:
             self._frames.writerow([self._clip_id, _seconds(time_s), row.faces, *scores])
 
     def _scored(self, scores: NDArray[np.float64] | None) -> list[str]:
-        """Return the class that wins, then the scores; blanks where there are none."""
+        """Return the class with the highest score, then the scores; blanks where there are none."""
         if scores is None:
             return ["", *self._nothing]
         return [winner(scores, self.classes), *(f"{score:.6g}" for score in scores)]

@@ -1,4 +1,4 @@
-"""A film at a glance: the score of each class over time, and where faces were found."""
+"""A plot of the score of each class over time, and of where faces were detected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mexbench.files import replacing
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
-#: Okabe and Ito's colours, told apart by colour-blind readers, and dashes for more than eight classes or for print.
+#: Okabe and Ito's colours, distinguishable by colour-blind readers; dashes for more than eight classes and for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 _DASHES = ("-", "--", ":")
 _FACES = {"one": ("one face", "#4D9221"), "several": ("several faces", "#F1B52F"), "none": ("no face", "#B2182B")}
@@ -21,19 +21,19 @@ _DPI = 120
 
 
 class Timeline:
-    """What a timeline is drawn from: a few numbers for each window."""
+    """Collects the few numbers of each window that the plot needs."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = classes
         self.starts, self.ends, self.scores = array("d"), array("d"), array("f")
         self.faces = array("b")
 
-    def add(self, seen: WindowPrediction) -> None:
-        """Keep a window's numbers."""
-        self.starts.append(seen.window.start_s)
-        self.ends.append(seen.window.end_s)
-        self.scores.extend([np.nan] * len(self.classes) if seen.scores is None else seen.scores.tolist())
-        self.faces.append(list(_FACES).index(seen.faces) if seen.faces else -1)
+    def add(self, prediction: WindowPrediction) -> None:
+        """Add the prediction for a window."""
+        self.starts.append(prediction.window.start_s)
+        self.ends.append(prediction.window.end_s)
+        self.scores.extend([np.nan] * len(self.classes) if prediction.scores is None else prediction.scores.tolist())
+        self.faces.append(list(_FACES).index(prediction.faces) if prediction.faces else -1)
 
     def draw(self, path: Path, title: str, below: str) -> None:
         """Write a PNG; the same windows give the same bytes.
@@ -41,7 +41,7 @@ class Timeline:
         Args:
             path: The file.
             title: Above the curves.
-            below: What must not be overlooked, under them.
+            below: The caution under them.
         """
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -82,12 +82,12 @@ class Timeline:
         starts, widths = np.asarray(self.starts), np.asarray(self.ends) - np.asarray(self.starts)
         faces = np.asarray(self.faces)
         for index, (text, colour) in enumerate(_FACES.values()):
-            chosen = faces == index
-            if chosen.any():
-                spans = list(zip(starts[chosen].tolist(), widths[chosen].tolist(), strict=True))
+            matching = faces == index
+            if matching.any():
+                spans = list(zip(starts[matching].tolist(), widths[matching].tolist(), strict=True))
                 axes.broken_barh(spans, (0, 1), facecolors=colour, label=text)
         if (faces < 0).all():
-            axes.text(0.5, 0.5, "the model looks for no face", transform=axes.transAxes, ha="center", va="center")
+            axes.text(0.5, 0.5, "the model does not detect faces", transform=axes.transAxes, ha="center", va="center")
         else:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
         axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""A film, a folder of films or a list of clips, read with a model into a folder of results: whole or not at all."""
+"""Predictions for a video, a folder of videos or a list of clips, written to a folder: completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mexbench.data.video.reader import FILMS, Frame, Video
 from mexbench.errors import ConfigError, DataError
 from mexbench.files import replacing_folder, write_text
 from mexbench.studies.inference import page
-from mexbench.studies.inference.annotated_video import Annotated
+from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
 from mexbench.studies.inference.tables import Summary, Tables
 from mexbench.studies.inference.timeline import Timeline
 from mexbench.studies.inference.window_predictor import WindowPredictor
@@ -29,13 +29,13 @@ Progress = Callable[[ListedClip, float], None]
 
 
 @dataclass(frozen=True)
-class Target:
+class PredictionTarget:
     """What to read.
 
     Args:
         folder: Where the paths of the clips begin.
         clips: At least one.
-        single: Whether it is one film by name: then what is wrong with it ends the command.
+        single: Whether it is one video by name: then an error in it ends the command.
     """
 
     folder: Path
@@ -43,63 +43,63 @@ class Target:
     single: bool = False
 
 
-def target(path: Path) -> Target:
-    """Find out what a path means: a film, a folder of films, or a list of clips (.csv).
+def target(path: Path) -> PredictionTarget:
+    """Resolve a path to videos: one video, a folder of videos, or a list of clips (.csv).
 
     Raises:
-        DataError: There is nothing, or a list cannot be used.
+        DataError: There is no video, or a list cannot be used.
     """
     if path.is_dir():
-        found = sorted(one for one in path.iterdir() if one.suffix.lower() in FILMS and not one.name.startswith("."))
-        if not found:
+        paths = sorted(p for p in path.iterdir() if p.suffix.lower() in FILMS and not p.name.startswith("."))
+        if not paths:
             raise DataError(
                 f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
             )
-        return Target(path, tuple(_entry(one) for one in found))
+        return PredictionTarget(path, tuple(_entry(p) for p in paths))
     if path.suffix.lower() == ".csv":
         clips = manifest.read(path)
         manifest.require_films(clips, path.parent)
-        return Target(path.parent, clips)
+        return PredictionTarget(path.parent, clips)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv)")
-    return Target(path.parent, (_entry(path),), single=True)
+    return PredictionTarget(path.parent, (_entry(path),), single=True)
 
 
 def check_unused(folder: Path) -> None:
-    """Refuse to replace anything.
+    """Check that a folder of results replaces nothing.
 
     Raises:
         ConfigError: The folder is there and not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--out {folder}: is there already; choose another --out, or remove it")
+        raise ConfigError(f"--out {folder}: exists already; choose another --out, or remove it")
 
 
 def predict(
-    where: Target, watcher: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
+    where: PredictionTarget, predictor: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
 ) -> tuple[list[Summary], dict[str, str]]:
-    """Read films and write what the model says.
+    """Read videos and write the predictions.
 
     Args:
-        where: The films.
-        watcher: The model.
+        where: The videos.
+        predictor: The model with its steps.
         out: A folder that is not there yet, or empty.
         video: Whether annotated films are written too.
         progress: Called now and then.
 
     Returns:
-        What came out for each clip, and clip id -> error for those that cannot be read.
+        The result for each clip, and clip id -> error for those that cannot be read.
 
     Raises:
         DataError: The one film, or every one, cannot be read; nothing is written.
     """
-    classes = watcher.model.classes
+    classes = predictor.model.classes
     summaries: list[Summary] = []
     unreadable: dict[str, str] = {}
     check_unused(out)
     with replacing_folder(out) as folder:
         with Tables(folder, classes) as tables:
-            reader = _Reader(where.folder, watcher, tables, folder, video, progress)
+            reader = _Reader(where.folder, predictor, tables, folder, video, progress)
             for clip in where.clips:
                 summary = Summary(clip, np.zeros(len(classes)))
                 try:
@@ -114,7 +114,7 @@ def predict(
                     summaries.append(summary)
         if not summaries:
             raise DataError("no film could be read:" + "".join(f"\n  {text}" for text in unreadable.values()))
-        write_text(folder / "README.md", page.readme(watcher.model, watcher, summaries, unreadable))
+        write_text(folder / "README.md", page.readme(predictor.model, predictor, summaries, unreadable))
     return summaries, unreadable
 
 
@@ -123,42 +123,41 @@ class _Reader:
     """Reads one clip after the other into a folder."""
 
     root: Path
-    watcher: WindowPredictor
+    predictor: WindowPredictor
     tables: Tables
     out: Path
     video: bool
     progress: Progress
 
     def __call__(self, clip: ListedClip, summary: Summary) -> None:
-        watcher, classes = self.watcher, self.watcher.model.classes
+        predictor, classes = self.predictor, self.predictor.model.classes
         timeline, began = Timeline(classes), time.perf_counter()
         with ExitStack() as stack:
             film = stack.enter_context(Video(clip.film(self.root)))
             self._check_size(film)
-            annotated = Annotated(self.out / f"annotated-{clip.clip_id}.mp4", watcher.cutting.fps, classes)
+            annotated = AnnotatedVideoWriter(self.out / f"annotated-{clip.clip_id}.mp4", predictor.spec.fps, classes)
             stack.callback(annotated.close)
-            frames = film.frames(fps=watcher.cutting.fps, start_s=clip.start_s, end_s=clip.end_s)
-            for window in windows(_counted(watcher.watch.each("decode", frames), summary), watcher.cutting):
-                seen = watcher(window)
-                summary.add(seen, classes)
-                self.tables.add(clip.clip_id, seen)
-                timeline.add(seen)
+            frames = film.frames(fps=predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
+            for window in windows(_counted(predictor.stopwatch.each("decode", frames), summary), predictor.spec):
+                prediction = predictor(window)
+                summary.add(prediction, classes)
+                self.tables.add(clip.clip_id, prediction)
+                timeline.add(prediction)
                 if self.video:
-                    annotated.add(seen)
+                    annotated.add(prediction)
                 self.progress(clip, window.end_s)
             summary.issues, summary.missing_s = film.issues(), film.missing_s
         summary.wall_s = time.perf_counter() - began
-        below = (
-            f"research use, not a diagnosis; {watcher.model.about.get('name')}: {page.short_score(watcher.model.about)}"
-        )
+        about = predictor.model.about
+        below = f"research use, not a diagnosis; {about.get('name')}: {page.short_score(about)}"
         timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary, classes), below)
 
     def _check_size(self, film: Video) -> None:
-        cutting = self.watcher.cutting
-        needed = cutting.frames * film.width * film.height * 3
+        spec = self.predictor.spec
+        needed = spec.frames * film.width * film.height * 3
         if needed > MOST_BYTES:
             raise DataError(
-                f"{film.path}: a window of {cutting.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
+                f"{film.path}: a window of {spec.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
                 f"MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
             )
 
@@ -173,16 +172,16 @@ def _counted(frames: Iterator[Frame], summary: Summary) -> Iterator[Frame]:
 
 
 def _entry(path: Path) -> ListedClip:
-    # A file's name is a file's name; what a terminal would obey is not shown.
+    # Control characters in a file's name would be obeyed by a terminal.
     name = "".join(letter if letter.isprintable() else "?" for letter in path.name)
     return ListedClip(line=str(path), clip_id=name, path=path.name)
 
 
 def default_out(path: Path) -> Path:
-    """Return where results go that nobody gave a place."""
+    """Return the folder of results where --out is not given."""
     return Path("predictions") / (path.resolve().name if path.is_dir() else path.stem)
 
 
 def total(summaries: Sequence[Summary]) -> tuple[int, float]:
-    """Return frames that were looked at, and seconds of film."""
-    return sum(one.frames for one in summaries), sum(one.length_s for one in summaries)
+    """Return the number of sampled frames, and the seconds of video."""
+    return sum(summary.frames for summary in summaries), sum(summary.length_s for summary in summaries)

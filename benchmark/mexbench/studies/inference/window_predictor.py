@@ -1,4 +1,4 @@
-"""One window through the model's steps and the model, with the time that each stage takes."""
+"""The prediction for one window: the model's steps, then the model, with the time that each stage takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mexbench.studies.inference.windows import Window, WindowSpec
 T = TypeVar("T")
 Stage = Literal["decode", "detect", "preprocess", "predict"]
 STAGES: tuple[Stage, ...] = ("decode", "detect", "preprocess", "predict")
-#: Faces that a window's steps found; nothing where no step looks for one.
+#: Faces that the steps detected in a window; empty where no step detects faces.
 Faces = Literal["one", "several", "none", ""]
 _NONE, _SEVERAL = "no face found", "several faces found"
 
@@ -55,20 +55,20 @@ class Stopwatch:
 
 @dataclass(frozen=True, eq=False)
 class WindowPrediction:
-    """What a model says about a window.
+    """The prediction of a model for a window.
 
     Args:
         window: The window.
         scores: (n_classes,), the mean over frames where each is a sample; None where there is no prediction.
-        each: (T, n_classes), scores of single frames where each is a sample.
-        faces: What the steps found.
+        frame_scores: (T, n_classes), scores of single frames where each is a sample.
+        faces: What the steps detected.
         reason: Why there is no prediction; empty where there is one.
-        notes: What a step found worth saying.
+        notes: Of the steps.
     """
 
     window: Window
     scores: NDArray[np.float64] | None
-    each: NDArray[np.float64] | None = None
+    frame_scores: NDArray[np.float64] | None = None
     faces: Faces = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
@@ -77,37 +77,37 @@ class WindowPrediction:
 class WindowPredictor:
     """A saved model and its steps, ready for windows.
 
-    A window is to the model what a clip of its training data was: its frames go through the steps together, so that a
-    face is looked for in its first frame and every frame is cut there. Where a sample is a clip, the model's count of
+    A window is treated as a clip of the training data: its frames go through the steps together, so that a face is
+    detected in its first frame and every frame is cropped to it. Where a sample is a clip, the model's count of
     frames is spread over the window, those between two interpolated; where it is a frame, each frame is one.
     """
 
-    def __init__(self, model: SavedModel, wanted: Wanted, cutting: WindowSpec) -> None:
-        self.model, self.wanted, self.cutting = model, wanted, cutting
-        self.watch = Stopwatch()
+    def __init__(self, model: SavedModel, wanted: Wanted, spec: WindowSpec) -> None:
+        self.model, self.wanted, self.spec = model, wanted, spec
+        self.stopwatch = Stopwatch()
         sample = model.about["sample"]
         # Networks compile for a number of samples: before the clock runs.
-        count = 1 if wanted.count else max(1, round(cutting.length_s * cutting.fps))
+        count = 1 if wanted.count else max(1, round(spec.length_s * spec.fps))
         self._score(np.zeros((count, *sample["shape"]), sample["dtype"]))
 
     def __call__(self, window: Window) -> WindowPrediction:
-        """Return what the model says.
+        """Return the prediction for a window.
 
         Raises:
-            SavedModelError: The steps make other samples than those that the model was trained on.
-            DataError: A step cannot work on these frames at all.
+            SavedModelError: The steps return samples of another shape than those that the model was trained on.
+            DataError: A step cannot process these frames.
         """
         images = np.stack([frame.image for frame in window.frames])
         if self.wanted.count is not None:
             pick = evenly(len(images), self.wanted.count)
-            with self.watch.timing("preprocess"):
+            with self.stopwatch.timing("preprocess"):
                 images = mixed(images[list(pick.numbers)], pick)
         images.flags.writeable = False
         clip = Clip(frames=images, fps=self._fps(window))
         looked = False
         try:
             for step in self.wanted.steps:
-                with self.watch.timing("detect" if step.instance.finds_faces else "preprocess"):
+                with self.stopwatch.timing("detect" if step.instance.finds_faces else "preprocess"):
                     clip = step.instance(clip)
                 clip.frames.flags.writeable = False
                 looked = looked or step.instance.finds_faces
@@ -116,7 +116,7 @@ class WindowPredictor:
                 window, None, faces=_faces(looked, error, clip.notes), reason=str(error), notes=clip.notes
             )
         faces = _faces(looked, None, clip.notes)
-        with self.watch.timing("predict"):
+        with self.stopwatch.timing("predict"):
             if self.wanted.count is not None:
                 return WindowPrediction(window, self._score(clip.frames[None])[0], faces=faces, notes=clip.notes)
             if len(clip.frames) != len(window.frames):

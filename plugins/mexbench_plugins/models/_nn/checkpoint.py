@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -12,68 +12,78 @@ from flax import nnx
 
 from mexbench.files import read_arrays, read_json, write_arrays, write_json
 from mexbench_plugins.models._nn.losses import HEADS
+from mexbench_plugins.models._nn.recipe import Training
+from mexbench_plugins.models._nn.train_program import BuildNetwork
 from mexbench_plugins.models._nn.trainer import NetworkPredictor
 
-if TYPE_CHECKING:
-    from mexbench_plugins.models._nn.network_model import NetworkModel
+#: From the shape of a sample (T, ...) and a number of classes to what builds the network.
+MakeBuilder = Callable[[tuple[int, ...], int], BuildNetwork]
 
-_WEIGHTS, _REST = "weights.safetensors", "network.json"
+_WEIGHTS, _NETWORK = "weights.safetensors", "network.json"
 
 
 def save(predictor: NetworkPredictor, folder: Path, prefix: str = "") -> None:
-    """Write a trained network; names of arrays are places in it, such as ``blocks/0/conv1/kernel``.
+    """Write a trained network; names of arrays are paths in it, such as ``layers1/conv1/kernel``.
 
-    The prefix of its files tells it from another one in the same folder.
+    A prefix of the file names allows a second network in the same folder.
 
     Raises:
         ValueError: A weight is NaN or infinite.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path((predictor.params, predictor.stats))
     write_arrays(folder / (prefix + _WEIGHTS), {_name(path): np.asarray(leaf) for path, leaf in leaves})
-    rest = {
+    document = {
         "n_classes": predictor.n_classes,
         "shape": list(predictor.shape),
         "trained": predictor.trained.tolist(),
         "history": predictor.history,
         "head": predictor.head,
+        "health": dict(predictor.health),
     }
-    write_json(folder / (prefix + _REST), rest)
+    write_json(folder / (prefix + _NETWORK), document)
 
 
-def load(model: NetworkModel, folder: Path, prefix: str = "") -> NetworkPredictor:
-    """Read what ``save`` wrote into the network that the model describes.
+def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "") -> NetworkPredictor:
+    """Read what ``save`` wrote into the network of a recipe.
+
+    Args:
+        recipe: How it was trained.
+        builder: From the shape of a sample and a number of classes to a callable that builds the network.
+        folder: Where the files are.
+        prefix: As in ``save``.
 
     Raises:
+        DataError: The network does not take samples of the saved shape.
         ValueError: The weights are not those of this network, or are not finite.
     """
-    rest, arrays = read_json(folder / (prefix + _REST)), read_arrays(folder / (prefix + _WEIGHTS))
-    shape, n_classes = tuple(rest["shape"]), int(rest["n_classes"])
-    model.check(shape)
-    empty = nnx.eval_shape(lambda: model.network(shape, n_classes, np.random.default_rng(0)))
-    _, params, stats = nnx.split(empty, nnx.Param, ...)
+    document, arrays = read_json(folder / (prefix + _NETWORK)), read_arrays(folder / (prefix + _WEIGHTS))
+    shape, n_classes = tuple(document["shape"]), int(document["n_classes"])
+    build = builder(shape, n_classes)
+    _, params, stats = nnx.split(nnx.eval_shape(lambda: build(np.random.default_rng(0))), nnx.Param, ...)
     leaves, structure = jax.tree_util.tree_flatten_with_path((params, stats))
     expected = {_name(path): (leaf.shape, leaf.dtype) for path, leaf in leaves}
-    found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
-    if wrong := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
+    actual = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    if wrong := sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name)):
         name = wrong[0]
         raise ValueError(
             f"{_WEIGHTS} is of another network: {len(wrong)} arrays differ; {name} should be "
-            f"{_shown(expected.get(name))}, is {_shown(found.get(name))}"
+            f"{_type_text(expected.get(name))}, is {_type_text(actual.get(name))}"
         )
-    trained = np.array(rest["trained"], dtype=bool)
+    trained = np.array(document["trained"], dtype=bool)
     if trained.shape != (n_classes,):
-        raise ValueError(f"{_REST} says of {len(trained)} classes whether they trained, and has {n_classes} classes")
+        raise ValueError(f"{_NETWORK} lists {len(trained)} classes as trained or not, expected {n_classes}")
     params, stats = jax.tree_util.tree_unflatten(structure, [jnp.asarray(arrays[_name(path)]) for path, _ in leaves])
-    head = rest.get("head", "softmax")  # files of earlier versions say nothing: there was no other
+    head = document.get("head", "softmax")  # files of earlier versions name none: there was no other
     if head not in HEADS:
-        raise ValueError(f"{_REST} says that the last layer is {head!r}; known: {', '.join(HEADS)}")
-    return NetworkPredictor(model, n_classes, shape, params, stats, trained, rest["history"], head)
+        raise ValueError(f"{_NETWORK} names the last layer {head!r}; known: {', '.join(HEADS)}")
+    health = document.get("health", {})  # files of earlier versions have none
+    return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head, health)
 
 
 def _name(path: tuple[object, ...]) -> str:
-    """Write a place: without the part of the pair, 0 or 1, and without NNX's own ``value`` at the end."""
+    """Write the path of a leaf, without the index in the pair, 0 or 1, and without NNX's own ``value`` at the end."""
     return jax.tree_util.keystr(path[1:], simple=True, separator="/").removesuffix("/value")
 
 
-def _shown(kind: tuple[object, object] | None) -> str:
+def _type_text(kind: tuple[object, object] | None) -> str:
     return "absent" if kind is None else f"{kind[1]} {kind[0]}"

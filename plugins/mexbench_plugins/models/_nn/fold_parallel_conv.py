@@ -54,7 +54,7 @@ def patches_of(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @jax.custom_vjp
 def front(  # noqa: PLR0917 - a function with its own gradient has no keywords
-    patches: Array, chosen: Array, conv: Array, scale: Array, shift: Array, real: Array
+    patches: Array, chosen: Array, conv: Array, scale: Array, shift: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
     """Return normalised maxima (n, 4, 25, K, 16), and the mean and biased variance per fold and filter (K, 16).
 
@@ -66,9 +66,28 @@ def front(  # noqa: PLR0917 - a function with its own gradient has no keywords
         conv: Filters and biases of K folds (K, 28, 16).
         scale: Of batch norm (K, 16).
         shift: Of batch norm (K, 16).
-        real: 1 where a sample trains in a fold, else 0 (n, K).
+        mask: 1 where a sample trains in a fold, else 0 (n, K).
     """
-    return _forward(patches, chosen, conv, scale, shift, real)[0]
+    return _forward(patches, chosen, conv, scale, shift, mask)[0]
+
+
+@jax.jit
+def sample_moments(patches: Array, conv: Array) -> tuple[Array, Array]:
+    """Return mean and biased variance of each sample's feature maps, the input of batch norm (N, K, 16) each.
+
+    Args:
+        patches: Of the data set, from ``patches_of`` (N, 900, 28), N a multiple of ``rows_at_once``.
+        conv: Filters and biases of K folds (K, 28, 16).
+    """
+    filters = _side_by_side(conv)
+
+    def piece(rows: Array) -> tuple[Array, Array]:
+        h = jax.nn.relu(_convolved(patches, rows, filters))
+        return h.mean((1, 2)), h.var((1, 2))
+
+    parts = jax.lax.map(piece, _pieces(jnp.arange(len(patches))))
+    mean, var = (_merged(part).reshape(len(patches), -1, FILTERS) for part in parts)
+    return mean, var
 
 
 def rows_at_once(n: int) -> int:
@@ -77,9 +96,9 @@ def rows_at_once(n: int) -> int:
 
 
 def _forward(  # noqa: PLR0917 - as above
-    patches: Array, chosen: Array, conv: Array, scale: Array, shift: Array, real: Array
+    patches: Array, chosen: Array, conv: Array, scale: Array, shift: Array, mask: Array
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
-    n, folds = real.shape
+    n, folds = mask.shape
     filters = _side_by_side(conv)
     sign = jnp.where(scale >= 0, 1.0, -1.0).reshape(-1)  # a falling batch norm makes the least value the greatest
 
@@ -88,27 +107,27 @@ def _forward(  # noqa: PLR0917 - as above
         best = functools.reduce(jnp.maximum, [h[:, place] * sign + _PADDING[place] for place in range(9)])
         return best, h.sum((1, 2)), (h * h).sum((1, 2))
 
-    best, total, squares = (_joined(part) for part in jax.lax.map(piece, _pieces(chosen)))
-    count = jnp.maximum(real.sum(0), 1)[:, None] * POSITIONS
-    mean = _over_samples(total, real) / count
-    var = jnp.maximum(_over_samples(squares, real) / count - mean**2, 0)
+    best, total, squares = (_merged(part) for part in jax.lax.map(piece, _pieces(chosen)))
+    count = jnp.maximum(mask.sum(0), 1)[:, None] * POSITIONS
+    mean = _over_samples(total, mask) / count
+    var = jnp.maximum(_over_samples(squares, mask) / count - mean**2, 0)
     inverse = jax.lax.rsqrt(var + EPSILON["torch"])
     pooled = (best * sign).reshape(n, 4, 25, folds, FILTERS)
     out = (pooled - mean) * (scale * inverse) + shift
-    return (out, mean, var), (patches, chosen, filters, best, sign, mean, inverse, scale, real, count)
+    return (out, mean, var), (patches, chosen, filters, best, sign, mean, inverse, scale, mask, count)
 
 
-def _backward(kept: tuple[Array, ...], gradients: tuple[Array, Array, Array]) -> tuple[Array | None, ...]:
-    patches, chosen, filters, best, sign, mean, inverse, scale, real, count = kept
+def _backward(residuals: tuple[Array, ...], gradients: tuple[Array, Array, Array]) -> tuple[Array | None, ...]:
+    patches, chosen, filters, best, sign, mean, inverse, scale, mask, count = residuals
     gradient = gradients[0]
-    n, folds = real.shape
+    n, folds = mask.shape
     pooled = (best * sign).reshape(gradient.shape)
     d_shift = gradient.sum((0, 1, 2))
     d_scale = (gradient * (pooled - mean)).sum((0, 1, 2)) * inverse
     # Through the statistics, every position of every sample that trains: a constant, and a part along its value.
     along = -d_scale * scale * inverse**2 / count
     constant = -d_shift * scale * inverse / count - along * mean
-    constant, along = ((real[:, :, None] * part).reshape(n, 1, 1, -1) for part in (constant, along))
+    constant, along = ((mask[:, :, None] * part).reshape(n, 1, 1, -1) for part in (constant, along))
     # Through the pooling: to the maximum, in equal parts where there are several.
     pooling = (gradient * (scale * inverse)).reshape(best.shape)
 
@@ -121,8 +140,8 @@ def _backward(kept: tuple[Array, ...], gradients: tuple[Array, Array, Array]) ->
         share = (pooling / ties)[:, None]
         hit = h * sign + _PADDING == best[:, None]
         d_before = jnp.where(before > 0, jnp.where(hit, share, 0) + constant + along * h, 0)
-        seen = patches[rows].reshape(-1, TAPS)
-        return d_filters + seen.T @ d_before.reshape(-1, folds * FILTERS), None
+        taps = patches[rows].reshape(-1, TAPS)
+        return d_filters + taps.T @ d_before.reshape(-1, folds * FILTERS), None
 
     parts = tuple(map(_pieces, (chosen, best, pooling, constant, along)))
     d_filters, _ = jax.lax.scan(piece, jnp.zeros_like(filters), parts)
@@ -140,7 +159,7 @@ def _pieces(x: Array) -> Array:
     return x.reshape(-1, rows_at_once(len(x)), *x.shape[1:])
 
 
-def _joined(x: Array) -> Array:
+def _merged(x: Array) -> Array:
     return x.reshape(-1, *x.shape[2:])
 
 
@@ -148,11 +167,11 @@ def _side_by_side(conv: Array) -> Array:
     return conv.transpose(1, 0, 2).reshape(TAPS, -1)
 
 
-def _over_samples(sums: Array, real: Array) -> Array:
+def _over_samples(sums: Array, mask: Array) -> Array:
     """Add what each sample has (n, K * 16) where it trains: (K, 16)."""
-    return jnp.einsum("nkc,nk->kc", sums.reshape(len(sums), -1, FILTERS), real)
+    return jnp.einsum("nkc,nk->kc", sums.reshape(len(sums), -1, FILTERS), mask)
 
 
-def chosen_by_fold(taken: Array, new: Array, old: Array) -> Array:
+def select_by_fold(taken: Array, new: Array, old: Array) -> Array:
     """Take a leaf (K, ...) of the new state for the folds of ``taken`` (K,), of the old one for the others."""
     return jnp.where(taken.reshape(-1, *[1] * (new.ndim - 1)), new, old)

@@ -1,6 +1,6 @@
 """Layers of the networks: Flax NNX with exact statistics over padded batches, and a record of shapes and values.
 
-Images are (n, H, W, C). Every layer is called with its input alone; those that behave otherwise in training also take
+Images are (n, H, W, C). Every layer is called with its input alone; those that behave differently in training also take
 the ``StepContext``, which is None in evaluation.
 """
 
@@ -31,15 +31,37 @@ EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
 
 
 class StepContext(NamedTuple):
-    """What a training step knows beside the pixels.
+    """What a training step knows besides the pixels.
 
     Args:
-        real: 1 for a sample, 0 for padding (n,).
+        mask: 1 for a sample, 0 for padding (n,).
         key: Source of dropout noise.
     """
 
-    real: Array
+    mask: Array
     key: Array
+
+
+class StatisticsContext(NamedTuple):
+    """What a pass that measures batch statistics knows; all else is as in evaluation.
+
+    Args:
+        mask: 1 for a sample, 0 for padding (n,).
+    """
+
+    mask: Array
+
+
+#: None in evaluation.
+Context = StepContext | StatisticsContext | None
+
+
+class Network(nnx.Module):
+    """Layers from pixels to class scores."""
+
+    def __call__(self, x: Array, context: Context) -> Array:
+        """Return logits (n, classes) for x (n, T, ...), float; ``context`` is None in evaluation."""
+        raise NotImplementedError
 
 
 _rows: ContextVar[list[LayerRow] | None] = ContextVar("rows", default=None)
@@ -62,6 +84,12 @@ def record(name: str, y: Array, layer: nnx.Module | None = None) -> Array:
         values = 0 if layer is None else count_values(layer)
         rows.append(LayerRow(name, tuple(y.shape[1:]), values))
     return y
+
+
+def record_padding(x: Array, pixels: int) -> None:
+    """Add a row for the padding that the next convolution does by itself."""
+    if _rows.get() is not None:
+        record(f"Padding {pixels}", jnp.pad(x, [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)]))
 
 
 def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variable) -> int:
@@ -89,7 +117,7 @@ def _kernel_and_bias(rng: Generator, shape: tuple[int, ...], convention: Convent
 
 
 class Conv(nnx.Module):
-    """Convolution with bias; no padding unless told.
+    """Convolution with bias; no padding by default.
 
     Args:
         inputs: Input channels.
@@ -133,7 +161,7 @@ class Conv(nnx.Module):
         if self.product and _on_cpu():
             y = _as_product(x, kernel, self.stride)
         else:
-            # Around x less a constant stand zeros, which the convolution pads with by itself: padded beforehand,
+            # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
             # hybrid_micronet's step takes 1.7 times as long.
             y = jax.lax.conv_general_dilated(
                 x - self.padding_value, kernel, strides, self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -142,15 +170,15 @@ class Conv(nnx.Module):
         return record(self.name, y + bias, self)
 
 
-def each(look: Callable[[Array], Array], x: Array) -> Array:
+def each(layers: Callable[[Array], Array], x: Array) -> Array:
     """Apply layers without batch statistics to (n, H, W, C), on a CPU image by image.
 
     The feature maps of one image stay in the processor's cache, and backwards they are computed once more: that costs
     less than to write and to read those of a batch. Convolutions must be products: in a loop XLA has no other fast one.
     """
     if not _on_cpu():
-        return look(x)
-    return jax.lax.map(jax.checkpoint(lambda image: look(image[None])[0]), x)
+        return layers(x)
+    return jax.lax.map(jax.checkpoint(lambda image: layers(image[None])[0]), x)
 
 
 def _on_cpu() -> bool:
@@ -159,8 +187,8 @@ def _on_cpu() -> bool:
 
 def _as_product(x: Array, kernel: Array, stride: int) -> Array:
     """Convolve without padding, by one product of what each filter sees with the filters."""
-    seen = jnp.concatenate(_places(x, len(kernel), stride), axis=-1)
-    return seen @ kernel.reshape(-1, kernel.shape[-1])
+    patches = jnp.concatenate(_places(x, len(kernel), stride), axis=-1)
+    return patches @ kernel.reshape(-1, kernel.shape[-1])
 
 
 class Dense(nnx.Module):
@@ -198,23 +226,35 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
-        """Normalise by the batch's own statistics, which then enter the running ones; by those in evaluation."""
-        mean, var = (self.mean[...], self.var[...]) if batch is None else self._learn(x, batch.real)
+    def __call__(self, x: Array, context: Context) -> Array:
+        """Normalise by the stored statistics, in training by the batch's own, which then enter the running ones.
+
+        Where statistics are measured, the batch's own (biased) replace the stored ones, which still normalise.
+        """
+        mean, var = self.mean[...], self.var[...]
+        if isinstance(context, StepContext):
+            mean, var = self._update(x, context.mask)
+        elif context is not None:
+            self.mean[...], self.var[...], _ = moments(x, context.mask)
         factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
         return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
 
-    def _learn(self, x: Array, real: Array) -> tuple[Array, Array]:
-        inside = tuple(range(1, x.ndim - 1))
-        count = jnp.sum(real) * np.prod(x.shape[1:-1])
-        # Sums per sample first: then the weights meet (n, C) numbers, and not every pixel.
-        mean = real @ jnp.sum(x, inside) / count
-        var = real @ jnp.sum((x - mean) ** 2, inside) / count
-        entering = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
+    def _update(self, x: Array, mask: Array) -> tuple[Array, Array]:
+        mean, var, count = moments(x, mask)
+        stored = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
         keep = MOMENTUM[self.convention]
         self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)
-        self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(entering)
+        self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(stored)
         return mean, var
+
+
+def moments(x: Array, mask: Array) -> tuple[Array, Array, Array]:
+    """Return mean and biased variance (C,) of the samples of x (n, ..., C) with mask 1, and the number of values."""
+    inside = tuple(range(1, x.ndim - 1))
+    count = jnp.sum(mask) * np.prod(x.shape[1:-1])
+    # Sums per sample first: then the mask is multiplied with (n, C) numbers, and not with every pixel.
+    mean = mask @ jnp.sum(x, inside) / count
+    return mean, mask @ jnp.sum((x - mean) ** 2, inside) / count, count
 
 
 def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
@@ -241,13 +281,13 @@ def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Arra
     return best, (x, best)
 
 
-def _maxima_backward(size: int, stride: int, kept: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+def _maxima_backward(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
     """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
 
-    Differentiation would add up one array of the input's size for each place in the window, and with what stands before
-    the pooling that took nine times as long.
+    Differentiation would add up one array of the input's size for each place in the window, and with the layers
+    before the pooling that took nine times as long.
     """
-    x, best = kept
+    x, best = residuals
     share = gradient / functools.reduce(jnp.add, [part == best for part in _places(x, size, stride)], 0)
     height, width = x.shape[1:3]
     rows, columns = -(-height // stride), -(-width // stride)
@@ -282,8 +322,8 @@ def global_average_pool(x: Array) -> Array:
     return record("GlobalAveragePooling2D", x.mean((1, 2)))
 
 
-def dropout(x: Array, rate: float, batch: StepContext | None) -> Array:
+def dropout(x: Array, rate: float, context: Context) -> Array:
     """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation."""
-    if batch is None or rate == 0:
+    if not isinstance(context, StepContext) or rate == 0:
         return x
-    return jnp.where(jax.random.bernoulli(batch.key, 1 - rate, x.shape), x / (1 - rate), 0)
+    return jnp.where(jax.random.bernoulli(context.key, 1 - rate, x.shape), x / (1 - rate), 0)

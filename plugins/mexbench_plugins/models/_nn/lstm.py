@@ -16,7 +16,7 @@ _UNROLLED = 8
 
 
 class LSTM(nnx.Module):
-    """Long short-term memory; returns every step. Gates stand in the order input, forget, cell, output.
+    """Long short-term memory; returns every step. Gates are in the order input, forget, cell, output.
 
     Args:
         inputs: Input features.

@@ -1,46 +1,56 @@
-"""What every network is: a table of layers, an input that it insists on, and the shared training engine."""
+"""What every network has: a table of layers, a check of its input, and the shared training engine."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import EpochsModel, Predictor
-from mexbench_plugins.models._nn import checkpoint as _saved
-from mexbench_plugins.models._nn import trainer as _training
-from mexbench_plugins.models._nn.layers import LayerRow, StepContext, recording
+from mexbench_plugins.models._nn import checkpoint, trainer
+from mexbench_plugins.models._nn.layers import LayerRow, Network, recording
 from mexbench_plugins.models._nn.recipe import Training
 
 Shape = tuple[int, ...]
 
 
-class Network(nnx.Module):
-    """Layers from pixels to class scores."""
+@dataclass(frozen=True)
+class NetworkBuilder:
+    """Builds one network again and again; networks that differ in training options alone are equal."""
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
-        """Return logits (n, classes) for x (n, T, ...), float; ``batch`` is None in evaluation."""
-        raise NotImplementedError
+    model: NetworkModel
+    shape: Shape
+    n_classes: int
+
+    def __call__(self, rng: Generator) -> Network:
+        """Return the network with initial weights."""
+        return self.model.network(self.shape, self.n_classes, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkModel(Training, EpochsModel):
     """A network and its recipe. The same seed gives the same predictor on the same machine."""
 
+    #: Whether there is batch normalisation anywhere in the network.
+    has_batch_norm: ClassVar[bool] = True
+
+    def flags(self) -> tuple[str, ...]:
+        """Name running statistics, since they depend on the number of training steps."""
+        running = self.has_batch_norm and self.batch_norm_statistics == "running"
+        return (*super().flags(), *(["running-batch-norm"] if running else []))
+
     @abstractmethod
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> Network:
-        """Build the network for samples of a shape that ``check`` let through.
+        """Build the network for samples of a shape that ``check`` accepts.
 
         Args:
             shape: Of one sample (T, ...).
@@ -50,11 +60,21 @@ class NetworkModel(Training, EpochsModel):
 
     @abstractmethod
     def check(self, shape: Shape) -> None:
-        """Refuse samples that the network is not made for.
+        """Refuse samples that the network does not take.
 
         Raises:
-            DataError: The text names the shape that is needed, the one that came, and the step that mends it.
+            DataError: The text names the expected shape, the actual one, and the step that fixes it.
         """
+
+    def builder(self, shape: Shape, n_classes: int) -> NetworkBuilder:
+        """Check the shape of a sample and return what builds the network for it.
+
+        Raises:
+            DataError: The network does not take samples of this shape.
+        """
+        self.check(shape)
+        defaults = {field.name: field.default for field in fields(Training)}
+        return NetworkBuilder(replace(self, **defaults), shape, n_classes)
 
     def layers(self, n_classes: int, shape: Shape | None = None) -> list[LayerRow]:
         """Return the network's table, row by row, without computing anything.
@@ -64,7 +84,7 @@ class NetworkModel(Training, EpochsModel):
             shape: Of one sample (T, ...); None for the paper's input.
 
         Raises:
-            DataError: The network is not made for this shape.
+            DataError: The network does not take samples of this shape.
         """
         shape = self.example_shape if shape is None else shape
         self.check(shape)
@@ -84,12 +104,12 @@ class NetworkModel(Training, EpochsModel):
             A predictor with softmax scores, 0 for a class that never trained, and its learning curves in ``history``.
 
         Raises:
-            DataError: The network is not made for samples of this shape.
-            FloatingPointError: The loss is no number any more.
+            DataError: The network does not take samples of this shape.
+            FloatingPointError: The loss became NaN or infinite.
             ValueError: Early stopping has no second subject to watch.
         """
-        self.check(x.shape[1:])
-        return _training.train(self, x, y, n_classes=n_classes, groups=groups, seed=seed)
+        build = self.builder(x.shape[1:], n_classes)
+        return trainer.train(self, build, x, y, n_classes=n_classes, groups=groups, seed=seed)
 
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write weights as safetensors and the rest as JSON.
@@ -97,9 +117,9 @@ class NetworkModel(Training, EpochsModel):
         Raises:
             ValueError: A weight is NaN or infinite.
         """
-        if not isinstance(predictor, _training.NetworkPredictor):
-            raise TypeError(f"{type(predictor).__name__} is no predictor of {type(self).__name__}")
-        _saved.save(predictor, folder)
+        if not isinstance(predictor, trainer.NetworkPredictor):
+            raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
+        checkpoint.save(predictor, folder)
 
     def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote.
@@ -107,7 +127,7 @@ class NetworkModel(Training, EpochsModel):
         Raises:
             ValueError: The weights are not those of this network, or are not finite.
         """
-        return _saved.load(self, folder)
+        return checkpoint.load(self, self.builder, folder)
 
     def fit_epochs(
         self,
@@ -121,26 +141,27 @@ class NetworkModel(Training, EpochsModel):
     ) -> Iterator[Sequence[Predictor]]:
         """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
         del groups
-        self.check(x.shape[1:])
+        build = self.builder(x.shape[1:], n_classes)
         folds = [
-            _training.after_each_epoch(self, x[mask], y[mask], n_classes=n_classes, seed=seed) for mask in train_masks
+            trainer.after_each_epoch(self, build, x[mask], y[mask], n_classes=n_classes, seed=seed)
+            for mask in train_masks
         ]
         return zip(*folds, strict=True)
 
 
-def need_single(name: str, shape: Shape, wanted: tuple[int, int, int], hint: str) -> None:
-    """Refuse what is no single image (T = 1) of one size.
+def check_single_image(name: str, shape: Shape, expected: tuple[int, int, int], hint: str) -> None:
+    """Refuse samples that are not a single image (T = 1) of one size.
 
     Raises:
-        DataError: With both shapes and the step that mends it.
+        DataError: With both shapes and the step that fixes it.
     """
-    if shape != (1, *wanted):
-        height, width, channels = wanted
-        many = len(shape) == 4 and shape[0] > 1
-        mend = "it looks at single frames: choose one, or let each frame be a sample" if many else hint
-        raise DataError(f"{name} needs (n, T=1, {height}, {width}, {channels}), got {shown(shape)}; {mend}")
+    if shape != (1, *expected):
+        height, width, channels = expected
+        is_clip = len(shape) == 4 and shape[0] > 1
+        advice = "it reads single frames: choose one, or make each frame a sample" if is_clip else hint
+        raise DataError(f"{name} needs (n, T=1, {height}, {width}, {channels}), got {shape_text(shape)}; {advice}")
 
 
-def shown(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """Write a sample's shape as the error texts do: (n, T=16, 48, 48, 1)."""
     return f"(n, {', '.join([f'T={shape[0]}', *map(str, shape[1:])])})" if shape else "(n)"

@@ -22,15 +22,19 @@ class Training:
         nesterov: Whether sgd looks ahead along the momentum.
         weight_decay: L2 penalty, added to the gradient of every weight before momentum, as PyTorch does; adamw applies
             it beside the gradient.
-        epochs: Passes over the training side; at most so many with early stopping.
+        epochs: Passes over the training side; a maximum with early stopping.
         batch_size: Samples per step; the last batch of an epoch may be smaller.
         class_weight: balanced weighs a class by the inverse of its frequency in training; the weighted losses are
             averaged over samples, as Keras does.
         early_stopping: Epochs without a lower validation loss after which training ends; null trains all epochs and
             cuts no validation part.
-        validation_share: Share of the training side that early stopping watches, cut by whole subjects.
+        validation_share: Share of the training side that early stopping watches, cut by subject.
         keep: Weights of the last epoch, or of the one with the best validation loss; best needs early_stopping.
-        pixels: unit divides whole-number pixels by 255 and leaves fractions as they are; raw feeds what comes.
+        pixels: unit divides whole-number pixels by 255 and leaves floats unchanged; raw scales nothing.
+        batch_norm_statistics: What batch normalisation uses after training. exact: mean and variance over the training
+            side (without a validation part), computed with the final weights. running: the moving average of the
+            training steps, as in Keras and PyTorch, which lags behind the weights where steps are few. Networks without
+            batch normalisation have neither.
     """
 
     optimiser: Optimiser = "adam"
@@ -45,9 +49,10 @@ class Training:
     validation_share: Annotated[float, Gt(0), Lt(1)] = 0.2
     keep: Literal["last", "best"] = "last"
     pixels: Literal["unit", "raw"] = "unit"
+    batch_norm_statistics: Literal["exact", "running"] = "exact"
 
     def __post_init__(self) -> None:
-        """Refuse options that would do nothing, so that no config states what did not happen.
+        """Refuse options that would have no effect, so that no config states what did not happen.
 
         Raises:
             ValueError: Two options contradict each other.
@@ -58,6 +63,17 @@ class Training:
             raise ValueError(f"momentum is an option of sgd and rmsprop; {self.optimiser} has its own")
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum):
             raise ValueError("nesterov needs optimiser: sgd and a momentum")
+
+    def compiled_part(self) -> Training:
+        """Return the options that the compiled functions depend on, so that sweeps of all others compile once."""
+        return Training(
+            optimiser=self.optimiser,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            pixels=self.pixels,
+        )
 
     def transformation(self) -> optax.GradientTransformation:
         """Return the optimiser."""

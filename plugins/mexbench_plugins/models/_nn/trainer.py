@@ -1,138 +1,34 @@
-"""The training engine of all networks: padded batches, one compilation per network, one loop."""
+"""The training engine of all networks: one loop over padded batches, and the predictor that it returns."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from flax import nnx
 from jax import Array
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
-from mexbench_plugins._compilations import keep_compilations
-from mexbench_plugins.models._nn.layers import StepContext, Values
+from mexbench.interfaces.health import UNDERTRAINED
+from mexbench_plugins.models._health import answer_health
+from mexbench_plugins.models._nn.batch_norm import final_statistics
+from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName, class_weights
+from mexbench_plugins.models._nn.recipe import Training
+from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, as_input, batches, train_program
 from mexbench_plugins.models._nn.validation_split import validation_part
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models._nn.network_model import NetworkModel
 
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
 INIT, ORDER, DROPOUT, SPLIT, CROSS = range(5)
 
-#: So few samples are not worth a whole batch when they are scored, as the audit does after every epoch.
+#: So few samples are not worth a full batch when they are scored, as the audit does after every epoch.
 FEW = 32
 
 History = list[dict[str, float]]
-
-# What malloc.h calls M_ARENA_MAX and so on.
-_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
-
-
-class TrainState(NamedTuple):
-    """What training changes: weights, running statistics, and what the optimiser remembers."""
-
-    params: Values
-    stats: Values
-    optimiser: optax.OptState
-
-
-class Batch(NamedTuple):
-    """A batch of fixed size: ``real`` is 0 where a row is padding, ``weight`` is that of its loss, 0 there too."""
-
-    x: NDArray[Any]
-    y: NDArray[np.int32]
-    real: NDArray[np.float32]
-    weight: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class TrainProgram:
-    """A network's compiled functions.
-
-    Args:
-        start: Source of the initial weights -> state before the first step.
-        step: State, rows, dropout key, number of the step -> state, summed loss, number of right answers.
-        score: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
-    """
-
-    start: Callable[[np.random.Generator], TrainState]
-    step: Callable[[TrainState, Batch, Array, int], tuple[TrainState, Array, Array]]
-    score: Callable[[Values, Values, NDArray[Any]], Array]
-
-
-def program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head: HeadName = "softmax") -> TrainProgram:
-    """Return the functions of a network, built once per process; each is compiled once per shape, at its first call."""
-    return _program(compiled_part(model), shape, n_classes, head)
-
-
-def compiled_part(model: NetworkModel) -> NetworkModel:
-    """Return the model without the options that no compiled function sees, so that sweeps of them compile once."""
-    return replace(
-        model, epochs=1, batch_size=1, class_weight=None, early_stopping=None, validation_share=0.5, keep="last"
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def _program(model: NetworkModel, shape: tuple[int, ...], n_classes: int, head_name: HeadName) -> TrainProgram:
-    head = HEADS[head_name]
-    keep_compilations()
-    keep_memory()
-    optimiser = model.transformation()
-    graph = nnx.graphdef(model.network(shape, n_classes, np.random.default_rng(0)))
-    remember = jax.jit(optimiser.init)
-
-    def start(rng: np.random.Generator) -> TrainState:
-        _, params, stats = nnx.split(model.network(shape, n_classes, rng), nnx.Param, ...)
-        return TrainState(params, stats, remember(params))
-
-    def step(state: TrainState, rows: Batch, key: Array, number: int) -> tuple[TrainState, Array, Array]:
-        batch = StepContext(jnp.asarray(rows.real), jax.random.fold_in(key, number))
-
-        def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
-            network = nnx.merge(graph, params, state.stats, copy=True)  # else the statistics belong outside
-            logits = network(floats(rows.x), batch)
-            total = head.loss(logits, rows.y, rows.weight)  # pyright: ignore[reportArgumentType] - traced
-            right = head.right(logits, rows.y, rows.real)  # pyright: ignore[reportArgumentType]
-            _, _, stats = nnx.split(network, nnx.Param, ...)
-            return total / jnp.sum(rows.real), (total, right, stats)
-
-        gradient, (total, right, stats) = jax.grad(mean_loss, has_aux=True)(state.params)
-        updates, memory = optimiser.update(gradient, state.optimiser, state.params)
-        params = optax.apply_updates(state.params, updates)
-        return TrainState(params, stats, memory), total, right  # pyright: ignore[reportArgumentType] - a pytree
-
-    def score(params: Values, stats: Values, x: NDArray[Any]) -> Array:
-        return head.log_probs(nnx.merge(graph, params, stats)(floats(x), None))
-
-    def floats(x: NDArray[Any]) -> Array:
-        """Make numbers of bytes here and not before: bytes are a quarter of what must be copied."""
-        scale = 1 / 255 if model.pixels == "unit" and x.dtype == np.uint8 else 1
-        return jnp.asarray(x, jnp.float32) * scale
-
-    return TrainProgram(start, jax.jit(step), jax.jit(score))
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Keep the memory of one step for the next.
-
-    A step asks for one block of 10 to 200 MB and frees it. glibc hands blocks above 32 MB back to the system, which
-    clears every page of the next one: that was a third of the processor time of au_cnn's and of cnn's step. Other C
-    libraries have no ``mallopt`` and are left alone. It must come before JAX starts its threads.
-    """
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None) is not None:
-        for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1)):
-            mallopt(option, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +36,21 @@ class NetworkPredictor:
     """A trained network.
 
     Args:
-        model: The recipe.
+        recipe: How it was trained.
+        build: Builds the network.
         n_classes: Number of classes of the run.
         shape: Of one sample (T, ...).
         params: Weights.
-        stats: Running statistics.
+        stats: Statistics of batch normalisation, by the recipe's ``batch_norm_statistics``.
         trained: Which classes trained (n_classes,).
         history: Per epoch: epoch, loss, accuracy, and val_loss and val_accuracy where there is a validation part.
-        head: What its last layer says.
+        head: Meaning of the last layer.
+        health: What is known of its training; see ``interfaces.Predictor``. Empty after an epoch that need not be the
+            last one.
     """
 
-    model: NetworkModel
+    recipe: Training
+    build: BuildNetwork
     n_classes: int
     shape: tuple[int, ...]
     params: Values
@@ -158,22 +58,27 @@ class NetworkPredictor:
     trained: NDArray[np.bool_]
     history: History
     head: HeadName = "softmax"
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return softmax scores (n, n_classes) for x (n, T, ...); 0 for a class that never trained.
 
-        With the sigmoid head, the probability that each unit shows.
+        With the sigmoid head, the probability that each unit is present.
 
         Raises:
             DataError: x has another shape than the training side had.
         """
         if x.shape[1:] != self.shape:
             raise DataError(f"trained on samples {self.shape}, asked about samples {x.shape[1:]}")
-        return np.exp(log_probs(self.model, self.n_classes, self.params, self.stats, x, head=self.head)) * self.trained
+        log_scores = log_probs(
+            self.recipe, self.build, self.params, self.stats, x, n_classes=self.n_classes, head=self.head
+        )
+        return np.exp(log_scores) * self.trained
 
 
 def train(
-    model: NetworkModel,
+    recipe: Training,
+    build: BuildNetwork,
     x: NDArray[Any],
     y: NDArray[Any],
     *,
@@ -185,77 +90,122 @@ def train(
     """Train a network from scratch.
 
     See ``NetworkModel.fit``, and for the sigmoid head ``ActionUnitModel.fit_action_units``.
+
+    Args:
+        recipe: How to train it.
+        build: Builds the network for samples of this shape and for ``n_classes``.
+        x: Samples (n, T, ...).
+        y: Class indices (n,), or present units (n, units).
+        n_classes: Number of classes or units.
+        groups: Subject of each sample (n,).
+        seed: Source of all randomness.
+        head: Meaning of the last layer.
     """
-    learn, watch = np.arange(len(y)), np.arange(0)
-    if model.early_stopping is not None:
-        learn, watch = validation_part(groups, model.validation_share, generator(jax.random.key(seed), SPLIT))
-    weights = HEADS[head].weights(y[learn], n_classes, model.class_weight)
+    train_idx, val_idx = np.arange(len(y)), np.arange(0)
+    if recipe.early_stopping is not None:
+        train_idx, val_idx = validation_part(groups, recipe.validation_share, generator(jax.random.key(seed), SPLIT))
+    weights = HEADS[head].weights(y[train_idx], n_classes, recipe.class_weight)
     history: History = []
-    best, best_state, state = np.inf, None, None
-    for state, found in epochs(model, x, y, learn, weights, seed=seed, head=head):
-        history.append(found)
-        if not len(watch):
+    best_loss, best_state, state = np.inf, None, None
+    for trained_state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed, head=head):
+        state = trained_state
+        history.append(row)
+        if not len(val_idx):
             continue
-        logs = log_probs(model, n_classes, state.params, state.stats, x[watch], head=head)
-        found["val_loss"], found["val_accuracy"] = HEADS[head].watched(logs, y[watch])
-        if found["val_loss"] < best:
-            best, best_state = found["val_loss"], state
-        lowest = min(range(len(history)), key=lambda i: history[i]["val_loss"])
-        if len(history) - 1 - lowest >= (model.early_stopping or len(history)):
+        # What is watched is the network as it would be tested, so its statistics are those that it would have.
+        state = state._replace(stats=final_statistics(recipe, build, state, x, train_idx, head=head))
+        val_scores = log_probs(recipe, build, state.params, state.stats, x[val_idx], n_classes=n_classes, head=head)
+        row["val_loss"], row["val_accuracy"] = HEADS[head].val_metrics(val_scores, y[val_idx])
+        if row["val_loss"] < best_loss:
+            best_loss, best_state = row["val_loss"], state
+        best_epoch = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+        if len(history) - 1 - best_epoch >= (recipe.early_stopping or len(history)):
             break
-    kept = best_state if model.keep == "best" else state
-    assert kept is not None  # noqa: S101 - there is an epoch at least
+    final = best_state if recipe.keep == "best" else state
+    assert final is not None  # noqa: S101 - there is an epoch at least
+    stats = final.stats if len(val_idx) else final_statistics(recipe, build, final, x, train_idx, head=head)
     trained = HEADS[head].trained(weights)
-    return NetworkPredictor(model, n_classes, x.shape[1:], kept.params, kept.stats, trained, history, head)
+    predictor = NetworkPredictor(recipe, build, n_classes, x.shape[1:], final.params, stats, trained, history, head)
+    predictor = with_health(predictor, x[train_idx], y[train_idx])
+    if len(history) < recipe.epochs:
+        _warn_if_nothing_learned(predictor.health, len(history))
+    return predictor
+
+
+def with_health(predictor: NetworkPredictor, x: NDArray[Any], y: NDArray[Any]) -> NetworkPredictor:
+    """Return the predictor with its ``health`` on the training side (n, T, ...), without a validation part."""
+    recipe, head, history = predictor.recipe, HEADS[predictor.head], predictor.history
+    row = min(history, key=lambda row: row["val_loss"]) if recipe.keep == "best" else history[-1]
+    weights = head.weights(y, predictor.n_classes, recipe.class_weight)
+    health = {
+        "train_accuracy": row["accuracy"],
+        "train_loss": row["loss"],
+        "guess_loss": head.guess_loss(y, weights),
+        **answer_health(head.answers(predictor(x)), y),
+    }
+    return replace(predictor, health=health)
+
+
+def _warn_if_nothing_learned(health: Mapping[str, float], n_epochs: int) -> None:
+    if health["train_loss"] >= UNDERTRAINED * health["guess_loss"]:
+        warnings.warn(
+            f"early stopping ended the training after {n_epochs} epochs, before anything was learned: the training "
+            f"loss is {health['train_loss']:.3f}, that of guessing class frequencies {health['guess_loss']:.3f}; raise "
+            "early_stopping or the learning_rate",
+            stacklevel=2,
+        )
 
 
 def epochs(
-    model: NetworkModel,
+    recipe: Training,
+    build: BuildNetwork,
     x: NDArray[Any],
     y: NDArray[Any],
-    learn: NDArray[np.intp],
-    weights: NDArray[np.float32],
+    train_idx: NDArray[np.intp],
     *,
+    weights: NDArray[np.float32],
     seed: int,
     head: HeadName = "softmax",
 ) -> Iterator[tuple[TrainState, dict[str, float]]]:
-    """Train on the samples ``learn`` and yield the state after each epoch, with its number, loss and accuracy.
+    """Train on the samples of ``train_idx`` and yield the state after each epoch, with its number, loss and accuracy.
 
     Args:
-        model: The recipe.
+        recipe: How to train.
+        build: Builds the network.
         x: Samples (n, T, ...).
-        y: Class indices (n,), or which units show (n, units).
-        learn: Positions of those that train.
-        weights: Of each class (n_classes,), or of absent and shown units (2, units).
+        y: Class indices (n,), or present units (n, units).
+        train_idx: Positions of those that train.
+        weights: Of each class (n_classes,), or of absent and present units (2, units).
         seed: Source of all randomness.
-        head: What the last layer says.
+        head: Meaning of the last layer.
     """
-    made = program(model, x.shape[1:], weights.shape[-1], head)
+    program = train_program(recipe, build, head)
     key = jax.random.key(seed)
     order, dropout_key = generator(key, ORDER), jax.random.fold_in(key, DROPOUT)
-    state = made.start(generator(key, INIT))
+    state = program.init(generator(key, INIT))
     number = 0
-    for epoch in range(1, model.epochs + 1):
+    for epoch in range(1, recipe.epochs + 1):
         parts = []
-        for rows in batches(model, x, y, order.permutation(learn), weights, head=head):
-            state, *sums = made.step(state, rows, dropout_key, number)
+        for batch in batches(recipe, x, y, order.permutation(train_idx), weights, head=head):
+            state, *sums = program.train_step(state, batch, dropout_key, number)
             parts.append(sums)  # still on the device: waiting for a number here would stop the next batch's copy
             number += 1
-        loss, right = np.asarray(parts, np.float64).sum(0)
-        found = {"epoch": epoch, "loss": float(loss) / len(learn), "accuracy": float(right) / len(learn)}
-        check_finite_loss(found["loss"], epoch, model.learning_rate)
-        yield state, found
+        loss, n_correct = np.asarray(parts, np.float64).sum(0)
+        row = {"epoch": epoch, "loss": float(loss) / len(train_idx), "accuracy": float(n_correct) / len(train_idx)}
+        check_finite_loss(row["loss"], epoch, recipe.learning_rate)
+        yield state, row
 
 
 def after_each_epoch(
-    model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, seed: int
+    recipe: Training, build: BuildNetwork, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, seed: int
 ) -> Iterator[NetworkPredictor]:
     """Train one fold for all epochs and yield its predictor after each; see ``EpochsModel.fit_epochs``."""
-    weights = class_weights(y, n_classes, model.class_weight)
+    weights, train_idx = class_weights(y, n_classes, recipe.class_weight), np.arange(len(y))
     history: History = []
-    for state, found in epochs(model, x, y, np.arange(len(y)), weights, seed=seed):
-        history = [*history, found]
-        yield NetworkPredictor(model, n_classes, x.shape[1:], state.params, state.stats, weights > 0, history)
+    for state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed):
+        history = [*history, row]
+        stats = final_statistics(recipe, build, state, x, train_idx)
+        yield NetworkPredictor(recipe, build, n_classes, x.shape[1:], state.params, stats, weights > 0, history)
 
 
 def generator(key: Array, axis: int) -> np.random.Generator:
@@ -264,62 +214,35 @@ def generator(key: Array, axis: int) -> np.random.Generator:
 
 
 def check_finite_loss(loss: float, epoch: int, learning_rate: float) -> None:
-    """Stop a training that has lost its way.
+    """Stop a training that diverged.
 
     Raises:
-        FloatingPointError: The loss is no number any more.
+        FloatingPointError: The loss is NaN or infinite.
     """
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss is {loss} in epoch {epoch}: set a learning_rate below {learning_rate:g}, and look for values "
-            "in the input that are no numbers or far from 1"
+            "in the input that are NaN, infinite or far from 1"
         )
 
 
-def batches(
-    model: NetworkModel,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    order: NDArray[np.intp],
-    weights: NDArray[np.float32],
-    *,
-    head: HeadName = "softmax",
-) -> Iterator[Batch]:
-    """Yield rows of one epoch; the last batch is padded, so that all folds of a run share one compilation."""
-    size = model.batch_size
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        real = (np.arange(size) < len(chosen)).astype(np.float32)
-        padded = np.resize(chosen, size)  # samples once more: padding must be numbers that a network can bear
-        weight = (HEADS[head].of_rows(weights, y[padded]).T * real).T
-        yield Batch(as_input(x[padded], model), y[padded].astype(np.int32), real, weight)
-
-
-def as_input(x: NDArray[Any], model: NetworkModel) -> NDArray[Any]:
-    """Return bytes as they are, whatever else as float32; other whole numbers are pixels as well."""
-    if x.dtype == np.uint8:
-        return x
-    if x.dtype.kind in "iu" and model.pixels == "unit":
-        return (x / 255).astype(np.float32)
-    return x.astype(np.float32)
-
-
 def log_probs(
-    model: NetworkModel,
-    n_classes: int,
+    recipe: Training,
+    build: BuildNetwork,
     params: Values,
     stats: Values,
     x: NDArray[Any],
     *,
+    n_classes: int,
     head: HeadName = "softmax",
 ) -> NDArray[np.float64]:
     """Return log-probabilities (n, n_classes), computed in padded batches."""
-    score = program(model, x.shape[1:], n_classes, head).score
-    found = np.zeros((len(x), n_classes))
-    size = min(model.batch_size, FEW) if len(x) <= FEW else model.batch_size
+    program = train_program(recipe, build, head)
+    scores = np.zeros((len(x), n_classes))
+    size = min(recipe.batch_size, FEW) if len(x) <= FEW else recipe.batch_size
     for start in range(0, len(x), size):
         part = x[start : start + size]
         padded = np.resize(np.arange(len(part)), size)
-        scores = np.asarray(score(params, stats, as_input(part[padded], model)))  # JAX would compile each length's cut
-        found[start : start + len(part)] = scores[: len(part)]
-    return found
+        padded_scores = np.asarray(program.log_probs(params, stats, as_input(part[padded], recipe)))
+        scores[start : start + len(part)] = padded_scores[: len(part)]  # in numpy: JAX would compile each length's cut
+    return scores

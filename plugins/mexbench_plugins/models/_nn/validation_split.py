@@ -1,4 +1,4 @@
-"""The validation part that early stopping watches: whole subjects, from the training side."""
+"""The validation part that early stopping watches: entire subjects of the training side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def validation_part(
     groups: NDArray[np.str_], share: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw groups one by one until they hold the share of the samples; one group at least stays to learn from.
+    """Draw groups one by one until they hold the share of the samples; at least one group stays in the training part.
 
     Args:
         groups: Subject of each sample (n,).
@@ -17,7 +17,7 @@ def validation_part(
         rng: Draws the order of the groups.
 
     Returns:
-        Positions to learn from and positions to watch, both rising; no group is on both sides.
+        Positions of the training part and of the validation part, both ascending; no group is in both.
 
     Raises:
         ValueError: There is only one group.
@@ -30,5 +30,5 @@ def validation_part(
         )
     drawn = rng.permutation(len(names))[:-1]
     before = np.cumsum(sizes[drawn]) - sizes[drawn]  # samples held before each draw
-    watched = np.isin(group_of, drawn[before < share * len(groups)])
-    return np.flatnonzero(~watched), np.flatnonzero(watched)
+    in_validation = np.isin(group_of, drawn[before < share * len(groups)])
+    return np.flatnonzero(~in_validation), np.flatnonzero(in_validation)

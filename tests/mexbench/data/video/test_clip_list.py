@@ -18,7 +18,7 @@ def written(folder: Path, *lines: str, header: str = HEADER) -> Path:
     return path
 
 
-def test_all_columns(tmp_path: Path) -> None:
+def test_all_columns_are_read(tmp_path: Path) -> None:
     path = written(
         tmp_path, 'a 1,films/a.mp4,anna,"before, first",1.5,2e1,happy,https://example.org/a.mp4', "", "b,b.avi,,,,,,"
     )
@@ -56,11 +56,11 @@ def test_two_columns_in_any_order_and_a_byte_order_mark(tmp_path: Path) -> None:
         ("a,a.mp4,x/y,,,,,", r"line 2: subject 'x/y': expected letters"),
         ("a,a.mp4,,\x1b[31m,,,,", r"line 2: condition .* holds characters that cannot be shown"),
         ("a,a.mp4", r"line 2: has 2 cells, the header 8"),
-        ('a,"a.mp4,,,,,,', r"line \d+: is no CSV: unexpected end of data"),
+        ('a,"a.mp4,,,,,,', r"line \d+: invalid CSV: unexpected end of data"),
         ("", r"clips\.csv: lists no clip"),
     ],
 )
-def test_a_line_that_cannot_be(line: str, text: str, tmp_path: Path) -> None:
+def test_invalid_lines_are_rejected(line: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=text):
         read(written(tmp_path, line))
 
@@ -70,24 +70,24 @@ def test_a_line_that_cannot_be(line: str, text: str, tmp_path: Path) -> None:
     [
         ("clip_id,file", r"line 1: unknown column 'file'; choose from: clip_id, condition"),
         ("clip_id,subject", r"line 1: lacks the column path; columns: clip_id, path"),
-        ("clip_id,path,path", r"line 1: column 'path' stands there twice"),
+        ("clip_id,path,path", r"line 1: duplicate column 'path'"),
         ("", r"line 1: lacks the column clip_id, path"),
     ],
 )
-def test_a_header_that_cannot_be(header: str, text: str, tmp_path: Path) -> None:
+def test_invalid_headers_are_rejected(header: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=text):
         read(written(tmp_path, header=header))
 
 
-def test_an_id_that_stands_there_twice(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 4: clip_id 'A' stands there twice: also in .*line 2; give each"):
+def test_duplicate_ids_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 4: duplicate clip_id 'A', as in .*line 2; give each"):
         read(written(tmp_path, "a,a.mp4,,,,,,", "b,a.mp4,,,,,,", "A,a.mp4,,,,,,"))
 
 
-def test_what_is_no_text(tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "clips.csv"
     path.write_bytes(b"clip_id,path\n\xff,a.mp4\n")
-    with pytest.raises(DataError, match="is no text in UTF-8"):
+    with pytest.raises(DataError, match="is not text in UTF-8"):
         read(path)
     with pytest.raises(DataError, match=r"cannot be read \(No such file or directory\)"):
         read(tmp_path / "none.csv")
@@ -96,11 +96,13 @@ def test_what_is_no_text(tmp_path: Path) -> None:
 def test_missing_films_are_named(tmp_path: Path) -> None:
     entries = read(written(tmp_path, "a,a.mp4,,,,,,", "b,b.mp4,,,,,,", "c,c.mp4,,,,,,"))
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(DataError, match=r"line 3: no file .*b\.mp4; 2 films are missing: b, c; put them there, fetch"):
+    with pytest.raises(
+        DataError, match=r"line 3: file not found: .*b\.mp4; 2 films are missing: b, c; put them there, fetch"
+    ):
         require_films(entries, tmp_path)
 
 
-def test_a_link_leads_nowhere_else(tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_rejected(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "a.mp4").touch()

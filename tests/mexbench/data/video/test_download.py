@@ -117,7 +117,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {".lock"}
 
 
-def test_fetch_then_leave_alone(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_a_fetched_film_is_not_fetched_again(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     site.files = {"/x/a.mp4": film}
     path = listed(tmp_path / "in", f"a,films/a.mp4,{site.url}/x/a.mp4", f"b,films/a.mp4,{site.url}/x/a.mp4", "c,c.mp4,")
     ran = bench("fetch-videos", path)
@@ -139,7 +139,7 @@ def test_fetch_then_leave_alone(site: Site, film: bytes, bench: Bench, tmp_path:
     assert len(site.asked) == before
 
 
-def test_an_interrupt_and_a_resume(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
     work = path.parent
 
@@ -172,7 +172,7 @@ def test_an_interrupt_and_a_resume(site: Site, film: bytes, bench: Bench, tmp_pa
     assert names(work) == {"clips.csv", "a.mp4", CHECKSUMS}
 
 
-def test_a_film_that_has_changed(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_a_changed_film_is_discarded(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     site.files = {"/a.mp4": film}
     path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
     assert bench("fetch-videos", path).code == 0
@@ -185,12 +185,12 @@ def test_a_film_that_has_changed(site: Site, film: bytes, bench: Bench, tmp_path
     site.files = {"/a.mp4": film + b"!"}
     ran = bench("fetch-videos", path)
     assert ran.code == 1
-    assert "it is another film than it was; nothing is kept" in ran.err
+    assert "it is another film than before and is discarded" in ran.err
     assert names(path.parent) == {"clips.csv", CHECKSUMS}
     assert (path.parent / CHECKSUMS).read_text() == before
 
 
-def test_what_is_not_there_stops_nothing_else(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_one_failure_does_not_stop_the_others(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     site.files = {"/b.mp4": film, "/page.mp4": b"<html><title>no film</title></html>"}
     lines = [f"a,a.mp4,{site.url}/a.mp4", f"b,b.mp4,{site.url}/b.mp4", f"c,c.mp4,{site.url}/page.mp4"]
     path = listed(tmp_path / "in", *lines, f"d,d.avi,{site.url}/b.mp4")
@@ -198,14 +198,14 @@ def test_what_is_not_there_stops_nothing_else(site: Site, film: bytes, bench: Be
     assert ran.code == 1
     assert "error: a.mp4:" in ran.err
     assert "HTTP Error 404" in ran.err
-    assert "is no film: it begins with b'<html><title" in ran.err
-    assert "is .mp4, the list says d.avi: rename it there" in ran.err
+    assert "is not a film: it begins with b'<html><title" in ran.err
+    assert "is .mp4, the list has d.avi: rename it there" in ran.err
     assert "1 of 4 films are there" in ran.out
     assert names(tmp_path / "out") == {"b.mp4", CHECKSUMS}
     assert "Traceback" not in ran.err
 
 
-def test_a_film_larger_than_wanted(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_a_film_over_the_limit_is_not_fetched(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     site.files = {"/a.mp4": film + bytes(2**20)}
     path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
     ran = bench("fetch-videos", path, "--max-mib", 1)
@@ -214,7 +214,7 @@ def test_a_film_larger_than_wanted(site: Site, film: bytes, bench: Bench, tmp_pa
     assert names(path.parent) == {"clips.csv"}
 
 
-def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
+def test_a_redirection_to_a_refused_url_is_not_followed(site: Site, film: bytes, bench: Bench, tmp_path: Path) -> None:
     """0.0.0.0 is this machine to a socket, and somebody else's to the rule."""
     site.files = {"/b.mp4": film}
     site.moved = {"/a.mp4": f"{site.url.replace('127.0.0.1', '0.0.0.0')}/b.mp4"}  # noqa: S104
@@ -226,7 +226,7 @@ def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Be
 
 
 @pytest.mark.parametrize(
-    ("url", "fault"),
+    ("url", "problem"),
     [
         ("https://example.org/a.mp4", None),
         ("http://127.0.0.1:8000/a.mp4", None),
@@ -238,12 +238,12 @@ def test_a_redirection_to_what_is_not_fetched(site: Site, film: bytes, bench: Be
         ("file:///etc/passwd", "must be https://HOST"),
         ("a.mp4", "must be https://HOST"),
         ("https://me:secret@example.org/a.mp4", "without a user's name"),
-        ("http://[::1/a.mp4", "is no URL"),
+        ("http://[::1/a.mp4", "is not a URL"),
     ],
 )
-def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
-    found = url_problem(url)
-    assert found is None if fault is None else fault in (found or "")
+def test_urls_are_https_or_loopback(url: str, problem: str | None) -> None:
+    text = url_problem(url)
+    assert text is None if problem is None else problem in (text or "")
     if url.startswith("http://"):
         assert url_problem(url, loopback=False)
 
@@ -260,22 +260,22 @@ def test_which_urls_are_fetched(url: str, fault: str | None) -> None:
         (["a,../a.mp4,https://example.org/a.mp4"], "line 2: path '../a.mp4'"),
     ],
 )
-def test_a_list_that_cannot_be_fetched(lines: list[str], text: str, bench: Bench, tmp_path: Path) -> None:
+def test_contradictory_lists_are_rejected(lines: list[str], text: str, bench: Bench, tmp_path: Path) -> None:
     ran = bench("fetch-videos", listed(tmp_path / "in", *lines))
     assert ran.code == 2
     assert text in ran.err
     assert names(tmp_path / "in") == {"clips.csv"}
 
 
-def test_checksums_that_are_none(bench: Bench, tmp_path: Path) -> None:
+def test_invalid_checksum_files_are_rejected(bench: Bench, tmp_path: Path) -> None:
     path = listed(tmp_path / "in", "a,a.mp4,https://example.org/a.mp4")
     (path.parent / CHECKSUMS).write_text("hello\n")
     ran = bench("fetch-videos", path)
     assert ran.code == 2
-    assert "line 1: expected a SHA-256, two blanks and a path; mend or remove it" in ran.err
+    assert "line 1: expected a SHA-256, two blanks and a path; fix or remove it" in ran.err
 
 
-def test_without_yt_dlp(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_yt_dlp_is_reported_first(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ran = bench("fetch-videos", tmp_path / "clips.csv")
     assert ran.code == 2

@@ -21,7 +21,7 @@ def read(path: Path, fps: float = 1000, **stretch: float) -> tuple[list[float], 
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi", "a.webm"])
-def test_every_kind_of_film(name: str, tmp_path: Path) -> None:
+def test_every_container_is_read(name: str, tmp_path: Path) -> None:
     times, numbers, issues = read(films.write(tmp_path / name, films.plain(20), fps=25))
     np.testing.assert_allclose(times, np.arange(20) / 25, atol=1e-3)
     assert numbers == list(range(20))
@@ -48,7 +48,7 @@ def test_ten_frames_of_each_second_whatever_the_rate(tmp_path: Path) -> None:
     np.testing.assert_allclose(times, np.arange(10) / 5, atol=1e-6)
 
 
-def test_a_sampler_gives_no_more_than_it_says() -> None:
+def test_a_sampler_keeps_at_most_fps_frames_a_second() -> None:
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.001, 0.3, 3000))
     wanted = Sampler(10, float(times[0]))
@@ -58,13 +58,13 @@ def test_a_sampler_gives_no_more_than_it_says() -> None:
     assert set(np.floor((times - times[0] + 1e-4) * 10)) == set(ticks)
 
 
-def test_a_stretch(tmp_path: Path) -> None:
+def test_a_stretch_has_its_frames_alone(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(29), fps=10)
     times, numbers, _ = read(path, start_s=1.5, end_s=2.0)
     assert numbers == [15, 16, 17, 18, 19]
     np.testing.assert_allclose(times, [1.5, 1.6, 1.7, 1.8, 1.9], atol=1e-6)
     assert read(path, start_s=2.65)[1] == [27, 28]
-    with pytest.raises(DataError, match=r"no frame lies from 9 s to 10 s; its header promises 2\.900 s"):
+    with pytest.raises(DataError, match=r"has no frame from 9 s to 10 s; its header promises 2\.900 s"):
         read(path, start_s=9, end_s=10)
 
 
@@ -112,7 +112,7 @@ def test_a_film_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
         assert film.missing_s == pytest.approx(2.9 - count / 10)
 
 
-def test_a_film_that_is_cut_off_before_its_index(tmp_path: Path) -> None:
+def test_a_film_without_its_index_is_rejected(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(9))
     films.cut(path, 0.8)
     with pytest.raises(DataError, match=r"a\.mp4: is cut off: its index \(moov\) is missing"):
@@ -123,12 +123,12 @@ def test_a_film_that_is_cut_off_before_its_index(tmp_path: Path) -> None:
     ("name", "content", "text"),
     [
         ("empty.mp4", b"", r"is empty \(0 bytes\)"),
-        ("list.mp4", b"#EXTM3U\n/etc/passwd", "is no film: it begins with b'#EXTM3U"),
-        ("song.mp4", b"ID3\x04" + bytes(100), "is an MP3 sound file, no film"),
+        ("list.mp4", b"#EXTM3U\n/etc/passwd", "is not a film: it begins with b'#EXTM3U"),
+        ("song.mp4", b"ID3\x04" + bytes(100), "is an MP3 sound file, not a film"),
         ("noise.avi", b"RIFF\0\0\0\0AVI " + bytes(200), "has no pictures that can be decoded"),
     ],
 )
-def test_what_is_no_film(
+def test_files_that_are_not_films_are_rejected(
     name: str, content: bytes, text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / name
@@ -138,8 +138,8 @@ def test_what_is_no_film(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_sound_file_called_mp4_a_folder_and_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"song\.mp4: is a WAVE sound file, no film"):
+def test_sound_files_folders_and_missing_files_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"song\.mp4: is a WAVE sound file, not a film"):
         Video(films.sound(tmp_path / "song.mp4"))
     with pytest.raises(DataError, match="is a folder; expected a film"):
         Video(tmp_path)
@@ -147,7 +147,7 @@ def test_a_sound_file_called_mp4_a_folder_and_nothing(tmp_path: Path) -> None:
         Video(tmp_path / "none.mp4")
 
 
-def test_a_film_without_frames(tmp_path: Path) -> None:
+def test_a_film_without_frames_is_rejected(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(9))
     films.index_first(path)
     films.cut(path, (path.read_bytes().find(b"mdat") + 4) / path.stat().st_size + 1e-9)
@@ -162,7 +162,7 @@ def test_an_absurd_size_is_refused_before_anything_is_decoded(tmp_path: Path, mo
         Video(path)
 
 
-def test_frames_that_go_back_in_time(tmp_path: Path) -> None:
+def test_frames_that_go_back_in_time_are_skipped(tmp_path: Path) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(10))
     films.uneven(path, [(5, 1), (1, 0), (4, 1)])
     times, numbers, issues = read(path)
@@ -184,7 +184,7 @@ def test_one_frame_is_in_memory_however_long_the_film(tmp_path: Path) -> None:
     assert peak < 5 * 240 * 320 * 3
 
 
-def test_the_real_films(shared_data: Path) -> None:
+def test_real_films_are_read(shared_data: Path) -> None:
     with Video(shared_data / "video" / "single_face.mp4") as film:
         assert len(list(film.times(fps=1000))) == 72
         assert len(list(film.times(fps=10))) == 24

@@ -26,7 +26,7 @@ def test_mean_and_percentiles_over_folds_and_seeds(tmp_path: Path) -> None:
     assert read_curves(tmp_path, "svm") == {}
 
 
-def test_long_trainings_are_thinned_and_keep_their_ends(tmp_path: Path) -> None:
+def test_long_curves_are_thinned_and_keep_their_ends(tmp_path: Path) -> None:
     lines = ["model,seed,fold,epoch,loss", *(f"net,0,a,{epoch},{1 / epoch}" for epoch in range(1, 801))]
     (tmp_path / "histories.csv").write_text("\n".join(lines) + "\n")
     curve = read_curves(tmp_path, "net")["loss"]
@@ -34,7 +34,7 @@ def test_long_trainings_are_thinned_and_keep_their_ends(tmp_path: Path) -> None:
     assert len({point[0] for point in curve}) == MOST_POINTS
 
 
-def test_none_and_damaged_ones(tmp_path: Path) -> None:
+def test_runs_without_curves_and_damaged_files(tmp_path: Path) -> None:
     assert read_curves(tmp_path, "net") == {}
     (tmp_path / "histories.csv").write_text("model,seed,fold,epoch,loss\nnet,0,a,one,2.0\n")
     with pytest.raises(RunFolderError, match=r"histories.csv, line 2: is damaged"):

@@ -33,16 +33,17 @@ def test_the_digest_of_the_list_ignores_order_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("schema: 1", "schema: 2", "schema: 2 is newer than this version reads (1): update mexbench"),
-    ("schema: 1", "schema: one", "schema: expected 1, got 'one'"),
+    ("schema: 1", "schema: one", "schema: expected an integer, got 'one'"),
     ("schema: 1\n", "", "'schema' is missing"),
-    ('headline: "uf1"', "headline: auc", "headline: expected one of uf1, uar, accuracy, got 'auc'"),
+    ('headline: "uf1"', "headline: auc", "headline: unknown headline 'auc'; choose from: accuracy, uar, uf1"),
     ('headline: "uf1"', "hedline: uf1", "hedline: unknown key (did you mean 'headline'?)"),
-    ("epochs: [1]", 'epochs: ["1"]', "epochs: expected a list of different whole numbers, got ['1']"),
-    ("epochs: [1]", "epochs: [1, 1]", "epochs: expected a list of different whole numbers, got [1, 1]"),
-    ('{"plugin": "loso"}', "loso", "protocol: expected a block such as {plugin: loso}, got 'loso'"),
+    ("epochs: [1]", 'epochs: ["1"]', "epochs[0]: expected an integer, got '1'"),
+    ("epochs: [1]", "epochs: [1, 1]", "epochs: expected a list of different values, got [1, 1]"),
+    ('{"plugin": "loso"}', "loso", "protocol: expected a mapping with 'plugin', such as {plugin: loso}, got 'loso'"),
     ('["negative", "positive", "surprise"]', '["negative"]', "classes: expected at least two"),
     ('"surprise"]', '"fear"]', "is none of negative, positive, fear"),
-    ('title: "A toy"', "title: 3", "title: expected a text, got 3"),
+    ('title: "A toy"', "title: 3", "title: expected a string, got 3"),
+    ('title: "A toy"', "title: ' '", "title: expected a string that is not blank, got ' '"),
     ('samples: "', 'samples: "0', "samples: samples/toy.csv has the digest "),
 ])  # fmt: skip
 def test_bad_definitions(root: Path, bench: Callable[..., Ran], old: str, new: str, message: str) -> None:

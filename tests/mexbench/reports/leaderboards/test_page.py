@@ -13,11 +13,10 @@ from mexbench.config import document
 from mexbench.errors import BoardError
 from mexbench.reports.claims_page import measured
 from mexbench.reports.leaderboards import submission as files
-from mexbench.reports.leaderboards import verified
 from mexbench.reports.leaderboards.page import main_table, markdown
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows, scores_of
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.studies.claims import claims as published
 from tests.helpers import Ran
 
@@ -35,8 +34,7 @@ claims:
 
 
 def made(root: Path, claims: published.Claims | None = None) -> BoardRows:
-    reader = BoardReader(root)
-    return board_rows(reader, reader.board("toy"), claims)
+    return board_rows(verify_board(root, "toy"), claims)
 
 
 def put(root: Path, submission: Submission, **fields: object) -> Path:
@@ -51,7 +49,7 @@ def renamed(submission: Submission, name: str) -> dict[str, object]:
     return {"model": replace(submission.model, name=name)}
 
 
-def test_twice_the_same_and_stale_pages_are_told(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+def test_render_is_repeatable_and_finds_stale_pages(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
     page = root / "toy.md"
     ran = bench("leaderboard", "render", "--check", "--root", root)
     assert (ran.code, ran.err) == (1, f"{page}: missing; 'bench leaderboard render toy' writes it\n")
@@ -69,41 +67,15 @@ def test_twice_the_same_and_stale_pages_are_told(root: Path, linear: Path, bench
     assert bench("leaderboard", "render", "--check", "--root", root).code == 1
 
 
-def test_the_same_from_the_cache_which_verifies_nothing_again(
-    root: Path, linear: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = markdown(made(root))
-
-    def never(*_: object) -> object:
-        raise AssertionError("it is known already")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(verified, "verify", never)
-        patch.setattr(verified, "rank", never)
-        assert markdown(made(root)) == first
-    # Other bytes, other code or a damaged cache: everything is looked at again.
-    calls: list[object] = []
-    monkeypatch.setattr(verified, "verify", lambda *_: calls.append(1) or ["no"])
-    linear.write_text(linear.read_text() + " ")
-    with pytest.raises(BoardError, match="toy: has submissions that do not verify"):
-        made(root)
-    assert len(calls) == 1
-    monkeypatch.setattr(verified, "code_digest", lambda: "other code")
-    assert not BoardReader(root).board("toy").sound
-    assert len(calls) == 3
-    (kept,) = verified.default_root().glob("boards/*.json")
-    kept.write_text('{"code": "other code", "board": 3, "submissions": []}')
-    assert not BoardReader(root).board("toy").sound
-    assert len(calls) == 5
-
-
-def test_a_fault_is_remembered_as_one(root: Path, linear: Path) -> None:
+def test_no_page_is_made_of_a_submission_that_does_not_verify(root: Path, linear: Path) -> None:
     linear.write_text(linear.read_text().replace('"epoch": 1', '"epoch": 9'))
-    for _ in range(2):
-        found = {one.path.name: one.faults for one in BoardReader(root).board("toy").submissions}
-        assert found == {"majority.json": (), "svm-linear.json": ("code of epoch 9; the board accepts 1",)}
-    with pytest.raises(BoardError, match="toy"):
-        scores_of(root, "toy")
+    board = verify_board(root, "toy")
+    errors = {one.path.name: one.errors for one in board.submissions}
+    assert errors == {"majority.json": (), "svm-linear.json": ("code of epoch 9; the board accepts 1",)}
+    assert not board.is_valid
+    for make in (lambda: scores_of(root, "toy"), lambda: board_rows(board)):
+        with pytest.raises(BoardError, match="toy: has submissions that do not verify; see 'bench leaderboard verify"):
+            make()
 
 
 def test_names_with_markup_or_a_path_are_escaped(root: Path, submission: Submission, bench: Callable[..., Ran]) -> None:
@@ -142,7 +114,7 @@ def test_sections_and_ranks(root: Path, submission: Submission) -> None:
     assert [len(found) for found in board.comparisons.values()] == [1, 0, 0]
 
 
-def test_the_table_shows_what_was_asked_for(root: Path, submission: Submission) -> None:
+def test_the_table_has_the_columns_of_the_page_or_the_brief_ones(root: Path, submission: Submission) -> None:
     put(root, submission, model=replace(submission.model, parameters=12345))
     board = made(root)
     table = main_table(board, board.rows)
@@ -178,12 +150,6 @@ def test_claimed_beside_measured(root: Path, submission: Submission) -> None:
     assert "Claimed beside" not in markdown(made(root))
 
 
-def test_what_is_known_of_boards_is_cleared_with_the_cache(root: Path, bench: Callable[..., Ran]) -> None:
-    made(root)
-    assert bench("cache", "clear").out.endswith(", and what was known of 1 leaderboards\n")
-    assert "leaderboards" not in bench("cache", "clear").out
-
-
 def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     claims = published.from_document(document.parse(CLAIMS, "claims.yaml", {}))
     asked = zip(claims.claims, ("loso", "split", "split"), strict=True)
@@ -195,7 +161,7 @@ def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     assert texts[2].startswith("not measured")
 
 
-def test_scores_for_others(root: Path, submission: Submission) -> None:
+def test_scores_of_a_board_by_model(root: Path, submission: Submission) -> None:
     found = scores_of(root, "toy")
     assert found.keys() == {"majority", "svm-linear"}
     assert found["svm-linear"]["uf1"] == submission.figures["uf1"]
@@ -206,11 +172,3 @@ def test_an_empty_board(root: Path, bench: Callable[..., Ran]) -> None:
     shutil.rmtree(root / "results")
     assert bench("leaderboard", "render", "--root", root).code == 0
     assert "No row has been submitted yet." in (root / "toy.md").read_text()
-
-
-def test_a_cache_that_cannot_be_written_stops_nothing(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "file"))
-    assert [row.name for row in made(root).rows] == ["majority", "svm-linear"]

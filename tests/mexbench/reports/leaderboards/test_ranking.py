@@ -25,7 +25,7 @@ def rows(*, seeds: int = 1, repeats: int = 1, models: int = 6, subjects: int = 1
 
 
 @pytest.mark.parametrize(("seeds", "repeats"), [(1, 1), (3, 2)])
-def test_ranks_and_tests_are_those_of_the_runs_page(seeds: int, repeats: int) -> None:
+def test_ranks_and_tests_equal_those_of_the_page_of_the_run(seeds: int, repeats: int) -> None:
     found = rows(seeds=seeds, repeats=repeats)
     expected = compare({name: counts.matrices for name, counts in found.items()})
     got = rank(found, "uf1")
@@ -59,7 +59,7 @@ def test_another_headline_ranks_by_itself() -> None:
     assert ranking.comparisons[0].difference == pytest.approx(0.95 - 0.80)
 
 
-def test_other_numbers_of_seeds_are_set_each_against_each() -> None:
+def test_rows_with_different_numbers_of_seeds_are_paired_each_with_each() -> None:
     three, one = rows(seeds=3)["m2"], rows(seeds=1)["m3"]
     first, second = paired(three, one)
     assert first.shape == second.shape == (3, 15, 3, 3)
@@ -72,7 +72,7 @@ def test_other_numbers_of_seeds_are_set_each_against_each() -> None:
     assert rank({"a": three, "b": two, "c": one}, "uf1").order
 
 
-def test_repeats_are_paired_with_themselves() -> None:
+def test_repeats_are_paired_with_the_same_repeat() -> None:
     three, two = rows(seeds=3, repeats=2)["m2"], rows(seeds=2, repeats=2)["m3"]
     first, second = paired(three, two)
     assert len(first) == 12
@@ -82,7 +82,7 @@ def test_repeats_are_paired_with_themselves() -> None:
         assert three.runs[index][1] == two.runs[against][1]
 
 
-def test_few_rows() -> None:
+def test_no_row_one_row_and_equal_rows_are_ranked() -> None:
     assert rank({}, "uf1").order == ()
     alone = rank({"m": rows()["m1"]}, "uf1")
     assert (alone.ranks, alone.comparisons) == ({"m": (1, 1)}, ())

@@ -60,7 +60,7 @@ def test_truth_is_not_in_clear_and_can_be_found_by_trying(root: Path, submission
     assert [board.truths[f"casme2/sub01/c0{i}"] for i in range(4)] == [0, 1, 2, 0]
 
 
-def test_nothing_local_is_in_a_submission(finished: Path, root: Path) -> None:
+def test_a_submission_has_no_path_of_the_machine(finished: Path, root: Path) -> None:
     manifest = (finished / "manifest.json").read_text()
     assert "home-of-somebody" in manifest
     for path in (*root.rglob("*.json"), *root.rglob("*.csv"), *root.rglob("*.yaml")):
@@ -83,7 +83,7 @@ def test_the_config_in_a_submission_makes_the_run_again(submission: Submission, 
     assert again.identity() == identity
 
 
-def test_submitted_again_and_under_a_name_that_is_taken(
+def test_a_row_is_replaced_by_itself_and_not_by_another_model_of_the_name(
     finished: Path, root: Path, linear: Path, bench: Callable[..., Ran]
 ) -> None:
     before = linear.read_bytes()
@@ -99,7 +99,7 @@ def test_submitted_again_and_under_a_name_that_is_taken(
     assert linear.read_bytes() == edited
 
 
-def test_a_run_of_an_older_version(copied: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_a_run_folder_of_an_older_version_can_be_submitted(copied: Path, root: Path, bench: Callable[..., Ran]) -> None:
     """Before runs had parts, what they say of samples stood at the top of the manifest, and no epoch did."""
 
     def age(manifest: dict[str, Any]) -> None:
@@ -152,14 +152,14 @@ def refusals(run: Path) -> dict[str, tuple[Callable[[], object], str]]:
 @pytest.mark.parametrize(
     "case", ["no run", "unfinished", "incomplete", "altered", "a fold taken out", "damaged", "cut", "no columns"]
 )
-def test_runs_that_are_refused(case: str, copied: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_damaged_runs_are_rejected(case: str, copied: Path, root: Path, bench: Callable[..., Ran]) -> None:
     spoil, message = refusals(copied)[case]
     spoil()
     ran = bench("leaderboard", "submit", copied, "toy", "--root", without_results(root))
     assert (ran.code, message in ran.err, (root / "results").exists()) == (2, True, False), ran.err
 
 
-def test_a_row_that_is_not_there_and_a_run_of_other_data(
+def test_unknown_rows_and_runs_of_other_data_are_rejected(
     finished: Path, root: Path, tmp_path: Path, bench: Callable[..., Ran]
 ) -> None:
     ran = bench("leaderboard", "submit", finished, "toy", "--root", root, "--row", "svm-liner")
@@ -174,7 +174,7 @@ def test_a_row_that_is_not_there_and_a_run_of_other_data(
         assert line in ran.err
 
 
-def test_networks_are_counted(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_parameters_of_networks_are_counted(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     from mexbench.reports.leaderboards.submit import _parameters
 
     block = {"plugin": "ststnet", "name": "x", "epochs": 3, "frames": None}
@@ -183,7 +183,7 @@ def test_networks_are_counted(tmp_path: Path, bench: Callable[..., Ran]) -> None
     assert _parameters({"plugin": "not_installed", "name": "x"}, load_catalogue(), 3) is None
 
 
-def test_a_synthetic_board_and_several_protocols(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_boards_of_synthetic_data_and_of_one_of_several_protocols(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     (tmp_path / "c.yaml").write_text(
         "dataset: {plugin: synthetic, subjects: 3}\nmodels: [majority, svm]\n"
         "protocol: [loso, {plugin: kfold, name: three, k: 3}]\n"

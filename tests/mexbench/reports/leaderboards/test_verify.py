@@ -82,14 +82,14 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     "two subjects merged": (
         merge_two_subjects,
         [
-            "subject: 3 samples of 'casme2/sub02' stand under 'casme2/sub01': casme2/sub02/",
-            "fold: 3 samples of 'casme2/sub02' stand under 'casme2/sub01': casme2/sub02/",
+            "subject: 3 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/",
+            "fold: 3 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/",
         ],
     ),
     "a subject in two folds": (
         split_a_subject,
         [
-            "fold: 1 samples of 'casme2/sub02' stand under 'casme2/sub01': casme2/sub02/c00",
+            "fold: 1 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/c00",
             "folds are not disjoint by subject: 1 subjects are tested in several folds, such as 'casme2/sub02' in "
             "'casme2/sub01', 'casme2/sub02', and the flag 'leak:subject' is missing",
         ],
@@ -102,7 +102,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         change("figures", "ci", "uf1", to=[0.98, 0.99]),
         ["ci.uf1[0]: the file says 0.98, its predictions give 0."],
     ),
-    "a figure that is none": (change("figures", "auc", to=1.0), ["auc: is no figure of a submission"]),
+    "a figure that is none": (change("figures", "auc", to=1.0), ["auc: is not a figure of a submission"]),
     "a foreign data set": (
         change("origin", "fingerprint", to="0" * 32),
         ["data set fingerprint 00000000000000000000000000000000 (megc2019_flow), the board's is "],
@@ -130,12 +130,12 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         lambda data: data["predictions"][0].__setitem__(TRUTH, "0" * 16),
         ["the truth of 1 samples is not the board's: casme2/sub01/c00"],
     ),
-    "a seed's scores lost": (lose_a_seed, ["1 samples have no 3 scores for each of 2 seeds: casme2/sub01/c00"]),
+    "a seed's scores lost": (lose_a_seed, ["1 samples do not have 3 scores for each of 2 seeds: casme2/sub01/c00"]),
     "a seed twice": (change("seeds", to=[1, 1]), ["seeds: expected different numbers, at least one, got [1, 1]"]),
     "unfinished": (change("flags", to=["incomplete"]), ["flags: 'incomplete': finish the run first"]),
     "a nameless sample": (
         lambda data: data["predictions"][0].__setitem__(SUBJECT, ""),
-        ["subject: 1 samples of 'casme2/sub01' stand under 'nobody'", "flags: 'unknown-subjects' is missing"],
+        ["subject: 1 samples of 'casme2/sub01' are listed under 'unknown'", "flags: 'unknown-subjects' is missing"],
     ),
     "a name that clears the screen": (
         change("model", "name", to="\x1b[2Jsvm"),
@@ -158,7 +158,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_refused_with_the_line_that_says_why(
+def test_altered_submissions_are_rejected_with_a_reason(
     case: str, edited: Callable[[Edit], Path], root: Path, bench: Callable[..., Ran]
 ) -> None:
     edit, lines = CASES[case]
@@ -176,8 +176,8 @@ def test_refused_with_the_line_that_says_why(
 
 
 BAD: dict[str, tuple[Callable[[str], str], str]] = {
-    "no JSON": (lambda text: text[:-20], "this is no JSON: "),
-    "empty": (lambda _: "", "this is no JSON: EOF while parsing a value"),
+    "no JSON": (lambda text: text[:-20], "invalid JSON: "),
+    "empty": (lambda _: "", "invalid JSON: EOF while parsing a value"),
     "newer": (
         lambda text: text.replace('"schema": 1', '"schema": 2'),
         "schema 2 is newer than this version reads (1): update mexbench",
@@ -186,7 +186,7 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: text.replace('"schema": 1', '"schema": 7, "colour": 1'),
         "schema 7 is newer than this version reads (1): update mexbench",
     ),
-    "a list": (lambda _: "[1, 2]", "is no submission: expected 'schema': 1, got None"),
+    "a list": (lambda _: "[1, 2]", "is not a submission: expected 'schema': 1, got None"),
     "NaN": (
         lambda text: json.dumps(change_first_score(json.loads(text), float("nan"))),
         "predictions[0][4][0][0]: input should be a finite number, got nan",
@@ -201,12 +201,12 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "an unknown key": (
         lambda text: text.replace('"board"', '"colour": 1, "board"'),
-        "colour: is no key of a submission",
+        "colour: is not a key of a submission",
     ),
-    "nested too deeply": (lambda _: "[" * 100_000, "this is no JSON: recursion limit exceeded"),
+    "nested too deeply": (lambda _: "[" * 100_000, "invalid JSON: recursion limit exceeded"),
     "a lone surrogate": (
         lambda text: text.replace('"svm-linear"', '"\\ud800"', 1),
-        "this is no JSON: unexpected end of hex",
+        "invalid JSON: unexpected end of hex",
     ),
     "true for a number": (
         lambda text: text.replace('"schema": 1', '"schema": true'),
@@ -230,7 +230,7 @@ def change_first_score(data: dict[str, Any], value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_read_is_bad_input(case: str, linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_unreadable_submissions_exit_with_2(case: str, linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
     spoil, line = BAD[case]
     linear.write_text(spoil(linear.read_text()))
     ran = bench("leaderboard", "verify", "toy", "--root", root)
@@ -240,7 +240,9 @@ def test_what_cannot_be_read_is_bad_input(case: str, linear: Path, root: Path, b
     assert (ran.code, ran.err.startswith(f"error: {linear}: ")) == (2, True)
 
 
-def test_one_file_and_files_that_are_not_there(linear: Path, root: Path, bench: Callable[..., Ran]) -> None:
+def test_a_single_file_is_verified_and_unknown_names_are_errors(
+    linear: Path, root: Path, bench: Callable[..., Ran]
+) -> None:
     assert bench("leaderboard", "verify", linear, "--root", root).out == "1 of 1 submissions verify\n"
     ran = bench("leaderboard", "verify", linear.with_name("none.json"), "--root", root)
     assert (ran.code, "No such file" in ran.err) == (2, True)
@@ -250,7 +252,7 @@ def test_one_file_and_files_that_are_not_there(linear: Path, root: Path, bench: 
     assert (ran.code, "has no leaderboards" in ran.err) == (2, True)
 
 
-def test_a_board_that_names_a_path_is_not_looked_for(
+def test_a_board_name_that_is_a_path_is_rejected(
     edited: Callable[[Edit], Path], root: Path, bench: Callable[..., Ran]
 ) -> None:
     path = edited(change("board", to="../../secret"))
@@ -258,12 +260,12 @@ def test_a_board_that_names_a_path_is_not_looked_for(
     assert (ran.code, "no leaderboard '../../secret'" in ran.err) == (2, True)
 
 
-def test_a_synthetic_board_asks_for_the_flag(root: Path, bench: Callable[..., Ran]) -> None:
+def test_submissions_to_a_synthetic_board_need_the_flag(root: Path, bench: Callable[..., Ran]) -> None:
     path = root / "toy.yaml"
     path.write_text(path.read_text().replace("flags: []", 'flags: ["synthetic"]'))
     ran = bench("leaderboard", "verify", "--root", root)
     assert ran.code == 1
-    assert ran.err.count("flags: 'synthetic' is missing, which every row of this board carries") == 2
+    assert ran.err.count("flags: 'synthetic' is missing, which every row of this board has") == 2
 
 
 def test_figures_are_those_of_an_independent_implementation(root: Path, submission: Submission) -> None:
@@ -274,7 +276,7 @@ def test_figures_are_those_of_an_independent_implementation(root: Path, submissi
     assert submission.figures["uf1"] == pytest.approx(sum(by_pool) / 2)
 
 
-def test_differences_name_the_place_and_stop_somewhere() -> None:
+def test_differences_name_the_key_and_are_limited() -> None:
     assert differences({"a": [1, {"b": 2.0}]}, {"a": [1, {"b": 2.0 + 1e-12}]}) == []
     assert differences({"a": [1, {"b": 2.0}]}, {"a": [1, {"b": 2.1}]}) == [
         "a[1].b: the file says 2.0, its predictions give 2.1"

@@ -16,7 +16,7 @@ from mexbench.cli.leaderboard import read_claims
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 
 MARKUP = '<script>alert("1")</script><b>'
 CURVES = {
@@ -131,8 +131,7 @@ def rich(root: Path, submission: Submission) -> Path:
 
 @pytest.fixture
 def board(rich: Path) -> BoardRows:
-    reader = BoardReader(rich)
-    return board_rows(reader, reader.board("toy"), read_claims(rich))
+    return board_rows(verify_board(rich, "toy"), read_claims(rich))
 
 
 @pytest.fixture

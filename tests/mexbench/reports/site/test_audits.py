@@ -16,11 +16,13 @@ from tests.helpers import Ran
 from tests.mexbench.reports.site.conftest import AUDIT
 
 
-def test_it_is_about_its_own_rows_alone(board: BoardRows, with_audit: Callable[..., Path]) -> None:
+def test_an_audit_belongs_to_rows_of_its_dataset_protocol_and_models(
+    board: BoardRows, with_audit: Callable[..., Path]
+) -> None:
     audit = read(with_audit())
-    found = {row.name: [effect.leak for effect in audit.of(board, row)] for row in board.rows}
-    assert found.pop("svm-linear") == ["clip-split", "precision-as-recall", "scaler"]
-    assert set(map(tuple, found.values())) == {()}
+    values = {row.name: [effect.leak for effect in audit.of(board, row)] for row in board.rows}
+    assert values.pop("svm-linear") == ["clip-split", "precision-as-recall", "scaler"]
+    assert set(map(tuple, values.values())) == {()}
     elsewhere = replace(board, definition=replace(board.definition, protocol={"plugin": "kfold"}))
     assert not any(audit.of(elsewhere, row) for row in board.rows)
     check_known_boards({Path("a.json"): audit}, [board])
@@ -47,13 +49,15 @@ def without(**fields: object) -> list[dict[str, Any]]:
     ({"rows": without(inflation={"uf1": "much"})}, "rows[0].inflation.uf1: input should be a valid number"),
     ({"rows": without(inflation={"uf1": float("nan")})}, "rows[0].inflation.uf1: input should be a finite number"),
 ])  # fmt: skip
-def test_what_is_no_audit(with_audit: Callable[..., Path], fields: dict[str, object], message: str) -> None:
+def test_invalid_audit_files_are_rejected(
+    with_audit: Callable[..., Path], fields: dict[str, object], message: str
+) -> None:
     with pytest.raises(BoardError) as caught:
         read(with_audit(**fields))
     assert message in str(caught.value)
 
 
-def test_those_beside_the_boards_are_shown(rich: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_audits_beside_the_boards_are_read(rich: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:
     assert bench("site", "--root", rich, "--out", tmp_path / "site").code == 0
     assert "clip-split: +25.00" in (tmp_path / "site" / "rows" / "toy" / "svm-linear.html").read_text()
 

@@ -29,9 +29,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-ge
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM)
-        yield found
-        found.close()
+        values = driver.chromium.launch(executable_path=CHROMIUM)
+        yield values
+        values.close()
 
 
 class Watched:
@@ -58,8 +58,8 @@ class Watched:
 
 @pytest.fixture
 def folder(board: BoardRows, rich: Path, tmp_path: Path) -> Path:
-    found = [audits.read(path) for path in rich.glob("audits/*.json")]
-    write(tmp_path / "site", site([board], read_claims(rich), found))
+    values = [audits.read(path) for path in rich.glob("audits/*.json")]
+    write(tmp_path / "site", site([board], read_claims(rich), values))
     return tmp_path / "site"
 
 
@@ -85,7 +85,7 @@ def names(page: Page) -> list[str]:
     return page.locator("table.rows tbody tr:visible th[scope=row]").all_inner_texts()
 
 
-def test_sort(opened: Callable[..., Watched], board: BoardRows) -> None:
+def test_clicking_a_header_sorts_the_table(opened: Callable[..., Watched], board: BoardRows) -> None:
     page = opened().open("boards/toy.html")
     table = page.locator("table.rows").first
     honest = [row.name for row in board.rows if row.section == "honest"]
@@ -124,7 +124,7 @@ def test_numbers_are_sorted_as_numbers_and_dashes_stay_last(opened: Callable[...
         assert page.evaluate(script, [*reversed(empty + up)]) == [[*up, *empty], [*reversed(up), *empty]]
 
 
-def test_filter(opened: Callable[..., Watched]) -> None:
+def test_filters_hide_rows(opened: Callable[..., Watched]) -> None:
     page = opened().open("boards/toy.html")
     status = page.locator("form.filters [role=status]")
     expect(status).to_have_text("7 of 7 rows")
@@ -187,7 +187,7 @@ def test_copying_where_the_clipboard_is_refused(opened: Callable[..., Watched], 
     expect(page.get_by_text("Not copied: select the text and copy it.")).to_be_visible()
 
 
-def test_markup_in_a_name_runs_nothing(opened: Callable[..., Watched], board: BoardRows) -> None:
+def test_markup_in_a_name_is_not_executed(opened: Callable[..., Watched], board: BoardRows) -> None:
     watched = opened()
     page = watched.open("boards/toy.html")
     page.on("dialog", lambda dialog: watched.complaints.append(dialog.message))
@@ -197,7 +197,7 @@ def test_markup_in_a_name_runs_nothing(opened: Callable[..., Watched], board: Bo
         page.go_back()
 
 
-def test_the_policy_stops_what_would_leave_the_page(opened: Callable[..., Watched]) -> None:
+def test_the_content_security_policy_blocks_requests(opened: Callable[..., Watched]) -> None:
     watched = opened()
     page = watched.open("index.html")
     refused = page.evaluate("""async () => {
@@ -215,7 +215,7 @@ def test_the_policy_stops_what_would_leave_the_page(opened: Callable[..., Watche
     watched.complaints.clear()
 
 
-def test_without_script_everything_is_there(opened: Callable[..., Watched]) -> None:
+def test_pages_are_complete_without_script(opened: Callable[..., Watched]) -> None:
     page = opened(java_script_enabled=False).open("boards/toy.html")
     assert page.locator("table.rows tbody tr:visible").count() == 7
     assert page.locator("form:visible").count() == 0
@@ -223,7 +223,7 @@ def test_without_script_everything_is_there(opened: Callable[..., Watched]) -> N
     assert page.locator("button:visible").count() == 0
 
 
-def test_the_keyboard_is_enough(opened: Callable[..., Watched]) -> None:
+def test_pages_can_be_used_by_keyboard(opened: Callable[..., Watched]) -> None:
     page = opened().open("boards/toy.html")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
@@ -245,7 +245,7 @@ def test_the_keyboard_is_enough(opened: Callable[..., Watched]) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+def test_axe_reports_no_violation_and_pages_fit_the_screen(
     opened: Callable[..., Watched], board: BoardRows, size: str, scheme: str
 ) -> None:
     rows = [row_path(board, row) for row in board.rows if row.name in ("svm-linear", "a net", "made-up")]
@@ -256,8 +256,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         page = watched.open(path)
         for summary in page.locator("summary").all():
             summary.click()
-        found = axe.run(page)
-        assert found.violations_count == 0, found.generate_report()
+        values = axe.run(page)
+        assert values.violations_count == 0, values.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 29)"
         assert dark == (scheme == "dark")

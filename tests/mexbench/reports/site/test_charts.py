@@ -21,14 +21,14 @@ def described(drawing: str) -> str:
     return text
 
 
-def test_a_score_with_its_interval_lies_on_an_axis_of_a_hundred() -> None:
+def test_interval_mark_positions_are_percentages() -> None:
     drawing = charts.interval_mark(0.5, 0.25, 0.8)
     assert 'd="M25.0 6H80.0"' in drawing
     assert 'cx="50.0"' in drawing
     assert 'aria-hidden="true"' in drawing  # the cell has the figures
 
 
-def test_bars_of_classes_are_as_long_as_their_shares() -> None:
+def test_class_bars_have_widths_proportional_to_shares() -> None:
     drawing = charts.class_bars({"<b>": {"recall": 0.5, "precision": 1.0}, "rare": {"recall": None, "precision": 0.0}})
     assert re.findall(r'class="(recall|precision)" x="74" y="(\d+)" width="([\d.]+)"', drawing) == [
         ("recall", "20", "105.0"), ("precision", "38", "210.0"), ("recall", "82", "0.0"), ("precision", "100", "0.0"),
@@ -38,7 +38,7 @@ def test_bars_of_classes_are_as_long_as_their_shares() -> None:
     assert 'role="img" aria-labelledby="classes-title classes-text"' in drawing
 
 
-def test_subjects_stand_by_their_shares() -> None:
+def test_subject_columns_are_sorted_by_share() -> None:
     drawing = charts.subject_columns({"a": 0.0, "b": 1.0, "c": 0.5, "d": 0.5}, "subject")
     assert re.findall(r"M([\d.]+) 110v-([\d.]+)h([\d.]+)", drawing) == [
         ("40.00", "100.0", "63.20"), ("119.00", "50.0", "63.20"), ("198.00", "50.0", "63.20"),
@@ -49,7 +49,7 @@ def test_subjects_stand_by_their_shares() -> None:
     )
 
 
-def test_a_curve_runs_from_corner_to_corner() -> None:
+def test_a_curve_spans_the_drawing() -> None:
     drawing = charts.curve("loss", ((1, 2.0, 1.0, 3.0), (2, 1.5, 1.0, 2.0), (3, 1.0, 1.0, 1.0)), 0)
     assert 'class="curve" d="M48.0 77.5L201.0 108.8L354.0 140.0"' in drawing
     assert 'class="band" d="M48.0 15.0L201.0 77.5L354.0 140.0L354.0 140.0L201.0 140.0L48.0 140.0z"' in drawing
@@ -59,7 +59,7 @@ def test_a_curve_runs_from_corner_to_corner() -> None:
     assert "nan" not in flat.lower()
 
 
-def test_what_a_leak_adds_is_a_bar_from_zero() -> None:
+def test_inflation_bars_start_at_zero() -> None:
     drawing = charts.inflation([EFFECT, replace(EFFECT, leak="other", touches=("uar",), ci=None)], NULL)
     # From 0 to 40 points on 180 units; the bar ends at 30, the random predictor gains 10.
     assert 'x="160.0" y="10" width="135.0"' in drawing

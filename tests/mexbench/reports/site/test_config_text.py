@@ -27,9 +27,9 @@ VALUES = st.recursive(PLAIN, lambda inside: st.lists(inside, max_size=3) | st.di
 
 @given(st.dictionaries(TEXT.filter(lambda key: key != "<<"), VALUES, max_size=4))
 def test_yaml_is_read_back_to_the_same_values(config: dict[str, Any]) -> None:
-    found = parse(yaml_text(config), "row.yaml", {}).data
-    assert found == config
-    assert repr(found) == repr(config)  # 1 is not 1.0 and not true
+    values = parse(yaml_text(config), "row.yaml", {}).data
+    assert values == config
+    assert repr(values) == repr(config)  # 1 is not 1.0 and not true
 
 
 def test_repeated_blocks_are_written_out() -> None:
@@ -60,7 +60,7 @@ def test_the_config_runs_again_and_predicts_the_same(
     assert again.figures == row.entry.figures
 
 
-def test_a_name_runs_no_command(board: BoardRows) -> None:
+def test_names_in_commands_are_quoted(board: BoardRows) -> None:
     row = replace(board.rows[0], file="results/toy/$(touch x); y.json")
     text = commands(row, "toy; rm -rf ~", "")
     assert "submit runs/again 'toy; rm -rf ~'" in text

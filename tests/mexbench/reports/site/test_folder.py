@@ -16,7 +16,7 @@ def content(out: Path) -> dict[str, str]:
     return {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*") if path.is_file()}
 
 
-def test_it_is_written_and_replaced_whole(tmp_path: Path) -> None:
+def test_a_site_is_written_and_replaced_completely(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write(out, PAGES)
     first = content(out)
@@ -28,7 +28,7 @@ def test_it_is_written_and_replaced_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-def test_an_empty_folder_and_a_link_to_one_will_do(tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_link_to_one_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there")
     write(tmp_path / "link", PAGES)
@@ -40,7 +40,7 @@ def test_an_empty_folder_and_a_link_to_one_will_do(tmp_path: Path) -> None:
     ("foreign", "named"),
     [("notes.txt", "notes.txt"), ("rows/toy/b.html", "rows/toy/b.html"), ("empty/", "empty")],
 )
-def test_what_is_not_of_a_site_stays(tmp_path: Path, foreign: str, named: str) -> None:
+def test_files_of_others_are_not_replaced(tmp_path: Path, foreign: str, named: str) -> None:
     out = tmp_path / "site"
     if foreign.endswith("/"):
         (out / foreign).mkdir(parents=True)
@@ -56,7 +56,7 @@ def test_what_is_not_of_a_site_stays(tmp_path: Path, foreign: str, named: str) -
 @pytest.mark.parametrize(
     "mark", ["", "{", "[]", '{"made_by": "other", "files": ["index.html"]}', '{"made_by": "bench site"}']
 )
-def test_a_mark_that_is_none_owns_nothing(tmp_path: Path, mark: str) -> None:
+def test_an_invalid_mark_owns_no_files(tmp_path: Path, mark: str) -> None:
     out = tmp_path / "site"
     write(out, PAGES)
     (out / MARK).write_text(mark)

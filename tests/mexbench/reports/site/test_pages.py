@@ -17,7 +17,7 @@ from mexbench.cli.leaderboard import read_claims
 from mexbench.reports.leaderboards.page import detail_tables, main_table
 from mexbench.reports.leaderboards.rows import SECTIONS, BoardRows, board_rows
 from mexbench.reports.leaderboards.submission import Submission
-from mexbench.reports.leaderboards.verified import BoardReader
+from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.reports.site import audits
 from mexbench.reports.site.pages import row_path, site
 from tests.mexbench.reports.site.conftest import MARKUP, Read, read_page
@@ -38,7 +38,7 @@ def row_page(pages: dict[str, Read], board: BoardRows, name: str) -> Read:
     return pages[row_path(board, row)]
 
 
-def test_there_is_a_page_for_everything(pages: dict[str, Read], board: BoardRows) -> None:
+def test_every_board_row_and_the_claims_have_a_page(pages: dict[str, Read], board: BoardRows) -> None:
     assert {path for path in pages if not path.startswith("rows/")} == {"index.html", "claims.html", "boards/toy.html"}
     assert (
         len([path for path in pages if path.startswith("rows/toy/") and path.count("/") == 2]) == len(board.rows) == 7
@@ -46,12 +46,11 @@ def test_there_is_a_page_for_everything(pages: dict[str, Read], board: BoardRows
 
 
 def test_the_same_rows_give_the_same_bytes(made: dict[str, str], rich: Path) -> None:
-    reader = BoardReader(rich)
-    again = board_rows(reader, reader.board("toy"), read_claims(rich))
+    again = board_rows(verify_board(rich, "toy"), read_claims(rich))
     assert site([again], read_claims(rich), [audits.read(rich / "audits" / "toy.json")]) == made
 
 
-def test_every_link_leads_somewhere_and_no_id_stands_twice(pages: dict[str, Read]) -> None:
+def test_links_have_targets_and_ids_are_unique(pages: dict[str, Read]) -> None:
     count = 0
     for path, page in pages.items():
         ids = [attributes["id"] for _, attributes in page.found if "id" in attributes]
@@ -69,7 +68,7 @@ def test_every_link_leads_somewhere_and_no_id_stands_twice(pages: dict[str, Read
     assert count > 50
 
 
-def test_nothing_can_be_asked_for_from_elsewhere(made: dict[str, str], pages: dict[str, Read]) -> None:
+def test_pages_request_nothing_from_other_hosts(made: dict[str, str], pages: dict[str, Read]) -> None:
     for path, page in pages.items():
         (policy,) = (m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy")
         for tag, what in (("style", "style-src"), ("script", "script-src")):
@@ -84,7 +83,7 @@ def test_nothing_can_be_asked_for_from_elsewhere(made: dict[str, str], pages: di
         assert not page.every("iframe") + page.every("img") + page.every("object") + page.every("base")
 
 
-def test_markup_in_names_is_text(made: dict[str, str], pages: dict[str, Read], board: BoardRows) -> None:
+def test_markup_in_names_is_escaped(made: dict[str, str], pages: dict[str, Read], board: BoardRows) -> None:
     for path, page in pages.items():
         assert len(page.every("script")) == 1, path
         assert not page.every("b")
@@ -149,7 +148,7 @@ def page_score(submission: Submission, name: str) -> str:
     return f"{100 * submission.figures[name]:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
-def test_the_matrix_has_header_cells_and_marks_what_is_right(made: dict[str, str], board: BoardRows) -> None:
+def test_the_matrix_has_header_cells_and_marks_its_diagonal(made: dict[str, str], board: BoardRows) -> None:
     (row,) = (row for row in board.rows if row.name == "svm-linear")
     text = made[row_path(board, row)]
     (table,) = re.findall(r'<table class="matrix">.*?</table>', text, re.DOTALL)
@@ -160,7 +159,7 @@ def test_the_matrix_has_header_cells_and_marks_what_is_right(made: dict[str, str
     assert [bool(right) for _, right, _ in cells] == [i == j for i in range(3) for j in range(3)]
 
 
-def test_what_a_row_has_is_shown_and_what_it_lacks_is_said(pages: dict[str, Read], board: BoardRows) -> None:
+def test_rows_show_their_data_and_state_what_is_missing(pages: dict[str, Read], board: BoardRows) -> None:
     net, linear = row_page(pages, board, "a net"), row_page(pages, board, "svm-linear")
     assert net.tables["loss by epoch"][1:] == [
         ["1", "2", "1.5", "2.5"], ["2", "1", "0.75", "1.5"], ["3", "0.5", "0.25", "1.25"],
@@ -189,8 +188,7 @@ def test_claimed_beside_measured(pages: dict[str, Read], submission: Submission)
 
 
 def test_without_rows_and_without_claims(emptied: Path) -> None:
-    reader = BoardReader(emptied)
-    made = site([board_rows(reader, reader.board("toy"))])
+    made = site([board_rows(verify_board(emptied, "toy"))])
     assert made.keys() == {"index.html", "boards/toy.html"}
     for text in made.values():
         page = read_page(text)
@@ -225,7 +223,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_every_shade_can_be_read() -> None:
+def test_matrix_shades_have_enough_contrast() -> None:
     assert contrast("#000", "#ffffff") == pytest.approx(21)
     shades = re.findall(r"\.heat(\d+) \{ background: (#\w+); color: (#\w+); \}", STYLE.read_text())
     assert [int(step) for step, _, _ in shades] == [*range(11), *range(11)]  # light and dark
@@ -235,9 +233,9 @@ def test_every_shade_can_be_read() -> None:
         steps = [luminance(ground) for _, ground, _ in scheme]
         assert steps in (sorted(steps), sorted(steps, reverse=True))
     for block in re.findall(r":root \{(.*?)\}", STYLE.read_text(), re.DOTALL):
-        found = dict(re.findall(r"--([\w-]+): (#\w+)", block))
+        values = dict(re.findall(r"--([\w-]+): (#\w+)", block))
         for ink in ("ink", "quiet", "accent"):
             for ground in ("paper", "soft"):
-                assert contrast(found[ink], found[ground]) >= 4.5, (ink, ground)
+                assert contrast(values[ink], values[ground]) >= 4.5, (ink, ground)
         for drawn in ("bar", "second"):
-            assert contrast(found[drawn], found["paper"]) >= 3, drawn
+            assert contrast(values[drawn], values["paper"]) >= 3, drawn

@@ -14,7 +14,7 @@ from mexbench.studies.case_study.predicted_clips import ClipPredictions, Predict
 AB = ("sad", "glad", "calm")
 
 
-def said(
+def predictions(
     name: str, answers: Sequence[str], classes: Sequence[str] = AB, *, per_subject: int = 0, first: int = 0
 ) -> ClipPredictions:
     """Answers about clips c00, c01, ...; every ``per_subject`` clips are of one person, with 0 of nobody known."""
@@ -32,23 +32,23 @@ def said(
     return ClipPredictions(name, tuple(classes), clips)
 
 
-def test_the_figures_are_those_of_a_hand() -> None:
+def test_agreement_matches_values_computed_by_hand() -> None:
     # 10 clips: both sad 4, both glad 2, A sad and B glad 3, A glad and B sad 1.
-    one = said("one", ["sad"] * 7 + ["glad"] * 3, ("sad", "glad"), per_subject=2)
-    other = said("other", ["sad"] * 4 + ["glad"] * 3 + ["sad"] + ["glad"] * 2, ("glad", "sad"), per_subject=2)
-    found = agree(one, other)
-    assert found.counts.tolist() == [[4, 3], [1, 2]]
-    assert found.measures.raw == pytest.approx(0.6)
-    assert found.measures.expected == pytest.approx(0.7 * 0.5 + 0.3 * 0.5)
-    assert found.measures.kappa == pytest.approx((0.6 - 0.5) / 0.5)
-    sad, glad = found.each
+    one = predictions("one", ["sad"] * 7 + ["glad"] * 3, ("sad", "glad"), per_subject=2)
+    other = predictions("other", ["sad"] * 4 + ["glad"] * 3 + ["sad"] + ["glad"] * 2, ("glad", "sad"), per_subject=2)
+    agreement = agree(one, other)
+    assert agreement.counts.tolist() == [[4, 3], [1, 2]]
+    assert agreement.measures.raw == pytest.approx(0.6)
+    assert agreement.measures.expected == pytest.approx(0.7 * 0.5 + 0.3 * 0.5)
+    assert agreement.measures.kappa == pytest.approx((0.6 - 0.5) / 0.5)
+    sad, glad = agreement.each
     assert (sad.first, sad.second, sad.both) == (7, 5, 4)
     assert sad.specific == pytest.approx(8 / 12)
     assert sad.expected == pytest.approx(2 * 7 * 5 / (10 * 12))
     assert sad.kappa == glad.kappa == pytest.approx(0.2)  # with two emotions, one is the other's opposite
     assert (glad.first, glad.second, glad.both) == (3, 5, 2)
-    assert found.unit == ("subject", 5)
-    page = markdown(found)
+    assert agreement.unit == ("subject", 5)
+    page = markdown(agreement)
     assert "| agreement (x 100) | 60.00 " in page
     assert "| by chance (x 100) | 50.00 " in page
     assert "| Cohen's kappa     | 0.200 " in page
@@ -60,103 +60,107 @@ def test_the_figures_are_those_of_a_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_kappa_is_scikit_learns(seed: int) -> None:
+def test_kappa_equals_that_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.choice(AB, 60)
     one = np.where(rng.random(60) < 0.3, rng.choice(AB, 60), truth)
     other = np.where(rng.random(60) < 0.5, rng.choice(AB, 60), truth)
-    found = agree(said("one", one.tolist()), said("other", other.tolist()))
-    assert found.measures.kappa == pytest.approx(cohen_kappa_score(one, other))
-    assert found.measures.raw == pytest.approx((one == other).mean())
-    for emotion in found.each:
+    agreement = agree(predictions("one", one.tolist()), predictions("other", other.tolist()))
+    assert agreement.measures.kappa == pytest.approx(cohen_kappa_score(one, other))
+    assert agreement.measures.raw == pytest.approx((one == other).mean())
+    for emotion in agreement.each:
         alone = cohen_kappa_score(one == emotion.emotion, other == emotion.emotion)
         assert emotion.kappa == pytest.approx(alone)
-    interval = found.intervals["kappa"]
+    interval = agreement.intervals["kappa"]
     assert interval is not None
-    assert interval[0] < (found.measures.kappa or 0) < interval[1]
-    assert found.unit == ("clip", 60)
+    assert interval[0] < (agreement.measures.kappa or 0) < interval[1]
+    assert agreement.unit == ("clip", 60)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_models_that_know_nothing_have_no_kappa_and_agree_all_the_same(seed: int) -> None:
+def test_random_models_agree_with_a_kappa_near_zero(seed: int) -> None:
     rng = np.random.default_rng(seed)
     one, other = (rng.choice(AB, 400, p=[0.8, 0.1, 0.1]).tolist() for _ in range(2))
-    found = agree(said("one", one, per_subject=10), said("other", other, per_subject=10))
-    kappa, raw = found.intervals["kappa"], found.intervals["raw"]
+    agreement = agree(predictions("one", one, per_subject=10), predictions("other", other, per_subject=10))
+    kappa, raw = agreement.intervals["kappa"], agreement.intervals["raw"]
     assert kappa is not None
     assert raw is not None
     assert kappa[0] < 0 < kappa[1]
     assert raw[0] > 0.5  # the answers agree in two of three clips, by their frequencies alone
-    assert found.measures.raw == pytest.approx(found.measures.expected, abs=0.05)
+    assert agreement.measures.raw == pytest.approx(agreement.measures.expected, abs=0.05)
 
 
-def test_an_interval_by_subjects_is_wider_where_clips_of_one_person_are_alike() -> None:
+def test_intervals_are_wider_where_clips_of_a_subject_are_alike() -> None:
     rng = np.random.default_rng(0)
     one = np.repeat(rng.choice(AB, 20), 10)
     other = np.repeat(np.where(rng.random(20) < 0.5, one[::10], rng.choice(AB, 20)), 10)
 
     def width(per_subject: int) -> float:
-        found = agree(*(said("x", a.tolist(), per_subject=per_subject) for a in (one, other))).intervals["kappa"]
-        assert found is not None
-        return found[1] - found[0]
+        agreement = agree(*(predictions("x", a.tolist(), per_subject=per_subject) for a in (one, other))).intervals[
+            "kappa"
+        ]
+        assert agreement is not None
+        return agreement[1] - agreement[0]
 
     assert width(10) > 2 * width(0)
 
 
-def test_only_common_emotions_count_and_what_is_left_out_is_named() -> None:
-    one = said("one", ["sad", "glad", "calm", "sad", "sad"], AB)
-    other = said("other", ["glad", "proud", "glad", "sad", "glad"], ("proud", "glad", "sad"), first=1)
-    found = agree(one, other)
-    assert found.emotions == ("sad", "glad")
-    assert found.joined == 4
-    assert found.alone == (("c00",), ("c05",))
-    assert found.outside == (("c02",), ("c02",))
-    assert found.counts.tolist() == [[1, 1], [0, 1]]  # c03: sad, glad; c04: sad, sad; c01: glad, glad
-    page = markdown(found)
-    assert "- clips in A alone, left out: 1 (c00)" in page
-    assert "- clips in B alone, left out: 1 (c05)" in page
-    assert "- clips of which B says an emotion that is not common, left out: 1 (c02)" in page
+def test_only_common_emotions_count_and_excluded_clips_are_named() -> None:
+    one = predictions("one", ["sad", "glad", "calm", "sad", "sad"], AB)
+    other = predictions("other", ["glad", "proud", "glad", "sad", "glad"], ("proud", "glad", "sad"), first=1)
+    agreement = agree(one, other)
+    assert agreement.emotions == ("sad", "glad")
+    assert agreement.joined == 4
+    assert agreement.alone == (("c00",), ("c05",))
+    assert agreement.outside == (("c02",), ("c02",))
+    assert agreement.counts.tolist() == [[1, 1], [0, 1]]  # c03: sad, glad; c04: sad, sad; c01: glad, glad
+    page = markdown(agreement)
+    assert "- clips in A alone, excluded: 1 (c00)" in page
+    assert "- clips in B alone, excluded: 1 (c05)" in page
+    assert "- clips of which B predicts an emotion that is not common, excluded: 1 (c02)" in page
     assert "- common emotions: sad, glad" in page
 
 
-def test_what_a_model_says_nothing_about_is_named() -> None:
-    one = said("one", ["sad", "glad"])
-    mute = ClipPredictions("other", AB, one.clips[:1], silent=("c01",))
+def test_clips_without_a_prediction_are_named() -> None:
+    one = predictions("one", ["sad", "glad"])
+    mute = ClipPredictions("other", AB, one.clips[:1], unpredicted=("c01",))
     page = markdown(agree(one, mute))
-    assert "- clips of which B says nothing, left out: 1 (c01)" in page
+    assert "- clips without a prediction of B, excluded: 1 (c01)" in page
 
 
 def test_constant_answers_have_no_kappa() -> None:
-    found = agree(said("one", ["sad"] * 4), said("other", ["sad"] * 4))
-    assert (found.measures.raw, found.measures.expected, found.measures.kappa) == (1, 1, None)
-    assert (found.intervals["kappa"], found.undefined) == (None, 1.0)
-    glad = found.each[1]
+    agreement = agree(predictions("one", ["sad"] * 4), predictions("other", ["sad"] * 4))
+    assert (agreement.measures.raw, agreement.measures.expected, agreement.measures.kappa) == (1, 1, None)
+    assert (agreement.intervals["kappa"], agreement.undefined) == (None, 1.0)
+    glad = agreement.each[1]
     assert (glad.specific, glad.expected, glad.kappa) == (None, None, None)
-    assert "| Cohen's kappa     | -       | -" in markdown(found)
-    assert "100.00 % of them have no kappa" in markdown(found)
+    assert "| Cohen's kappa     | -       | -" in markdown(agreement)
+    assert "100.00 % of them have no kappa" in markdown(agreement)
 
 
-def test_one_person_alone_gives_no_interval() -> None:
-    found = agree(said("one", ["sad", "glad"], per_subject=5), said("other", ["sad", "sad"], per_subject=5))
-    assert set(found.intervals.values()) == {None}
-    assert "There is one subject alone: no interval." in markdown(found)
+def test_one_subject_has_no_interval() -> None:
+    agreement = agree(
+        predictions("one", ["sad", "glad"], per_subject=5), predictions("other", ["sad", "sad"], per_subject=5)
+    )
+    assert set(agreement.intervals.values()) == {None}
+    assert "There is only one subject: no interval." in markdown(agreement)
 
 
-def test_what_cannot_be_compared() -> None:
-    one = said("one", ["sad", "glad"])
-    with pytest.raises(DataError, match=r"no emotion in common.*one says sad, glad, calm; other says proud, shy"):
-        agree(one, said("other", ["shy"], ("proud", "shy")))
+def test_models_without_common_emotions_or_clips_are_rejected() -> None:
+    one = predictions("one", ["sad", "glad"])
+    with pytest.raises(DataError, match=r"no emotion in common.*one has sad, glad, calm; other has proud, shy"):
+        agree(one, predictions("other", ["shy"], ("proud", "shy")))
     with pytest.raises(DataError, match="only 'sad' in common, and agreement needs at least two"):
-        agree(one, said("other", ["shy"], ("sad", "shy")))
+        agree(one, predictions("other", ["shy"], ("sad", "shy")))
     with pytest.raises(DataError, match=r"no clip is in both: one has c00, c01, other has c05"):
-        agree(one, said("other", ["sad"], first=5))
+        agree(one, predictions("other", ["sad"], first=5))
     with pytest.raises(DataError, match="2 clips have another subject in the two"):
-        agree(one, said("other", ["sad", "sad"], per_subject=1))
-    with pytest.raises(DataError, match="of none of the 1 clips in both do both models say one of the common emotions"):
-        agree(said("one", ["calm"]), said("other", ["sad"], ("sad", "glad")))
+        agree(one, predictions("other", ["sad", "sad"], per_subject=1))
+    with pytest.raises(DataError, match="both models predict a common emotion for none of the 1 clips in both"):
+        agree(predictions("one", ["calm"]), predictions("other", ["sad"], ("sad", "glad")))
 
 
 def test_measures_of_many_tables_at_once() -> None:
-    found = measures([[[4, 3], [1, 2]], [[5, 0], [0, 0]]])
-    assert found["kappa"][0] == pytest.approx(0.2)
-    assert np.isnan(found["kappa"][1])
+    agreement = measures([[[4, 3], [1, 2]], [[5, 0], [0, 0]]])
+    assert agreement["kappa"][0] == pytest.approx(0.2)
+    assert np.isnan(agreement["kappa"][1])

@@ -38,7 +38,7 @@ def found() -> Analysis:
     return analyse("toy", CLIPS, ["happiness", "anger", "fear"])
 
 
-def test_what_cannot_be_used_is_counted_and_named() -> None:
+def test_unusable_cells_are_counted_and_named() -> None:
     analysis = found()
     assert analysis.cells == 11
     assert [one.clip_id for one in analysis.unknown] == ["d", "g"]
@@ -52,9 +52,9 @@ def test_what_cannot_be_used_is_counted_and_named() -> None:
     page = markdown(analysis)
     for text in (
         "- 11 cells read",
-        "no unit is named, left out: 2 cells: d ('?'), g ('?')",
-        "- of another emotion, left out: (blank) 1, boredom 1",
-        "Without a unit that is certain, left out here: 1 cells: c ('L12 or L14').",
+        "no unit is named, excluded: 2 cells: d ('?'), g ('?')",
+        "- of another emotion, excluded: (blank) 1, boredom 1",
+        "Without a unit that is certain, excluded here: 1 cells: c ('L12 or L14').",
         "| Happiness_ME1 | 3       | {AU12} x 3",
         "all clips show the same units",
         "| fear      | 0       | 0 ",
@@ -66,18 +66,18 @@ def test_what_cannot_be_used_is_counted_and_named() -> None:
         assert text in page, text
 
 
-def test_levels_that_are_the_same_are_told_once() -> None:
+def test_equal_levels_are_written_once() -> None:
     analysis = analyse("toy", [one for one in CLIPS if one.clip_id[0] in "ae"], ["happiness", "anger"])
     assert [analysis.same_as(level) for level in analysis.levels] == [None, analysis.levels[0], analysis.levels[0]]
     assert markdown(analysis).count("Every clip has the same units as under *raw token*") == 2
 
 
-def test_nothing_to_sub_divide() -> None:
-    with pytest.raises(DataError, match="not one of its 11 clips has a coded action unit and one of the emotions"):
+def test_emotions_without_coded_clips_are_rejected() -> None:
+    with pytest.raises(DataError, match="none of its 11 clips has a coded action unit and one of the emotions"):
         analyse("toy", CLIPS, ["proud"])
 
 
-def test_new_vectors(tmp_path: Path) -> None:
+def test_new_vectors_are_assigned_to_the_nearest_cluster(tmp_path: Path) -> None:
     raw, _, numbers = found().levels
     path = tmp_path / "new.csv"
     path.write_text("clip_id,emotion,AU04_c,AU12_c,AU45_c,note\nx,Happiness,0,1,1,\ny,anger,1.0,0,0,\nz,anger,0,0,0,\n")
@@ -102,7 +102,7 @@ def test_new_vectors(tmp_path: Path) -> None:
         ("clip_id,emotion,AU4\nx,anger\n", "line 2: has another number of cells"),
     ],
 )
-def test_vectors_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_vectors_are_rejected_with_the_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "new.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=message):

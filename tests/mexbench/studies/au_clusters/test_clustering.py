@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mexbench.studies.au_clusters.clustering import Group, Subdivision, said, subdivide
+from mexbench.studies.au_clusters.clustering import Group, Subdivision, format_units, subdivide
 
 
 def sets(*texts: str) -> list[frozenset[str]]:
@@ -27,7 +27,7 @@ def combinations(group: Group) -> dict[str, dict[str, int]]:
     return {c.name: {"+".join(sorted(units)): n for units, n in c.combinations} for c in group.clusters}
 
 
-def test_two_groups_of_units_are_found_and_their_silhouette_is_that_of_a_hand() -> None:
+def test_two_groups_of_units_and_their_silhouette_match_values_computed_by_hand() -> None:
     # Clips at a distance of 1 inside a part, and of 2 or the root of 5 between the parts.
     found = subdivide({"joy": sets("1+2 x2", "1+2+5", "6+12 x4")}, cap=2).groups["joy"]
     assert combinations(found) == {"Joy_ME1": {"12+6": 4}, "Joy_ME2": {"1+2": 2, "1+2+5": 1}}
@@ -51,7 +51,7 @@ def test_k_has_the_highest_silhouette_and_the_smaller_wins_among_equals() -> Non
     assert found.tried[-1].k == 3  # no more than there are different combinations
 
 
-def test_scikit_learn_would_choose_the_same() -> None:
+def test_silhouettes_equal_those_of_scikit_learn() -> None:
     from sklearn.metrics import silhouette_score
 
     group = only("1+2 x6", "1 x3", "2 x2", "4+7 x5", "4 x4", "12")
@@ -73,7 +73,7 @@ def test_scikit_learn_would_choose_the_same() -> None:
         (["12", "4"], "two clips: a silhouette needs three"),
     ],
 )
-def test_what_is_too_little_for_two_clusters_is_one_and_says_why(texts: list[str], why: str) -> None:
+def test_too_few_clips_form_one_cluster_with_the_reason(texts: list[str], why: str) -> None:
     found = only(*texts)
     assert (len(found.clusters), found.tried, found.by_seed, found.why_one) == (1, (), (), why)
     assert found.clips == len(sets(*texts))
@@ -92,7 +92,7 @@ def test_fewer_different_sets_than_clusters_and_fewer_clips_than_the_cap() -> No
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.frozensets(st.sampled_from(["1", "2", "4", "6", "12"]), min_size=1), min_size=1, max_size=12))
-def test_nothing_is_lost_and_the_order_of_clips_changes_nothing(found: list[frozenset[str]]) -> None:
+def test_every_clip_is_clustered_whatever_the_order(found: list[frozenset[str]]) -> None:
     group = subdivide({"joy": found}, cap=4, seeds=(0, 1)).groups["joy"]
     assert Counter(group.combinations) == Counter(found)
     assert [cluster.clips for cluster in group.clusters] == sorted((c.clips for c in group.clusters), reverse=True)
@@ -123,5 +123,5 @@ def test_every_clip_is_nearest_to_its_own_cluster() -> None:
 
 
 def test_units_are_written_as_the_paper_does() -> None:
-    assert said({"12", "L6", "2"}) == "{AU2, AUL6, AU12}"
-    assert said({"soft focus", "R14B"}) == "{AUR14B, soft focus}"
+    assert format_units({"12", "L6", "2"}) == "{AU2, AUL6, AU12}"
+    assert format_units({"soft focus", "R14B"}) == "{AUR14B, soft focus}"

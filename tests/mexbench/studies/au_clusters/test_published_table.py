@@ -29,7 +29,7 @@ def test_the_table_has_the_lines_of_the_paper() -> None:
     assert by_name["Contempt_ME6"] == {"R12", "R14"}
 
 
-def test_a_line_is_found_at_the_closest_level() -> None:
+def test_a_line_is_matched_at_the_closest_level() -> None:
     line = PublishedLine("Joy_ME1", "joy", units("L12A+25"))
     assert (line.sided, line.numbers) == ({"L12", "25"}, {"12", "25"})
     levels = [{"joy": {units("L12A+25"): 2}}, {"joy": {units("L12+25"): 3}}, {"joy": {units("12+25"): 5}}]

@@ -28,8 +28,8 @@ SVM = "{plugin: svm, scaler: none}"
 
 
 def row(made: Any) -> dict[str, Any]:  # noqa: ANN401
-    (found,) = made.rows()
-    return found
+    (scored,) = made.rows()
+    return scored
 
 
 class SwitchedOff(EpochLeak):
@@ -43,25 +43,27 @@ class SwitchedOff(EpochLeak):
 
 
 @pytest.mark.parametrize("model", ["{plugin: coin, epochs: 4}", "{plugin: coin, epochs: 1}"])
-def test_epochs_switched_off_are_the_honest_run(tmp_path: Path, builtin: Catalogue, model: str) -> None:
-    found = row(audit(tmp_path, config(builtin, NOISE, model), SwitchedOff()))
-    assert found["leaky"] == found["honest"]
-    assert found["ci"] == {"uf1": [0, 0], "uar": [0, 0]}
+def test_epoch_leak_with_the_last_epoch_equals_the_honest_run(tmp_path: Path, builtin: Catalogue, model: str) -> None:
+    scored = row(audit(tmp_path, config(builtin, NOISE, model), SwitchedOff()))
+    assert scored["leaky"] == scored["honest"]
+    assert scored["ci"] == {"uf1": [0, 0], "uar": [0, 0]}
 
 
-def test_folds_trained_together_switched_off_are_the_honest_run(
+def test_epoch_leak_of_grouped_folds_with_the_last_epoch_equals_the_honest_run(
     tmp_path: Path, builtin: Catalogue, flow_pack: Path
 ) -> None:
     """STSTNet's own folds, one group of four: to the last bit."""
     flow = f"{{plugin: megc2019_flow, root: {flow_pack}, expect: any}}"
-    made = audit(tmp_path, config(builtin, flow, "{plugin: ststnet, epochs: 3, learning_rate: 0.01}"), SwitchedOff())
-    (case,) = made.cases
+    finished = audit(
+        tmp_path, config(builtin, flow, "{plugin: ststnet, epochs: 3, learning_rate: 0.01}"), SwitchedOff()
+    )
+    (case,) = finished.cases
     assert case.folds_per_group == 4
-    job = made.jobs()[0]
-    for honest, every in zip(case.tasks, job.done(made.root), strict=True):
-        kept = made.run.read_result(honest)
-        assert kept is not None
-        for name, scores in kept.scores.items():
+    job = finished.jobs()[0]
+    for honest, every in zip(case.tasks, job.done(finished.root), strict=True):
+        stored = finished.run.read_result(honest)
+        assert stored is not None
+        for name, scores in stored.scores.items():
             assert list(scores) == list(every.scores[name][-3:])
             assert len(every.scores[name]) == 9
 
@@ -78,38 +80,38 @@ class Learned(FittedOnEverything):
         return np.asarray
 
 
-def test_a_step_that_learns_nothing_is_the_honest_run(tmp_path: Path, builtin: Catalogue) -> None:
-    made = audit(tmp_path, config(builtin, NOISE, SVM), Learned())
-    found = row(made)
-    honest = made.honest(made.cases[0])
+def test_an_identity_step_equals_the_honest_run(tmp_path: Path, builtin: Catalogue) -> None:
+    finished = audit(tmp_path, config(builtin, NOISE, SVM), Learned())
+    scored = row(finished)
+    honest = finished.honest(finished.cases[0])
     assert honest is not None
-    assert found["leaky"] == found["honest"] == measure(made.cases[0], Pair(honest, honest))["honest"]
+    assert scored["leaky"] == scored["honest"] == measure(finished.cases[0], Pair(honest, honest))["honest"]
 
 
-def test_selection_on_everything_lifts_noise(tmp_path: Path, builtin: Catalogue) -> None:
+def test_selection_on_all_samples_inflates_scores_of_noise(tmp_path: Path, builtin: Catalogue) -> None:
     """Labels are drawn, features are noise: whatever is above one half is the leak."""
     noise = "{plugin: faces, subjects: 8, clips: 6, features: 2000}"
-    found = row(audit(tmp_path, config(builtin, noise, SVM), Selection()))
-    assert found["honest"]["uar"] < 0.7
-    assert found["leaky"]["uar"] > 0.9
-    assert found["ci"]["uar"][0] > 0.1
+    scored = row(audit(tmp_path, config(builtin, noise, SVM), Selection()))
+    assert scored["honest"]["uar"] < 0.7
+    assert scored["leaky"]["uar"] > 0.9
+    assert scored["ci"]["uar"][0] > 0.1
 
 
-def test_persons_known_by_face_lift_a_random_split(tmp_path: Path, builtin: Catalogue) -> None:
+def test_recognisable_persons_inflate_a_random_split_of_clips(tmp_path: Path, builtin: Catalogue) -> None:
     """Every person shows one emotion alone: who knows the person knows the answer, and nobody else does."""
     who = "{plugin: faces, subjects: 8, clips: 8, labels: subject, who: 3}"
-    found = row(audit(tmp_path, config(builtin, who, SVM), ClipSplit(repeats=3)))
-    assert found["leaky"]["uf1"] == 1
-    assert found["inflation"]["uf1"] > 0.5
-    assert found["ci"]["uf1"][0] > 0.2
-    assert found["note"] == "70:30, 3 draws"
+    scored = row(audit(tmp_path, config(builtin, who, SVM), ClipSplit(repeats=3)))
+    assert scored["leaky"]["uf1"] == 1
+    assert scored["inflation"]["uf1"] > 0.5
+    assert scored["ci"]["uf1"][0] > 0.2
+    assert scored["note"] == "70:30, 3 draws"
 
 
 FRAMES = "{plugin: faces, subjects: 6, clips: 6, length: 10, features: 60}"
 
 
 @pytest.mark.parametrize("unit", ["frame", "clip"])
-def test_frames_of_one_clip_lift_a_random_split(tmp_path: Path, builtin: Catalogue, unit: str) -> None:
+def test_frames_of_one_clip_inflate_a_random_split_of_frames(tmp_path: Path, builtin: Catalogue, unit: str) -> None:
     """Whether the run has frames or clips for samples: the split is of frames, and so is its honest twin."""
     count = 5 if unit == "frame" else 1
     chosen = config(builtin, FRAMES, SVM, more=f"frames: {{unit: {unit}, count: {count}}}")
@@ -118,31 +120,31 @@ def test_frames_of_one_clip_lift_a_random_split(tmp_path: Path, builtin: Catalog
     assert not isinstance(frames, str)
     assert list(frames) == ([] if unit == "frame" else ["svm"])
     leak = FrameSplit(repeats=2, frames=frames)
-    found = row(audit(tmp_path / "run", chosen, leak))
-    assert found["leaky"]["uf1"] == 1
-    assert found["inflation"]["uf1"] > 0.3
-    assert found["note"].startswith("70:30, 2 draws; 5.0 frames" if unit == "frame" else "70:30, 2 draws; 8.0 frames")
+    scored = row(audit(tmp_path / "run", chosen, leak))
+    assert scored["leaky"]["uf1"] == 1
+    assert scored["inflation"]["uf1"] > 0.3
+    assert scored["note"].startswith("70:30, 2 draws; 5.0 frames" if unit == "frame" else "70:30, 2 draws; 8.0 frames")
 
 
-def test_where_frames_cannot_be_samples_the_row_says_why(tmp_path: Path, builtin: Catalogue) -> None:
+def test_rows_state_why_frames_cannot_be_samples(tmp_path: Path, builtin: Catalogue) -> None:
     plan = planning.plan(config(builtin, NOISE, SVM))
     reason = frame_level(plan.parts[0], plan.config, Cache(tmp_path))
-    assert reason == "a clip of faces is no sequence of frames"
+    assert reason == "a clip of faces is not a sequence of frames"
     assert isinstance(reason, str)
-    found = row(audit(tmp_path, plan.config, FrameSplit(frames={"svm": reason})))
-    assert (found["status"], found["why"]) == ("does not apply", reason)
+    scored = row(audit(tmp_path, plan.config, FrameSplit(frames={"svm": reason})))
+    assert (scored["status"], scored["why"]) == ("does not apply", reason)
 
 
-def test_copies_before_the_split_lift_noise(tmp_path: Path, builtin: Catalogue) -> None:
+def test_oversampling_before_the_split_inflates_scores_of_noise(tmp_path: Path, builtin: Catalogue) -> None:
     """A tree knows by heart what trained; the rare class is what is copied."""
     rare = "{plugin: faces, subjects: 10, clips: 10, rare: 0.2}"
-    found = row(audit(tmp_path, config(builtin, rare, "decision_tree"), Oversampling()))
-    assert found["honest"]["uar"] < 0.65
-    assert found["leaky"]["uar"] > found["honest"]["uar"] + 0.15
-    assert found["ci"]["uar"][0] > 0
+    scored = row(audit(tmp_path, config(builtin, rare, "decision_tree"), Oversampling()))
+    assert scored["honest"]["uar"] < 0.65
+    assert scored["leaky"]["uar"] > scored["honest"]["uar"] + 0.15
+    assert scored["ci"]["uar"][0] > 0
 
 
-def test_copies_balance_the_classes() -> None:
+def test_oversampling_balances_the_classes() -> None:
     y = np.array([0, 0, 0, 0, 1, 2, 2])
     copies = extra(y, np.arange(7), seed=3)
     assert np.bincount(y[copies]).tolist() == [0, 3, 2]
@@ -152,7 +154,7 @@ def test_copies_balance_the_classes() -> None:
 
 
 @pytest.mark.parametrize("leak", [Scaler(), Pca()], ids=lambda leak: leak.name)
-def test_a_step_sees_everything_on_the_leaky_side_alone(builtin: Catalogue, leak: FittedOnEverything) -> None:
+def test_only_the_leaky_side_fits_a_step_on_all_samples(builtin: Catalogue, leak: FittedOnEverything) -> None:
     """A single outlier is held out: the leaky step knows it, the honest one does not."""
     case = one_case(config(builtin, "{plugin: faces, features: 90}", SVM))
     x = case.x.copy()
@@ -168,17 +170,17 @@ def test_a_step_sees_everything_on_the_leaky_side_alone(builtin: Catalogue, leak
         assert abs(inside(x)[0, 0, 7]) < 900
 
 
-def test_steps_that_would_keep_everything_do_not_apply(builtin: Catalogue) -> None:
+def test_steps_that_discard_nothing_are_not_applicable(builtin: Catalogue) -> None:
     case = one_case(config(builtin, "{plugin: faces, features: 50}", SVM))
-    assert Pca().unfit(case) == "a sample has 50 features, and the step keeps up to 50"
-    assert Selection().unfit(case) == "a sample has 50 features, and the step keeps up to 100"
-    assert Scaler().unfit(case) is None
+    assert Pca().inapplicable_reason(case) == "a sample has 50 features, and the step keeps up to 50"
+    assert Selection().inapplicable_reason(case) == "a sample has 50 features, and the step keeps up to 100"
+    assert Scaler().inapplicable_reason(case) is None
 
 
-def test_the_best_epoch_of_each_subject_lifts_a_coin(tmp_path: Path, builtin: Catalogue) -> None:
-    made = audit(tmp_path, config(builtin, NOISE, "coin"), EpochPerSubject(), EpochGlobal(), EarlyStopping())
-    assert len(made.jobs()) == 1, "one training serves all three"
-    best, one, stop = made.rows()
+def test_the_best_epoch_of_each_subject_inflates_random_predictions(tmp_path: Path, builtin: Catalogue) -> None:
+    finished = audit(tmp_path, config(builtin, NOISE, "coin"), EpochPerSubject(), EpochGlobal(), EarlyStopping())
+    assert len(finished.jobs()) == 1, "one training serves all three"
+    best, one, stop = finished.rows()
     assert best["inflation"]["uar"] > 0.2
     assert best["leaky"]["uar"] > one["leaky"]["uar"] > one["honest"]["uar"]
     assert stop["leaky"]["uar"] > stop["honest"]["uar"]
@@ -188,16 +190,16 @@ def test_the_best_epoch_of_each_subject_lifts_a_coin(tmp_path: Path, builtin: Ca
         assert low - 0.06 < row["leaky"]["uar"] < high + 0.06
 
 
-def test_models_without_epochs_say_so(tmp_path: Path, builtin: Catalogue) -> None:
-    found = row(audit(tmp_path, config(builtin, NOISE, SVM), EpochGlobal()))
-    assert (found["status"], found["why"]) == ("does not apply", "svm has no epochs")
+def test_models_without_epochs_are_not_applicable(tmp_path: Path, builtin: Catalogue) -> None:
+    scored = row(audit(tmp_path, config(builtin, NOISE, SVM), EpochGlobal()))
+    assert (scored["status"], scored["why"]) == ("does not apply", "svm has no epochs")
 
 
 def run_of(case: Any, scores: Any) -> Run:  # noqa: ANN401
     return Run([np.array([0, 1])], [np.array(scores)])
 
 
-def test_the_epoch_is_chosen_by_hand(builtin: Catalogue) -> None:
+def test_chosen_epochs_match_values_computed_by_hand(builtin: Catalogue) -> None:
     """Truths 0 and 1; epochs: both wrong, one right and sure, both right and unsure, both right and sure."""
     case = one_case(config(builtin, NOISE, SVM))
     case.__dict__["y"] = np.array([0, 1])
@@ -210,18 +212,18 @@ def test_the_epoch_is_chosen_by_hand(builtin: Catalogue) -> None:
     assert EarlyStopping().choose(case, run_of(case, scores)) == [3], "the lowest loss"
 
 
-def test_early_stopping_by_hand() -> None:
+def test_early_stopping_matches_values_computed_by_hand() -> None:
     late = [3.0, 2.0, *[2.5] * 10, 0.0]
     assert stopped(np.array([late, [1.0] * 13, [*range(13, 0, -1)], [3.0, 2.0, *[2.5] * 9, 0.0, 9.0]])).tolist() == [
         1, 0, 12, 11,
     ]  # fmt: skip
 
 
-def test_averages_over_folds_are_scikit_learns(tmp_path: Path, builtin: Catalogue) -> None:
-    made = audit(tmp_path, config(builtin, NOISE, "coin"), OverFolds(), PrecisionAsRecall())
-    folds, precision = made.rows()
-    (case,) = made.cases
-    honest = made.honest(case)
+def test_averages_over_folds_equal_those_of_scikit_learn(tmp_path: Path, builtin: Catalogue) -> None:
+    finished = audit(tmp_path, config(builtin, NOISE, "coin"), OverFolds(), PrecisionAsRecall())
+    folds, precision = finished.rows()
+    (case,) = finished.cases
+    honest = finished.honest(case)
     assert honest is not None
     groups = [np.flatnonzero(case.groups == group) for group in range(8)]
     options: dict[str, Any] = {"average": "macro", "zero_division": 0}
@@ -239,14 +241,14 @@ def test_both_sides_are_scored_on_the_samples_that_both_test(builtin: Catalogue)
     honest, leaky = np.tile(case.y, (2, 1)), np.tile(case.y, (2, 1))
     honest[:, :40] = 1 - case.y[:40]  # wrong where the other does not test
     leaky[:, :40] = -1
-    found = measure(case, Pair(honest, leaky))
-    assert found["honest"] == found["leaky"] == {"uf1": 1, "uar": 1}
-    assert found["samples"] == 8
+    scored = measure(case, Pair(honest, leaky))
+    assert scored["honest"] == scored["leaky"] == {"uf1": 1, "uar": 1}
+    assert scored["samples"] == 8
     honest[:, 40:] = -1
     assert measure(case, Pair(honest, leaky))["ci"] is None, "nothing is tested by both: no pairs"
 
 
-def test_a_random_split_keeps_units_whole() -> None:
+def test_a_random_split_does_not_divide_units() -> None:
     units = [f"c{index // 3}" for index in range(30)]
     train, test = random_split(units, 0)
     assert sorted([*train, *test]) == list(range(30))
@@ -256,7 +258,7 @@ def test_a_random_split_keeps_units_whole() -> None:
     assert random_split(units, 0)[1].tolist() == test.tolist()
 
 
-def test_every_leak_has_its_place_in_the_taxonomy() -> None:
+def test_every_leak_has_a_number_of_the_taxonomy() -> None:
     numbers = {leak.name: leak.number for leak in LEAKS}
     assert numbers == {
         "frame-split": "L3.2", "clip-split": "L3.2", "epoch-per-subject": "L1.1", "epoch-global": "L1.1",
@@ -273,4 +275,4 @@ def test_the_same_audit_gives_the_same_numbers(tmp_path: Path, builtin: Catalogu
     chosen = config(builtin, NOISE, "{plugin: coin, epochs: 3}")
     one, other = (list(audit(tmp_path / name, chosen, *leaks).rows()) for name in ("a", "b"))
     assert one == other
-    assert all(found["status"] == "measured" for found in one)
+    assert all(scored["status"] == "measured" for scored in one)

@@ -32,13 +32,13 @@ def slow(case: Case, choose: Any, rng: np.random.Generator) -> float:  # noqa: A
     """One random predictor, sample by sample and epoch by epoch."""
     share = [float((case.y == label).mean()) for label in (0, 1)]
     answers = [[rng.choice(2, p=share) for _ in case.y] for _ in range(12)]
-    kept = np.zeros(len(case.y), dtype=int)
+    stored = np.zeros(len(case.y), dtype=int)
     for group in range(5):
         test = [index for index in range(len(case.y)) if case.groups[index] == group]
         hits = [sum(int(epoch[index] == case.y[index]) for index in test) for epoch in answers]
         for index in test:
-            kept[index] = answers[choose(hits)][index]
-    return float(uf1(confusion_matrix(case.y, kept, 2)))
+            stored[index] = answers[choose(hits)][index]
+    return float(uf1(confusion_matrix(case.y, stored, 2)))
 
 
 def best(hits: list[int]) -> int:
@@ -47,31 +47,36 @@ def best(hits: list[int]) -> int:
 
 def patient(hits: list[int]) -> int:
     """Keras's rule, in a loop."""
-    kept, waited = 0, 0
+    stored, waited = 0, 0
     for epoch in range(1, len(hits)):
-        if hits[epoch] > hits[kept]:
-            kept, waited = epoch, 0
+        if hits[epoch] > hits[stored]:
+            stored, waited = epoch, 0
         else:
             waited += 1
         if waited >= 3:
             break
-    return kept
+    return stored
 
 
 @pytest.mark.parametrize(("rule", "choose"), [(EpochPerSubject(), best), (EarlyStopping(), patient)])
-def test_rules_for_each_fold(case: Case, rule: EpochLeak, choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_null_scores_of_rules_per_fold(
+    case: Case,
+    rule: EpochLeak,
+    choose: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(epochs, "PATIENCE", 3)
     rng = np.random.default_rng(5)
     expected = [slow(case, choose, rng) for _ in range(300)]
     honest = np.zeros((1, len(case.y)), dtype=np.int64)
-    found = rule.null(case, honest, np.random.default_rng(6))
-    assert found is not None
-    error = np.hypot(np.std(expected) / np.sqrt(300), np.std(found["uf1"]) / np.sqrt(len(found["uf1"])))
-    assert abs(found["uf1"].mean() - np.mean(expected)) < 4 * error
-    assert len(found["uf1"]) == len(found["uar"]) == leak.SIMULATIONS
+    scored = rule.null(case, honest, np.random.default_rng(6))
+    assert scored is not None
+    error = np.hypot(np.std(expected) / np.sqrt(300), np.std(scored["uf1"]) / np.sqrt(len(scored["uf1"])))
+    assert abs(scored["uf1"].mean() - np.mean(expected)) < 4 * error
+    assert len(scored["uf1"]) == len(scored["uar"]) == leak.SIMULATIONS
 
 
-def test_the_one_best_epoch(case: Case) -> None:
+def test_null_scores_of_the_one_best_epoch(case: Case) -> None:
     """The greatest of twelve random predictors by UF1."""
     rng = np.random.default_rng(5)
     share = [float((case.y == label).mean()) for label in (0, 1)]
@@ -79,13 +84,13 @@ def test_the_one_best_epoch(case: Case) -> None:
         max(f1_score(case.y, rng.choice(2, p=share, size=len(case.y)), average="macro") for _ in range(12))
         for _ in range(200)
     ]
-    found = EpochGlobal().null(case, np.zeros((1, len(case.y)), dtype=np.int64), np.random.default_rng(6))
-    assert found is not None
-    error = np.hypot(np.std(expected) / np.sqrt(200), np.std(found["uf1"]) / np.sqrt(leak.SIMULATIONS))
-    assert abs(found["uf1"].mean() - np.mean(expected)) < 4 * error
+    scored = EpochGlobal().null(case, np.zeros((1, len(case.y)), dtype=np.int64), np.random.default_rng(6))
+    assert scored is not None
+    error = np.hypot(np.std(expected) / np.sqrt(200), np.std(scored["uf1"]) / np.sqrt(leak.SIMULATIONS))
+    assert abs(scored["uf1"].mean() - np.mean(expected)) < 4 * error
 
 
-def test_in_pieces_it_is_the_same_distribution(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulations_in_pieces_have_the_same_distribution(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = np.zeros((1, len(case.y)), dtype=np.int64)
     whole = EpochPerSubject().null(case, honest, np.random.default_rng(0))
     monkeypatch.setattr(epochs, "_AT_ONCE", 12 * 4 * 7)
@@ -102,16 +107,16 @@ def test_answers_have_the_frequencies_of_the_classes(case: Case) -> None:
     assert set(np.unique(answers)) == {0, 1}
 
 
-def test_a_single_clip_is_hit_at_least_once_in_so_many_epochs(builtin: Catalogue) -> None:
+def test_a_single_clip_is_right_in_some_epoch_with_the_exact_probability(builtin: Catalogue) -> None:
     """One clip for each of forty people: recall of class k is 1 - (1 - p_k) ^ epochs."""
     case = one_case(config(builtin, "{plugin: faces, subjects: 40, clips: 1, rare: 0.3}", "{plugin: coin, epochs: 3}"))
     share = np.bincount(case.y) / len(case.y)
-    found = EpochPerSubject().null(case, np.zeros((1, 40), dtype=np.int64), np.random.default_rng(1))
-    assert found is not None
-    assert found["uar"].mean() == pytest.approx(np.mean(1 - (1 - share) ** 3), abs=0.01)
+    scored = EpochPerSubject().null(case, np.zeros((1, 40), dtype=np.int64), np.random.default_rng(1))
+    assert scored is not None
+    assert scored["uar"].mean() == pytest.approx(np.mean(1 - (1 - share) ** 3), abs=0.01)
 
 
-def test_a_random_split_does_nothing_for_who_learns_nothing(case: Case) -> None:
+def test_a_random_split_does_not_inflate_random_predictions(case: Case) -> None:
     honest = np.zeros((1, len(case.y)), dtype=np.int64)
     none = score_random(case, [np.arange(len(case.y))], np.random.default_rng(0))
     split = ClipSplit(repeats=5).null(case, honest, np.random.default_rng(0))
@@ -128,6 +133,6 @@ def test_the_known_figures_of_the_composite(
     monkeypatch.setattr(epochs, "SIMULATIONS", 60)
     data = f"{{plugin: megc2019_flow, root: {real_flow}}}"
     case = one_case(config(builtin, data, f"{{plugin: coin, epochs: {count}}}"))
-    found = EpochPerSubject().null(case, np.zeros((1, 442), dtype=np.int64), np.random.default_rng(0))
-    assert found is not None
-    assert low < found["uf1"].mean() < high
+    scored = EpochPerSubject().null(case, np.zeros((1, 442), dtype=np.int64), np.random.default_rng(0))
+    assert scored is not None
+    assert low < scored["uf1"].mean() < high

@@ -109,10 +109,10 @@ def audit(tmp_path: Any, config: RunConfig, *leaks: AuditLeak) -> Audit:  # noqa
     plan = planning.plan(config)
     folder = RunFolder(tmp_path)
     assert engine.run(plan, folder, InProcess()) == []
-    made = Audit(cases(honest_parts(plan), config), leaks, folder, tmp_path / "audit")
-    made.train(made.jobs(), InProcess(), lambda job, outcome: None)
-    assert made.failures == []
-    return made
+    finished = Audit(cases(honest_parts(plan), config), leaks, folder, tmp_path / "audit")
+    finished.train(finished.jobs(), InProcess(), lambda job, outcome: None)
+    assert finished.failures == []
+    return finished
 
 
 def one_case(config: RunConfig) -> Case:

@@ -181,12 +181,10 @@ def test_a_clip_has_the_class_of_the_mean_of_its_frames(catalogue: Catalogue, tm
     assert scores["rows"][0]["per_clip"]["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_a_label_has_no_influence_on_what_is_predicted_and_a_task_knows_it(
-    catalogue: Catalogue, tmp_path: Path
-) -> None:
+def test_labels_change_neither_predictions_nor_task_fingerprints(catalogue: Catalogue, tmp_path: Path) -> None:
     with_labels = run(catalogue, tmp_path / "a", text())
     without = run(catalogue, tmp_path / "b", text("{plugin: wild, labels: false}"))
-    assert [found.scores for found in with_labels.done] == [found.scores for found in without.done]
+    assert [summary.scores for summary in with_labels.done] == [summary.scores for summary in without.done]
     one, other = (results.plan.parts[0].data.fingerprint for results in (with_labels, without))
     assert one != other
     assert with_labels.plan.tasks[0].fingerprint != without.plan.tasks[0].fingerprint
@@ -204,7 +202,7 @@ def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Ca
     assert read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")["score"] is None  # it tests nothing
 
 
-def test_the_honest_score_is_that_of_the_other_run(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_the_honest_score_is_read_from_the_reference_run(catalogue: Catalogue, tmp_path: Path) -> None:
     honest = run(catalogue, tmp_path / "honest", "dataset: lab\nprotocol: loso\nmodels: [mean]")
     write_reports(honest, tmp_path / "honest")
     scores = run(catalogue, tmp_path / "study", text(more=f", reference_run: {tmp_path / 'honest'}")).scores()
@@ -217,7 +215,7 @@ def test_the_honest_score_is_that_of_the_other_run(catalogue: Catalogue, tmp_pat
     assert configs[0].fingerprint == configs[1].fingerprint
 
 
-def test_what_a_case_study_is_not(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_case_studies_are_not_audited_or_submitted(catalogue: Catalogue, tmp_path: Path) -> None:
     config = config_of(text(), catalogue)
     with pytest.raises(ProtocolError, match="a case study tests nothing, so no leak can add to it"):
         check_not_leaky(config)
@@ -230,20 +228,20 @@ def test_what_a_case_study_is_not(catalogue: Catalogue, tmp_path: Path) -> None:
         planning.read(config_of(both, catalogue))
 
 
-def test_other_protocols_leave_unlabelled_clips_out(catalogue: Catalogue) -> None:
+def test_other_protocols_exclude_unlabelled_clips(catalogue: Catalogue) -> None:
     (data,) = planning.read(config_of(text(protocol="loso"), catalogue))
-    assert data.left_out == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
+    assert data.excluded == {"unlabelled": ("toy/p9/c9", "wild/q0/c1", "wild/q1/c0")}
     assert data.classes == ("negative", "positive", "boredom")
     chosen = text(more=", classes: {sad: low, glad: high, bored: low}")
     (data,) = planning.read(config_of(chosen, catalogue))
     assert data.classes == ("low", "high")
-    assert data.left_out == {"no class for 'angry'": ("toy/p0/c2", "toy/p1/c2", "toy/p2/c2"), "unlabelled": (
+    assert data.excluded == {"no class for 'angry'": ("toy/p0/c2", "toy/p1/c2", "toy/p2/c2"), "unlabelled": (
         "toy/p9/c9",
     )}  # fmt: skip
     assert data.support() == {"low": 3 + 1 + 1 + 1, "high": 6 + 2}
 
 
-def test_a_damaged_case_study_is_one_error(catalogue: Catalogue, tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_a_damaged_case_study_is_rejected(catalogue: Catalogue, tmp_path: Path, bench: Callable[..., Ran]) -> None:
     results = run(catalogue, tmp_path, text())
     write_reports(results, tmp_path)
     assert bench("analyse", "case-study", tmp_path).code == 0

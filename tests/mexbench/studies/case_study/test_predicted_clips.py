@@ -17,20 +17,20 @@ def write(path: Path, *lines: str, header: str = HEADER) -> Path:
 
 
 def test_a_file_of_bench_predict(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "clips.csv", *LINES))
-    assert (found.name, found.classes, found.unit) == ("clips.csv", ("sad", "glad"), "subject")
-    assert found.clips == (
+    summary = read(write(tmp_path / "clips.csv", *LINES))
+    assert (summary.name, summary.classes, summary.unit) == ("clips.csv", ("sad", "glad"), "subject")
+    assert summary.clips == (
         PredictedClip(clip_id="a", subject=None, condition=None, emotion=None, truth=None, predicted=1),
         PredictedClip(clip_id="b", subject="p1", condition="patient", emotion="glad", truth=1, predicted=0),
         PredictedClip(clip_id="c", subject="p1", condition=None, emotion="proud", truth=None, predicted=0),
     )
-    assert [clip.group for clip in found.clips] == ["a", "p1", "p1"]
+    assert [clip.group for clip in summary.clips] == ["a", "p1", "p1"]
 
 
 def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
-    assert [clip.clip_id for clip in found.clips] == ["a", "b", "c"]
-    assert found.silent == ("d", "z")
+    summary = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
+    assert [clip.clip_id for clip in summary.clips] == ["a", "b", "c"]
+    assert summary.unpredicted == ("d", "z")
     with pytest.raises(DataError, match="its 1 clips have no prediction: there is nothing to describe"):
         read(write(tmp_path / "clips.csv", "z,z.mp4,p9,,,,0,,"))
 
@@ -39,26 +39,26 @@ def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
     ("header", "lines", "message"),
     [
         ("clip_id,predicted", ["a,sad"], "lacks the columns path, subject, condition, emotion, windows, score_..."),
-        (HEADER, [], "has a header and no clip"),
+        (HEADER, [], "has a header and no line"),
         (HEADER, ["a,a.mp4,,,,sad,1,0.4"], "line 2: has another number of cells than the header"),
         (HEADER, ["a,a.mp4,,,,sad,1,0.4,0.6,0"], "line 2: has another number of cells than the header"),
-        (HEADER, [",a.mp4,,,,sad,1,0.4,0.6"], "line 2: names no clip"),
-        (HEADER, [LINES[0], LINES[0]], "line 3: clip 'b' stands there twice, first in line 2"),
+        (HEADER, [",a.mp4,,,,sad,1,0.4,0.6"], "line 2: has no clip_id"),
+        (HEADER, [LINES[0], LINES[0]], "line 3: duplicate clip 'b', first in line 2"),
         (HEADER, ["a,a.mp4,,,,bad,1,0.4,0.6"], r"line 2: unknown prediction 'bad' \(did you mean 'sad'\?\)"),
         (HEADER, ["a,a.mp4,,,,sad,1,nan,0.6"], "line 2: expected a number as score, got 'nan'"),
         (HEADER, ["a,a.mp4,,,,sad,1,much,0.6"], "line 2: expected a number as score, got 'much'"),
     ],
 )
-def test_files_that_are_damaged(tmp_path: Path, header: str, lines: list[str], message: str) -> None:
+def test_damaged_files_are_rejected_with_the_line(tmp_path: Path, header: str, lines: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(write(tmp_path / "clips.csv", *lines, header=header))
 
 
-def test_what_is_no_text_and_what_is_no_run(tmp_path: Path) -> None:
+def test_files_that_are_not_text_and_folders_without_a_run_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="expected text in UTF-8"):
         read(tmp_path / "clips.csv")
     with pytest.raises(RunFolderError, match="is not a run folder"):
         read(tmp_path)
-    with pytest.raises(DataError, match="a row can be chosen of a run folder alone"):
+    with pytest.raises(DataError, match="a row can be chosen only of a run folder"):
         read(write(tmp_path / "clips.csv", *LINES), "svm")

@@ -44,24 +44,24 @@ def shares(found: dict[str, Any]) -> list[int]:
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (3, 7), (1, 2), (50, 200)])
-def test_wilsons_interval_is_scipys(hits: int, n: int) -> None:
+def test_wilsons_interval_equals_that_of_scipy(hits: int, n: int) -> None:
     expected = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
     assert wilson(hits, n) == pytest.approx((expected.low, expected.high))
 
 
-def test_shares_by_condition_and_subject_are_those_of_a_hand() -> None:
-    found = study(predictions())
-    assert (found["n_clips"], found["n_subjects"], found["n_scored"], found["n_other_emotion"]) == (7, 3, 3, 1)
-    assert shares(found["all"]) == [4, 3, 0]
-    by_condition = {one["condition"]: one for one in found["conditions"]}
+def test_shares_by_condition_and_subject_match_values_computed_by_hand() -> None:
+    summary = study(predictions())
+    assert (summary["n_clips"], summary["n_subjects"], summary["n_scored"], summary["n_other_emotion"]) == (7, 3, 3, 1)
+    assert shares(summary["all"]) == [4, 3, 0]
+    by_condition = {one["condition"]: one for one in summary["conditions"]}
     assert list(by_condition) == ["control", "patient", None]
     assert shares(by_condition["patient"]) == [3, 1, 0]
     assert shares(by_condition["control"]) == [0, 2, 0]
     assert shares(by_condition[None]) == [1, 0, 0]
-    assert [(one["subject"], one["conditions"], shares(one)) for one in found["subjects"]] == [
+    assert [(one["subject"], one["conditions"], shares(one)) for one in summary["subjects"]] == [
         ("p0", ["patient"], [2, 1, 0]), ("p1", ["patient"], [1, 0, 0]), ("p2", ["control"], [0, 2, 0]),
     ]  # fmt: skip
-    assert found["subjects"][0]["shares"][0]["ci"] == pytest.approx(wilson(2, 3))
+    assert summary["subjects"][0]["shares"][0]["ci"] == pytest.approx(wilson(2, 3))
 
 
 def test_the_interval_of_a_condition_draws_its_subjects() -> None:
@@ -92,15 +92,15 @@ def test_a_clip_falls_in_the_cluster_of_its_predicted_class() -> None:
         "sad": [frozenset({"4"})] * 3 + [frozenset({"1", "4"})] * 2,
         "glad": [frozenset({"12"})] * 3 + [frozenset({"6", "12"})] * 2,
     }
-    found = study(predictions(), coded)
-    cluster = {clip["clip_id"]: clip["cluster"] for clip in found["clips"]}
+    summary = study(predictions(), coded)
+    cluster = {clip["clip_id"]: clip["cluster"] for clip in summary["clips"]}
     assert cluster == {
         "c0": "Sad_ME1", "c1": None, "c2": "Glad_ME1", "c3": "Sad_ME1", "c4": "Glad_ME2", "c5": None, "c6": None,
     }  # fmt: skip
-    assert found["clusters"]["groups"]["sad"]["clusters"]["Sad_ME2"] == [[["1", "4"], 2]]
-    page = markdown({"toy": found})
+    assert summary["clusters"]["groups"]["sad"]["clusters"]["Sad_ME2"] == [[["1", "4"], 2]]
+    page = markdown({"toy": summary})
     assert "| Glad_ME2  | {AU6, AU12} x 2" in page
-    assert "it follows from the prediction and is no evidence for it" in page
+    assert "it follows from the prediction and is not evidence for it" in page
     assert study(predictions())["clusters"] is None
     assert study(predictions([row for row in CLIPS if not row[5]]), coded)["clusters"] is None
 
@@ -112,12 +112,12 @@ HONEST = {
 }  # fmt: skip
 
 
-def test_every_page_says_what_it_is_not() -> None:
+def test_every_page_has_the_cautions() -> None:
     page = markdown({"toy": study(predictions(flags=("synthetic",)))})
     for text in (
         "> **Synthetic data:**", "> **Research use, not a diagnosis.**", "> **Consent and privacy.**",
-        "> **How far to believe it: nobody knows.** No honest score of toy was given",
-        "Predicted and not scored: 3 clips without a label, 1 clips whose emotion is no class of the model.",
+        "> **Honest score: unknown.** No honest score of toy was given",
+        "Predicted and not scored: 3 clips without a label, 1 clips whose emotion is not a class of the model.",
         "| patient      | 4       | 2          | 75.00 [66.67, 100.00] |",
         "| control      | 2       | 1          | 0.00 ",
         "| (none given) | 1       | 1          | 100.00 ",
@@ -128,20 +128,20 @@ def test_every_page_says_what_it_is_not() -> None:
         "toy reached UF1 50.00 [40.00, 60.00], UAR 60.00 [50.00, 70.00], accuracy 70.00 [60.00, 80.00] (x 100) under "
         "loso on 246 samples of 26 subjects of casme2; on other people" in quoted
     )
-    assert "not quite the same model" not in quoted
+    assert "not exactly the same model" not in quoted
     other = markdown({"toy": study(predictions(honest={**HONEST, "other_classes": ["sad", "shy"]}))})
-    assert "**It is not quite the same model:** its classes were sad, shy there." in other
+    assert "**It is not exactly the same model:** its classes were sad, shy there." in other
     assert "Synthetic" not in quoted
-    assert "nobody knows" not in quoted
+    assert "Honest score: unknown" not in quoted
 
 
 def test_clips_without_a_prediction_are_named() -> None:
-    found = study(predictions(silent=("x", "y")))
-    assert (found["n_clips"], found["silent"]) == (7, ["x", "y"])
-    assert "Without a prediction, and counted nowhere: 2 clips (x, y)." in markdown({"toy": found})
+    summary = study(predictions(unpredicted=("x", "y")))
+    assert (summary["n_clips"], summary["unpredicted"]) == (7, ["x", "y"])
+    assert "Without a prediction, and not counted: 2 clips (x, y)." in markdown({"toy": summary})
 
 
-def test_the_page_of_a_run_has_both_ends() -> None:
+def test_the_page_of_a_run_has_cautions_first_and_the_study_last() -> None:
     scores = {"case_study": {"toy": study(predictions())}}
     page = joined("# run\n\nfirst\n\nlast\n", scores)
     assert page.startswith("# run\n\n> **Research use, not a diagnosis.**")
@@ -149,11 +149,11 @@ def test_the_page_of_a_run_has_both_ends() -> None:
     assert "### toy" in page
     assert joined("# run\n\nfirst\n", {}) == "# run\n\nfirst\n"
     assert terminal_text({}) == ""
-    assert "toy: what is predicted of 7 clips" in terminal_text(scores)
+    assert "toy: predictions for 7 clips" in terminal_text(scores)
     assert "not a diagnosis" in terminal_text(scores)
 
 
-def test_words_of_a_manifest_cannot_break_the_page() -> None:
+def test_texts_of_a_manifest_are_escaped() -> None:
     rows = [("c|0", "p<b>", "[x](y)", None, "sad", "")]
     page = markdown({"toy": study(predictions(rows))})
     assert "c\\|0" in page

@@ -89,7 +89,7 @@ def test_a_frame_has_the_mean_of_its_windows(by_clip: Path, bench: Bench, tmp_pa
     assert clip["predicted"] == list(clip)[7 + int(np.argmax(scores(clip)))].removeprefix("score_")
 
 
-def test_what_every_output_says(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+def test_every_output_has_the_cautions_and_the_honest_score(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     ran = bench("predict", films.person(tmp_path / "a.mp4"), "--model", by_frame, "--out", tmp_path / "out")
     uf1 = 100 * read_json(by_frame / "model.json")["score"]["uf1"]
     text = (tmp_path / "out" / "README.md").read_text()
@@ -99,7 +99,7 @@ def test_what_every_output_says(by_frame: Path, bench: Bench, tmp_path: Path) ->
     for stage in ("decode", "detect", "preprocess", "predict", "all"):
         assert f"| {stage}" in ran.out
         assert f"| {stage}" in text
-    assert "20 frames looked at" in ran.out
+    assert "20 frames sampled" in ran.out
     image = cv2.imread(str(tmp_path / "out" / "timeline-a.mp4.png"))
     assert image is not None
     assert image.shape[1] > 1000
@@ -122,7 +122,7 @@ def test_a_film_without_a_face(by_frame: Path, bench: Bench, tmp_path: Path) -> 
     assert "no face found in the onset frame" in rows(tmp_path / "out" / "windows.csv")[0]["note"]
 
 
-def test_the_real_films(by_clip: Path, shared_data: Path, bench: Bench, tmp_path: Path) -> None:
+def test_real_videos_are_predicted(by_clip: Path, shared_data: Path, bench: Bench, tmp_path: Path) -> None:
     ran = bench("predict", shared_data / "video" / "single_face.mp4", "--model", by_clip, "--out", tmp_path / "one")
     assert ran.code == 0
     assert "single_face.mp4: 4 of 4 windows predicted" in ran.out
@@ -158,7 +158,7 @@ def test_a_list_of_clips(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     assert (times[0], times[-1], len(times)) == ("1.000", "2.400", 15)
     ran = bench("analyse", "case-study", tmp_path / "out" / "clips.csv")
     assert ran.code == 0
-    assert "Without a prediction, and counted nowhere: 1 clips (second)" in ran.out
+    assert "Without a prediction, and not counted: 1 clips (second)" in ran.out
     assert "| first  | anna      | before" in ran.out
 
 
@@ -173,14 +173,14 @@ def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, t
     ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
     assert ran.code == 1
     assert "error: could not be read:" in ran.err
-    assert "song.mp4: is a WAVE sound file, no film" in ran.err
+    assert "song.mp4: is a WAVE sound file, not a film" in ran.err
     assert ENDS_EARLY in ran.out
     assert "s are missing)" in ran.out
     assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "cut.mp4"]
     assert "song.mp4: not read to its end" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_what_is_odd_about_a_film_is_said(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+def test_irregularities_of_a_video_are_reported(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 3)
     films.uneven(film, [(15, 1), (15, 3)])
     ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "uneven")
@@ -209,15 +209,15 @@ def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench:
     ("name", "text"),
     [
         ("missing.mp4", "no such file; expected a film, a folder of films, or a list of clips (.csv)"),
-        ("song.mp4", "song.mp4: is a WAVE sound file, no film"),
+        ("song.mp4", "song.mp4: is a WAVE sound file, not a film"),
         ("half.mp4", "half.mp4: is cut off: its index (moov) is missing"),
         ("empty", "no film in this folder; expected .avi, .mov, .mp4, .webm, or name a list of clips (.csv)"),
-        ("clips.csv", "line 2: no file"),
+        ("clips.csv", "line 2: file not found"),
         ("out.csv", "line 2: path '../a.mp4': expected the name of a film beside the list"),
         ("songs", "no film could be read:"),
     ],
 )
-def test_what_cannot_be_read_leaves_nothing(name: str, text: str, by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+def test_unreadable_input_leaves_no_folder(name: str, text: str, by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     films.sound(tmp_path / "song.mp4")
     films.cut(films.person(tmp_path / "half.mp4"), 0.5)
     (tmp_path / "empty").mkdir()
@@ -232,16 +232,16 @@ def test_what_cannot_be_read_leaves_nothing(name: str, text: str, by_frame: Path
     assert not (tmp_path / "made").exists() or list((tmp_path / "made").iterdir()) == []
 
 
-def test_nothing_is_replaced(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_replaced(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 1)
     (tmp_path / "out").mkdir()
     assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "out").code == 0
     ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "out: is there already; choose another --out, or remove it" in ran.err
+    assert "out: exists already; choose another --out, or remove it" in ran.err
 
 
-def test_an_interrupt_leaves_nothing(
+def test_an_interrupt_leaves_no_folder(
     by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> None:
@@ -253,11 +253,11 @@ def test_an_interrupt_leaves_nothing(
     assert list((tmp_path / "made").iterdir()) == []
 
 
-def test_a_model_that_needs_an_apex(models: Path, bench: Bench, tmp_path: Path) -> None:
+def test_models_that_need_an_apex_are_rejected(models: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 1)
     ran = bench("predict", film, "--model", models / "on-apex" / "all" / "0", "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "was trained on annotated moments (frames: at: ['apex']), and nobody has annotated apex in a film" in ran.err
+    assert "was trained on annotated moments (frames: at: ['apex']), and a video has no annotated apex" in ran.err
     assert "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}" in ran.err
 
 
@@ -281,7 +281,7 @@ def with_flow(about: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (with_flow, "needs what nobody has annotated in a film: no apex is known (optical_flow: no_apex: reject)"),
+        (with_flow, "needs an annotation that a video does not have: no apex is known (optical_flow: no_apex: reject)"),
         (lambda about: about.update(frames=None, input={**about["input"], "frames": None}), "without a 'frames' block"),
         (lambda about: about["preprocess"][0].update(plugin="other"), "went through the step 'other': unknown"),
         (lambda about: about["preprocess"][0].update(colour=1), "step 'face' has other parameters now than when the"),
@@ -289,7 +289,7 @@ def with_flow(about: dict[str, Any]) -> None:
         (lambda about: about["frames"].update(count=8), "frames: trained with {'unit': 'clip', 'count': 2}, now"),
     ],
 )
-def test_a_model_whose_input_cannot_be_made(
+def test_models_whose_input_cannot_be_prepared_are_rejected(
     change: Callable[[dict[str, Any]], object], text: str, models: Path, bench: Bench, tmp_path: Path
 ) -> None:
     folder = edited(models / "on-flow" / "all" / "0", tmp_path / "model", change)
@@ -299,7 +299,7 @@ def test_a_model_whose_input_cannot_be_made(
     assert ran.err.count("error:") == 1
 
 
-def test_a_config_that_prepares_otherwise(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+def test_a_config_with_other_preprocessing_is_rejected(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 1)
     (tmp_path / "c.yaml").write_text(
         "dataset: synthetic\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [svm]\n"
@@ -317,7 +317,7 @@ def test_a_config_that_prepares_otherwise(by_frame: Path, bench: Bench, tmp_path
     )
 
 
-def test_a_folder_that_is_no_model(bench: Bench, tmp_path: Path) -> None:
+def test_folders_without_a_model_are_rejected(bench: Bench, tmp_path: Path) -> None:
     ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", tmp_path, "--out", tmp_path / "out")
     assert ran.code == 2
     assert "is no saved model: it has no model.json" in ran.err
@@ -338,7 +338,7 @@ def test_a_folder_that_is_no_model(bench: Bench, tmp_path: Path) -> None:
         (("a.mp4", "--window", 3000, "--fps", 30), "takes 19775 MiB, at most 1024: choose a shorter --window"),
     ],
 )
-def test_options_that_cannot_be(
+def test_invalid_options_are_rejected(
     arguments: tuple[object, ...], text: str, by_frame: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     bench: Bench = request.getfixturevalue("bench")
@@ -408,12 +408,10 @@ def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch:
     ran = bench("predict", "--camera", 0, "--model", by_frame)
     assert (ran.code, fake.released) == (0, True)
     assert ran.out.count("frames a second)") == 1
-    assert "12 frames looked at" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
+    assert "12 frames sampled" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
 
 
-def test_a_camera_that_is_not_there_or_gives_nothing(
-    by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_or_silent_cameras_are_rejected(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = bench("predict", "--camera", 93, "--model", by_frame)
     assert (ran.code, "no such camera" in ran.err) == (2, True)
     fake = FakeCamera(0)
@@ -423,11 +421,11 @@ def test_a_camera_that_is_not_there_or_gives_nothing(
 
 
 def test_the_honest_score_of_a_model_that_has_none() -> None:
-    assert "none is known for this model" in page.honest_score({"score": None})
+    assert "unknown for this model" in page.honest_score({"score": None})
     score = {"uf1": 0.5, "uar": 0.5, "accuracy": 0.5, "flags": ["leak:subject"], "protocol": "holdout", "dataset": "d"}
     assert "It is not honest: leak:subject." in page.honest_score({"score": score})
 
 
-def test_where_results_go_by_default(tmp_path: Path) -> None:
+def test_the_default_folder_of_results(tmp_path: Path) -> None:
     assert predicted_films.default_out(tmp_path / "a.mp4") == Path("predictions/a")
     assert predicted_films.default_out(tmp_path) == Path("predictions") / tmp_path.name

@@ -18,10 +18,10 @@ IMAGE = np.zeros((2, 2, 3), np.uint8)
 def cut(
     times: list[float], length_s: float, hop_s: float, *, reach_back: bool
 ) -> list[tuple[float, float, list[float]]]:
-    cutting = WindowSpec(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
+    spec = WindowSpec(fps=10, length_s=length_s, hop_s=hop_s, reach_back=reach_back)
     return [
         (round(w.start_s, 6), round(w.end_s, 6), [frame.time_s for frame in w.frames])
-        for w in windows((Frame(time_s, IMAGE) for time_s in times), cutting)
+        for w in windows((Frame(time_s, IMAGE) for time_s in times), spec)
     ]
 
 
@@ -29,7 +29,7 @@ def tenths(first: int, last: int) -> list[float]:
     return [index / 10 for index in range(first, last)]
 
 
-def test_windows_side_by_side_and_what_is_left() -> None:
+def test_adjacent_windows_and_the_remainder() -> None:
     assert cut(tenths(0, 24), 1, 1, reach_back=False) == [
         (0, 1, tenths(0, 10)), (1, 2, tenths(10, 20)), (2, 2.4, tenths(20, 24))
     ]  # fmt: skip
@@ -48,7 +48,7 @@ def test_a_film_shorter_than_a_window_is_one() -> None:
     assert cut([], 1, 1, reach_back=False) == []
 
 
-def test_no_window_where_no_frame_is() -> None:
+def test_windows_without_frames_are_skipped() -> None:
     assert cut([0.0, 0.5, 3.2], 1, 1, reach_back=False) == [(0, 1, [0.0, 0.5]), (3, 3.3, [3.2])]
 
 
@@ -57,9 +57,9 @@ def test_every_frame_is_in_a_window_and_windows_are_no_longer_than_they_may(
     steps: list[float], length_s: float, share: float, reach_back: bool
 ) -> None:
     times = np.cumsum(steps).tolist()
-    found = cut(times, length_s, share * length_s, reach_back=reach_back)
-    assert {time_s for _, _, inside in found for time_s in inside} == set(times)
-    for start_s, end_s, inside in found:
+    rows = cut(times, length_s, share * length_s, reach_back=reach_back)
+    assert {time_s for _, _, inside in rows for time_s in inside} == set(times)
+    for start_s, end_s, inside in rows:
         assert inside == sorted(inside)
         assert inside
         assert end_s - start_s <= length_s + 0.1 + 1e-6
@@ -77,12 +77,12 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
             yield Frame(index / 10, image)
             del image
 
-    cutting = WindowSpec(fps=10, length_s=2, hop_s=0.5, reach_back=True)
+    spec = WindowSpec(fps=10, length_s=2, hop_s=0.5, reach_back=True)
     most = 0
-    for window in windows(frames(), cutting):
+    for window in windows(frames(), spec):
         most = max(most, len(alive))
         del window
-    assert 20 <= most <= cutting.frames + 5
+    assert 20 <= most <= spec.frames + 5
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_no_more_frames_are_held_than_a_window_and_a_hop_have() -> None:
     [
         ({"fps": 0}, "--fps 0: expected more than 0 and at most 200"),
         ({"fps": 1000}, "--fps 1000: expected"),
-        ({"length_s": 0}, "--window 0: expected seconds, at most 3600, in which at least one frame lies; --fps is 10"),
+        ({"length_s": 0}, "--window 0: expected seconds, at most 3600, that hold at least one frame; --fps is 10"),
         ({"length_s": 0.05}, "--window 0.05: expected seconds"),
         ({"length_s": 4000}, "--window 4000: expected seconds"),
         ({"hop_s": 0}, "--hop 0: expected seconds above 0"),
         ({"hop_s": 2}, "--hop 2: expected seconds above 0, at most the window's 1: frames between two windows"),
     ],
 )
-def test_numbers_that_cannot_be(options: dict[str, float], text: str) -> None:
+def test_invalid_numbers_are_rejected(options: dict[str, float], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         WindowSpec(**{"fps": 10, "length_s": 1, "hop_s": 1, "reach_back": False, **options})

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor
-from mexbench.registry.parameters import build
-from mexbench_plugins.models._nn import au_detector as _detected
+from mexbench_plugins.models._nn import au_detector
 from mexbench_plugins.models._nn.au_detector import DetectedPredictor
 from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
+from mexbench_plugins.models.hybrid_micronet_au import HybridMicroNetAU
 
 UNITS, CHANNELS = 2, 512
-MODEL = HybridMicroNet(
-    action_units=True, detect_units=True, optimiser="adam", learning_rate=0.01, epochs=25, batch_size=16, momentum=0.0
+MODEL = HybridMicroNetAU(
+    detect_units=True, optimiser="adam", learning_rate=0.01, epochs=25, batch_size=16, momentum=0.0
 )  # fmt: skip
 SUBJECTS = 6
 
@@ -44,17 +44,17 @@ def other_planes(x: NDArray[Any], rows: Any = slice(None)) -> NDArray[Any]:  # n
     return changed
 
 
-def fitted(model: HybridMicroNet = MODEL, x: NDArray[Any] | None = None) -> Predictor:
+def fitted(model: HybridMicroNetAU = MODEL, x: NDArray[Any] | None = None) -> Predictor:
     given, y, groups = faces()
     return model.fit(given if x is None else x, y, n_classes=2, groups=groups, seed=1)
 
 
 def prepared(x: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    recipe = replace(MODEL, action_units=False, detect_units=False, epochs=4)
-    return _detected.prepared(recipe, x, units=UNITS, folds=3, groups=faces()[2], seed=1)
+    detector = HybridMicroNet(optimiser="adam", learning_rate=0.01, epochs=4, batch_size=16, momentum=0.0)
+    return au_detector.with_detected_units(detector, x, units=UNITS, folds=3, groups=faces()[2], seed=1)
 
 
-def test_the_annotated_units_of_a_test_side_are_never_looked_at() -> None:
+def test_annotated_units_of_a_test_side_are_never_read() -> None:
     predictor = fitted()
     x, y, _ = faces(20, seed=5)
     found = np.asarray(predictor(x))
@@ -64,7 +64,7 @@ def test_the_annotated_units_of_a_test_side_are_never_looked_at() -> None:
     assert not np.array_equal(plain, fitted(replace(MODEL, detect_units=False))(other_planes(x)))
 
 
-def test_a_training_samples_units_are_told_by_a_detector_that_never_saw_its_subject() -> None:
+def test_units_of_a_training_sample_come_from_a_detector_without_its_subject() -> None:
     x, _, groups = faces()
     before, _ = prepared(x)
     own = groups == "s2"
@@ -84,14 +84,14 @@ def test_features_stay_and_planes_become_probabilities() -> None:
     assert (found.dtype, detector.head, detector.n_classes) == (np.float32, "sigmoid", UNITS)
 
 
-def test_a_subject_is_in_one_part_alone_and_all_parts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_subject_is_in_one_part_and_all_parts_get_units(monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[set[str]] = []
 
     def train(*_: object, groups: NDArray[np.str_], **__: object) -> Any:  # noqa: ANN401
         trained.append(set(groups.tolist()))
         return lambda features: np.full((len(features), UNITS), 0.25)
 
-    monkeypatch.setattr(_detected._training, "train", train)
+    monkeypatch.setattr(au_detector.trainer, "train", train)
     found, _ = prepared(faces()[0])
     everyone = {f"s{i}" for i in range(SUBJECTS)}
     *inner, last = trained
@@ -101,7 +101,7 @@ def test_a_subject_is_in_one_part_alone_and_all_parts_are_told(monkeypatch: pyte
     assert (found[..., CHANNELS:] == 0.25).all()
 
 
-def test_it_is_saved_whole(tmp_path: Path) -> None:
+def test_network_and_detector_are_saved_and_loaded(tmp_path: Path) -> None:
     model, (x, *_) = replace(MODEL, epochs=2), faces(8, seed=5)
     predictor = fitted(model)
     model.save(predictor, tmp_path)
@@ -125,13 +125,7 @@ def test_the_last_epoch_is_what_fit_gives() -> None:
     np.testing.assert_array_equal(last(x), changed(x))
 
 
-def test_one_subject_is_too_few() -> None:
+def test_a_single_subject_is_rejected() -> None:
     x, y, _ = faces(6)
     with pytest.raises(ValueError, match="all samples are of s0; set detect_units: false"):
         MODEL.fit(x, y, n_classes=2, groups=np.array(["s0"] * 6), seed=0)
-
-
-def test_it_needs_the_units_that_it_learns_from() -> None:
-    assert build(HybridMicroNet, {"detect_units": True})[1] == [
-        ((), "detect_units needs action_units: true, and the step of that name")
-    ]

@@ -13,8 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mexbench_plugins.datasets.megc2019_flow import Megc2019Flow
-from mexbench_plugins.models._nn import fold_parallel as _ststnet_folds
-from mexbench_plugins.models._nn import trainer as _training
+from mexbench_plugins.models._nn import fold_parallel, train_program, trainer
 from mexbench_plugins.models._nn.fold_parallel_conv import FILTERS, POSITIONS, TAPS, front, patches_of
 from mexbench_plugins.models._nn.trainer import NetworkPredictor
 from mexbench_plugins.models.ststnet import STSTNet
@@ -44,7 +43,10 @@ def masks_of(n: int, folds: int) -> NDArray[np.bool_]:
 def one_by_one(model: STSTNet, x: Any, y: Any, masks: Any, seed: int = 0) -> list[NetworkPredictor]:  # noqa: ANN401
     """Remove each fold's held-out samples and train the network layer by layer, in the engine of all networks."""
     groups = np.array(["s"] * len(y))
-    return [_training.train(model, x[m], y[m], n_classes=3, groups=groups[m], seed=seed) for m in masks]
+    return [
+        trainer.train(model, model.builder(x.shape[1:], 3), x[m], y[m], n_classes=3, groups=groups[m], seed=seed)
+        for m in masks
+    ]
 
 
 def together(
@@ -160,8 +162,8 @@ def test_a_fold_with_nothing_in_a_batch_makes_no_step() -> None:
     masks[1, 2:] = False
     predictor = together(model, x, y, masks)[1]
     assert np.isfinite(predictor(x)).all()
-    made = _training.program(model, (1, 28, 28, 3), 3)
-    start = made.start(_training.generator(jax.random.key(0), _training.INIT))
+    program = train_program.train_program(model, model.builder((1, 28, 28, 3), 3))
+    start = program.init(trainer.generator(jax.random.key(0), trainer.INIT))
     moved = np.abs(np.asarray(predictor.params["dense"]["kernel"][...] - start.params["dense"]["kernel"][...])).max()
     steps = {1: 1, 2: 2}  # Adam moves at most one learning rate a step
     assert 0 < moved <= max(steps) * 2 * 1.01e-3
@@ -180,7 +182,7 @@ def test_fit_is_a_fold_that_holds_nothing_out() -> None:
 
 def test_data_sets_of_similar_size_share_compilations() -> None:
     model = STSTNet(batch_size=64, epochs=1, learning_rate=0.0321)
-    step = _ststnet_folds.compiled_step(_training.compiled_part(model))
+    step = fold_parallel.compiled_step(model.compiled_part(), model.dropout)
     for n in (120, 101, 70):
         x, y = images(n)
         model.fit(x, y, n_classes=3, groups=np.array(["s"] * n), seed=0)
@@ -225,7 +227,7 @@ def test_minibatches_are_each_folds_own() -> None:
     masks[0, [3, 4]] = masks[1, 8] = False
     found = [
         [[int(sample) for sample in chosen[column]] for column in real.T]
-        for chosen, real in _ststnet_folds.minibatches(order, masks, 4)
+        for chosen, real in fold_parallel.minibatches(order, masks, 4)
     ]
     assert found == [[[5, 0, 9, 1], [5, 3, 0, 9]], [[2, 8, 7, 6], [1, 4, 2, 7]], [[], [6]]]
 
@@ -246,7 +248,7 @@ def test_real_folds_in_one_batch_are_those_of_the_layers(real_flow: Path) -> Non
     model = STSTNet(dropout=0.0, batch_size=128, epochs=10)
     for ours, alone in zip(together(model, x, y, masks), one_by_one(model, x, y, masks), strict=True):
         np.testing.assert_allclose(ours(x), alone(x), atol=1e-3)
-    assert _ststnet_folds.AT_ONCE >= 2
+    assert fold_parallel.AT_ONCE >= 2
 
 
 def test_real_folds_together_are_those_that_fit_gives(real_flow: Path) -> None:

@@ -23,9 +23,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.registry.parameters import build, check_declaration, parameters
-from mexbench_plugins.models._nn import trainer as _training
-from mexbench_plugins.models._nn.layers import BatchNorm, Convention, Dense, StepContext, dropout, max_pool
-from mexbench_plugins.models._nn.network_model import Network, NetworkModel
+from mexbench_plugins.models._nn import train_program, trainer
+from mexbench_plugins.models._nn.layers import (
+    BatchNorm,
+    Context,
+    Convention,
+    Dense,
+    Network,
+    StepContext,
+    dropout,
+    max_pool,
+)
+from mexbench_plugins.models._nn.losses import HEADS, class_weights
+from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.validation_split import validation_part
 from mexbench_plugins.models.au_cnn import AUCNN
@@ -46,9 +56,9 @@ class Toy(Network):
         self.norm = BatchNorm(8, convention="torch")
         self.dense2 = Dense(8, n_classes, rng=rng)
 
-    def __call__(self, x: Array, batch: StepContext | None) -> Array:
-        x = self.norm(jax.nn.relu(self.dense1(x.reshape(len(x), -1))), batch)
-        return self.dense2(dropout(x, self.rate, batch))
+    def __call__(self, x: Array, context: Context) -> Array:
+        x = self.norm(jax.nn.relu(self.dense1(x.reshape(len(x), -1))), context)
+        return self.dense2(dropout(x, self.rate, context))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +82,10 @@ def blobs(n: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[np.intp], NDArra
     return x, y, np.array([f"s{int(value)}" for value in np.sort(rng.integers(0, 6, n))])
 
 
-def fit(model: NetworkModel, n: int = 40, seed: int = 0) -> _training.NetworkPredictor:
+def fit(model: NetworkModel, n: int = 40, seed: int = 0) -> trainer.NetworkPredictor:
     x, y, groups = blobs(n)
     predictor = model.fit(x, y, n_classes=3, groups=groups, seed=seed)
-    assert isinstance(predictor, _training.NetworkPredictor)
+    assert isinstance(predictor, trainer.NetworkPredictor)
     return predictor
 
 
@@ -85,9 +95,9 @@ def leaves(tree: object) -> list[NDArray[Any]]:
 
 def one_step(model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], weights: NDArray[Any]) -> list[Any]:
     """The state after one step, as arrays; the batch is padded to the model's batch size."""
-    made = _training.program(model, x.shape[1:], 4)
-    rows = next(_training.batches(model, x, y, np.arange(len(x)), weights))
-    state, total, right = made.step(made.start(np.random.default_rng(0)), rows, jax.random.key(0), 0)
+    program = train_program.train_program(model, model.builder(x.shape[1:], 4))
+    rows = next(train_program.batches(model, x, y, np.arange(len(x)), weights))
+    state, total, right = program.train_step(program.init(np.random.default_rng(0)), rows, jax.random.key(0), 0)
     return [*leaves(state), np.asarray(total), np.asarray(right)]
 
 
@@ -103,7 +113,7 @@ def test_padding_changes_neither_a_gradient_nor_a_statistic(weights: list[float]
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_padding_leaves_a_convolutional_network_alone_as_well() -> None:
+def test_padding_does_not_change_a_step_of_a_convolutional_network() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(5, 1, 7, 7, 512)).astype(np.float32), np.array([0, 1, 2, 0, 1])
     for a, b in zip(*(one_step(HybridMicroNet(batch_size=size), x, y, np.ones(4, np.float32)) for size in (5, 8)),
@@ -168,46 +178,46 @@ def test_dropout_keeps_the_mean_and_is_off_in_evaluation() -> None:
     assert dropout(x, 0.25, None) is x
 
 
-def test_a_smaller_last_batch_is_one_of_its_own_size() -> None:
+def test_the_last_batch_is_masked_to_its_own_size() -> None:
     """40 samples in batches of 16 end with one of 8: three steps, each the mean over its own samples."""
     model = ToyModel(batch_size=16)
     x, y, _ = blobs(40)
-    found = list(_training.batches(model, x, y, np.arange(40), np.ones(3, np.float32)))
-    assert [int(rows.real.sum()) for rows in found] == [16, 16, 8]
-    assert {rows.x.shape for rows in found} == {(16, 1, 4)}
-    np.testing.assert_array_equal(np.concatenate([rows.y[rows.real > 0] for rows in found]), y)
+    padded = list(train_program.batches(model, x, y, np.arange(40), np.ones(3, np.float32)))
+    assert [int(rows.mask.sum()) for rows in padded] == [16, 16, 8]
+    assert {rows.x.shape for rows in padded} == {(16, 1, 4)}
+    np.testing.assert_array_equal(np.concatenate([rows.y[rows.mask > 0] for rows in padded]), y)
 
 
 class TestEarlyStopping:
-    def test_the_parts_share_no_group(self) -> None:
+    def test_training_and_validation_part_share_no_group(self) -> None:
         _, _, groups = blobs(60)
         for seed in range(20):
-            learn, watch = validation_part(groups, 0.3, np.random.default_rng(seed))
-            assert not set(groups[learn]) & set(groups[watch])
-            assert sorted([*learn, *watch]) == list(range(60))
-            assert len(watch) >= 0.3 * 60
-            assert len(learn)
+            train_idx, val_idx = validation_part(groups, 0.3, np.random.default_rng(seed))
+            assert not set(groups[train_idx]) & set(groups[val_idx])
+            assert sorted([*train_idx, *val_idx]) == list(range(60))
+            assert len(val_idx) >= 0.3 * 60
+            assert len(train_idx)
 
-    def test_one_group_at_least_learns(self) -> None:
-        learn, watch = validation_part(np.array(["a", "b"]), 0.99, np.random.default_rng(0))
-        assert (len(learn), len(watch)) == (1, 1)
+    def test_at_least_one_group_trains(self) -> None:
+        train_idx, val_idx = validation_part(np.array(["a", "b"]), 0.99, np.random.default_rng(0))
+        assert (len(train_idx), len(val_idx)) == (1, 1)
 
-    def test_a_single_group_is_refused(self) -> None:
+    def test_a_single_group_is_rejected(self) -> None:
         x, y, _ = blobs(8)
         with pytest.raises(ValueError, match="all samples are of one: s1; set early_stopping: null"):
             ToyModel(early_stopping=3).fit(x, y, n_classes=3, groups=np.array(["s1"] * 8), seed=0)
 
-    def test_no_step_sees_a_watched_subject(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_validation_subjects_are_in_no_training_batch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A spy on the batches, and what it saw against the split of the same seed."""
         seen: set[bytes] = set()
-        batches = _training.batches
+        batches = train_program.batches
 
         def spy(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
             for rows in batches(*arguments, **options):
                 seen.update(row.tobytes() for row in rows.x)
                 yield rows
 
-        monkeypatch.setattr(_training, "batches", spy)
+        monkeypatch.setattr(trainer, "batches", spy)
         model = ToyModel(early_stopping=2, epochs=4)
         predictor = fit(model)
         x, _, groups = blobs(40)
@@ -217,19 +227,19 @@ class TestEarlyStopping:
         assert set(predictor.history[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
 
     @pytest.mark.parametrize("keep", ["last", "best"])
-    def test_it_ends_after_so_many_epochs_without_improvement(self, keep: Any) -> None:  # noqa: ANN401
+    def test_training_ends_after_the_given_number_of_epochs_without_improvement(self, keep: Any) -> None:  # noqa: ANN401
         model = ToyModel(early_stopping=2, epochs=200, learning_rate=0.3, batch_size=8, keep=keep)
         predictor = fit(model)
         losses = [found["val_loss"] for found in predictor.history]
         assert len(losses) < 200
         assert len(losses) - 1 - int(np.argmin(losses)) == 2
         x, y, groups = blobs(40)
-        _, watch = validation_part(groups, 0.2, _training.generator(jax.random.key(0), _training.SPLIT))
-        loss = -np.log(predictor(x[watch])[np.arange(len(watch)), y[watch]]).mean()
+        _, val_idx = validation_part(groups, 0.2, trainer.generator(jax.random.key(0), trainer.SPLIT))
+        loss = -np.log(predictor(x[val_idx])[np.arange(len(val_idx)), y[val_idx]]).mean()
         np.testing.assert_allclose(loss, min(losses) if keep == "best" else losses[-1], rtol=1e-5)
 
 
-def test_without_early_stopping_all_samples_train_and_none_is_watched() -> None:
+def test_without_early_stopping_there_is_no_validation_part() -> None:
     history = fit(ToyModel(epochs=3)).history
     assert [found.keys() for found in history] == [{"epoch", "loss", "accuracy"}] * 3
 
@@ -242,10 +252,10 @@ def test_without_early_stopping_all_samples_train_and_none_is_watched() -> None:
         ({"optimiser": "sgd", "nesterov": True}, "nesterov needs optimiser: sgd and a momentum"),
     ],
 )
-def test_options_that_would_do_nothing_are_refused(options: dict[str, Any], text: str) -> None:
-    _, faults = build(AUCNN, options)
-    assert len(faults) == 1
-    assert text in faults[0][1]
+def test_options_without_effect_are_rejected(options: dict[str, Any], text: str) -> None:
+    _, errors = build(AUCNN, options)
+    assert len(errors) == 1
+    assert text in errors[0][1]
 
 
 @pytest.mark.parametrize(
@@ -283,13 +293,13 @@ def test_every_option_is_a_documented_parameter() -> None:
 
 def test_class_weights_by_hand() -> None:
     y = np.array([0, 0, 0, 2])
-    np.testing.assert_allclose(_training.class_weights(y, 4, "balanced"), [4 / (2 * 3), 0, 4 / 2, 0])
-    np.testing.assert_allclose(_training.class_weights(y, 4, None), [1, 0, 1, 0])
+    np.testing.assert_allclose(class_weights(y, 4, "balanced"), [4 / (2 * 3), 0, 4 / 2, 0])
+    np.testing.assert_allclose(class_weights(y, 4, None), [1, 0, 1, 0])
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
 @pytest.mark.parametrize("options", [{"learning_rate": 1e30, "optimiser": "sgd"}])
-def test_a_loss_that_is_no_number_stops_the_training_with_advice(options: dict[str, Any]) -> None:
+def test_a_nan_loss_stops_the_training_with_advice(options: dict[str, Any]) -> None:
     with pytest.raises(
         FloatingPointError, match=r"the loss is (nan|inf) in epoch \d+: set a learning_rate below 1e\+30"
     ):
@@ -315,22 +325,22 @@ def test_bytes_and_their_fractions_are_the_same_pixels_unless_raw() -> None:
 def test_each_axis_has_its_own_seed() -> None:
     """Dropout noise does not disturb the initial weights or the order: the first loss differs by the noise alone."""
     key = jax.random.key(5)
-    drawn = [_training.generator(key, axis).integers(0, 2**31) for axis in range(4)]
+    drawn = [trainer.generator(key, axis).integers(0, 2**31) for axis in range(4)]
     assert len(set(drawn)) == 4
     assert fit(ToyModel(epochs=1)).history != fit(ToyModel(epochs=1, dropout=0.5)).history
 
 
 def test_folds_of_any_size_and_sweeps_of_the_recipe_compile_once() -> None:
     model = ToyModel(batch_size=16, epochs=2, learning_rate=0.0123)
-    made = _training.program(model, (1, 4), 3)
+    program = train_program.train_program(model, model.builder((1, 4), 3))
     fit(model, n=40)
-    step: Any = made.step
+    step: Any = program.train_step
     assert step._cache_size() == 1
     for n in (33, 17, 5):
         fit(model, n=n)(blobs(7)[0])
     fit(replace(model, epochs=3, class_weight="balanced", early_stopping=5, keep="best"))
     assert step._cache_size() == 1
-    assert made.score._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+    assert program.log_probs._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @contextmanager
@@ -369,11 +379,11 @@ def test_a_loso_of_26_folds_compiles_as_much_as_one_fold(together: bool) -> None
     def run(team: NDArray[np.bool_]) -> None:
         options: dict[str, Any] = {"n_classes": 3, "seed": 0}
         if isinstance(model, STSTNet):
-            made = list(model.fit_folds(x, y, team, groups=subjects, **options))
+            predictors = list(model.fit_folds(x, y, team, groups=subjects, **options))
         else:
             mask = team[0]
-            made = [model.fit(x[mask], y[mask], groups=subjects[mask], **options)]
-        for mask, predictor in zip(team, made, strict=True):
+            predictors = [model.fit(x[mask], y[mask], groups=subjects[mask], **options)]
+        for mask, predictor in zip(team, predictors, strict=True):
             predictor(x[~mask])
 
     with counting() as first:
@@ -406,13 +416,13 @@ def test_compilations_are_kept_for_the_next_process(tmp_path: Path) -> None:
     assert run(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs")) == str(tmp_path / "theirs")
 
 
-def test_a_toy_has_the_state_that_these_tests_are_about() -> None:
-    made = _training.program(ToyModel(), (1, 4), 3)
-    state = made.start(np.random.default_rng(0))
+def test_the_toy_has_batch_norm_statistics() -> None:
+    program = train_program.train_program(ToyModel(), ToyModel().builder((1, 4), 3))
+    state = program.init(np.random.default_rng(0))
     assert {name for name, _ in nnx.to_flat_state(state.stats)} == {("norm", "mean"), ("norm", "var")}
 
 
-def test_after_each_epoch_the_predictor_is_that_of_a_shorter_training() -> None:
+def test_predictors_of_fit_epochs_equal_shorter_trainings() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(21, 1, 4)).astype(np.float32), np.arange(21) % 3
     groups = np.array([f"s{index % 4}" for index in range(21)])
@@ -426,3 +436,44 @@ def test_after_each_epoch_the_predictor_is_that_of_a_shorter_training() -> None:
             expected = shorter.fit(x[mask], y[mask], n_classes=3, groups=groups[mask], seed=5)
             np.testing.assert_array_equal(found(x), expected(x))
             assert [entry["epoch"] for entry in getattr(found, "history")] == list(range(1, count + 1))  # noqa: B009
+
+
+def test_health_by_hand() -> None:
+    """Accuracy and loss of the last epoch, the entropy of 2, 1, 1, and the predictor on its own training side."""
+    x, y, groups = blobs(40)
+    y[:] = np.resize([0, 0, 1, 2], 40)
+    predictor = ToyModel(epochs=3).fit(x, y, n_classes=4, groups=groups, seed=0)
+    assert isinstance(predictor, trainer.NetworkPredictor)
+    answers = predictor(x).argmax(1)
+    assert predictor.health == pytest.approx({
+        "train_accuracy": predictor.history[-1]["accuracy"], "train_loss": predictor.history[-1]["loss"],
+        "guess_loss": -(0.5 * np.log(0.5) + 0.5 * np.log(0.25)), "tested_accuracy": (answers == y).mean(),
+        "predicted_classes": len(set(answers)), "train_classes": 3,
+    })  # fmt: skip
+
+
+def test_health_leaves_the_validation_part_out_and_is_of_the_chosen_epoch() -> None:
+    model = ToyModel(early_stopping=2, epochs=30, learning_rate=0.1, batch_size=8, keep="best")
+    predictor = fit(model)
+    x, y, groups = blobs(40)
+    train_idx, _ = validation_part(groups, 0.2, trainer.generator(jax.random.key(0), trainer.SPLIT))
+    assert predictor.health["tested_accuracy"] == (predictor(x[train_idx]).argmax(1) == y[train_idx]).mean()
+    best = min(predictor.history, key=lambda row: row["val_loss"])
+    assert predictor.health["train_loss"] == best["loss"] > predictor.history[-1]["loss"]
+
+
+def test_balanced_weights_make_guessing_uniform() -> None:
+    y = np.array([0] * 6 + [1, 2])
+    softmax = HEADS["softmax"]
+    assert softmax.guess_loss(y, softmax.weights(y, 4, "balanced")) == pytest.approx(np.log(3), rel=1e-6)
+    units = np.array([[1, 0], [0, 0], [0, 0], [0, 0]], bool)
+    sigmoid = HEADS["sigmoid"]
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))  # of the first unit; the second is never present
+    assert sigmoid.guess_loss(units, sigmoid.weights(units, 2, None)) == pytest.approx(entropy / 2)
+    assert sigmoid.guess_loss(units, sigmoid.weights(units, 2, "balanced")) == pytest.approx(np.log(2) / 2)
+
+
+def test_early_stopping_before_anything_was_learned_warns() -> None:
+    model = ToyModel(early_stopping=1, epochs=50, learning_rate=1e-30)
+    with pytest.warns(UserWarning, match=r"early stopping ended the training after \d+ epochs, before anything was"):
+        fit(model)

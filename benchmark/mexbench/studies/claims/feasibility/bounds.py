@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 def separated(space: Space) -> bool:
-    """Say whether a direction proves that no matrix gives the figures; False proves nothing."""
+    """Whether a direction proves that no matrix gives the figures; False proves nothing."""
     if space.state != "open":
         return space.state == "empty"
     return _Separation(space).found()

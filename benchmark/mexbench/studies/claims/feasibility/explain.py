@@ -1,4 +1,4 @@
-"""Why nothing fits: the fewest figures that already contradict each other, and how far one forces another."""
+"""Reasons for an impossible row: the fewest figures that contradict each other, and the bound one sets another."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _BOUNDED_FIRST = ("uf1", "weighted_f1", "macro_precision", "weighted_precision",
 
 
 def explain(problem: Problem) -> str:
-    """Say why a row is impossible that a bound or a finished search has shown to be."""
+    """Return the reason for a row that a bound or a finished search has shown to be impossible."""
     figures = sorted(problem.figures, key=lambda figure: _BOUNDED_FIRST.index(figure.kind))
     for size in range(1, len(figures) + 1):
-        for chosen in combinations(figures, size):
-            reduced = dataclasses.replace(problem, figures=chosen)
+        for subset in combinations(figures, size):
+            reduced = dataclasses.replace(problem, figures=subset)
             if separated(Space(reduced)):
-                return _bounded(reduced, chosen[0], chosen[1:])
-        for chosen in combinations(figures, size):
-            if _excluded(dataclasses.replace(problem, figures=chosen)):
-                return _exhausted(problem, chosen)
+                return _bounded(reduced, subset[0], subset[1:])
+        for subset in combinations(figures, size):
+            if _excluded(dataclasses.replace(problem, figures=subset)):
+                return _exhausted(problem, subset)
     return _exhausted(problem, figures)
 
 
 def _excluded(problem: Problem) -> bool:
-    """Say whether a row is known to be impossible, by a bound or by a short search that was finished."""
+    """Whether a row is known to be impossible, by a bound or by a short search that was finished."""
     space = Space(problem)
     if separated(space):
         return True
@@ -42,34 +42,34 @@ def _excluded(problem: Problem) -> bool:
     return outcome.margins is None and outcome.complete
 
 
-def _bounded(problem: Problem, figure: Figure, given: Sequence[Figure]) -> str:
+def _bounded(problem: Problem, figure: Figure, others: Sequence[Figure]) -> str:
     where = f"at {shown(problem.supports)}"
-    if not given:
+    if not others:
         return f"{where} no matrix comes near {figure}"
-    others = " with ".join(map(str, given))
+    given = " with ".join(map(str, others))
     interval = figure.interval
-    whole = Interval(Fraction(0), Fraction(1))
+    unit_interval = Interval(Fraction(0), Fraction(1))
 
     def excluded(low: Fraction, high: Fraction) -> bool:
         changed = dataclasses.replace(figure, interval=Interval(low, high))
-        return _excluded(dataclasses.replace(problem, figures=(changed, *given)))
+        return _excluded(dataclasses.replace(problem, figures=(changed, *others)))
 
-    too_low, too_high = excluded(whole.low, interval.high), excluded(interval.low, whole.high)
+    too_low, too_high = excluded(unit_interval.low, interval.high), excluded(interval.low, unit_interval.high)
     if too_low and too_high:
-        return f"{where} no matrix comes near {others}"
+        return f"{where} no matrix comes near {given}"
     if not too_low and not too_high:
-        return f"{where} {others} leave no room for {figure}"
-    # The bound that is told is one that was proved: the last excluded end, not the first reachable one.
-    near, far = (interval.high, whole.high) if too_low else (interval.low, whole.low)
+        return f"{where} {given} leave no room for {figure}"
+    # The reported bound is one that was proved: the last excluded end, not the first reachable one.
+    near, far = (interval.high, unit_interval.high) if too_low else (interval.low, unit_interval.low)
     for _ in range(14):
         middle = (near + far) / 2
-        inside = excluded(whole.low, middle) if too_low else excluded(middle, whole.high)
+        inside = excluded(unit_interval.low, middle) if too_low else excluded(middle, unit_interval.high)
         near, far = (middle, far) if inside else (near, middle)
     side = "least" if too_low else "most"
     scale = 10_000
-    told = Fraction(near * scale // 1 if too_low else -(-near * scale // 1), scale)
+    bound = Fraction(near * scale // 1 if too_low else -(-near * scale // 1), scale)
     return (
-        f"{where} {others} forces {NAMES[figure.kind]} of at {side} {figure.alike(told)}, whatever the predictions; "
+        f"{where} {given} forces {NAMES[figure.kind]} of at {side} {figure.alike(bound)}, whatever the predictions; "
         f"{figure.text} is printed"
     )
 

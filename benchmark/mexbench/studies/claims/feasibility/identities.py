@@ -1,4 +1,4 @@
-"""Laws that every confusion matrix obeys, whatever its supports: the reasons a reader understands at once.
+"""Laws that every confusion matrix obeys, whatever its supports: the reasons that are easiest to understand.
 
 All arithmetic is exact. For each class let x be the share of its predictions that are wrong, 1 - precision. The
 errors are the sum of x times its predictions, so their share of all samples is at most the largest x, and that is at
@@ -46,9 +46,9 @@ def broken(figures: tuple[Figure, ...], known: Known) -> str | None:
     """Return the first law that a row breaks, as a sentence; None where it keeps them all."""
     named: dict[str, Figure] = {}
     for figure in figures:
-        other = named.setdefault(figure.kind, figure)
-        if (other.interval & figure.interval).empty:
-            return f"{other} and {figure} contradict each other"
+        first = named.setdefault(figure.kind, figure)
+        if (first.interval & figure.interval).empty:
+            return f"{first} and {figure} contradict each other"
     laws = (
         _recall_is_accuracy,
         _whole_hits,
@@ -81,8 +81,8 @@ def rarest_needed(figures: tuple[Figure, ...]) -> tuple[Figure, Fraction] | None
     if accuracy is None or accuracy.interval.high >= 1:
         return None
     wrong = 1 - accuracy.interval.high
-    found = [(f, (1 - f.interval.low) / wrong) for f in figures if f.kind in ("weighted_precision", "weighted_f1")]
-    return min(found, key=lambda pair: pair[1], default=None)
+    bounds = [(f, (1 - f.interval.low) / wrong) for f in figures if f.kind in ("weighted_precision", "weighted_f1")]
+    return min(bounds, key=lambda pair: pair[1], default=None)
 
 
 def _accuracy(named: Mapping[str, Figure]) -> Figure | None:
@@ -160,8 +160,8 @@ def _macro_floor(named: Mapping[str, Figure], known: Known) -> Iterator[str]:
     p, r, f1 = (named.get(kind) for kind in ("macro_precision", "uar", "uf1"))
     if p is None or r is None or f1 is None or known.classes is None:
         return
-    lost = sum((_gathered(known.classes * (1 - figure.interval.low)) for figure in (p, r)), Fraction(0))
-    least = 1 - lost / known.classes
+    loss = sum((_gathered(known.classes * (1 - figure.interval.low)) for figure in (p, r)), Fraction(0))
+    least = 1 - loss / known.classes
     if f1.interval.high < least:
         yield (
             f"over {known.classes} classes, {p} and {r} force macro F1 of at least {f1.alike(least)}, whatever the "

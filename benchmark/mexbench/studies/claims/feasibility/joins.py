@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Work:
-    """A count of elementary operations, so that where a search gives up does not hang on the machine's speed."""
+    """A count of elementary operations, so that the end of a search does not depend on the machine's speed."""
 
     limit: int
     done: int = 0
@@ -35,7 +35,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Options:
-    """What one class may choose from: a count each, and a value each for every figure (figures, n)."""
+    """The options of one class: a count each, and a value each for every figure (figures, n)."""
 
     counts: Ints
     values: Floats
@@ -58,26 +58,26 @@ class Combinations:
 def combine(classes: Sequence[Options], most: int, rng: np.random.Generator, work: Work) -> Combinations:
     """Combine the choices of several classes, as long as their counts sum to at most ``most``."""
     figures = classes[0].values.shape[0] if classes else 0
-    found = Combinations(
+    combined = Combinations(
         np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros((figures, 1)), complete=True
     )
     for options in classes:
-        size, width = found.counts.size, options.counts.size
+        size, width = combined.counts.size, options.counts.size
         if size * width > MOST_COMBINATIONS * 4:  # thin out before the product is made
             keep = max(1, MOST_COMBINATIONS * 4 // width)
-            found = found.take(np.sort(rng.choice(size, size=keep, replace=False)))
-            found = Combinations(found.chosen, found.counts, found.values, complete=False)
+            combined = combined.take(np.sort(rng.choice(size, size=keep, replace=False)))
+            combined = Combinations(combined.chosen, combined.counts, combined.values, complete=False)
             size = keep
         work.add(size * width)
-        counts = found.counts[:, None] + options.counts[None, :]
-        left, right = np.nonzero(counts <= most)
-        chosen = np.concatenate([found.chosen[left], right[:, None]], axis=1)
-        values = found.values[:, left] + options.values[:, right]
-        found = Combinations(chosen, counts[left, right], values, found.complete)
-    if found.counts.size > MOST_COMBINATIONS:
-        kept = found.take(np.sort(rng.choice(found.counts.size, size=MOST_COMBINATIONS, replace=False)))
-        found = Combinations(kept.chosen, kept.counts, kept.values, complete=False)
-    return found
+        counts = combined.counts[:, None] + options.counts[None, :]
+        first, second = np.nonzero(counts <= most)
+        chosen = np.concatenate([combined.chosen[first], second[:, None]], axis=1)
+        values = combined.values[:, first] + options.values[:, second]
+        combined = Combinations(chosen, counts[first, second], values, combined.complete)
+    if combined.counts.size > MOST_COMBINATIONS:
+        sample = combined.take(np.sort(rng.choice(combined.counts.size, size=MOST_COMBINATIONS, replace=False)))
+        combined = Combinations(sample.chosen, sample.counts, sample.values, complete=False)
+    return combined
 
 
 def halves(sizes: Sequence[int]) -> tuple[list[int], list[int]]:

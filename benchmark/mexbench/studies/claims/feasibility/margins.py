@@ -1,4 +1,4 @@
-"""Hits and predictions per class: what they score, whether they belong to a matrix, and one matrix that has them."""
+"""Hits and predictions per class: their scores, whether a confusion matrix has them, and one that does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Over = Literal["present", "supported"]
 
 @dataclass(frozen=True)
 class Margins:
-    """What a confusion matrix leaves to its figures; classes without test samples come last.
+    """The margins of a confusion matrix that its figures depend on; classes without test samples come last.
 
     Args:
         support: Test samples per class.
-        hits: Right predictions per class.
+        hits: Correct predictions per class.
         predicted: Predictions per class.
     """
 
@@ -33,16 +33,16 @@ class Margins:
 
 
 def belongs(errors: ArrayLike, intruders: ArrayLike) -> NDArray[np.bool_]:
-    """Say which pairs of vectors (..., K) are the row and column errors of some matrix.
+    """Return which pairs of vectors (..., K) are the row and column errors of some matrix.
 
     Args:
-        errors: Samples of each class that were taken for another, ``e``.
-        intruders: Samples of other classes that were taken for this one, ``f``.
+        errors: Samples of each class that were predicted as another, ``e``.
+        intruders: Samples of other classes that were predicted as this one, ``f``.
     """
     e, f = np.asarray(errors), np.asarray(intruders)
     total = e.sum(axis=-1)
-    sound = (e >= 0).all(axis=-1) & (f >= 0).all(axis=-1) & (total == f.sum(axis=-1))
-    return sound & (e + f <= total[..., None]).all(axis=-1)
+    consistent = (e >= 0).all(axis=-1) & (f >= 0).all(axis=-1) & (total == f.sum(axis=-1))
+    return consistent & (e + f <= total[..., None]).all(axis=-1)
 
 
 def matrix(margins: Margins) -> NDArray[np.int64]:
@@ -64,11 +64,11 @@ def matrix(margins: Margins) -> NDArray[np.int64]:
     while e.sum():
         load = e + f
         most = int(load.argmax())
-        other = np.arange(e.size) != most
+        others = np.arange(e.size) != most
         if e[most]:
-            row, column = most, int(np.where(other & (f > 0), load, -1).argmax())
+            row, column = most, int(np.where(others & (f > 0), load, -1).argmax())
         else:
-            row, column = int(np.where(other & (e > 0), load, -1).argmax()), most
+            row, column = int(np.where(others & (e > 0), load, -1).argmax()), most
         cells[row, column] += 1
         e[row] -= 1
         f[column] -= 1
@@ -98,14 +98,14 @@ def exact_scores(margins: Margins, over: Over = "present") -> dict[str, Fraction
 
 
 def rescored(cells: NDArray[np.int64], over: Over = "present") -> dict[str, float]:
-    """Score a matrix with the harness's own metrics, which know nothing of this package."""
-    found = {kind: float(value) for kind, value in metrics.scores(cells).items()}
+    """Score a matrix with the harness's own metrics, which are independent of this package."""
+    scores = {kind: float(value) for kind, value in metrics.scores(cells).items()}
     if over == "present":
-        return found
+        return scores
     classes = metrics.per_class(cells)
     supported = classes["support"] > 0
     macro = {"uf1": "f1", "uar": "recall", "macro_precision": "precision"}
-    return {**found, **{kind: float(classes[name][supported].mean()) for kind, name in macro.items()}}
+    return {**scores, **{kind: float(classes[name][supported].mean()) for kind, name in macro.items()}}
 
 
 def shown(values: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The usual misnomers: what a figure may really be, and whether a row is possible when read so."""
+"""Usual misnomers: other metrics that a printed figure may be, and whether the row is possible when read so."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mexbench.metrics import classification as metrics
 from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
 from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
-#: Operations for each reading. A row without recall leaves many hits open, and earns more patience than one alone.
+#: Operations for each reading: more than for a single row, since a row without recall leaves many hits open.
 _BUDGET = 400_000_000
-#: What no check on supports can tell.
+#: What no check on supports can decide.
 FOLDS = (
-    "A score averaged over folds instead of pooled cannot be decided from supports alone: it hangs on how each fold's "
-    "samples fall into classes."
+    "A score averaged over folds instead of pooled cannot be decided from supports alone: it depends on the classes of "
+    "each fold's samples."
 )
 
 
@@ -34,15 +34,15 @@ class Reading:
 
 def misnomers(supports: Sequence[int], figures: Sequence[Figure], *, budget: int = _BUDGET) -> list[Reading]:
     """Judge a row under every usual misnomer that applies to it."""
-    found = []
+    readings = []
     for name, renamed in _RENAMED.items():
         read = _renamed(figures, renamed)
         if read is not None:
-            found.append(Reading(name, judge(supports, read, budget=budget, explained=False)))
-    found += _of_averages(supports, figures, budget)
+            readings.append(Reading(name, judge(supports, read, budget=budget, explained=False)))
+    readings += _of_averages(supports, figures, budget)
     truncated = [figure.reread("truncated") for figure in figures]
-    found.append(Reading("figures cut off, not rounded", judge(supports, truncated, budget=budget, explained=False)))
-    return found
+    readings.append(Reading("figures cut off, not rounded", judge(supports, truncated, budget=budget, explained=False)))
+    return readings
 
 
 #: Reading -> printed kind -> the kind that it may really be.
@@ -61,7 +61,7 @@ _RENAMED: dict[str, dict[str, str]] = {
 
 
 def _renamed(figures: Sequence[Figure], renamed: dict[str, str]) -> list[Figure] | None:
-    """Rename figures; None where the reading says nothing about this row, or another one says the same."""
+    """Rename figures; None where the reading does not change this row, or equals another one."""
     kinds = {figure.kind for figure in figures}
     applies = kinds & renamed.keys()
     swap = set(renamed) == set(renamed.values())
@@ -92,8 +92,8 @@ def _of_averages(supports: Sequence[int], figures: Sequence[Figure], budget: int
     verdict = Verdict("undecided", "")
     for needed in (every, some):
         if not needed.empty and verdict.status != "possible":
-            asked = [*others, Figure("macro_precision", needed, f1.text)]
-            verdict = judge(supports, asked, budget=budget, explained=False)
+            figures_read = [*others, Figure("macro_precision", needed, f1.text)]
+            verdict = judge(supports, figures_read, budget=budget, explained=False)
             if verdict.matrix is not None and not _harmonic(verdict.matrix, f1):
                 verdict = Verdict("undecided", "the matrix that was found misses the harmonic mean")
     return [Reading(name, verdict)]
@@ -103,12 +103,12 @@ def _precisions(f1_low: Fraction, recall_at_low: Fraction, f1_high: Fraction, re
     return Interval(_partner(f1_low, recall_at_low), min(Fraction(1), _partner(f1_high, recall_at_high)))
 
 
-def _partner(f1: Fraction, other: Fraction) -> Fraction:
-    return f1 * other / (2 * other - f1)
+def _partner(f1: Fraction, partner: Fraction) -> Fraction:
+    return f1 * partner / (2 * partner - f1)
 
 
 def _harmonic(matrix: Sequence[Sequence[int]], f1: Figure) -> bool:
-    found = metrics.scores(matrix)
-    precision, recall = float(found["macro_precision"]), float(found["uar"])
+    scored = metrics.scores(matrix)
+    precision, recall = float(scored["macro_precision"]), float(scored["uar"])
     value = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return float(f1.interval.low) - 1e-12 <= value <= float(f1.interval.high) + 1e-12

@@ -12,7 +12,7 @@ from mexbench.metrics.classification import SCORES
 
 #: What can be judged: the scores of ``mexbench.metrics.classification``, by the same names and definitions.
 KINDS = SCORES
-#: Kind -> how a reader calls it.
+#: Kind -> its name in texts.
 NAMES = {
     "accuracy": "accuracy",
     "uf1": "macro F1 (UF1)",
@@ -101,7 +101,7 @@ def printed(kind: str, text: str, *, percent: bool = False, rounding: Rounding =
         rounding: ``nearest`` (a tie may go either way), ``truncated``, or ``either``.
 
     Raises:
-        ClaimError: No number, or outside 0 to 1 (0 to 100 in percent).
+        ClaimError: Not a number, or outside 0 to 1 (0 to 100 in percent).
     """
     if rounding not in ROUNDINGS:
         raise ClaimError(unknown("rounding", rounding, ROUNDINGS))

@@ -15,7 +15,7 @@ from mexbench.studies.claims.feasibility.search_space import Space
 #: Elementary operations before the search gives up: under a second for three classes, a quarter of a minute for more.
 BUDGET_OF_THREE = 120_000_000
 BUDGET = 600_000_000
-#: What trying one vector of row errors costs at least, however few column errors it leaves open.
+#: Least cost of trying one vector of row errors, however few column errors it leaves open.
 _STEPS_PER_VECTOR = 3_000
 _SLOPES = 10
 _SEED = 0
@@ -26,7 +26,7 @@ class Outcome:
     """What the search found.
 
     Args:
-        margins: A solution, verified in exact arithmetic; None where there is none, or none was met.
+        margins: A solution, verified in exact arithmetic; None where there is none, or none was reached.
         complete: Whether every case was tried.
         vectors: How many vectors of row errors were tried.
         steps: Elementary operations spent.
@@ -58,7 +58,7 @@ class _Search:
         self.rng = np.random.default_rng(_SEED)
         self.complete = True
         self.vectors = 0
-        #: Figures that hang on the columns; recall hangs on the rows alone.
+        #: Figures that depend on the columns; recall depends on the rows alone.
         self.kinds = [kind for kind in space.targets if kind != "uar"]
         self.low = np.array([space.targets[kind][0] for kind in self.kinds])
         self.high = np.array([space.targets[kind][1] for kind in self.kinds])
@@ -66,26 +66,26 @@ class _Search:
         self.filters = _Filters(space, self.kinds)
 
     def run(self) -> Outcome:
-        found = None
+        margins = None
         for rows, errors in self.row_errors():
-            kept = rows[self.filters.keep(rows, errors)]
+            candidates = rows[self.filters.keep(rows, errors)]
             self.work.add(rows.size * self.filters.size)
-            kept = kept[self.rng.permutation(len(kept))]
-            found = self.try_all(kept, errors)
-            if found is not None or self.work.spent:
+            candidates = candidates[self.rng.permutation(len(candidates))]
+            margins = self.try_all(candidates, errors)
+            if margins is not None or self.work.spent:
                 break
         complete = self.complete and not self.work.spent
-        return Outcome(found, complete, self.vectors, self.work.done)
+        return Outcome(margins, complete, self.vectors, self.work.done)
 
     def try_all(self, rows: Ints, errors: int) -> Margins | None:
         """Try vectors of positions (n, K), each the rows of the class tables."""
-        for chosen in rows:
+        for vector in rows:
             if self.work.spent:
                 return None
             self.vectors += 1
             self.work.add(_STEPS_PER_VECTOR)
-            if (found := self.column_errors(chosen, errors)) is not None:
-                return found
+            if (margins := self.column_errors(vector, errors)) is not None:
+                return margins
         return None
 
     def row_errors(self) -> Iterator[tuple[Ints, int]]:
@@ -113,11 +113,11 @@ class _Search:
                 if self.work.spent:
                     return
 
-    def column_errors(self, chosen: Ints, errors: int) -> Margins | None:
+    def column_errors(self, vector: Ints, errors: int) -> Margins | None:
         """Look for column errors that go with row errors."""
-        e = [int(table.errors[row]) for table, row in zip(self.space.classes, chosen, strict=True)]
+        e = [int(table.errors[row]) for table, row in zip(self.space.classes, vector, strict=True)]
         options, at = [], []
-        for table, row, own in zip(self.space.classes, chosen, e, strict=True):
+        for table, row, own in zip(self.space.classes, vector, e, strict=True):
             columns = np.flatnonzero(table.open[row] & (table.intruders <= errors - own))
             if not columns.size:
                 return None
@@ -139,14 +139,14 @@ class _Search:
                 f[left_classes] = [at[i][p] for i, p in zip(left_classes, meeting.left.chosen[row], strict=True)]
                 f[right_classes] = [at[i][p] for i, p in zip(right_classes, meeting.right.chosen[column], strict=True)]
                 self.work.add(100)
-                if (found := self.verified(e, f.tolist())) is not None:
-                    return found
+                if (margins := self.verified(e, f.tolist())) is not None:
+                    return margins
             if self.work.spent:
                 return None
         return None
 
     def shifted(self, e: list[int]) -> Margins | None:
-        """Send every class's errors to the next one: a matrix that always exists, where no figure hangs on columns."""
+        """Send every class's errors to the next one: it always exists, where no figure depends on the columns."""
         if any(table.support == 0 and not table.open.all() for table in self.space.classes):
             return None
         return self.verified(e, [*e[-1:], *e[:-1]])
@@ -155,9 +155,9 @@ class _Search:
         """Return the margins where their exact figures all fall into their exact intervals."""
         support = tuple(table.support for table in self.space.classes)
         hits = tuple(s - own for s, own in zip(support, e, strict=True))
-        margins = Margins(support, hits, tuple(h + other for h, other in zip(hits, f, strict=True)))
-        found = exact_scores(margins, self.space.problem.over)
-        return margins if all(found[kind] in interval for kind, interval in self.exact.items()) else None
+        margins = Margins(support, hits, tuple(h + intruders for h, intruders in zip(hits, f, strict=True)))
+        scored = exact_scores(margins, self.space.problem.over)
+        return margins if all(scored[kind] in interval for kind, interval in self.exact.items()) else None
 
 
 class _Filters:
@@ -185,10 +185,10 @@ class _Filters:
 
     def keep(self, rows: Ints, errors: int) -> Ints:
         """Return the positions of the vectors (n, K) that pass."""
-        kept = np.arange(len(rows))
+        passing = np.arange(len(rows))
         for tables, price, limit in self.tables:
-            bound = sum((table[rows[kept, k]] for k, table in enumerate(tables)), np.zeros(kept.size))
-            kept = kept[bound - price * errors <= limit + 1e-9]
-            if not kept.size:
+            bound = sum((table[rows[passing, k]] for k, table in enumerate(tables)), np.zeros(passing.size))
+            passing = passing[bound - price * errors <= limit + 1e-9]
+            if not passing.size:
                 break
-        return kept
+        return passing

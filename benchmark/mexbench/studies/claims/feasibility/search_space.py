@@ -1,4 +1,4 @@
-"""What each class may contribute: tables over its row and column errors, cut down to what the figures leave open.
+"""The contributions of each class: tables over its row and column errors, reduced to what the figures leave open.
 
 Floating point is allowed here because every comparison gives way by ``EPSILON``, far more than the rounding errors of a
 dozen additions of numbers up to one. A verdict of possible rests on exact arithmetic elsewhere.
@@ -37,7 +37,7 @@ class Problem:
             predicted at least once; over ``supported`` ones, they are one column that may stay empty.
 
     Raises:
-        ClaimError: Fewer than two supports, or one that is no whole number from one.
+        ClaimError: Fewer than two supports, or one that is not an integer of at least 1.
     """
 
     supports: tuple[int, ...]
@@ -47,7 +47,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if len(self.supports) < 2 or any(type(s) is not int or s < 1 for s in self.supports):
-            raise ClaimError(f"expected two or more class supports, whole numbers from 1, got {shown(self.supports)}")
+            raise ClaimError(f"expected two or more class supports, integers of at least 1, got {shown(self.supports)}")
         if self.outside < 0:
             raise ClaimError(f"expected a number of classes from 0, got {self.outside}")
 
@@ -63,11 +63,11 @@ class Problem:
 
     def targets(self) -> dict[str, Interval]:
         """Return kind -> the interval it must fall into; weighted recall counts as the accuracy that it is."""
-        found: dict[str, Interval] = {}
+        intervals: dict[str, Interval] = {}
         for figure in self.figures:
             kind = "accuracy" if figure.kind == "weighted_recall" else figure.kind
-            found[kind] = found[kind] & figure.interval if kind in found else figure.interval
-        return found
+            intervals[kind] = intervals[kind] & figure.interval if kind in intervals else figure.interval
+        return intervals
 
 
 @dataclass
@@ -89,7 +89,7 @@ class ClassTable:
     open: NDArray[np.bool_]
 
     def crop(self) -> None:
-        """Forget rows and columns without an open pair."""
+        """Remove rows and columns without an open pair."""
         rows, columns = self.open.any(axis=1), self.open.any(axis=0)
         if rows.all() and columns.all():
             return
@@ -99,7 +99,7 @@ class ClassTable:
 
 
 class Space:
-    """All that the search walks through.
+    """The space that is searched.
 
     Attributes:
         targets: Kind -> (low, high), widened; without accuracy, which is ``errors``.
@@ -139,7 +139,7 @@ class Space:
             e, f = np.arange(rows), np.arange(columns)
             adds = contributions(problem, support, e[:, None], f[None, :], self.targets)
             tables.append(ClassTable(support, e, f, adds, np.ones((rows, columns), dtype=bool)))
-        # A class without test samples has no hits: it adds nothing, and merely takes errors in.
+        # A class without test samples has no hits: it adds nothing, and only receives errors.
         least = 1 if problem.over == "present" else 0
         for _ in range(problem.outside if least else min(problem.outside, 1)):
             e, f = np.zeros(1, dtype=np.int64), np.arange(least, self.errors[1] + 1)

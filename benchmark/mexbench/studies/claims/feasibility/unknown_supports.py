@@ -11,7 +11,7 @@ from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
 from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
-#: Operations per guess: a search that does not end soon tells nothing that matters here.
+#: Operations per guess: a longer search would decide nothing that matters here.
 _BUDGET = 4_000_000
 #: Sizes of the guesses, in samples per class on average.
 _SIZES = (15, 30, 60, 120)
@@ -29,7 +29,8 @@ def judge_any(
 ) -> Verdict:
     """Judge a row by what holds for all supports; then look for supports that allow it.
 
-    ``impossible`` means: for all supports. ``possible`` means: for some, which are named and need not be the authors'.
+    ``impossible`` means: for all supports. ``possible`` means: for some, which are named and may differ
+    from the authors'.
 
     Args:
         figures: What is claimed.
@@ -65,8 +66,8 @@ def guesses(row: Sequence[Figure], classes: int, total: int | None, shape: Seque
     shapes += [(80 * (classes - 2), 14 * (classes - 2), *(18,) * (classes - 2))] if classes > 2 else []
     reached = [figure.interval for figure in row if figure.kind in ("accuracy", "weighted_recall")]
     totals = [total] if total else [_reaching(size * classes, reached) for size in _SIZES]
-    found = [_scaled(s, n) for n in totals for s in shapes]
-    return list(dict.fromkeys(s for s in found if min(s) > 0))
+    candidates = [_scaled(s, n) for n in totals for s in shapes]
+    return list(dict.fromkeys(s for s in candidates if min(s) > 0))
 
 
 def _reaching(size: int, reached: Sequence[Interval]) -> int:
@@ -96,7 +97,7 @@ def _accuracy_alone(row: tuple[Figure, ...], classes: int, total: int | None) ->
 
 
 def _conditions(row: tuple[Figure, ...], classes: int, shape: Sequence[int]) -> str:
-    """Tell what the test set must look like, where that is out of the ordinary."""
+    """Return conditions on the test set that are out of the ordinary."""
     text = ""
     share = predictions_needed(row, classes)
     if share is not None and share > Fraction(2, classes):

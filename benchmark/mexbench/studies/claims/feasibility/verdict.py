@@ -54,7 +54,7 @@ def judge(
         explained: Whether to look for a reason where the row is impossible, which may take longer than the verdict.
 
     Raises:
-        ClaimError: No figures, or supports that are none.
+        ClaimError: No figures, or invalid supports.
     """
     if not figures:
         raise ClaimError("expected at least one figure to judge, got none")
@@ -64,21 +64,21 @@ def judge(
     if reason := broken(largest.figures, known):
         return Verdict("impossible", reason)
     counts = [outside] if escapes else range(outside + 1)
-    found = [
+    verdicts = [
         _judge(Problem(largest.supports, largest.figures, count, over), budget, explained=explained) for count in counts
     ]
     for status in ("possible", "undecided"):
-        for verdict in found:
+        for verdict in verdicts:
             if verdict.status == status:
                 return verdict
-    return found[0]
+    return verdicts[0]
 
 
 def _judge(problem: Problem, budget: int | None, *, explained: bool) -> Verdict:
     space = Space(problem)
     if space.state == "large":
         return Verdict("undecided", f"{problem.total} samples are too many to search")
-    # Most rows are possible, and a glance shows it; a bound is dearer than that and cheaper than a search to the end.
+    # Most rows are possible, which a short search shows; a bound costs more than that and less than a full search.
     outcome = search(space, _GLANCE if budget is None else min(budget, _GLANCE))
     if outcome.margins is None and not outcome.complete:
         if separated(space):
@@ -100,7 +100,7 @@ def _witnessed(problem: Problem, margins: Margins) -> Verdict:
     measured = rescored(cells, problem.over)
     for figure in problem.figures:
         low, high = float(figure.interval.low), float(figure.interval.high)
-        if not low - 1e-12 <= measured[figure.kind] <= high + 1e-12:  # a fault of this package, never of the row
+        if not low - 1e-12 <= measured[figure.kind] <= high + 1e-12:  # an error of this package, never of the row
             raise AssertionError(f"the witness scores {measured[figure.kind]} where {figure} was asked for")
     rows = tuple(tuple(map(int, row)) for row in cells)
     return Verdict("possible", f"a matrix with supports {shown(problem.supports)} gives it", rows)

@@ -30,17 +30,17 @@ def peer_says_possible(kind: str, supports: list[int], value: str, beside: float
     options = {"verbosity": 0} if kind == "uar" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = check[kind](
+        verdict = check[kind](
             testset=dict(enumerate(supports)),
             scores={"sens": float(value), "spec": round(beside, decimals)},
             eps=0.5 * 10**-decimals,
             **options,
         )
-    return not found["inconsistency"]
+    return not verdict["inconsistency"]
 
 
 @pytest.mark.parametrize("kind", ["uar", "accuracy"])
-def test_recall_and_accuracy(kind: str) -> None:
+def test_mlscorecheck_agrees_on_recall_and_accuracy(kind: str) -> None:
     rng = np.random.default_rng(5)
     seen = {True: 0, False: 0}
     for _ in range(40):
@@ -55,7 +55,7 @@ def test_recall_and_accuracy(kind: str) -> None:
     assert min(seen.values()) > 5
 
 
-def test_the_published_row_is_beyond_it() -> None:
+def test_a_pair_of_figures_is_impossible_though_the_peer_finds_recall_possible() -> None:
     recall = printed("uar", ".5280")
     witness = judge((70, 51, 43), [recall])
     assert witness.matrix is not None

@@ -26,7 +26,7 @@ TINY = [(5, 3), (1, 6), (3, 2, 2), (4, 3, 1), (2, 2, 1, 1)]
 
 
 @pytest.mark.parametrize(("supports", "outside"), [*((s, 0) for s in TINY), *((s, 1) for s in TINY[:-1])])
-def test_every_verdict_is_that_of_all_matrices(supports: tuple[int, ...], outside: int) -> None:
+def test_verdicts_equal_those_of_enumerating_all_matrices(supports: tuple[int, ...], outside: int) -> None:
     cells = every_matrix(supports, len(supports) + outside)
     values = metrics.scores(cells)
     rng = np.random.default_rng(len(supports) + outside)

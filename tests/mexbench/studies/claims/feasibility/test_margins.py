@@ -18,7 +18,7 @@ def errors_of(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("supports", [(3, 2), (3, 2, 2), (4, 1, 3), (2, 2, 1, 1)])
-def test_belongs_is_true_of_all_matrices_and_of_nothing_else(supports: tuple[int, ...]) -> None:
+def test_belongs_equals_enumerating_all_matrices(supports: tuple[int, ...]) -> None:
     cells = every_matrix(supports)
     e, f = errors_of(cells)
     real = {(tuple(rows), tuple(columns)) for rows, columns in zip(e.tolist(), f.tolist(), strict=True)}
@@ -60,7 +60,7 @@ def test_exact_scores_are_the_metrics(outside: int) -> None:
             assert float(over_supported[kind]) == pytest.approx(value, abs=1e-12)
 
 
-def test_averages_over_supported_classes_leave_out_a_class_that_was_only_predicted() -> None:
+def test_averages_over_supported_classes_exclude_a_class_without_samples() -> None:
     margins = Margins((4, 4, 0), (4, 3, 0), (4, 3, 1))
     assert exact_scores(margins)["macro_precision"] == pytest.approx(2 / 3)
     assert exact_scores(margins, "supported")["macro_precision"] == 1

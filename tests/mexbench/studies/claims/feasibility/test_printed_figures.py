@@ -35,19 +35,19 @@ def test_a_value_on_the_border_may_be_printed_either_way() -> None:
 
 
 @pytest.mark.parametrize("text", ["", ".", "-0.5", "1e-3", "5 %", "0,5", "nan", "1.2.3"])
-def test_no_number(text: str) -> None:
+def test_texts_that_are_not_numbers_are_rejected(text: str) -> None:
     with pytest.raises(ClaimError, match=r"expected digits with at most one point, such as 97\.52 or \.5280, got '"):
         printed("uar", text)
 
 
-def test_out_of_range() -> None:
+def test_figures_out_of_range_are_rejected() -> None:
     with pytest.raises(ClaimError, match=r"a figure above 100 %: 100\.5"):
         printed("uar", "100.5", percent=True)
     with pytest.raises(ClaimError, match=r"a figure above 1: 97\.52"):
         printed("uar", "97.52")
 
 
-def test_unknown_names() -> None:
+def test_unknown_kinds_and_roundings_are_rejected() -> None:
     with pytest.raises(ClaimError, match=r"unknown figure 'macro_precison' \(did you mean 'macro_precision'\?\)"):
         printed("macro_precison", ".5")
     with pytest.raises(ClaimError, match="unknown rounding 'up'; choose from: either, nearest, truncated"):

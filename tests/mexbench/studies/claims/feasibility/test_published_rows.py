@@ -23,17 +23,17 @@ def reachable_f1(supports: tuple[int, ...], uar: float) -> np.ndarray:
     total = sum(supports)
     hits = np.stack(np.meshgrid(*(np.arange(s + 1) for s in supports), indexing="ij"), axis=-1).reshape(-1, 3)
     hits = hits[abs((hits / np.array(supports)).mean(axis=1) - uar) <= 0.5e-4 + 1e-12]
-    found = []
+    verdict = []
     for h in hits:
         first, second = np.meshgrid(np.arange(h[0], total + 1), np.arange(h[1], total + 1), indexing="ij")
         predicted = np.stack([first, second, total - first - second], axis=-1)
         e, f = np.array(supports) - h, predicted - h
         real = (f >= 0).all(axis=-1) & (e + f <= e.sum()).all(axis=-1)
-        found.append((2 * h / (np.array(supports) + predicted[real])).mean(axis=-1))
-    return np.concatenate(found)
+        verdict.append((2 * h / (np.array(supports) + predicted[real])).mean(axis=-1))
+    return np.concatenate(verdict)
 
 
-def test_lbp_top_on_smic_is_impossible_and_the_bound_told_is_the_exact_one() -> None:
+def test_lbp_top_on_smic_is_impossible_with_the_exact_bound() -> None:
     verdict = judge(SMIC, row(uf1=".2000", uar=".5280"))
     assert verdict.status == "impossible"
     least = reachable_f1(SMIC, 0.5280).min()
@@ -49,7 +49,7 @@ def test_lbp_top_on_smic_is_impossible_and_the_bound_told_is_the_exact_one() -> 
     ("supports", "uf1", "uar"),
     [(CASME2, ".8382", ".8686"), (SAMM, ".6588", ".6810"), (CASME2, ".8764", ".8681"), (SAMM, ".8131", ".8124")],
 )
-def test_rows_of_the_challenge_against_every_case(supports: tuple[int, ...], uf1: str, uar: str) -> None:
+def test_rows_of_the_challenge_equal_an_exhaustive_search(supports: tuple[int, ...], uf1: str, uar: str) -> None:
     near = abs(reachable_f1(supports, float(uar)) - float(uf1)) <= 0.5e-4 + 1e-12
     assert judge(supports, row(uf1=uf1, uar=uar)).status == ("possible" if near.any() else "impossible")
 
@@ -62,8 +62,8 @@ def test_ststnet_with_the_misnomers() -> None:
     # Two members of the same row leave macro precision as the reading under which both are possible.
     for supports, uf1, uar in ((CASME2, ".8382", ".8686"), (SAMM, ".6588", ".6810")):
         assert judge(supports, row(uf1=uf1, uar=uar), explained=False).status == "impossible"
-        found = {r.name: r.verdict.status for r in misnomers(supports, row(uf1=uf1, uar=uar))}
-        assert found["macro precision printed as UAR"] == "possible"
+        verdict = {r.name: r.verdict.status for r in misnomers(supports, row(uf1=uf1, uar=uar))}
+        assert verdict["macro precision printed as UAR"] == "possible"
 
 
 def test_misnomers_skip_what_the_row_already_prints() -> None:
@@ -125,7 +125,7 @@ def test_hits_are_whole_numbers() -> None:
     assert verdict.reason == "no number of hits out of 788 gives accuracy 99.07 %: 780 are 98.98 % and 781 are 99.11 %"
 
 
-def test_other_laws() -> None:
+def test_each_law_gives_its_reason() -> None:
     assert (
         "no F1 exceeds the mean of precision and recall"
         in judge_any(row(macro_precision=".80", uar=".80", uf1=".82"), classes=3).reason
@@ -152,18 +152,18 @@ def test_seven_classes_and_the_limit_of_the_search() -> None:
     assert judge((40_000, 60_000), row(uf1=".5")).reason == "100000 samples are too many to search"
 
 
-def test_the_same_question_gets_the_same_answer() -> None:
+def test_verdicts_are_deterministic() -> None:
     figures = row(uf1=".7353", uar=".7605")
     assert judge(FULL, figures) == judge(FULL, figures)
 
 
 @pytest.mark.parametrize("supports", [(), (5,), (5, 0), (5, -1), (2.5, 3)])
-def test_supports_that_are_none(supports: tuple[int, ...]) -> None:
-    with pytest.raises(ClaimError, match="expected two or more class supports, whole numbers from 1"):
+def test_invalid_supports_are_rejected(supports: tuple[int, ...]) -> None:
+    with pytest.raises(ClaimError, match="expected two or more class supports, integers of at least 1"):
         judge(supports, row(uf1=".5"))
 
 
-def test_nothing_to_judge() -> None:
+def test_rows_without_figures_are_rejected() -> None:
     with pytest.raises(ClaimError, match="expected at least one figure"):
         judge((5, 5), [])
     with pytest.raises(ClaimError, match="expected a number of classes from 0, got -1"):
