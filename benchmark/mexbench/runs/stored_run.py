@@ -165,7 +165,7 @@ class _Scores(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    classes: Annotated[list[str], Field(min_length=1)]
+    classes: list[str]
     rows: list[_Row]
     tasks: _Tasks | None = None
     target: str = "emotion"
@@ -200,9 +200,8 @@ def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"{path}: the run in it has not ended ({listed(missing)} missing); finish it with the same 'bench run'"
         )
     manifest, scores = _read_checked(path / "manifest.json", _Manifest), _read_checked(path / "scores.json", _Scores)
-    checked = _Scores.model_validate(scores)
-    known = {row for part in manifest.get("parts", ()) for row in part.get("rows", ())}
-    if unknown := [row.model for row in checked.rows if known and row.model not in known]:
+    known = {row for part in manifest.get("parts") or () for row in part.get("rows", ())}
+    if unknown := [row["model"] for row in scores["rows"] if known and row["model"] not in known]:
         raise RunFolderError(f"{path / 'manifest.json'}: is damaged: has nothing about the rows {listed(unknown)}")
     return manifest, scores
 
