@@ -12,6 +12,7 @@ from mexbench.config import sweep
 from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import PaperTable, read_paper_table
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
 from mexbench.errors import ConfigError, PluginError, listed, unknown
@@ -31,6 +32,7 @@ BLOCKS: Mapping[str, bool] = {
     "models": True,
     "seeds": False,
     "sweep": False,
+    "paper": False,
     "profile": False,
     "profiles": False,
 }
@@ -51,7 +53,7 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
     path = find_config(path)
-    document = yaml_document.read(path, overrides)
+    document = yaml_document.read(path, overrides, check=False)
     return from_document(document, catalogue, name=path.stem)
 
 
@@ -62,6 +64,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
     try:
         document, chosen = profile.apply(document)
+        yaml_document.check_variables(document)  # of the chosen profile: what it replaces may lack a value
         document = sweep.expand(document)
     except ConfigError:
         # A path such as models.au_cnn.epochs also fails where the plugin itself is misspelt: then that is reported.
@@ -87,10 +90,11 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     target = reader.target(data.get("target", "emotion"), models)
+    paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper)
 
 
 class _ConfigReader:
@@ -222,6 +226,33 @@ class _ConfigReader:
                 f"those that can: {listed(can)}",
             )
         return cast("Target", value)
+
+    def paper(
+        self, models: tuple[Component[Model], ...], protocols: tuple[Component[Protocol], ...]
+    ) -> PaperTable | None:
+        """Read what a published table claims; its names must be those of the config, unless ``--set`` changed these."""
+        if "paper" not in self.document.data:
+            return None
+        if self.document.data.get("target") == "action_units":
+            self.add_error(("paper",), "needs 'target: emotion': a table of classes is compared; remove one of them")
+        try:
+            table = read_paper_table(self.document)
+        except ConfigError as error:
+            self.errors.append(str(error))
+            return None
+        names = [model.name for model in models]
+        for index, row in enumerate(table.rows):
+            if names and row.model not in names and not self._set_blocks() & {"models", "sweep"}:
+                self.add_error(("paper", "rows", index, "model"), unknown("model", row.model, names))
+        names = [protocol.name for protocol in protocols]
+        if names and table.protocol not in names and "protocol" not in self._set_blocks():
+            self.add_error(("paper", "protocol"), unknown("protocol", table.protocol, names))
+        return table
+
+    def _set_blocks(self) -> set[str | int]:
+        """Return the blocks that ``--set`` replaced or changed."""
+        lines = self.document.lines.items()
+        return {path[0] for path, line in lines if path and isinstance(line, str) and line.startswith("--set")}
 
     def _detects_units(self, name: str) -> bool:
         try:
