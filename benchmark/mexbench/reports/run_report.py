@@ -16,7 +16,8 @@ from mexbench.metrics.health import health_flags, mean_health
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
 from mexbench.metrics.summary import compare_rows, figures
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import action_units_page, claimed_and_measured, run_page
+from mexbench.reports.claimed_and_measured import compare_with_claims
 from mexbench.runs.predictions_table import tables_text
 from mexbench.runs.run_folder import RunFolder, StoredResult
 from mexbench.studies.case_study import page as study_page
@@ -87,6 +88,8 @@ class RunReport:
             parts.append(run_page.member_table(scores).text())
         if studied := study_page.terminal_text(scores):
             parts.append(studied)
+        if claims := scores.get("paper"):
+            parts.append(claimed_and_measured.terminal_text(claims))
         return "\n\n".join(parts)
 
     def scores(self) -> dict[str, Any]:
@@ -105,6 +108,7 @@ class RunReport:
         return {
             **self._head(),
             "permutations": PERMUTATIONS,
+            **({"paper": claims} if (claims := compare_with_claims(self.plan.config, rows)) else {}),
             **({"case_study": studied} if (studied := studies(self.plan, self.done)) else {}),
             "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
             "comparisons": comparisons,
