@@ -240,6 +240,8 @@ class _ConfigReader:
         except ConfigError as error:
             self.errors.append(str(error))
             return None
+        if not table.rows:
+            self.add_error(("paper", "rows"), "expected at least one row, such as {model: svm, accuracy: 87.14}")
         names = [model.name for model in models]
         for index, row in enumerate(table.rows):
             if names and row.model not in names and not self._set_blocks() & {"models", "sweep"}:

@@ -18,7 +18,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Le
 from pydantic import ConfigDict, StringConstraints, TypeAdapter
 
 from mexbench.config.document import Document
@@ -81,7 +81,7 @@ class PaperTable:
     split: Text
     protocol: Text
     averages: Averages
-    rows: Annotated[tuple[ClaimedRow, ...], MinLen(1)]
+    rows: tuple[ClaimedRow, ...]
     page: Annotated[int, Ge(1)] | None = None
     note: Text | None = None
 
