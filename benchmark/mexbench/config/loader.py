@@ -60,6 +60,7 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
 def from_document(document: Document, catalogue: Catalogue, *, name: str) -> RunConfig:
     """Validate a document; see ``load``."""
     if not isinstance(document.data, dict):
+        yaml_document.check_variables(document)
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
     try:
