@@ -52,7 +52,8 @@ def test_every_published_table_has_its_config() -> None:
         *(f"hybridmicronet_2026_table{number}" for number in (1, 2, 3)),
     }
     stated = {name for path in CONFIGS for name in claimed(path)}
-    ablations = {name for name in CLAIMS if re.match(r"paper2-table|paper5-table", name)}
+    # Table 9 of paper 2 repeats the proposed method's accuracy beside those of other authors: nothing to run again.
+    ablations = {name for name in CLAIMS if re.match(r"paper2-table[3-8]|paper5-table", name)}
     assert ablations <= stated
 
 
