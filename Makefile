@@ -3,15 +3,25 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format clean help
+.PHONY: demo papers test lint types format clean help
 
 help:
 	@echo "make demo    set up and run the main job: a leaderboard from synthetic faces"
 	@echo "make test    set up and run all tests"
+	@echo "make papers  the published tables, claimed and measured, on synthetic faces; takes an hour, for every night"
 	@echo "make lint    ruff, make types    pyright, make format    ruff's formatter, make clean"
 
 demo: $(VENV)/.installed
 	$(BIN)/bench run configs/loso_casme2.yaml --jobs 2
+
+# Runs every config to its end even where one fails, then writes runs/papers/papers.md, .png and .svg.
+papers: $(VENV)/.installed-test
+	@failed=; for config in configs/papers/*.yaml; do \
+		name=$$(basename $$config .yaml); \
+		$(BIN)/bench run $$config --set profile=quick --figures --out runs/papers/$$name || failed="$$failed $$name"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+	$(BIN)/bench papers runs/papers --figures
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto

@@ -12,6 +12,7 @@ from mexbench.config import sweep
 from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import PaperTable, read_paper_table
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
 from mexbench.errors import ConfigError, PluginError, listed, unknown
@@ -40,6 +41,7 @@ BLOCKS: Mapping[str, bool] = {
     "models": True,
     "seeds": False,
     "sweep": False,
+    "paper": False,
     "profile": False,
     "profiles": False,
 }
@@ -60,17 +62,19 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
     path = find_config(path)
-    document = yaml_document.read(path, overrides)
+    document = yaml_document.read(path, overrides, check=False)
     return from_document(document, catalogue, name=path.stem)
 
 
 def from_document(document: Document, catalogue: Catalogue, *, name: str) -> RunConfig:
     """Validate a document; see ``load``."""
     if not isinstance(document.data, dict):
+        yaml_document.check_variables(document)
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
     try:
         document, chosen = profile.apply(document)
+        yaml_document.check_variables(document)  # of the chosen profile: what it replaces may lack a value
         document = sweep.expand(document)
     except ConfigError:
         # A path such as models.au_cnn.epochs also fails where the plugin itself is misspelt: then that is reported.
@@ -96,10 +100,11 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
+    paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper)
 
 
 #: Target -> the interface that a model needs for it, the method of that interface, and what it does.
@@ -253,6 +258,35 @@ class _ConfigReader:
                 self.add_error(("frames",), "a spotter sees every frame of a video; 'target: spotting' has no 'frames'")
             if altered := [step.plugin for step in seen.preprocess if isinstance(step.instance, Augmentation)]:
                 self.add_error(("preprocess",), f"{altered[0]}: long videos are not augmented")
+
+    def paper(
+        self, models: tuple[Component[Model], ...], protocols: tuple[Component[Protocol], ...]
+    ) -> PaperTable | None:
+        """Read what a published table claims; its names must be those of the config, unless ``--set`` changed these."""
+        if "paper" not in self.document.data:
+            return None
+        if self.document.data.get("target", "emotion") != "emotion":
+            self.add_error(("paper",), "needs 'target: emotion': a table of classes is compared; remove one of them")
+        try:
+            table = read_paper_table(self.document)
+        except ConfigError as error:
+            self.errors.append(str(error))
+            return None
+        if not table.rows:
+            self.add_error(("paper", "rows"), "expected at least one row, such as {model: svm, accuracy: 87.14}")
+        names = [model.name for model in models]
+        for index, row in enumerate(table.rows):
+            if names and row.model not in names and not self._set_blocks() & {"models", "sweep"}:
+                self.add_error(("paper", "rows", index, "model"), unknown("model", row.model, names))
+        names = [protocol.name for protocol in protocols]
+        if names and table.protocol not in names and "protocol" not in self._set_blocks():
+            self.add_error(("paper", "protocol"), unknown("protocol", table.protocol, names))
+        return table
+
+    def _set_blocks(self) -> set[str | int]:
+        """Return the blocks that ``--set`` replaced or changed."""
+        lines = self.document.lines.items()
+        return {path[0] for path, line in lines if path and isinstance(line, str) and line.startswith("--set")}
 
     def _is_a(self, name: str, interface: type[Model]) -> bool:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import paper_schema
 from mexbench.config.run_config import NAME, Target
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
@@ -95,6 +96,7 @@ def _blocks() -> dict[str, Any]:
             "additionalProperties": {"type": "array", "minItems": 1},
             "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
         },
+        "paper": paper_schema(),
         "profiles": {
             "type": "object",
             "additionalProperties": {"type": "object"},

@@ -19,7 +19,8 @@ from mexbench.metrics.spotting.matching import IOU
 from mexbench.metrics.spotting.summary import SpottingPool
 from mexbench.metrics.spotting.summary import figures as spotting_figures
 from mexbench.metrics.summary import compare_rows, figures
-from mexbench.reports import action_units_page, run_page, spotting_page
+from mexbench.reports import action_units_page, claimed_and_measured, run_page, spotting_page
+from mexbench.reports.claimed_and_measured import compare_with_claims
 from mexbench.reports.spotting_results import above_null, predictions_text, spotting_pools
 from mexbench.runs.predictions_table import tables_text
 from mexbench.runs.run_folder import RunFolder, StoredResult
@@ -117,6 +118,7 @@ class RunReport:
         return {
             **self._head(),
             "permutations": PERMUTATIONS,
+            **({"paper": claims} if (claims := compare_with_claims(self.plan.config, rows)) else {}),
             **({"case_study": studied} if (studied := studies(self.plan, self.done)) else {}),
             "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
             "comparisons": comparisons,
@@ -230,6 +232,8 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
             parts.append(studied)
     if "synthetic" in scores["flags"]:
         parts.append("synthetic data: these figures say nothing about real faces")
+    if claims := scores.get("paper"):
+        parts.append(claimed_and_measured.terminal_text(claims))
     return "\n\n".join(parts)
 
 
