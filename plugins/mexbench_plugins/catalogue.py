@@ -25,6 +25,7 @@ def bench_preprocessors() -> dict[str, str]:
         "action_units": "mexbench_plugins.preprocessors.action_units:ActionUnits",
         "augment": "mexbench_plugins.preprocessors.augment:Augment",
         "clahe": "mexbench_plugins.preprocessors.clahe:Clahe",
+        "difference": "mexbench_plugins.preprocessors.difference:Difference",
         "face": "mexbench_plugins.preprocessors.face:Face",
         "grayscale": "mexbench_plugins.preprocessors.grayscale:Grayscale",
         "lbp": "mexbench_plugins.preprocessors.lbp:Lbp",
