@@ -42,8 +42,21 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
         for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
     },
     "case_study": {"train": ["casme2"], "apply": "smic"},
-    "casme2": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
-    "samm": {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 240, "height": 200, "frames": 6}},
+    **{
+        name: {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 160, "height": 120, "frames": 6}}
+        for name in (
+            "casme",
+            "casme2",
+            "casme3",
+            "casme_squared",
+            "dfme",
+            "fourdme",
+            "mmew",
+            "samm",
+            "samm_long",
+            "smic_long",
+        )
+    },
 }
 
 

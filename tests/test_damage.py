@@ -63,7 +63,7 @@ def test_a_full_disk(whole: bytes, bench: Bench, small_disk: Path) -> None:
     assert 0 < done < survival.TASKS
     assert ran.code == 2
     assert ran.err.splitlines()[-2].endswith("No space left on device")
-    assert f"{done} of 16 tasks are done and kept in {small_disk / 'run'}; mend that" in ran.err
+    assert f"{done} of 16 tasks are done and kept in {small_disk / 'run'}; fix that" in ran.err
     assert [path.name for path in (small_disk / "run").rglob(".*")] == [".lock"]
     remount(small_disk, "size=1m")
     ran = bench("run", "c.yaml", "--out", small_disk / "run")
@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_at_any_moment(
     done = min(max(writes - 1, 0), 16)
     assert ran.code == 2
     assert "error: No space left on device" in ran.err
-    assert f"{done} of 16 tasks are done and kept in run; mend that, then the same command goes on" in ran.err
+    assert f"{done} of 16 tasks are done and kept in run; fix that, then the same command goes on" in ran.err
     assert [path.name for path in Path("run").rglob(".*")] == [".lock"]
     ran = bench("run", "c.yaml", "--out", "run")
     assert (ran.code, f"{16 - done} to do" in ran.err) == (0, True)
@@ -140,7 +140,7 @@ def test_a_clock_that_is_set_back(whole: bytes, bench: Bench, monkeypatch: pytes
     ran = bench("run", "c.yaml", "--out", "whole")
     assert ran.code == 0
     assert "1 to do" in ran.err
-    assert "which is still to come: the clock was set back" in ran.err
+    assert "in the future: the clock was set back" in ran.err
     assert Path("whole/predictions.csv").read_bytes() == whole
 
 

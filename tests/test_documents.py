@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from mexbench.registry import scaffold
-from mexbench_plugins.synth.standin import StandIn, casme2_root
+from mexbench_plugins.synth.standin import StandIn, stand_in_root
 from tests.helpers import ROOT, SEARCH_PATH, write_flow
 from tests.mexbench.cli.test_new import write_stills
 from tests.mexbench.reports.conftest import CLIPS
@@ -87,7 +87,7 @@ def casme2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A made-up cast, which nothing tells from the original."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cast")))
-        return casme2_root(StandIn(subjects=3, clips=3, frames=6, width=240, height=200))
+        return stand_in_root("casme2", StandIn(subjects=3, clips=3, frames=6, width=240, height=200))
 
 
 def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Callable[[str], str]:

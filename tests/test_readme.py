@@ -39,11 +39,11 @@ def test_the_table_in_the_readme_is_the_leaderboards() -> None:
 
 
 def test_the_figures_in_the_text_are_those_of_the_data(scores: dict[str, dict[str, Any]]) -> None:
-    from mexbench_plugins.datasets.megc2019_flow import _published
+    from mexbench_plugins.datasets.published import megc2019_counts
 
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"A constant answer gets {100 * scores['majority']['accuracy']:.0f} % accuracy" in text
-    clips = _published()
+    clips = megc2019_counts()
     subjects = [subject for subject, _ in clips]
     alone = sum(subjects.count(subject) == 1 for subject in set(subjects))
     assert f"the {sum(clips.values())} clips of the MEGC2019 composite" in text

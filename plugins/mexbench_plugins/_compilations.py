@@ -1,4 +1,4 @@
-"""What every plugin that compiles with JAX shares: its programs are kept for the next process."""
+"""What every plugin that compiles with JAX shares: compiled programs are cached on disk for the next process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mexbench.data.cache import programs_root
 
 @functools.cache
 def keep_compilations() -> None:
-    """Keep compiled programs on disk for the next process, unless the user told JAX where to keep them.
+    """Keep compiled programs on disk for the next process, unless the user configured where JAX keeps them.
 
     By default JAX keeps only what took a second to compile; a benchmark of small networks would keep nothing.
     """

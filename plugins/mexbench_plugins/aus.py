@@ -19,7 +19,8 @@ Intensity = Literal["A", "B", "C", "D", "E"]
 #: A longer cell is prose. The bound also keeps nested brackets from exhausting the stack.
 _LONGEST = 200
 _UNIT = re.compile(r"([LRABT])?\s*(\d{1,2})\s*([A-E])?\s*(\?)?", re.IGNORECASE)
-_PLUS = re.compile(r"[+,;&]")
+#: The last is the full-width comma, which one cell of CAS(ME)3 has.
+_PLUS = re.compile(r"[+,;&\uff0c]")
 _OR = re.compile(r"\bor\b|/", re.IGNORECASE)
 #: "10A/B": two intensities of one unit. "12A/B14" is two units, hence the look-ahead.
 _TWO_INTENSITIES = re.compile(r"(?<!\d)([LRABT]?\s*\d{1,2})\s*([A-E])\s*/\s*([A-E])\b(?!\s*\d)", re.IGNORECASE)
@@ -53,7 +54,7 @@ class AUCell:
 
     Args:
         raw: The cell as text, unchanged.
-        units: Every unit that it names, in its order; alternatives stand here one by one.
+        units: Every unit that it names, in its order; alternatives are listed one by one.
         complete: Whether every part of the cell was understood; False for ``?``, an empty cell and free words.
         numbers: Units that show whichever alternative holds: ``10A/B`` is certainly AU 10, ``L12 or L14`` is neither.
     """
@@ -112,7 +113,7 @@ def parse(cell: object) -> AUCell:
         return AUCell(raw)
     text = _TWO_INTENSITIES.sub(r"(\1\2 or \1\3)", raw)
     text = _TWO_SIDES.sub(r"(\1\3 or \2\3)", text)
-    part = _sum(text)
+    part = _sum(text.rstrip(" ,;\uff0c"))  # CAS(ME)3 ends cells with a comma
     return AUCell(raw, part.units, part.complete, part.numbers)
 
 

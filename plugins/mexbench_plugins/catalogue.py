@@ -7,12 +7,20 @@ from mexbench import hookimpl
 def bench_datasets() -> dict[str, str]:
     """Return the built-in datasets."""
     return {
+        "casme": "mexbench_plugins.datasets.casme:Casme",
         "casme2": "mexbench_plugins.datasets.casme2:Casme2",
+        "casme3": "mexbench_plugins.datasets.casme3:Casme3",
+        "casme_squared": "mexbench_plugins.datasets.casme_squared:CasmeSquared",
         "causalnet_maps": "mexbench_plugins.datasets.causalnet_maps:CausalNetMaps",
+        "dfme": "mexbench_plugins.datasets.dfme:Dfme",
+        "fourdme": "mexbench_plugins.datasets.fourdme:FourDme",
         "image_folder": "mexbench_plugins.datasets.image_folder:ImageFolder",
         "megc2019_flow": "mexbench_plugins.datasets.megc2019_flow:Megc2019Flow",
+        "mmew": "mexbench_plugins.datasets.mmew:Mmew",
         "samm": "mexbench_plugins.datasets.samm:Samm",
+        "samm_long": "mexbench_plugins.datasets.samm_long:SammLong",
         "smic": "mexbench_plugins.datasets.smic:Smic",
+        "smic_long": "mexbench_plugins.datasets.smic_long:SmicLong",
         "synthetic": "mexbench_plugins.datasets.synthetic:Synthetic",
         "youtube": "mexbench_plugins.datasets.youtube:Youtube",
     }

@@ -20,7 +20,7 @@ from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import InProcess
 from mexbench.interfaces import UNIT_NAMES, UNITS, ActionUnitModel, Augmentation, Clip, Dataset, Predictor, Sample
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.run_report import RunReport
+from mexbench.reports.run_report import RunReport, terminal_text
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
@@ -244,7 +244,7 @@ def test_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     assert "## By dataset: F1 / macro F1" in page
     table = page[page.index("## F1 of each unit") :]
     assert "| AU5    | 0          | -" in table
-    assert "AU5" in results.terminal_text(results.scores())
+    assert "AU5" in terminal_text(results.scores())
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_only_a_cell_without_doubt_says_what_does_not_show(cell: object, certain
 
 
 @given(st.text(alphabet="LRABT0123456789 ()+/?orxe,", max_size=250) | st.text(max_size=60))
-def test_no_cell_is_an_error_and_none_is_lost(cell: str) -> None:
+def test_any_cell_is_parsed_and_kept_raw(cell: str) -> None:
     parsed = parse(cell)
     assert parsed.raw == cell
     assert parsed.numbers <= {unit.number for unit in parsed.units}
@@ -115,7 +115,7 @@ def test_no_cell_is_an_error_and_none_is_lost(cell: str) -> None:
         max_size=6,
     )
 )
-def test_whatever_is_written_by_the_grammar_is_read_back(units: list[tuple[str, int, str]]) -> None:
+def test_grammar_round_trip(units: list[tuple[str, int, str]]) -> None:
     parsed = parse(" + ".join(f"{side}{number}{intensity}" for side, number, intensity in units))
     assert parsed.complete
     assert [(unit.side or "", unit.number, unit.intensity or "") for unit in parsed.units] == units

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from mexbench import cli
 from mexbench.cli import run as reference_run
-from mexbench.cli.executor_options import add_jobs_arguments, local_executor
+from mexbench.cli.executor_options import add_jobs_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
 from mexbench.errors import ConfigError, PluginError, unknown
+from mexbench.evaluation.executors.choice import local_executor
 
 if TYPE_CHECKING:
     from mexbench.config.run_config import RunConfig
@@ -78,7 +79,7 @@ def _measure(
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, local_executor(options, audit.run.path), notify)
+            audit.train(jobs, local_executor(worker_settings(options), audit.run.path, say), notify)
     except KeyboardInterrupt:
         say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
         return cli.INTERRUPTED

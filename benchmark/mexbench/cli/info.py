@@ -63,6 +63,8 @@ def _page(entry: CatalogueEntry) -> str:
     lines += [f"source    {cls.source or 'not stated'}"]
     if cls.licence:
         lines += [f"licence   {cls.licence}"]
+    if issubclass(cls, Dataset) and cls.checked_on:
+        lines += [f"checked   on {cls.checked_on}"]
     return "\n\n".join(["\n".join(lines), _parameters(cls), *_errata(cls)])
 
 

@@ -8,11 +8,7 @@ from tabulate import tabulate
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, say
-from mexbench.errors import PluginError
-from mexbench.registry.parameters import summary
-
-#: Both forms are understood: "bench list model" and "bench list models".
-_KINDS = ("datasets", "preprocessors", "models", "protocols", "observers")
+from mexbench.registry.listing import PLURALS, plugin_rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,33 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind",
         nargs="?",
-        choices=(*_KINDS, *(kind[:-1] for kind in _KINDS)),
+        choices=(*PLURALS, *(kind[:-1] for kind in PLURALS)),
         metavar="KIND",
-        help=", ".join(_KINDS),
+        help=", ".join(PLURALS),
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Exits with 1 when a plugin is broken: the others are listed all the same."""
     catalogue = open_catalogue()
-    wanted = options.kind.removesuffix("s") if options.kind else None
-    broken = bool(catalogue.problems)
-    rows = []
-    for entry in sorted(catalogue.entries, key=lambda entry: (_KINDS.index(f"{entry.kind}s"), entry.name)):
-        if wanted not in (None, entry.kind):
-            continue
-        try:
-            text = summary(entry.load())
-        except PluginError as error:
-            say(f"error: {error}")
-            text, broken = "broken: see the error", True
-        rows.append([entry.kind, entry.name, text, entry.distribution])
-    print(
-        tabulate(
-            rows,
-            headers=["kind", "name", "what it is", "from"],
-            tablefmt="simple",
-            maxcolwidths=[None, None, 70, None],
-        )
-    )
-    return cli.FAILED if broken else cli.OK
+    rows, errors = plugin_rows(catalogue, options.kind)
+    for error in errors:
+        say(f"error: {error}")
+    headers = ["kind", "name", "what it is", "from"]
+    print(tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=[None, None, 70, None]))
+    return cli.FAILED if errors or catalogue.problems else cli.OK

@@ -1,4 +1,4 @@
-"""What several commands share: loading a config, saying what is wrong with plugins, showing progress."""
+"""What several commands share: loading a config, reporting broken plugins, showing progress."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mexbench.config.loader import load
 from mexbench.config.run_config import RunConfig
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
 from mexbench.registry.catalogue import Catalogue, load_catalogue
+
+if TYPE_CHECKING:
+    from mexbench.evaluation.monitor import Ticker
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_catalogue() -> Catalogue:
-    """Load the catalogue and report broken plugin distributions on stderr."""
+    """Load the catalogue and print on stderr which plugin distributions are broken."""
     catalogue = load_catalogue()
     for problem in catalogue.problems:
         say(f"error: {problem}")
@@ -58,12 +61,12 @@ def positive(text: str) -> int:
 
 
 def say(text: str = "") -> None:
-    """Print a message to stderr: stdout is for results."""
+    """Print on stderr: results alone go to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
 def say_boxed(text: str) -> None:
-    """Print a message in a box to stderr."""
+    """Print in a box what must not be overlooked."""
     lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
     bar = "+" + "-" * 78 + "+"
     say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
@@ -76,14 +79,6 @@ def excluded_lines(data: LabelledSamples) -> list[str]:
 
 #: In a log file, work that takes less needs no progress.
 _SECONDS_BETWEEN_LINES = 2
-
-
-class Ticker(Protocol):
-    """Called with how much is done, and on what it goes on."""
-
-    def __call__(self, done: int, doing: str = "", /) -> None:
-        """Show it."""
-        ...
 
 
 @contextmanager

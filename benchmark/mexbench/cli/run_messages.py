@@ -1,75 +1,98 @@
-"""What ``bench run`` says beside its results."""
+"""What ``bench run`` prints beside its results."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mexbench.cli.output import excluded_lines, say
+from mexbench.cli.output import excluded_lines, progress, say, say_boxed
 from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.data.samples import LabelledSamples
 from mexbench.errors import listed
+from mexbench.evaluation.monitor import Monitor, Ticker
 from mexbench.evaluation.plan import Plan
 from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.run_folder import RunFolder
 
 
-def say_data(config: RunConfig, data: Sequence[LabelledSamples]) -> None:
-    """Say what was read."""
-    lines = []
-    for found in data:
-        support = ", ".join(f"{name} {count}" for name, count in found.support().items())
-        clips = f" of {len(found.sources)} clips" if len(found.samples) > len(found.sources) else ""
-        lines.append(f"{len(found.samples)} samples{clips}, {len(found.subjects)} subjects; {support}")
-    for line in dict.fromkeys(lines):
-        say(f"{dataset_title(config)}: {line}")
-    for member in config.members:
-        if errata := member.instance.applied_corrections():
-            say(f"annotation corrected in {len(errata)} places: 'bench info {member.plugin}' lists them")
+class TerminalMonitor(Monitor):
+    """Prints what an experiment does, on stderr."""
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        say(text)
+
+    def notice(self, text: str) -> None:
+        """Print what must not be overlooked, in a box."""
+        say_boxed(text)
+
+    def progress(self, what: str, total: int) -> AbstractContextManager[Ticker]:
+        """Show a bar on a terminal, lines elsewhere."""
+        return progress(what, total)
+
+    def data_read(self, config: RunConfig, data: Sequence[LabelledSamples]) -> None:
+        """Print what was read."""
+        lines = []
+        for samples in data:
+            support = ", ".join(f"{name} {count}" for name, count in samples.support().items())
+            of_clips = f" of {len(samples.sources)} clips" if len(samples.samples) > len(samples.sources) else ""
+            lines.append(f"{len(samples.samples)} samples{of_clips}, {len(samples.subjects)} subjects; {support}")
+        for line in dict.fromkeys(lines):
+            say(f"{dataset_title(config)}: {line}")
+        for member in config.members:
+            if corrections := member.instance.applied_corrections():
+                say(f"annotation corrected in {len(corrections)} places: 'bench info {member.plugin}' lists them")
+
+    def planned(self, plan: Plan, waiting: int, folder: RunFolder) -> None:
+        """Print what will be done, and what should be known about it."""
+        lines = []
+        for part in plan.parts:
+            counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
+            sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
+            lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
+        if len(lines) > 1:
+            lines.append(f"together {len(plan.tasks)} tasks")
+        say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
+        for line in dict.fromkeys(_remarks(plan)):
+            say(line)
+
+    def unusable_files(self, folder: RunFolder, reported: Collection[Path] = ()) -> None:
+        """Name files of tasks that count as missing."""
+        say_unusable(folder, reported)
+
+    def models_planned(self, model_writer: ModelWriter, waiting: int) -> None:
+        """Print which trainings saved models need beside those of the tasks that wait."""
+        count = len(model_writer.waiting)
+        if model_writer.scope == "all":
+            say(f"models on all samples: {len(model_writer.tasks)}, {count} to train; they go to {model_writer.root}")
+        elif count > waiting:
+            say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")
 
 
-def say_plan(plan: Plan, waiting: int, folder: RunFolder) -> None:
-    """Say what is to be done, and what should be known about it."""
-    lines = []
+def _remarks(plan: Plan) -> list[str]:
+    """Return the notes on samples, the clips that are excluded, the flags and the leaks of a plan."""
+    lines: list[str] = []
     for part in plan.parts:
-        counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
-        sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
-        lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
-    if len(lines) > 1:
-        lines.append(f"together {len(plan.tasks)} tasks")
-    say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
-    said: list[str] = []
-    for part in plan.parts:
-        said += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
-        said += excluded_lines(part.data)
-    flags = {part.flags for part in plan.parts}
-    for found in sorted(flags - {()}):
-        rows = [model.name for part in plan.parts if part.flags == found for model in part.part.models]
-        whose = "every row" if len(flags) == 1 else listed(rows, limit=4)
-        said.append(f"flagged {' '.join(found)}: {whose}")
+        lines += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
+        lines += excluded_lines(part.data)
+    flag_sets = {part.flags for part in plan.parts}
+    for flags in sorted(flag_sets - {()}):
+        rows = [model.name for part in plan.parts if part.flags == flags for model in part.part.models]
+        which_rows = "every row" if len(flag_sets) == 1 else listed(rows, limit=4)
+        lines.append(f"flagged {' '.join(flags)}: {which_rows}")
     leaks = {(part.part.protocol.name, leak.kind): leak for part in reversed(plan.parts) for leak in part.leaks}
-    said += map(str, reversed(leaks.values()))
-    for line in dict.fromkeys(said):
-        say(line)
+    return [*lines, *map(str, reversed(leaks.values()))]
 
 
-def say_unusable(folder: RunFolder, named: Container[Path] = ()) -> None:
-    """Name the files of tasks that count as missing, but for those that were named before."""
+def say_unusable(folder: RunFolder, reported: Container[Path] = ()) -> None:
+    """Name the files of tasks that count as missing, but for those that were reported before."""
     kinds = {
         "damaged": "are damaged",
         "foreign": "are not of this run: they are of another task, or of other data, code, parameters or versions",
     }
     for kind, text in kinds.items():
-        paths = [path for path, why in folder.unusable.items() if why == kind and path not in named]
+        paths = [path for path, reason in folder.unusable.items() if reason == kind and path not in reported]
         if paths:
             where = "they stay where they are" if folder.keep else f"set aside as {paths[0].stem}.{kind} and so on"
             say(f"warning: {len(paths)} files {text}; {where}: {listed(map(str, paths), limit=5)}")
-
-
-def say_keeper(model_writer: ModelWriter, waiting: int) -> None:
-    """Say which trainings saved models need beside those of the tasks that wait."""
-    count = len(model_writer.waiting)
-    if model_writer.scope == "all":
-        say(f"models on all samples: {len(model_writer.tasks)}, {count} to train; they go to {model_writer.root}")
-    elif count > waiting:
-        say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")

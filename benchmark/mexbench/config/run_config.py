@@ -35,6 +35,10 @@ class Component(Generic[P]):
         """Return the block as a config would spell it out, defaults included."""
         return {"plugin": self.plugin, "name": self.name, **to_dict(self.instance)}
 
+    def flags(self) -> tuple[str, ...]:
+        """Return words that must stand beside every score made with this plugin."""
+        return self.instance.flags()
+
     def identity(self) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())

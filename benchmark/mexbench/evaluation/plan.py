@@ -68,7 +68,7 @@ class RowGroupPlan:
 
     def model_flags(self, model: Component[Model]) -> tuple[str, ...]:
         """Return a model's flags: those of the part, then its own."""
-        return tuple(dict.fromkeys([*self.flags, *model.instance.flags()]))
+        return tuple(dict.fromkeys([*self.flags, *model.flags()]))
 
 
 @dataclass(frozen=True)

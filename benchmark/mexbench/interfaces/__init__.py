@@ -21,6 +21,7 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
+from mexbench.interfaces.video import Interval, IntervalKind, LongVideo
 
 __all__ = [
     "UNITS",
@@ -37,7 +38,10 @@ __all__ = [
     "EpochsModel",
     "Fold",
     "FoldsModel",
+    "Interval",
+    "IntervalKind",
     "LayerRow",
+    "LongVideo",
     "Model",
     "Plugin",
     "Predictor",

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mexbench.errors import DataError
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.sample import Clip, Sample
+from mexbench.interfaces.video import LongVideo
 
 
 class OptionalDatasetMethods(Plugin):
     """Methods that a ``Dataset`` overrides where its data has more to say."""
+
+    #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
+    checked_on: ClassVar[str] = ""
 
     def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
@@ -37,6 +42,16 @@ class OptionalDatasetMethods(Plugin):
 
     def coded_action_units(self) -> Sequence[CodedActionUnits]:
         """Return the action units of every annotated clip, for ``bench analyse``; () where there are none.
+
+        Raises:
+            DataError: The annotation cannot be read.
+        """
+        return ()
+
+    def videos(self) -> Sequence[LongVideo]:
+        """Return the long videos with the intervals annotated in them, for spotting; () where there are none.
+
+        Reads the annotation alone; where the frames are on disk, they say where a video begins and ends.
 
         Raises:
             DataError: The annotation cannot be read.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,18 +61,25 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
     Returns:
         The files.
     """
-    import matplotlib as mpl
-
     written: list[Path] = []
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
-        mpl.rcParams.update(_STYLE)
+    with house_style():
         for row in scores["rows"]:
             if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
                 written += _save(figure, folder / f"learning-{row['model']}")
     return written
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw every figure of the block in one style: a user's own matplotlibrc changes none."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
 
 
 def confusion_figure(row: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure:

@@ -78,17 +78,6 @@ class RunReport:
             return action_units_page.markdown(scores, manifest)
         return study_page.joined(run_page.markdown(scores, manifest), scores)
 
-    def terminal_text(self, scores: Mapping[str, Any]) -> str:
-        """Return what a run prints."""
-        if self.of_action_units:
-            return action_units_page.terminal_text(scores)
-        parts = [run_page.terminal_text(scores)]
-        if len(scores["members"]) > 1:
-            parts.append(run_page.member_table(scores).text())
-        if studied := study_page.terminal_text(scores):
-            parts.append(studied)
-        return "\n\n".join(parts)
-
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
         rows = [self._row(row) for row in self.plan.by_row]
@@ -196,6 +185,21 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "notes": dict(part.arrays.notes),
         "flags": list(part.flags),
     }
+
+
+def terminal_text(scores: Mapping[str, Any]) -> str:
+    """Return what a run prints: its tables, and a warning below them where the data is made up."""
+    if scores.get("target") == "action_units":
+        parts = [action_units_page.terminal_text(scores)]
+    else:
+        parts = [run_page.terminal_text(scores)]
+        if len(scores["members"]) > 1:
+            parts.append(run_page.member_table(scores).text())
+        if studied := study_page.terminal_text(scores):
+            parts.append(studied)
+    if "synthetic" in scores["flags"]:
+        parts.append("synthetic data: these figures say nothing about real faces")
+    return "\n\n".join(parts)
 
 
 def collect(plan: Plan, folder: RunFolder) -> RunReport:

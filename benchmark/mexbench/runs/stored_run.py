@@ -120,8 +120,8 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
     return shown
 
 
-def read_run(path: Path) -> StoredRun:
-    """Read a run folder.
+def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read ``manifest.json`` and ``scores.json`` of a run folder, whatever its target.
 
     Raises:
         RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
@@ -136,13 +136,24 @@ def read_run(path: Path) -> StoredRun:
         )
     try:
         manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
-        classes = tuple(scores["classes"])
-        seeds = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}
-        target = scores.get("target", "emotion")
+        _ = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}, tuple(scores["classes"])
         for key in ("config", "identity", "versions", "started"):
             manifest[key]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path}: its manifest.json or scores.json is damaged: {error!r}") from None
+    return manifest, scores
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
+    """
+    manifest, scores = read_reports(path)
+    classes = tuple(scores["classes"])
+    seeds = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}
+    target = scores.get("target", "emotion")
     if target != "emotion":
         raise RunFolderError(
             f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "

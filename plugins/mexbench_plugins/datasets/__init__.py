@@ -1,1 +1,1 @@
-"""Datasets: loaders of data as it lies on disk."""
+"""Loaders of the data sets, in the layouts in which their owners publish them."""

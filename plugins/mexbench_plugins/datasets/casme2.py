@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedActionUnits, Correction
-from mexbench_plugins.datasets._io import errata as _errata
-from mexbench_plugins.datasets._io.annotated_clips import SheetLayout, read_copy, read_units
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
-from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
-from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
-from mexbench_plugins.synth.standin import StandIn, casme2_root
+from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
+from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects
+from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
+from mexbench_plugins.datasets.published import megc2019_clips
+from mexbench_plugins.synth.standin import StandIn
 
 #: What the annotations were published as, the newest first.
 ANNOTATIONS = ("20190701", "20140508")
@@ -28,6 +27,7 @@ LABEL_MAPS: Mapping[int, Mapping[str, str]] = {
     5: {emotion: emotion for emotion in FIVE},
     7: {emotion: emotion for emotion in (*FIVE, "sadness", "fear")},
 }
+EMOTIONS = frozenset(emotion for names in LABEL_MAPS.values() for emotion in names)
 _SUBJECT = re.compile(r"sub\d{2}", re.ASCII)
 _LAYOUT = (
     f"{RELEASES['raw_selected']}, {RELEASES['raw']} or {RELEASES['cropped']} (sub01/EP02_01f/img46.jpg), with "
@@ -36,13 +36,13 @@ _LAYOUT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Casme2(StandInDataset):
-    """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps, as it lies on disk after unpacking.
+class Casme2(SheetDataset):
+    """CASME-II, 255 spontaneous micro-expressions of 26 people at 200 fps as unpacked.
 
     A clip is its frames from onset to offset. Errata are meant for the annotation 20190701; of the annotation
     20140508 they correct the values that are known to be wrong there too, and a correction that does not fit a sheet
-    is not made and is reported. The MEGC2019 list holds 145 of these clips; ``classes: 3`` takes all that have one of
-    its classes.
+    is not made and is reported. The list of MEGC2019 holds 145 of these clips; ``classes: 3`` alone takes all 156 that
+    have one of its classes.
 
     Args:
         root: Folder that holds the frames and the annotation, or the folder of the frames with the annotation in it
@@ -50,7 +50,9 @@ class Casme2(StandInDataset):
         annotation: Version of the annotation; auto takes the newest that is there.
         release: Which frames; auto takes the first of raw_selected, raw, cropped that is there.
         classes: 5 happiness, disgust, repression, surprise, others; 7 sadness and fear as well; 3 negative, positive,
-            surprise as in MEGC2019, others left out.
+            surprise as in MEGC2019, others excluded.
+        selection: megc2019 takes the 145 clips that the challenge lists, with ``classes: 3`` its labels; all takes
+            every clip.
         errata: Whether known errors of the annotation are corrected.
         stand_in: What synthetic data to build where root is stand-in.
     """
@@ -60,78 +62,61 @@ class Casme2(StandInDataset):
         "PLoS ONE 9(1), 2014, doi 10.1371/journal.pone.0086041"
     )
     licence = "for research alone, under an agreement with the Institute of Psychology, Chinese Academy of Sciences"
+    checked_on = (
+        "the annotation of 2014-05-08; that of 2019-07-01, the layout of the frames and the corrections are "
+        "those of public code"
+    )
 
     original, variable, dataset = "CASME-II", "CASME2_ROOT", "casme2"
+    subject_folder, layout_text, label_maps = _SUBJECT, _LAYOUT, LABEL_MAPS
 
     root: Path | Literal["stand-in"]
     annotation: Literal["auto", "20140508", "20190701"] = "auto"
     release: Literal["auto", "raw", "raw_selected", "cropped"] = "auto"
     classes: Literal[5, 7, 3] = 5
+    selection: Literal["all", "megc2019"] = "all"
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
-    @classmethod
-    def known_corrections(cls) -> Sequence[Correction]:
-        """Return every correction that is known."""
-        return _errata.known("casme2")
-
-    def label_map(self) -> Mapping[str, str]:
-        """Return emotion -> class for the chosen number of classes."""
-        return LABEL_MAPS[self.classes]
-
-    @staticmethod
-    def _build(options: StandIn) -> Path:
-        return casme2_root(options)
-
-    def _read(self) -> DatasetIndex:
-        root = self.folder()
-        require_folder(root, _LAYOUT)
-        return read_copy(self._layout(root, self._frames_folder(root)))
-
-    def coded_action_units(self) -> Sequence[CodedActionUnits]:
-        """Read the annotation alone: ``root`` may hold nothing else."""
-        root = self.folder()
-        require_folder(root, _LAYOUT)
-        return read_units(self._layout(root, root))
-
-    def _layout(self, root: Path, frames: Path) -> SheetLayout:
-        version, sheet = self._annotation(root)
-        # Corrections are keyed by ids of people's clips.
-        errata_on = self.errata == "on" and not self.is_stand_in
-        return SheetLayout(
+    def _layout(self, root: Path, frames: Path) -> ClipLayout:
+        version, sheet = self._newest_annotation(root)
+        table = ClipTable(path=sheet, subject_prefix="sub", subject_digits=2, fps=200.0)
+        rows, issues = read_clip_rows(table)
+        return ClipLayout(
             dataset=self.name_in_ids,
-            sheet=sheet,
+            rows=rows,
+            issues=issues,
             annotation=version,
+            described_by=(sheet,),
             frames=frames,
-            prefix="sub",
-            digits=2,
-            subject_folder=_SUBJECT,
-            emotions=frozenset(emotion for names in LABEL_MAPS.values() for emotion in names),
-            fps=200.0,
-            corrections=_errata.corrections("casme2") if errata_on else {},
+            subject_folder=self.subject_folder,
+            emotions=EMOTIONS,
+            corrections=self._corrections(),
+            selection=megc2019_clips("casme2") if self.selection == "megc2019" else None,
+            selection_title="MEGC2019",
         )
 
     def _frames_folder(self, root: Path) -> Path:
-        found: dict[str, Path] = {}
+        releases: dict[str, Path] = {}
         for folder in holding_subjects(root, _SUBJECT):
-            found.setdefault(_release(folder), folder)
+            releases.setdefault(_release(folder), folder)
         wanted = [*RELEASES, ""] if self.release == "auto" else [self.release]
         for release in wanted:
-            if release in found:
-                return found[release]
+            if release in releases:
+                return releases[release]
         names = [RELEASES[release] for release in wanted if release]
-        there = [f"{release or 'unnamed'} ({folder})" for release, folder in found.items()]
+        present = [f"{release or 'unnamed'} ({folder})" for release, folder in releases.items()]
         raise DataError(
             f"{root}: no frames of release {self.release!r}: looked for {listed(names)} with folders of subjects "
-            f"(sub01) in it, three levels deep; found: {listed(there)}; 'root' must be the folder of {_LAYOUT}"
+            f"(sub01) in it, three levels deep; found: {listed(present)}; 'root' must be the folder of {_LAYOUT}"
         )
 
-    def _annotation(self, root: Path) -> tuple[str, Path]:
+    def _newest_annotation(self, root: Path) -> tuple[str, Path]:
         versions = ANNOTATIONS if self.annotation == "auto" else (self.annotation,)
         for version in versions:
             name = re.compile(rf"CASME2-coding-{version}\.(xlsx|csv)", re.IGNORECASE)
-            if found := find_files(root, name, skip=_SUBJECT):
-                return version, found[0]
+            if sheets := find_files(root, name, skip=_SUBJECT):
+                return version, sheets[0]
         names = [f"CASME2-coding-{version}.xlsx" for version in versions]
         raise DataError(
             f"{root}: no annotation: looked for {listed(names)}, or .csv of that name, in it, three levels below and "
@@ -140,7 +125,7 @@ class Casme2(StandInDataset):
 
 
 def _release(folder: Path) -> str:
-    """Tell a release by the name of its folder; '' for a name that says nothing."""
+    """Return the release by the name of its folder; '' for any other name."""
     name = re.sub(r"[\W_]+", "", folder.name).casefold()
     if "cropped" in name:
         return "cropped"

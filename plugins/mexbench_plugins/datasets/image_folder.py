@@ -57,22 +57,22 @@ class ImageFolder(Dataset):
     def data_issues(self) -> Sequence[DataIssue]:
         """Return class folders without images, files that are none, and images that lie in no class folder."""
         above = {self.root, *(folder.parent for folder in self._class_folders)}
-        found = [
-            DataIssue(what="image in no class folder", where=str(path), detail="left out")
+        issues = [
+            DataIssue(what="image outside the class folders", where=str(path), detail="not used")
             for folder in sorted(above)
             for path in visible(folder)
             if path.suffix.lower() in IMAGES and path.is_file()
         ]
         for folder in self._class_folders:
             paths = visible(folder)
-            found += [
-                DataIssue(what="file is no image", where=str(path), detail="left out")
+            issues += [
+                DataIssue(what="file is not an image", where=str(path), detail="not used")
                 for path in paths
                 if path.suffix.lower() not in IMAGES
             ]
             if not any(path.suffix.lower() in IMAGES for path in paths):
-                found.append(DataIssue(what="class folder without images", where=str(folder)))
-        return found
+                issues.append(DataIssue(what="class folder without images", where=str(folder)))
+        return issues
 
     def _path(self, sample: Sample) -> Path:
         if sample.clip_id not in self._index:
@@ -107,8 +107,8 @@ class ImageFolder(Dataset):
         if not parts:
             return top
         if len(parts) < len(top):
-            strangers = ", ".join(folder.name for folder in top if folder not in parts)
+            others = ", ".join(folder.name for folder in top if folder not in parts)
             raise DataError(
-                f"{self.root}: {strangers}: beside train and test no class folder can stand; expected {_LAYOUT}"
+                f"{self.root}: {others}: class folders cannot lie beside train and test; expected {_LAYOUT}"
             )
         return [folder for part in parts for folder in folders(part)]

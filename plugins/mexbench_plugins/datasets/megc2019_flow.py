@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +14,7 @@ import numpy as np
 
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench_plugins.datasets.published import megc2019_counts
 
 #: Name of a class folder -> class.
 CLASSES = {"0": "negative", "1": "positive", "2": "surprise"}
@@ -66,7 +65,7 @@ class Megc2019Flow(Dataset):
         content = path.read_bytes()
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
         if image is None:
-            raise DataError(f"{path}: is no readable image ({len(content)} bytes); copy it again")
+            raise DataError(f"{path}: is not a readable image ({len(content)} bytes); copy it again")
         if image.shape != SHAPE or image.dtype != np.uint8:
             raise DataError(f"{path}: expected 28x28 pixels of three 8-bit channels, got {image.shape} {image.dtype}")
         # OpenCV decodes to BGR, whatever the file holds.
@@ -86,7 +85,7 @@ class Megc2019Flow(Dataset):
                 if sample.sample_id in index:
                     other = index[sample.sample_id][1]
                     raise DataError(
-                        f"clip {sample.sample_id} stands under two classes: {other} and {path}; remove the wrong one"
+                        f"clip {sample.sample_id} is in two class folders: {other} and {path}; remove the wrong one"
                     )
                 index[sample.sample_id] = sample, path
         if self.expect == "published":
@@ -100,29 +99,29 @@ class Megc2019Flow(Dataset):
         folders = [path for path in _visible(self.root) if path.is_dir()]
         if not folders:
             raise DataError(f"{self.root}: is empty; expected {_LAYOUT}")
-        strangers = [path.name for path in folders if _member(path.name) is None]
-        if strangers:
+        unexpected = [path.name for path in folders if _member(path.name) is None]
+        if unexpected:
             inner = [path for path in folders if any(_member(p.name) for p in _visible(path) if p.is_dir())]
             hint = f"; did you mean root: {inner[0]}?" if inner else ""
             raise DataError(
-                f"{self.root}: {listed(strangers, limit=5)}: no subject of MEGC2019 (sub01, s01 or 006){hint}; "
+                f"{self.root}: {listed(unexpected, limit=5)}: not a subject of MEGC2019 (sub01, s01 or 006){hint}; "
                 f"expected {_LAYOUT}"
             )
         return folders
 
     def _compare(self, samples: Iterator[Sample]) -> None:
         """Refuse a half-copied pack: say which subjects and classes lack clips or have too many."""
-        found = Counter((sample.sample_id.split("/")[1], str(sample.emotion)) for sample in samples)
-        published = _published()
+        counts = Counter((sample.sample_id.split("/")[1], str(sample.emotion)) for sample in samples)
+        published = megc2019_counts()
         odd = [
-            f"{subject} {emotion}: {found[subject, emotion]} of {published.get((subject, emotion), 0)}"
-            for subject, emotion in sorted(published.keys() | found.keys())
-            if found[subject, emotion] != published.get((subject, emotion), 0)
+            f"{subject} {emotion}: {counts[subject, emotion]} of {published.get((subject, emotion), 0)}"
+            for subject, emotion in sorted(published.keys() | counts.keys())
+            if counts[subject, emotion] != published.get((subject, emotion), 0)
         ]
         if odd:
             raise DataError(
-                f"{self.root}: {found.total()} clips, {sum(published.values())} were published; clips found by subject "
-                f"and class: {listed(odd, limit=8)}; copy the pack again, or set 'expect: any' to use what is there"
+                f"{self.root}: {counts.total()} clips, {sum(published.values())} were published; clips found by "
+                f"subject and class: {listed(odd, limit=8)}; copy the pack again, or set 'expect: any' to use it"
             )
 
 
@@ -157,17 +156,3 @@ def _visible(folder: Path) -> list[Path]:
 
 def _member(subject: str) -> str | None:
     return next((member for pattern, member in MEMBERS.items() if re.fullmatch(pattern, subject)), None)
-
-
-def _published() -> dict[tuple[str, str], int]:
-    """Return the published number of clips by subject and class, zeros left out."""
-    text = (
-        resources.files("mexbench_plugins.datasets").joinpath("published/megc2019_flow.csv").read_text(encoding="utf-8")
-    )
-    rows = csv.DictReader(text.splitlines())
-    return {
-        (row["subject"], emotion): int(row[emotion])
-        for row in rows
-        for emotion in CLASSES.values()
-        if row[emotion] != "0"
-    }

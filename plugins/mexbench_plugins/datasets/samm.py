@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedActionUnits, Correction
-from mexbench_plugins.datasets._io import errata as _errata
-from mexbench_plugins.datasets._io.annotated_clips import SheetLayout, read_copy, read_units
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
-from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
-from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
-from mexbench_plugins.synth.standin import StandIn, samm_root
+from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
+from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
+from mexbench_plugins.datasets._io.errata import ANY
+from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
+from mexbench_plugins.synth.standin import StandIn
 
 NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
 SEVEN = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -31,8 +28,8 @@ _LAYOUT = "SAMM (006/006_1_2/006_05562.jpg), with its annotation, such as SAMM_M
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samm(StandInDataset):
-    """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps, as it lies on disk.
+class Samm(SheetDataset):
+    """SAMM, 159 spontaneous micro-expressions of 29 people, 2040x1088 gray at 200 fps as unpacked.
 
     A clip is its frames from onset to offset, (T, H, W, 1). The annotation may start with its header or with prose
     above it. Errata are made only where the sheet still holds the wrong value.
@@ -43,7 +40,7 @@ class Samm(StandInDataset):
         annotation: File name of the annotation; auto takes the nearest SAMM*.xlsx or SAMM*.csv, that of the long
             videos aside.
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
-            surprise as in MEGC2019, other left out.
+            surprise as in MEGC2019, other excluded.
         errata: Whether known errors of the annotation are corrected.
         stand_in: What synthetic data to build where root is stand-in.
     """
@@ -53,8 +50,11 @@ class Samm(StandInDataset):
         "9(1), 2018, doi 10.1109/TAFFC.2016.2573832"
     )
     licence = "for research alone, under an agreement with Manchester Metropolitan University"
+    checked_on = "a stand-in alone: no copy was at hand; sheet and folders are those that public code states"
 
     original, variable, dataset = "SAMM", "SAMM_ROOT", "samm"
+    subject_folder, layout_text, label_maps = _SUBJECT, _LAYOUT, LABEL_MAPS
+    sheet_names, sheet_text = _SHEET, "SAMM*.xlsx or SAMM*.csv"
 
     root: Path | Literal["stand-in"]
     annotation: str = "auto"
@@ -62,64 +62,17 @@ class Samm(StandInDataset):
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
-    @classmethod
-    def known_corrections(cls) -> Sequence[Correction]:
-        """Return every correction that is known."""
-        return _errata.known("samm")
-
-    def label_map(self) -> Mapping[str, str]:
-        """Return emotion -> class for the chosen number of classes."""
-        return LABEL_MAPS[self.classes]
-
-    @staticmethod
-    def _build(options: StandIn) -> Path:
-        return samm_root(options)
-
-    def _read(self) -> DatasetIndex:
-        root = self.folder()
-        require_folder(root, _LAYOUT)
-        frames = holding_subjects(root, _SUBJECT)
-        if not frames:
-            raise DataError(
-                f"{root}: no frames: looked for folders of subjects (006), three levels deep; 'root' must be the "
-                f"folder of {_LAYOUT}"
-            )
-        return read_copy(self._layout(root, frames[0]))
-
-    def coded_action_units(self) -> Sequence[CodedActionUnits]:
-        """Read the annotation alone: ``root`` may hold nothing else."""
-        root = self.folder()
-        require_folder(root, _LAYOUT)
-        return read_units(self._layout(root, root))
-
-    def _layout(self, root: Path, frames: Path) -> SheetLayout:
-        return SheetLayout(
+    def _layout(self, root: Path, frames: Path) -> ClipLayout:
+        sheet = self._sheet(root)
+        rows, issues = read_clip_rows(ClipTable(path=sheet, sheet_name="MICRO_ONLY", subject_digits=3, fps=200.0))
+        return ClipLayout(
             dataset=self.name_in_ids,
-            sheet=self._sheet(root),
-            sheet_name="MICRO_ONLY",
-            annotation=_errata.ANY,
+            rows=rows,
+            issues=issues,
+            annotation=ANY,
+            described_by=(sheet,),
             frames=frames,
-            prefix="",
-            digits=3,
-            subject_folder=_SUBJECT,
+            subject_folder=self.subject_folder,
             emotions=frozenset(LABEL_MAPS[8]),
-            fps=200.0,
-            corrections=_errata.corrections("samm") if self.errata == "on" and not self.is_stand_in else {},
+            corrections=self._corrections(),
         )
-
-    def _sheet(self, root: Path) -> Path:
-        name = _SHEET if self.annotation == "auto" else re.compile(re.escape(self.annotation), re.IGNORECASE)
-        found = find_files(root, name, skip=_SUBJECT)
-        looked_for = "SAMM*.xlsx or SAMM*.csv" if self.annotation == "auto" else self.annotation
-        if not found:
-            raise DataError(
-                f"{root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
-                "the annotation beside the frames"
-            )
-        others = [path.name for path in found if path.parent == found[0].parent]
-        if len(others) > 1:
-            raise DataError(
-                f"{root}: more than one annotation in {found[0].parent}: {listed(others)}; choose one, such as "
-                f"'annotation: {others[0]}'"
-            )
-        return found[0]

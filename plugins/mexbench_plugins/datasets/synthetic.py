@@ -50,13 +50,13 @@ class Synthetic(Dataset):
 
     def samples(self) -> Sequence[Sample]:
         """Return one sample per clip."""
-        found = []
+        samples = []
         for subject in range(self.subjects):
             rng = self._rng(0, subject)
             frequencies = rng.dirichlet([5.0, 2.5, 2.0])
             for clip, emotion in enumerate(rng.choice(EMOTIONS, size=self.clips, p=frequencies)):
                 name = f"synthetic/s{subject + 1:02}"
-                found.append(
+                samples.append(
                     Sample(
                         sample_id=f"{name}/c{clip + 1:03}",
                         clip_id=f"{name}/c{clip + 1:03}",
@@ -65,7 +65,7 @@ class Synthetic(Dataset):
                         emotion=str(emotion),
                     )
                 )
-        return found
+        return samples
 
     def load(self, sample: Sample) -> Clip:
         """Draw one clip: frames (1, features), float32."""

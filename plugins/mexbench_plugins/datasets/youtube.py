@@ -73,8 +73,8 @@ class Youtube(Dataset):
         if sample.clip_id not in self._numbers:
             entry = self._entry(sample)
             with Video(self._film(entry)) as film:
-                found = film.times(fps=self.fps, start_s=entry.start_s, end_s=entry.end_s)
-                self._numbers[sample.clip_id] = sorted({_milliseconds(time_s) for time_s in found})
+                times = film.times(fps=self.fps, start_s=entry.start_s, end_s=entry.end_s)
+                self._numbers[sample.clip_id] = sorted({_milliseconds(time_s) for time_s in times})
         return self._numbers[sample.clip_id]
 
     def load(self, sample: Sample) -> Clip:
@@ -98,17 +98,17 @@ class Youtube(Dataset):
                     f"at once, at most {MOST_BYTES >> 20}: choose fewer (frames: count, or a lower fps), cut the clip "
                     "by start_s and end_s, or use 'bench predict', which needs no more for a longer film"
                 )
-            found = {}
+            images = {}
             for frame in film.frames(fps=self.fps, start_s=entry.start_s, end_s=entry.end_s):
                 number = _milliseconds(frame.time_s)
                 if number in wanted:
-                    found.setdefault(number, frame.image)
-                if len(found) == len(wanted):
+                    images.setdefault(number, frame.image)
+                if len(images) == len(wanted):
                     break
             notes = film.issues()
-        if lacking := sorted(wanted - found.keys()):
-            raise DataError(f"{entry.line}: no frame at {lacking[0]} ms; {len(found)} of {len(wanted)} were found")
-        frames = np.stack([found[number] for number in numbers])
+        if lacking := sorted(wanted - images.keys()):
+            raise DataError(f"{entry.line}: no frame at {lacking[0]} ms; {len(images)} of {len(wanted)} were found")
+        frames = np.stack([images[number] for number in numbers])
         return Clip(frames=frames, fps=_rate(numbers), notes=notes)
 
     def files(self, sample: Sample, numbers: Sequence[int] | None = None) -> Sequence[Path]:

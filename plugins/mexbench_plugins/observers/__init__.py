@@ -1,1 +1,1 @@
-"""Those who may be told of a run: ``bench run --observe NAME``."""
+"""Observers of a run: ``bench run --observe NAME``."""

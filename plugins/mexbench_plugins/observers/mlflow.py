@@ -104,16 +104,16 @@ class MLflow(Observer):
         self._waiting, self._sent = {}, time.monotonic()
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return found.experiment_id if found else self._client.create_experiment(name)
+        existing = self._client.get_experiment_by_name(name)
+        return existing.experiment_id if existing else self._client.create_experiment(name)
 
     def _create(self, experiment: str, name: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> str:
-        made = self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id
+        run_id = self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id
         param = importlib.import_module("mlflow.entities").Param
         params = (param(_key(path), _text(value)) for path, value in _flat(config))
         while batch := list(islice(params, _PARAMS)):
-            self._client.log_batch(made, params=batch)
-        return made
+            self._client.log_batch(run_id, params=batch)
+        return run_id
 
 
 def _figures(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

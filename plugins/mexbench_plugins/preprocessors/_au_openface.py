@@ -45,7 +45,7 @@ def digest_of(folder: Path) -> str:
     """Return the digest of the names and bytes of all CSV files.
 
     Raises:
-        DataError: There is no such folder, or it holds none.
+        DataError: The folder does not exist, or holds no CSV.
     """
     if not folder.is_dir():
         raise DataError(f"action_units: folder {folder}: no such folder; give that of OpenFace's CSV files")
@@ -74,7 +74,7 @@ def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: i
 
     Raises:
         SampleRejected: No frame counts.
-        DataError: It lacks columns, has another number of frames than the clip, or a cell that is no such number.
+        DataError: Columns are missing, the number of frames is not the clip's, or a cell is not a number in range.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -100,12 +100,12 @@ def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: i
     counts = (success == 1) & (sure >= confidence)
     if not counts.any():
         raise SampleRejected("has no frame with a sure face in its OpenFace CSV (action_units)")
-    found = np.stack(of_units)[:, counts]
-    if found.min() < 0 or found.max() > _MOST[kind]:
+    values = np.stack(of_units)[:, counts]
+    if values.min() < 0 or values.max() > _MOST[kind]:
         raise DataError(
-            f"{path}: {wanted[0]} and so on lie from {found.min():g} to {found.max():g}, not 0 to {_MOST[kind]}"
+            f"{path}: {wanted[0]} and so on lie from {values.min():g} to {values.max():g}, not 0 to {_MOST[kind]}"
         )
-    return OpenFaceTable(found.max(axis=1) / _MOST[kind], () if counts.all() else (UNSURE,))
+    return OpenFaceTable(values.max(axis=1) / _MOST[kind], () if counts.all() else (UNSURE,))
 
 
 def _numbers(

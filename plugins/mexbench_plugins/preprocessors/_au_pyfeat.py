@@ -2,7 +2,7 @@
 
 Source: Cheong et al., Py-Feat: Python facial expression analysis toolbox, Affective Science 4, 2023. Written for
 ``feat.Detectorv1`` of py-feat 2: ``detect`` takes the paths of pictures and returns a table with a row per face, whose
-columns are ``frame``, ``FaceScore`` and ``AU01`` to ``AU43``, each from 0 to 1, NaN where there is no face.
+columns are ``frame``, ``FaceScore`` and ``AU01`` to ``AU43``, each from 0 to 1, NaN where no face was found.
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ def values(frames: NDArray[Any], units: Sequence[int]) -> tuple[NDArray[np.float
         units: Numbers of the units.
 
     Raises:
-        SampleRejected: There is no face in any frame.
-        DataError: The frames are no pictures, py-feat or its weights are missing, or it does not know a unit.
+        SampleRejected: No face was found in any frame.
+        DataError: The frames are not pictures, py-feat or its weights are missing, or it does not know a unit.
     """
     if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[3] not in (1, 3):
         raise DataError(f"action_units with origin pyfeat looks at pictures, uint8, got {frames.shape} {frames.dtype}")
-    found = _detect(frames)
+    detections = _detect(frames)
     names = [f"AU{unit:02}" for unit in units]
-    if lacking := [name for name in (*names, "frame", "FaceScore") if name not in found.columns]:
-        raise DataError(f"py-feat {version()} tells no {listed(lacking)}; choose other 'units'")
-    numbers = found[[*names, "frame", "FaceScore"]].to_numpy(dtype=np.float64)
+    if lacking := [name for name in (*names, "frame", "FaceScore") if name not in detections.columns]:
+        raise DataError(f"py-feat {version()} does not report {listed(lacking)}; choose other 'units'")
+    numbers = detections[[*names, "frame", "FaceScore"]].to_numpy(dtype=np.float64)
     faces = numbers[np.isfinite(numbers).all(axis=1)]
     if not len(faces):
         raise SampleRejected("has no face that py-feat finds (action_units)")

@@ -25,14 +25,14 @@ def features(weights: Weights, frames: NDArray[np.uint8]) -> NDArray[np.float32]
     backend = jax.default_backend()
     size = BATCH.get(backend, _ACCELERATED)
     layers = _layers(weights, frames.shape[1], frames.shape[2], backend)
-    found = []
+    features = []
     for start in range(0, len(frames), size):
         part = frames[start : start + size]
         x = _pixels(np.resize(part, (size, *part.shape[1:])), weights.mean, weights.deviation, weights.blue_first)
         for kernel, bias, tile, last in layers:
             x = _layer(x, kernel, bias, tile=tile, pooled=last)
-        found.append(np.asarray(x)[: len(part)])
-    return np.concatenate(found)
+        features.append(np.asarray(x)[: len(part)])
+    return np.concatenate(features)
 
 
 _Layer = tuple[Array, Array, Tile | None, bool]
@@ -41,15 +41,15 @@ _Layer = tuple[Array, Array, Tile | None, bool]
 @functools.lru_cache(maxsize=2)
 def _layers(weights: Weights, height: int, width: int, backend: str) -> list[_Layer]:
     """Transform the kernels beforehand for frames of this size."""
-    made: list[_Layer] = []
+    layers: list[_Layer] = []
     pairs = iter(zip(weights.kernels, weights.biases, strict=True))
     for block, sizes in enumerate(BLOCKS):
         tile = _tile(min(height, width) >> block) if backend == "cpu" else None
         for layer in range(1, len(sizes) + 1):
             kernel, bias = next(pairs)
             chosen = transform_kernel(kernel, tile) if tile else kernel
-            made.append((jnp.asarray(chosen), jnp.asarray(bias), tile, layer == len(sizes)))
-    return made
+            layers.append((jnp.asarray(chosen), jnp.asarray(bias), tile, layer == len(sizes)))
+    return layers
 
 
 def _tile(side: int) -> Tile | None:

@@ -118,7 +118,7 @@ def sha256(path: Path) -> str:
     """Return a file's SHA-256.
 
     Raises:
-        DataError: There is no such file, or it cannot be read.
+        DataError: The file does not exist, or cannot be read.
     """
     return _sha256(path, _state(path))
 
@@ -170,11 +170,11 @@ def _keras(path: Path) -> Weights:
         groups: Any = file.get("model_weights", file)  # where Keras saved a whole model
 
         def get(place: Place, axes: int) -> NDArray[Any] | None:
-            # Keras has called them block1_conv1_W_1:0, then block1_conv1/kernel:0: what they are is told by their axes.
-            found: list[Any] = []
+            # Keras has called them block1_conv1_W_1:0, then block1_conv1/kernel:0; a kernel has four axes, a bias one.
+            items: list[Any] = []
             if place.name in groups:
-                groups[place.name].visititems(lambda _, item: found.append(item))
-            arrays = [item[()] for item in found if isinstance(item, h5py.Dataset) and item.ndim == axes]
+                groups[place.name].visititems(lambda _, item: items.append(item))
+            arrays = [item[()] for item in items if isinstance(item, h5py.Dataset) and item.ndim == axes]
             return arrays[0] if len(arrays) == 1 else None
 
         kernels, biases = _checked(
@@ -193,7 +193,7 @@ def _damage(path: Path, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError, *kinds) as error:
-        raise DataError(f"vgg16: weights {path}: cannot be read, is it whole? {error}") from None
+        raise DataError(f"vgg16: weights {path}: cannot be read, is it complete? {error}") from None
 
 
 _Named = tuple[str, NDArray[Any] | None]
@@ -206,23 +206,23 @@ def _checked(
     bias: Callable[[Place], _Named],
     kernel_shape: Callable[[Place], tuple[int, ...]],
 ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Return all kernels and biases, as the file has them, or say everything that is wrong with them."""
-    found: list[NDArray[Any]] = []
-    faults: list[str] = []
+    """Return all kernels and biases, as the file has them, or report every problem with them."""
+    arrays_read: list[NDArray[Any]] = []
+    problems: list[str] = []
     for place in places():
         for (name, array), shape in ((kernel(place), kernel_shape(place)), (bias(place), (place.filters,))):
             if array is None:
-                faults.append(f"{name} is missing")
+                problems.append(f"{name} is missing")
             elif array.shape != shape:
-                faults.append(f"{name} is {array.shape}, expected {shape}")
+                problems.append(f"{name} is {array.shape}, expected {shape}")
             elif array.dtype.kind != "f" or not np.isfinite(array).all():
-                faults.append(f"{name} holds values that are no finite numbers")
+                problems.append(f"{name} holds values that are not finite numbers")
             else:
-                found.append(array)
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise DataError(f"vgg16: weights {path}: no VGG-16 in {naming}: {'; '.join(faults[:3])}{more}")
-    return found[::2], found[1::2]
+                arrays_read.append(array)
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise DataError(f"vgg16: weights {path}: not a VGG-16 in {naming}: {'; '.join(problems[:3])}{more}")
+    return arrays_read[::2], arrays_read[1::2]
 
 
 @functools.cache
@@ -248,9 +248,9 @@ def fetched() -> Path:
         ) from None
     if not _SHA256.fullmatch(stated):
         raise DataError(f"vgg16: weights: hub: the hub states no SHA-256 for {where}, but {stated!r}")
-    if (found := sha256(path)) != stated:
+    if (actual := sha256(path)) != stated:
         raise DataError(
-            f"vgg16: weights: hub: {where} is damaged: its SHA-256 is {found}, the hub states {stated}; remove "
+            f"vgg16: weights: hub: {where} is damaged: its SHA-256 is {actual}, the hub states {stated}; remove "
             f"{path.resolve()} and run again"
         )
     return path

@@ -43,8 +43,8 @@ def matrices(m: Tile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 def transform_kernel(kernel: NDArray[Any], m: Tile) -> NDArray[np.float32]:
     """Return a kernel (3, 3, C, filters) at the points: ((m + 2)^2, C, filters)."""
     _, g, _ = matrices(m)
-    found = np.einsum("ia,jb,abcf->ijcf", g, g, kernel.astype(np.float64), optimize=True)
-    return found.reshape(-1, *kernel.shape[2:]).astype(np.float32)
+    transformed = np.einsum("ia,jb,abcf->ijcf", g, g, kernel.astype(np.float64), optimize=True)
+    return transformed.reshape(-1, *kernel.shape[2:]).astype(np.float32)
 
 
 def convolve(x: Array, transformed: Array, m: Tile, *, pooled: bool = False) -> Array:

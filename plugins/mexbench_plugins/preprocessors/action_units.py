@@ -29,7 +29,7 @@ class ActionUnits(Preprocessor):
 
     - annotation: 1 for a unit that the data set's coders saw, else 0, in the clip that is tested as well. So a score
       made with them says what a system would reach that had them from elsewhere: it is flagged ``coded-aus``. A clip
-      without any coded unit is left out, counted and named, since "none" and "nobody looked" cannot be told apart.
+      without any coded unit is excluded, counted and named, since "none" and "nobody looked" look the same.
     - openface: a CSV per clip as OpenFace 2 writes it, ``FeatureExtraction -aus -fdir CLIP -out_dir FOLDER/SUBJECT``:
       FOLDER/sub01/EP02_01f.csv for the clip casme2/sub01/EP02_01f, or FOLDER/casme2/sub01/EP02_01f.csv where several
       data sets share a folder. It must have a row for each frame of the clip, from onset to offset. A unit's value is
@@ -37,7 +37,7 @@ class ActionUnits(Preprocessor):
     - pyfeat: py-feat (extra ``pyfeat``) looks at the clip's frames as they were loaded, those that the ``frames`` block
       chose, and downloads its weights at the first use. A unit's value is its greatest over the frames with a face.
 
-    A clip without a CSV, or without a sure face in any frame, is left out, counted and named.
+    A clip without a CSV, or without a sure face in any frame, is excluded, counted and named.
 
     Args:
         units: Numbers of the units, in the order of the planes; other units go unseen.
@@ -77,7 +77,7 @@ class ActionUnits(Preprocessor):
         """Return the digest of the CSV files, or the version of py-feat.
 
         Raises:
-            DataError: There is no such folder, it holds no CSV, or py-feat is not installed.
+            DataError: The folder does not exist, holds no CSV, or py-feat is not installed.
         """
         if self.origin == "openface":
             return {"csv": _openface.digest_of(self._csv_folder)}
@@ -89,7 +89,7 @@ class ActionUnits(Preprocessor):
         Raises:
             NotAnnotated: No action unit is coded for this clip.
             SampleRejected: There is no CSV, or no sure face.
-            DataError: The frames are no floats, among which 1 would be as much as white; a CSV is not of this clip or
+            DataError: The frames are not floats, among which 1 would be as much as white; a CSV is not of this clip or
                 not OpenFace's; py-feat or its weights are missing.
         """
         if clip.frames.dtype.kind != "f":

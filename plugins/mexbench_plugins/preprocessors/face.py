@@ -52,10 +52,10 @@ def detect(image: NDArray[Any], options: DetectOptions) -> list[Box]:
     Faces of equal size come from left to right, so that the order does not depend on OpenCV's threads.
     """
     least = max(1, round(options.min_size * min(image.shape)))
-    found = _cascade(threading.get_ident()).detectMultiScale(
+    rectangles = _cascade(threading.get_ident()).detectMultiScale(
         image, scaleFactor=options.scale_factor, minNeighbors=options.min_neighbours, minSize=(least, least)
     )
-    boxes = [Box(*(int(value) for value in box)) for box in found]
+    boxes = [Box(*(int(value) for value in box)) for box in rectangles]
     return sorted(boxes, key=lambda box: (-box.width * box.height, box))
 
 
@@ -93,7 +93,7 @@ class Face(Preprocessor):
         min_neighbours: Overlapping hits that make a face: more of them, fewer false alarms.
         margin: Share of the face's box that is added at each side.
         several: Several faces: largest takes the largest and notes it; reject leaves the sample out.
-        none: No face: reject leaves the sample out; whole keeps the whole frames, all of the clip's, and notes it.
+        none: No face: reject excludes the sample; whole keeps the whole frames, all of the clip's, and notes it.
     """
 
     source = "HybridMicroNet (2023), figure 1; Viola and Jones (2001), with OpenCV's trained cascade"
@@ -112,7 +112,7 @@ class Face(Preprocessor):
 
         Raises:
             SampleRejected: No face was found, or several, where the parameters say so.
-            DataError: The frames are no uint8 images, or the onset lies outside the clip.
+            DataError: The frames are not uint8 images, or the onset lies outside the clip.
         """
         frames = require("face", clip, channels=(1, 3))
         onset = position("face", "onset_index", clip.onset_index, len(frames), default=0)
@@ -133,13 +133,13 @@ class Face(Preprocessor):
         options = DetectOptions(
             min_size=self.min_size, scale_factor=self.scale_factor, min_neighbours=self.min_neighbours
         )
-        found = detect(gray(frame), options)
-        if len(found) > 1:
+        boxes = detect(gray(frame), options)
+        if len(boxes) > 1:
             if self.several == "reject":
                 raise SampleRejected(f"several faces found in {where} (face: several: reject)")
             notes[SEVERAL] = None
-        if found:
-            return found[0]
+        if boxes:
+            return boxes[0]
         if self.none == "reject":
             raise NoFace(f"no face found in {where} (face: none: reject)")
         return None

@@ -35,7 +35,7 @@ class LbpTop(Preprocessor):
     image; the vector joins, cell by cell (row by row), the histograms of XY, XT and YT, each with sum 1.
     D = grid * grid * 3 * 59 for uniform patterns and grid * grid * 3 * 256 for all.
 
-    A clip with fewer than 2 * radius_t + 1 frames is left out.
+    A clip with fewer than 2 * radius_t + 1 frames is excluded.
 
     Args:
         radius_x: Distance to the neighbours along x, in pixels.
@@ -65,7 +65,7 @@ class LbpTop(Preprocessor):
 
         Raises:
             SampleRejected: It has too few frames for the radius in time.
-            DataError: The frames are no gray images, or too small for the radii and the grid.
+            DataError: The frames are not gray images, or too small for the radii and the grid.
         """
         volume = require("lbp_top", clip, channels=(1,), hint="put grayscale before it")[..., 0]
         radii = (self.radius_t, self.radius_y, self.radius_x)
@@ -88,7 +88,7 @@ class LbpTop(Preprocessor):
                 bins = table[self._codes(part, radii, axes)]
                 counts[:, plane] += histograms(bins, cells, self.grid**2, n_bins)
         shares = counts / counts.sum(axis=2, keepdims=True)
-        # Its one row is no frame: neither rate nor positions are left.
+        # The one row is not a frame: neither rate nor positions are left.
         return Clip(frames=shares.reshape(1, -1).astype(np.float32), notes=clip.notes)
 
     def _codes(self, volume: NDArray[np.float64], radii: Sequence[int], axes: tuple[int, int]) -> NDArray[np.uint8]:

@@ -15,8 +15,8 @@ from mexbench.errors import DataError, NotAnnotated, SampleRejected
 from mexbench.interfaces import Clip, Preprocessor
 from mexbench_plugins.preprocessors._images import each, gray, position, require
 
-#: The smallest side, in pixels: OpenCV's DIS ends the process with a memory fault on 12 x 300, and 16 rows are safe at
-#: any width.
+#: The smallest side, in pixels: OpenCV's DIS ends the process with a segmentation fault on 12 x 300, and 16 rows are
+#: safe at any width.
 SMALLEST = 16
 
 MIDDLE = "no apex known: optical flow to the frame midway between onset and offset"
@@ -30,12 +30,12 @@ class OpticalFlow(Preprocessor):
     u is the displacement to the right and v the displacement downwards, in pixels. strain is the magnitude of the
     infinitesimal strain tensor, sqrt(exx^2 + eyy^2 + 2 exy^2), with exx = du/dx, eyy = dv/dy and
     exy = (du/dy + dv/dx) / 2 as central differences (one-sided at the border). The onset is the first frame where the
-    data names none. A clip of one frame is left out.
+    data names none. A clip of one frame is excluded.
 
     Args:
         method: farneback (pyramid of 3 levels halved, window 15, 3 iterations, poly_n 5, poly_sigma 1.2); dis
             (OpenCV's DIS with its preset medium); tvl1 (OpenCV's TV-L1 with its defaults; contrib build only).
-        no_apex: Where the apex is missing or is the onset itself: reject leaves the sample out; middle takes the
+        no_apex: Where the apex is missing or is the onset itself: reject excludes the sample; middle takes the
             frame midway between onset and offset (the last frame where no offset is known); largest the frame between
             them whose gray values differ most from the onset's, on average. Both are noted.
         channels: What to return, in this order.
@@ -57,7 +57,7 @@ class OpticalFlow(Preprocessor):
 
         Raises:
             SampleRejected: The clip has a single frame, or no apex under no_apex: reject.
-            DataError: The frames are no uint8 images or too small, or tvl1 is not in this build of OpenCV.
+            DataError: The frames are not uint8 images or too small, or tvl1 is not in this build of OpenCV.
         """
         frames = require("optical_flow", clip, channels=(1, 3))
         if min(frames.shape[1:3]) < SMALLEST:
@@ -69,11 +69,11 @@ class OpticalFlow(Preprocessor):
             apex, note = self._stand_in(clip, onset)
             notes = (*notes, note)
         flow = _matcher(self.method)(gray(frames[onset]), gray(frames[apex]))
-        found = {"u": flow[..., 0], "v": flow[..., 1]}
+        planes = {"u": flow[..., 0], "v": flow[..., 1]}
         if "strain" in self.channels:
-            found["strain"] = strain(flow)
+            planes["strain"] = strain(flow)
         # Its one frame is none of the clip's: neither rate nor positions are left.
-        return Clip(frames=np.stack([found[name] for name in self.channels], axis=-1)[None], notes=notes)
+        return Clip(frames=np.stack([planes[name] for name in self.channels], axis=-1)[None], notes=notes)
 
     def _stand_in(self, clip: Clip, onset: int) -> tuple[int, str]:
         """Return a frame to use for the apex and the note that says so."""

@@ -53,7 +53,7 @@ class VGG16(Preprocessor):
         """Return where the weights come from and the SHA-256 of their file.
 
         Raises:
-            DataError: There is no such file, or it cannot be fetched.
+            DataError: The file does not exist, or cannot be fetched.
         """
         path = self._file()
         if path is None:
@@ -65,7 +65,7 @@ class VGG16(Preprocessor):
         """Compute the features of every frame.
 
         Raises:
-            DataError: The frames are no uint8 RGB images or too small, or the weights cannot be read.
+            DataError: The frames are not uint8 RGB images or too small, or the weights cannot be read.
         """
         from mexbench_plugins.preprocessors._vgg16_network import features
 

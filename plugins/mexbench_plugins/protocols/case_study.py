@@ -10,8 +10,7 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from mexbench.errors import ProtocolError, listed, unknown
-from mexbench.interfaces import CaseStudySpec as Study
-from mexbench.interfaces import Fold, Protocol, Sample
+from mexbench.interfaces import CaseStudySpec, Fold, Protocol, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +18,15 @@ class CaseStudy(Protocol):
     """Models are trained on labelled data sets and applied to another, whose clips need no label.
 
     The page then has what is predicted, by condition and by subject; where labels exist, scores and a confusion
-    matrix; and the cluster of action units that each clip falls in, where units are coded. Clips whose emotion is no
+    matrix; and the cluster of action units that each clip falls in, where units are coded. Clips whose emotion is not a
     class are applied to as well and not scored. The data sets are the members of the config's ``dataset``, a list.
 
     Args:
         train: Members that train.
         apply: The member that models are applied to.
-        classes: The classes, as a mapping of emotion to class; training clips of other emotions are left out. By
-            default each emotion has the class that its data set gives it. What no training clip shows is no class.
+        classes: The classes, as a mapping of emotion to class; training clips of other emotions are excluded. By
+            default each emotion has the class that its data set gives it. An emotion without a training clip is not a
+            class.
         reference_run: Folder of a finished run that tested models of the same names under leave-one-subject-out. The
             page quotes their scores; without it, it says that nobody knows how often they are right.
     """
@@ -39,16 +39,16 @@ class CaseStudy(Protocol):
     reference_run: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Check that the fields agree with each other."""
         if self.apply in self.train:
             raise ValueError(f"{self.apply!r} cannot both train and be applied to")
         if self.classes is not None and len(set(self.classes.values())) < 2:
             raise ValueError("'classes' needs at least two classes")
 
     @property
-    def case_study(self) -> Study:
-        """Return what is applied to."""
-        return Study(dataset=self.apply, reference_run=self.reference_run)
+    def case_study(self) -> CaseStudySpec:
+        """Return which member the models are applied to."""
+        return CaseStudySpec(dataset=self.apply, reference_run=self.reference_run)
 
     def label_map(self, label_map: Mapping[str, str]) -> Mapping[str, str]:
         """Return the classes."""

@@ -11,7 +11,7 @@ from mexbench.interfaces import Fold, Protocol, Sample
 
 Mode = Literal["leave_one_out", "one_way", "both_ways"]
 _NEGATIVE = ("negative", "repression", "anger", "contempt", "disgust", "fear", "sadness")
-#: Emotion -> class of MEGC2019, for CASME II, SAMM and SMIC; others are left out.
+#: Emotion -> class of MEGC2019, for CASME II, SAMM and SMIC; others are excluded.
 MEGC3: Mapping[str, str] = {
     **dict.fromkeys(_NEGATIVE, "negative"),
     **dict.fromkeys(("positive", "happiness"), "positive"),
@@ -31,7 +31,7 @@ class CrossDataset(Protocol):
             'test'; both_ways does that and the reverse.
         train: Members that train, with one_way and both_ways.
         test: Members that test, with one_way and both_ways.
-        classes: The common classes, as a mapping of emotion to class; emotions that are no key are left out. megc3 is
+        classes: The common classes, as a mapping of emotion to class; other emotions are excluded. megc3 is
             the map of MEGC2019 (negative, positive, surprise); dataset takes the data's own classes.
     """
 
@@ -61,7 +61,7 @@ class CrossDataset(Protocol):
         return MEGC3 if self.classes == "megc3" else label_map
 
     def folds(self, samples: Sequence[Sample]) -> Sequence[Fold]:
-        """Return one fold per member that is left out, or per direction."""
+        """Return one fold per held-out member, or per direction."""
         members = sorted({sample.dataset for sample in samples})
         if len(members) < 2:
             raise ProtocolError(

@@ -182,9 +182,9 @@ def parse(text: str) -> tuple[ActionUnit, ...]:
     """Read action units as they are written in an annotation: ``6+12``, ``4+R10``, ``AU12``.
 
     Raises:
-        ConfigError: A part is no action unit, one that is not drawn, or is named twice.
+        ConfigError: A part is not an action unit, one that is not drawn, or is named twice.
     """
-    found: list[ActionUnit] = []
+    units: list[ActionUnit] = []
     for part in text.split("+"):
         match = _CELL.fullmatch(part.strip())
         if match is None or int(match[2]) not in ACTIONS:
@@ -193,11 +193,11 @@ def parse(text: str) -> tuple[ActionUnit, ...]:
         unit = ActionUnit(int(match[2]), side)
         if any(
             unit.number == other.number and (unit.side == other.side or "" in (unit.side, other.side))
-            for other in found
+            for other in units
         ):
             raise ConfigError(f"action units {text!r}: {unit} is named twice")
-        found.append(unit)
-    return tuple(found)
+        units.append(unit)
+    return tuple(units)
 
 
 def choices() -> Sequence[str]:

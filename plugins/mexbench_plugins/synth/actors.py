@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, get_type_hints
 
 import cv2
 import numpy as np
@@ -33,6 +33,8 @@ class StandIn:
         intensity: Amplitude of the expressions; 1 moves a face of 210 pixels by two to three pixels.
         variety: How much strength differs between two showings of the same action unit, as a share.
         seed: Another seed is another cast.
+        cast: random draws the numbers of people and clips; megc2019, for casme2, samm and smic, takes the subjects,
+            clips and classes of the challenge's list, whatever ``subjects`` and ``clips`` say.
     """
 
     subjects: Annotated[int, Ge(2)] = 26
@@ -44,11 +46,12 @@ class StandIn:
     intensity: Annotated[float, Gt(0), Le(5)] = 1.2
     variety: Annotated[float, Ge(0), Le(1)] = 0.3
     seed: Annotated[int, Ge(0)] = 0
+    cast: Literal["random", "megc2019"] = "random"
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
             value = getattr(self, name)
-            for bound in hint.__metadata__:
+            for bound in getattr(hint, "__metadata__", ()):
                 low = (
                     value >= bound.ge if isinstance(bound, Ge) else value > bound.gt if isinstance(bound, Gt) else True
                 )
@@ -69,6 +72,7 @@ class Scene:
         aus: The action units shown.
         strengths: A factor for each of them.
         take: What to render.
+        listed: Subject and file name where a published list gives them.
     """
 
     subject: int
@@ -77,17 +81,35 @@ class Scene:
     aus: tuple[ActionUnit, ...]
     strengths: tuple[float, ...]
     take: Take
+    listed: tuple[str, str] | None = None
 
 
-def scenes(options: StandIn, frequencies: Mapping[str, int]) -> Iterator[Scene]:
+@dataclass(frozen=True)
+class ListedClip:
+    """One clip of a published list.
+
+    Args:
+        subject: The subject as the list has it: ``sub01``.
+        filename: The clip: ``EP02_01f``.
+        emotion: The data set's word for its emotion.
+    """
+
+    subject: str
+    filename: str
+    emotion: str
+
+
+def scenes(options: StandIn, frequencies: Mapping[str, int], identities: str = "") -> Iterator[Scene]:
     """Yield every clip, person by person; each is drawn from its own seed.
 
     Args:
         options: The data set to make.
         frequencies: How often each emotion occurs, by its word.
+        identities: Where the people are drawn from; by default the words of ``frequencies``.
     """
-    # Another data set has another cast: people who stood in two would be on both sides of a test across them.
-    rng = np.random.default_rng([options.seed, 0xCA57, zlib.crc32(" ".join(frequencies).encode())])
+    # Another data set has another cast: people who appear in two would be on both sides of a test across them.
+    source = identities or " ".join(frequencies)
+    rng = np.random.default_rng([options.seed, 0xCA57, zlib.crc32(source.encode())])
     counts = clip_counts(options, rng)
     words = emotions.allocate(frequencies, sum(counts))
     rng.shuffle(words)
@@ -96,6 +118,24 @@ def scenes(options: StandIn, frequencies: Mapping[str, int]) -> Iterator[Scene]:
         face = faces.builtin(int(people[subject]), width=options.width, height=options.height)
         for index in range(count):
             yield _scene(options, face, subject, index, words.pop())
+
+
+def listed_scenes(options: StandIn, clips: Sequence[ListedClip], identities: str) -> Iterator[Scene]:
+    """Yield the clips of a published list, person by person.
+
+    Args:
+        options: The data set to make; its numbers of people and clips do not count.
+        clips: The list, sorted by subject.
+        identities: Where the people are drawn from.
+    """
+    rng = np.random.default_rng([options.seed, 0xCA57, zlib.crc32(identities.encode())])
+    subjects = list(dict.fromkeys(clip.subject for clip in clips))
+    people = rng.choice(100_000, len(subjects), replace=False)
+    for number, subject in enumerate(subjects):
+        face = faces.builtin(int(people[number]), width=options.width, height=options.height)
+        for index, clip in enumerate(one for one in clips if one.subject == subject):
+            scene = _scene(options, face, number, index, clip.emotion)
+            yield replace(scene, listed=(clip.subject, clip.filename))
 
 
 def clip_counts(options: StandIn, rng: np.random.Generator) -> list[int]:

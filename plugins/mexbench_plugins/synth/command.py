@@ -1,4 +1,4 @@
-"""``bench synth``: a micro-expression clip from one still face."""
+"""``bench synth``: a micro-expression clip from one still face, or a whole stand-in of a data set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,23 @@ _LONGEST = 100_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    made_from = parser.add_mutually_exclusive_group(required=True)
+    made_from.add_argument("--face", metavar="PHOTO|builtin:SEED", help="a photo with one face, or a procedural face")
+    made_from.add_argument(
+        "--dataset", metavar="NAME",
+        help="write a whole stand-in in the layout of this data set into the new folder --out, such as casme3",
+    )  # fmt: skip
+    for name, text in (
+        ("subjects", "number of people of a data set"),
+        ("clips", "clips per person of a data set, on average"),
+        ("frames", "frames per clip of a data set, on average"),
+    ):
+        parser.add_argument(f"--{name}", type=int, help=text)
     parser.add_argument(
-        "--face", required=True, metavar="PHOTO|builtin:SEED", help="a photo with one face, or a procedural face"
-    )
-    shown = parser.add_mutually_exclusive_group(required=True)
+        "--cast", choices=("random", "megc2019"), default="random",
+        help="megc2019: the subjects, clips and classes of the challenge, for casme2, samm and smic (default: random)",
+    )  # fmt: skip
+    shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--emotion", metavar="NAME", help="draw action units that this emotion shows itself by")
     shown.add_argument("--aus", metavar="AUS", help="action units to show, such as 6+12, L12 or 4+R10")
     parser.add_argument(
@@ -30,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--intensity", type=float, default=1.0,
         help="amplitude: 1 is a micro-expression, 3 an expression that anybody sees (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--size", default="640x480", metavar="WxH", help="picture of a procedural face (640x480)")
+    parser.add_argument(
+        "--size", metavar="WxH", help="picture of a procedural face (default: 640x480, of a data set 320x240)"
+    )
     for name, default, text in (
         ("lead", 10, "neutral frames before the onset"),
         ("rise", 30, "steps from the onset to the apex"),
@@ -50,6 +65,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.dataset is not None:
+        return _write_data_set(options)
+    if options.emotion is None and options.aus is None:
+        raise ConfigError("one of --emotion and --aus is required with --face")
+    return _write_clip(options)
+
+
+def _write_data_set(options: argparse.Namespace) -> int:
+    from mexbench_plugins.synth.standin import StandIn, write_stand_in
+
+    _check_numbers(options)
+    if options.emotion or options.aus:
+        raise ConfigError("--emotion and --aus are for a clip of one --face; a data set has its own emotions")
+    width, height = (320, 240) if options.size is None else _size(options.size)
+    chosen = {name: getattr(options, name) for name in ("subjects", "clips", "frames")}
+    stand_in = StandIn(
+        width=width, height=height, seed=options.seed, cast=options.cast,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )  # fmt: skip
+    folder = write_stand_in(options.dataset, stand_in, options.out)
+    plugin = "casme3, part: C, classes: 4" if options.dataset == "casme3_c" else options.dataset
+    print(f"data set       {folder}\nread it with   dataset: {{plugin: {plugin}, root: {folder}}}")
+    return 0
+
+
+def _write_clip(options: argparse.Namespace) -> int:
     import numpy as np
 
     from mexbench_plugins.synth import action_units, emotions, faces, output
@@ -66,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         aus = emotions.draw(emotion, np.random.default_rng([options.seed, 0xE]))
     timing = Timing(lead=options.lead, rise=options.rise, fall=options.fall, tail=options.tail)
     camera = Camera(noise=options.noise, drift=options.drift, flicker=options.flicker)
-    width, height = _size(options.size)
+    width, height = _size(options.size or "640x480")
     face = faces.read(options.face, width=width, height=height)
     height, width = face.image.shape[:2]
     shown = express(aus, face.geometry, width, height, intensity=options.intensity)
@@ -76,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
-    kept, steady = record["identity_preservation"], record["monotonicity"]
+    identity, monotonicity = record["identity_preservation"], record["monotonicity"]
     clip, about, sheet = targets
     lines = (
         ("clip", f"{clip}: {record['frames']} frames, {record['width']}x{record['height']}, {record['fps']:g} fps"),
@@ -87,12 +128,12 @@ def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
         ("greatest move", f"{record['peak_displacement_pixels']:.2f} pixels"),
         (
             "identity",
-            f"SSIM {kept['ssim']:.3f} outside the action units; distance {kept['distance']:.3f} to the own neutral "
-            f"face, {kept['nearest_other']:.3f} to the nearest other",
+            f"SSIM {identity['ssim']:.3f} outside the action units; distance {identity['distance']:.3f} to the own "
+            f"neutral face, {identity['nearest_other']:.3f} to the nearest other",
         ),
         (
             "monotonicity",
-            f"{steady['rising']:.0%} of the steps rise to the apex, {steady['falling']:.0%} fall after it",
+            f"{monotonicity['rising']:.0%} of the steps rise to the apex, {monotonicity['falling']:.0%} fall after it",
         ),
     )
     return "\n".join(f"{name:<15}{text}" for name, text in lines)
@@ -119,7 +160,7 @@ def _size(text: str) -> tuple[int, int]:
     """Read 640x480.
 
     Raises:
-        ConfigError: It is no size, or one in which no face can be painted or filmed.
+        ConfigError: It is not a size, or is one in which no face can be painted or filmed.
     """
     width, _, height = text.lower().partition("x")
     if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):

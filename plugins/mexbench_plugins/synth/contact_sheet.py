@@ -14,7 +14,7 @@ _INK, _PAPER = (30, 30, 30), (245, 245, 243)
 _TILE = 240
 _BAND, _FOOT = 30, 34
 _GAP = 6
-#: Factor by which differences are amplified; said on the sheet.
+#: Factor by which differences are amplified; printed on the sheet.
 AMPLIFIED = 8
 
 

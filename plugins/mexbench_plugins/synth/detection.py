@@ -69,13 +69,13 @@ def _eyes(gray: NDArray[np.uint8], face: Geometry) -> tuple[Point | None, Point 
         part, scaleFactor=1.05, minNeighbors=4, minSize=(smallest, smallest), maxSize=(largest, largest)
     )
     middles = [(float(x + w / 2 + left), float(y + h / 2 + top)) for x, y, w, h in boxes]
-    found: list[Point | None] = []
+    eyes: list[Point | None] = []
     for side in (-1, 1):
         column, row = face.pixel(side * face.eye_x, 0)
         far = {float(np.hypot(x - column, y - row)): (x, y) for x, y in middles}
         nearest = min(far, default=np.inf)
-        found.append(far[nearest] if nearest < 0.28 * unit else None)
-    return found[0], found[1]
+        eyes.append(far[nearest] if nearest < 0.28 * unit else None)
+    return eyes[0], eyes[1]
 
 
 def _gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

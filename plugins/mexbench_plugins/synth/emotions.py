@@ -11,7 +11,7 @@ from mexbench_plugins.synth.action_units import ActionUnit, parse
 
 #: Emotion -> how often each combination shows. Brow lowering (4) alone is mostly ``others`` and often ``disgust``, the
 #: dimpler (14) is anything: an honest classifier cannot be perfect on this. The weights of the five usual classes
-#: follow how often combinations occur in the annotation of CASME-II (Yan et al., 2014), rare cells left out; those of
+#: follow how often combinations occur in the annotation of CASME-II (Yan et al., 2014), without rare cells; those of
 #: sadness and fear, of which it has nine clips, and of anger and contempt, which it does not have, are this program's
 #: own choice from the prototypes of FACS.
 COMBINATIONS: Mapping[str, Mapping[str, float]] = {
@@ -43,6 +43,26 @@ CASME2 = {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surpr
 SAMM = {
     "Anger": 57, "Other": 26, "Happiness": 26, "Surprise": 15, "Contempt": 12, "Disgust": 9, "Fear": 8, "Sadness": 6,
 }  # fmt: skip
+SMIC = {"negative": 70, "positive": 51, "surprise": 43}
+CASME3 = {
+    "disgust": 250, "surprise": 187, "others": 158, "fear": 86, "anger": 64, "sad": 57, "happy": 55, "Others": 3,
+}  # fmt: skip
+CASME3_C = {"negative": 99, "surprise": 30, "others": 20, "positive": 16}
+CASME = {
+    "tense": 69, "disgust": 44, "repression": 38, "surprise": 20, "happiness": 9, "sadness": 6, "fear": 2,
+    "contempt": 1,
+}  # fmt: skip
+MMEW = {"surprise": 89, "disgust": 72, "others": 66, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
+#: Of these no counts are at hand: every emotion is as frequent as the others.
+DFME: Mapping[str, int] = dict.fromkeys(("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"), 1)
+FOURDME: Mapping[str, int] = dict.fromkeys(("negative", "positive", "surprise", "repression", "others"), 1)
+CASME_SQUARED: Mapping[str, int] = dict.fromkeys(("negative", "positive", "surprise", "others"), 1)
+
+#: Words of the data sets -> the emotion above whose action units they show. ``tense`` of CASME is its own word.
+SYNONYMS = {
+    "other": "others", "happy": "happiness", "positive": "happiness", "sad": "sadness", "negative": "disgust",
+    "tense": "others",
+}  # fmt: skip
 
 
 def draw(emotion: str, rng: np.random.Generator) -> tuple[ActionUnit, ...]:
@@ -52,7 +72,7 @@ def draw(emotion: str, rng: np.random.Generator) -> tuple[ActionUnit, ...]:
         ConfigError: The emotion is unknown.
     """
     word = emotion.lower()
-    word = "others" if word == "other" else word
+    word = SYNONYMS.get(word, word)
     if word not in COMBINATIONS:
         raise ConfigError(unknown("emotion", emotion, COMBINATIONS))
     table = COMBINATIONS[word]
@@ -66,14 +86,14 @@ def allocate(frequencies: Mapping[str, int], total: int) -> list[str]:
     Each gets its whole share, then the largest remainders one more; an emotion with a real share of a twentieth or
     more gets at least one clip where there are enough clips.
     """
-    whole = sum(frequencies.values())
-    shares = {emotion: total * count / whole for emotion, count in frequencies.items()}
+    total_count = sum(frequencies.values())
+    shares = {emotion: total * count / total_count for emotion, count in frequencies.items()}
     counts = {emotion: int(share) for emotion, share in shares.items()}
     by_remainder = sorted(shares, key=lambda emotion: counts[emotion] - shares[emotion])
     for emotion in by_remainder[: total - sum(counts.values())]:
         counts[emotion] += 1
     for emotion, count in frequencies.items():
-        if not counts[emotion] and count >= whole / 20:
+        if not counts[emotion] and count >= total_count / 20:
             richest = max(counts, key=lambda name: counts[name])
             if counts[richest] > 1:
                 counts[richest] -= 1

@@ -61,13 +61,13 @@ def photo(path: Path) -> SyntheticFace:
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     image = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])  # video wants even sides
-    found = locate(image)
-    if found is None:
+    geometry = locate(image)
+    if geometry is None:
         raise DataError(
             f"{path}: no face found: use a photo of one person who looks into the camera, upright, "
             f"the face at least {SMALLEST} pixels wide, or a procedural face: --face builtin:0"
         )
-    return SyntheticFace(image, found, path.name)
+    return SyntheticFace(image, geometry, path.name)
 
 
 def read(text: str, *, width: int = 640, height: int = 480) -> SyntheticFace:

@@ -76,13 +76,13 @@ class Geometry:
 
         Left and right are the person's own, as in FACS: ``_L`` lies in the right half of the picture.
         """
-        found = {}
+        points = {}
         for name, (x, y) in self.anchors().items():
             if x == 0:
-                found[name] = self.pixel(x, y)
+                points[name] = self.pixel(x, y)
             else:
-                found[f"{name}_L"], found[f"{name}_R"] = self.pixel(x, y), self.pixel(-x, y)
-        return found
+                points[f"{name}_L"], points[f"{name}_R"] = self.pixel(x, y), self.pixel(-x, y)
+        return points
 
     def pixel(self, x: float, y: float) -> Point:
         """Return the (column, row) of a point given in face units."""

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError
+from mexbench.errors import ConfigError, DataError
+from mexbench_plugins.datasets.published import megc2019_clips, megc2019_counts
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import ActionUnit, written
-from mexbench_plugins.synth.actors import Scene, StandIn, scenes
+from mexbench_plugins.synth.actors import ListedClip, Scene, StandIn, listed_scenes, scenes
+from mexbench_plugins.synth.clips import Take
 
 Cell = str | int
 
@@ -50,6 +52,8 @@ class DatasetLayout(ABC):
     name: ClassVar[str]
     #: How often each emotion occurs, in the data set's own words.
     frequencies: ClassVar[Mapping[str, int]]
+    #: Where its people are drawn from; '' for the words of ``frequencies``, which then no other data set may share.
+    identities: ClassVar[str] = ""
 
     @abstractmethod
     def shot(self, scene: Scene, options: StandIn) -> Shot:
@@ -71,26 +75,59 @@ class DatasetLayout(ABC):
     def write_sheet(self, root: Path, rows: Sequence[Sequence[Cell]]) -> None:
         """Write the annotation sheet."""
 
+    def rows(self, clips: Sequence[tuple[Scene, Shot]]) -> Sequence[Sequence[Cell]]:
+        """Return the rows of the sheet; by default one per clip, sorted by subject and file name."""
+        rows = [self.row(scene, shot) for scene, shot in clips]
+        return sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
+
+    def take(self, scene: Scene, options: StandIn) -> Take:
+        """Return what is rendered of a clip; a layout may add frames before the onset and after the offset."""
+        del options
+        return scene.take
+
+    def listed(self) -> Sequence[ListedClip] | None:
+        """Return the clips of MEGC2019 in this layout; None for a data set that is not a member."""
+        return None
+
+    def count(self, options: StandIn) -> int:
+        """Return the number of clips that ``write`` will write."""
+        if options.cast == "random":
+            return options.subjects * options.clips
+        return len(self._challenge_clips())
+
     def write(self, root: Path, options: StandIn) -> Iterator[str]:
         """Write the whole data set into an empty folder; yield each clip's name when it is written.
 
         Raises:
             OSError: The disk is full, or the folder cannot be written.
         """
-        rows = []
-        for scene in scenes(options, self.frequencies):
+        clips = []
+        for scene in self._scenes(options):
             shot = self.shot(scene, options)
             folder = root / shot.folder
-            folder.mkdir(parents=True)
-            for number, frame in enumerate(scene.take.frames(), start=shot.onset):
-                settings = [cv2.IMWRITE_JPEG_QUALITY, options.quality]
-                done, encoded = cv2.imencode(".jpg", self.pixels(frame), settings)
+            folder.mkdir(parents=True, exist_ok=True)
+            take = self.take(scene, options)
+            for number, frame in enumerate(take.frames(), start=shot.onset - take.timing.onset):
+                path = folder / self.frame_name(shot, number)
+                settings = [cv2.IMWRITE_JPEG_QUALITY, options.quality] if path.suffix == ".jpg" else []
+                done, encoded = cv2.imencode(path.suffix, self.pixels(frame), settings)
                 if not done:
                     raise DataError(f"{shot.folder}: a frame could not be encoded")
-                (folder / self.frame_name(shot, number)).write_bytes(encoded.tobytes())
-            rows.append(self.row(scene, shot))
+                path.write_bytes(encoded.tobytes())
+            clips.append((scene, shot))
             yield shot.folder.as_posix()
-        self.write_sheet(root, sorted(rows, key=lambda row: (str(row[0]), str(row[1]))))
+        self.write_sheet(root, self.rows(clips))
+
+    def _scenes(self, options: StandIn) -> Iterator[Scene]:
+        if options.cast == "random":
+            return scenes(options, self.frequencies, self.identities)
+        return listed_scenes(options, self._challenge_clips(), self.identities or " ".join(self.frequencies))
+
+    def _challenge_clips(self) -> Sequence[ListedClip]:
+        clips = self.listed()
+        if clips is None:
+            raise ConfigError(f"stand-in: cast = 'megc2019' is for casme2, samm and smic, not for {self.name}")
+        return clips
 
 
 class Casme2Layout(DatasetLayout):
@@ -103,6 +140,12 @@ class Casme2Layout(DatasetLayout):
         "Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion",
     )  # fmt: skip
 
+    def listed(self) -> Sequence[ListedClip]:
+        """Return the 145 clips of the challenge; negative ones show disgust or repression by turns."""
+        return challenge_clips(
+            "casme2", {"negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",)}
+        )
+
     def shot(self, scene: Scene, options: StandIn) -> Shot:
         """Name a clip after its episode, as CASME-II does: names repeat across people."""
         subject = f"{scene.subject + 1:02}"
@@ -112,8 +155,10 @@ class Casme2Layout(DatasetLayout):
         rng = np.random.default_rng([options.seed, 0xCA5, scene.subject, scene.index])
         filename = f"EP{episode + 1:02}_{take + 1:02}{'f' * int(rng.integers(2))}"
         onset = int(rng.integers(20, 200))
+        if scene.listed is not None:
+            subject, filename = scene.listed[0].removeprefix("sub"), scene.listed[1]
         folder = Path("CASME2_RAW_selected") / f"sub{subject}" / filename
-        return _numbered(scene, onset, subject, filename, folder)
+        return numbered(scene, onset, subject, filename, folder)
 
     def frame_name(self, shot: Shot, number: int) -> str:
         """Return the name, whose number has no leading zeros."""
@@ -158,12 +203,19 @@ class SammLayout(DatasetLayout):
         "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
     )  # fmt: skip
 
+    def listed(self) -> Sequence[ListedClip]:
+        """Return the 133 clips of the challenge; negative ones show five emotions by turns."""
+        negative = ("Anger", "Contempt", "Disgust", "Fear", "Sadness")
+        return challenge_clips("samm", {"negative": negative, "positive": ("Happiness",), "surprise": ("Surprise",)})
+
     def shot(self, scene: Scene, options: StandIn) -> Shot:
         """Name a clip after its person, inducement and number."""
         subject = f"{scene.subject + 6:03}"
         filename = f"{subject}_{scene.index % 7 + 1}_{scene.index // 7 + 1}"
         onset = int(np.random.default_rng([options.seed, 0x1, scene.subject, scene.index]).integers(100, 9000))
-        return _numbered(scene, onset, subject, filename, Path(subject) / filename)
+        if scene.listed is not None:
+            subject, filename = scene.listed
+        return numbered(scene, onset, subject, filename, Path(subject) / filename)
 
     def frame_name(self, shot: Shot, number: int) -> str:
         """Return the name, whose number has five digits."""
@@ -200,6 +252,29 @@ class SammLayout(DatasetLayout):
         book.save(root / self.sheet)
 
 
+def challenge_clips(dataset: str, words: Mapping[str, Sequence[str]]) -> list[ListedClip]:
+    """Return the clips of a member of MEGC2019 with as many of each class per subject as were published.
+
+    Which clip of a subject is of which class is this program's choice, except where the file name says it.
+
+    Args:
+        dataset: casme2, smic or samm.
+        words: Class -> the data set's words for it, taken by turns.
+    """
+    counts = megc2019_counts()
+    clips: list[ListedClip] = []
+    by_subject: dict[str, list[str]] = {}
+    for name in sorted(megc2019_clips(dataset)):
+        subject, _, filename = name.partition("/")
+        by_subject.setdefault(subject, []).append(filename)
+    for subject, filenames in by_subject.items():
+        # sorted alike: SMIC's file names say ne, po and sur, in the order of the classes
+        classes = [name for name in words for _ in range(counts.get((subject, name), 0))]
+        for index, (filename, label) in enumerate(zip(filenames, classes, strict=True)):
+            clips.append(ListedClip(subject, filename, words[label][index % len(words[label])]))
+    return clips
+
+
 #: Objective class -> the combinations of action units that it stands for, written without sides.
 _OBJECTIVE = {
     1: ("6", "12", "6+12", "6+7+12", "7+12"),
@@ -220,7 +295,8 @@ def objective_class(aus: Sequence[ActionUnit]) -> int:
     return next((code for code, combinations in _OBJECTIVE.items() if numbers in combinations), 7)
 
 
-def _numbered(scene: Scene, onset: int, subject: str, filename: str, folder: Path) -> Shot:
+def numbered(scene: Scene, onset: int, subject: str, filename: str, folder: Path) -> Shot:
+    """Return a shot whose apex and offset follow from the scene's timing."""
     timing = scene.take.timing
     return Shot(
         subject=subject, filename=filename, folder=folder,

@@ -90,25 +90,25 @@ def write(take: Take, request: Request) -> dict[str, Any]:
     work = Path(tempfile.mkdtemp(prefix=".tmp-synth-", dir=parent))
     try:
         wanted = {index for _, index in contact_sheet.moments(take)}
-        kept: dict[int, NDArray[np.uint8]] = {}
+        shown: dict[int, NDArray[np.uint8]] = {}
         clip, about, sheet = (work / path.name for path in request.targets)
-        _write_frames(_keeping(take.frames(), wanted, kept), clip, request, take.face.image.shape[1::-1])
-        record = _record(take, request, kept)
+        _write_frames(_keeping(take.frames(), wanted, shown), clip, request, take.face.image.shape[1::-1])
+        record = _record(take, request, shown)
         about.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         title = f"{take.face.name}: {request.emotion or 'expression'}, AU {written(take.expression.aus)}"
-        drawn = contact_sheet.draw(take, [kept[index] for _, index in contact_sheet.moments(take)], title)
+        drawn = contact_sheet.draw(take, [shown[index] for _, index in contact_sheet.moments(take)], title)
         _encode(sheet, drawn, [])
-        for made, target in zip((clip, about, sheet), request.targets, strict=True):
-            _put(made, target, work)
+        for path, target in zip((clip, about, sheet), request.targets, strict=True):
+            _put(path, target, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return record
 
 
-def _record(take: Take, request: Request, kept: dict[int, NDArray[np.uint8]]) -> dict[str, Any]:
+def _record(take: Take, request: Request, shown: dict[int, NDArray[np.uint8]]) -> dict[str, Any]:
     timing = take.timing
     height, width = take.face.image.shape[:2]
-    preserved = measures.identity_preservation(take, kept[timing.onset], kept[timing.apex])
+    preserved = measures.identity_preservation(take, shown[timing.onset], shown[timing.apex])
     return {
         "synthetic": True,
         "face": take.face.name,
@@ -131,12 +131,12 @@ def _record(take: Take, request: Request, kept: dict[int, NDArray[np.uint8]]) ->
 
 
 def _keeping(
-    frames: Iterator[NDArray[np.uint8]], wanted: set[int], kept: dict[int, NDArray[np.uint8]]
+    frames: Iterator[NDArray[np.uint8]], wanted: set[int], shown: dict[int, NDArray[np.uint8]]
 ) -> Iterator[NDArray[np.uint8]]:
     """Pass frames on, and keep the few that are looked at later."""
     for index, frame in enumerate(frames):
         if index in wanted:
-            kept[index] = frame
+            shown[index] = frame
         yield frame
 
 
@@ -166,11 +166,11 @@ def _encode(path: Path, image: NDArray[np.uint8], settings: list[int]) -> None:
     path.write_bytes(encoded.tobytes())
 
 
-def _put(made: Path, target: Path, work: Path) -> None:
+def _put(path: Path, target: Path, work: Path) -> None:
     """Give a finished file or folder its name; a folder that it replaces goes only when it is out of the way."""
     if target.is_dir():
         target.rename(work / f"replaced-{target.name}")
-    made.replace(target)
+    path.replace(target)
 
 
 def _ours(folder: Path) -> bool:

@@ -127,7 +127,7 @@ def light(face: Identity, z: Plane, unit: float) -> Light:
 def _cast(z: Plane, unit: float, towards: tuple[float, float, float]) -> Plane:
     """Return where the light is blocked, 0-1, by walking towards it and looking for higher ground."""
     lx, ly, lz = towards
-    factor = max(unit / 55, 1.0)  # shadows are soft: half of the pixels tell as much
+    factor = max(unit / 55, 1.0)  # shadows are soft: half of the pixels are enough
     small = cv2.resize(z, (int(z.shape[1] / factor), int(z.shape[0] / factor)), interpolation=cv2.INTER_AREA)
     blocked = np.zeros_like(small)
     for step in range(1, 15):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -134,3 +135,13 @@ def write_samm(
             root / "SAMM" / subject / clip, range(onset, offset + 1), f"{subject}_{{:05}}.jpg", gray=True, size=(10, 20)
         )
     return root
+
+
+def noise_frames(folder: Path, numbers: Iterable[int], name: str, *, size: tuple[int, int] = (8, 8)) -> Path:
+    """Write tiny frames that all differ, so that none is taken for a copy of another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in sorted(numbers):
+        path = folder / name.format(number)
+        rng = np.random.default_rng([zlib.crc32(str(folder).encode()), number])
+        path.write_bytes(encode(rng.integers(0, 256, (*size, 3), dtype=np.uint8), path.suffix))
+    return folder

@@ -19,7 +19,7 @@ from tests.mexbench_plugins.datasets.layouts import (
 )
 
 
-def test_what_the_sheet_says(casme2_root: Path) -> None:
+def test_samples_follow_the_sheet(casme2_root: Path) -> None:
     samples = by_id(Casme2(root=casme2_root))
     assert sorted(samples) == [
         "casme2/sub01/EP02_01f",
@@ -47,22 +47,22 @@ def test_what_the_sheet_says(casme2_root: Path) -> None:
 
 
 @pytest.mark.parametrize("subject", [1, 1.0, "1", "01", "sub01", "sub1", " 01 "])
-def test_subjects_however_they_are_written(tmp_path: Path, subject: object) -> None:
+def test_subject_spellings_are_normalised(tmp_path: Path, subject: object) -> None:
     write_casme2(tmp_path, CASME2_ROWS[:1])
     write_xlsx(tmp_path / "CASME2-coding-20140508.xlsx", CASME2_HEADER, [(subject, *CASME2_ROWS[0][1:])])
     assert [sample.subject for sample in Casme2(root=tmp_path).samples()] == ["casme2/sub01"]
 
 
-def test_findings_of_sound_clips(casme2_root: Path) -> None:
+def test_data_issues_of_usable_clips(casme2_root: Path) -> None:
     data_issues = Casme2(root=casme2_root).data_issues()
-    assert [(finding.what, finding.where) for finding in data_issues] == [
+    assert [(issue.what, issue.where) for issue in data_issues] == [
         ("action units not fully read", "casme2/sub02/EP03_02"),
         ("apex missing", "casme2/sub26/EP18_50"),
     ]
     assert data_issues[0].detail == "'?': none taken"
 
 
-def test_frames_come_by_number_not_by_name(casme2_root: Path) -> None:
+def test_frames_are_sorted_by_number(casme2_root: Path) -> None:
     dataset = Casme2(root=casme2_root)
     sample = by_id(dataset)["casme2/sub01/EP03_02"]
     clip = dataset.load(sample)
@@ -96,7 +96,7 @@ def test_chosen_frames(casme2_root: Path) -> None:
         dataset.load_frames(sample, [])
 
 
-def test_files_are_those_that_decide(casme2_root: Path) -> None:
+def test_files_include_annotation_and_corrections(casme2_root: Path) -> None:
     dataset = Casme2(root=casme2_root)
     sample = by_id(dataset)["casme2/sub02/EP03_02"]
     names = [path.name for path in dataset.files(sample)]
@@ -105,10 +105,10 @@ def test_files_are_those_that_decide(casme2_root: Path) -> None:
     assert "casme2.yaml" not in {path.name for path in Casme2(root=casme2_root, errata="off").files(sample)}
 
 
-def test_a_sample_that_is_none_of_these(casme2_root: Path) -> None:
-    stranger = Sample(sample_id="x", clip_id="x", subject=None, dataset="casme2", emotion=None)
+def test_unknown_sample_is_rejected(casme2_root: Path) -> None:
+    sample = Sample(sample_id="x", clip_id="x", subject=None, dataset="casme2", emotion=None)
     with pytest.raises(DataError, match="no clip 'x' in this copy"):
-        Casme2(root=casme2_root).load(stranger)
+        Casme2(root=casme2_root).load(sample)
 
 
 def test_one_frame_of_a_clip_is_found_by_its_clip(casme2_root: Path) -> None:
@@ -127,9 +127,9 @@ def test_one_frame_of_a_clip_is_found_by_its_clip(casme2_root: Path) -> None:
     ],
 )
 def test_classes(casme2_root: Path, classes: int, expected: list[str]) -> None:
-    plugin, faults = build(Casme2, {"root": str(casme2_root), "classes": classes})
+    plugin, errors = build(Casme2, {"root": str(casme2_root), "classes": classes})
     assert isinstance(plugin, Casme2)
-    assert faults == []
+    assert errors == []
     label_map = plugin.label_map()
     assert list(dict.fromkeys(label_map.values())) == expected
     assert ("others" in label_map) == (classes != 3)
@@ -164,7 +164,7 @@ def test_auto_takes_the_selected_raw_frames_first(tmp_path: Path) -> None:
     assert "CASME2_RAW_selected" in str(dataset.files(dataset.samples()[0])[0])
 
 
-def test_a_release_that_is_not_there(casme2_root: Path) -> None:
+def test_missing_release_is_reported(casme2_root: Path) -> None:
     with pytest.raises(DataError, match=r"no frames of release 'cropped': looked for Cropped .*found: raw_selected \("):
         Casme2(root=casme2_root, release="cropped").samples()
 

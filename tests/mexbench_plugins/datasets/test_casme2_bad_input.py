@@ -22,7 +22,7 @@ from tests.mexbench_plugins.datasets.layouts import (
 )
 
 
-def test_clips_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+def test_unusable_clips_are_reported(tmp_path: Path) -> None:
     rows: list[Sequence[object]] = [
         *CASME2_ROWS,
         ("03", "missing", 1, 2, 3, 4, "disgust"),
@@ -43,7 +43,7 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     write_frames(frames / "unlisted", [1])
     dataset = Casme2(root=root)
     assert len(dataset.samples()) == 4
-    data_issues = [finding for finding in dataset.data_issues() if finding.excluded or "not in" in finding.what]
+    data_issues = [issue for issue in dataset.data_issues() if issue.excluded or "not in" in issue.what]
     assert [(f.what, f.where.rpartition("/")[2], f.excluded) for f in data_issues] == [
         ("row names no clip", "CASME2-coding-20140508.xlsx, sheet 'Sheet1', row 11", True),
         ("clip folder missing", "missing", True),
@@ -57,7 +57,7 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert data_issues[4].detail == "frames 7-8 on disk, onset 1, offset 3"
 
 
-def test_oddities_that_keep_the_sample(tmp_path: Path) -> None:
+def test_irregular_clips_are_kept_and_reported(tmp_path: Path) -> None:
     rows: list[Sequence[object]] = [
         ("01", "gaps", 5, 20, 14, 4, "disgust"),
         ("01", "bliss", 1, 2, 3, 4, "Sheer  Bliss"),
@@ -88,9 +88,9 @@ def test_oddities_that_keep_the_sample(tmp_path: Path) -> None:
     assert (len(clip.frames), clip.onset_index, clip.apex_index, clip.offset_index) == (6, 0, None, None)
 
 
-def test_a_row_that_stands_there_twice(tmp_path: Path) -> None:
+def test_duplicate_rows_are_rejected(tmp_path: Path) -> None:
     root = write_casme2(tmp_path, [*CASME2_ROWS, ("1", "EP02_01f", 46, 50, 53, 12, "disgust")])
-    with pytest.raises(DataError, match=r"row 6: sub01/EP02_01f stands there twice, first in .* row 2; remove one"):
+    with pytest.raises(DataError, match=r"row 6: sub01/EP02_01f is listed twice, first in .* row 2; remove one"):
         Casme2(root=root).samples()
 
 
@@ -99,11 +99,11 @@ def test_a_row_that_stands_there_twice(tmp_path: Path) -> None:
 )
 def test_a_sheet_cannot_lead_out_of_the_folder(casme2_root: Path, subject: str, clip: str) -> None:
     write_xlsx(casme2_root / "CASME2-coding-20140508.xlsx", CASME2_HEADER, [(subject, clip, 1, 2, 3, 4, "disgust")])
-    with pytest.raises(DataError, match=r"row 2: Subject, Filename: .* cannot be the name of a folder"):
+    with pytest.raises(DataError, match=r"row 2: (folder|id) of the clip: .* cannot be the name of a folder"):
         Casme2(root=casme2_root).samples()
 
 
-def test_a_broken_cell_is_named(tmp_path: Path) -> None:
+def test_invalid_frame_cell_is_reported(tmp_path: Path) -> None:
     root = write_casme2(tmp_path, [("01", "EP02_01f", 46, "about 50", 53, 12, "happiness")])
     with pytest.raises(DataError, match=r"row 2: Apex Frame is 'about 50', expected the number of a frame"):
         Casme2(root=root).samples()
@@ -123,7 +123,7 @@ def test_an_annotation_without_rows(casme2_root: Path) -> None:
         Casme2(root=casme2_root).samples()
 
 
-def test_not_one_clip_on_disk(casme2_root: Path) -> None:
+def test_sheet_without_any_clip_on_disk_is_rejected(casme2_root: Path) -> None:
     write_xlsx(casme2_root / "CASME2-coding-20140508.xlsx", CASME2_HEADER, [("01", "x", 1, 2, 3, 4, "disgust")])
     with pytest.raises(DataError, match=r"not one of the 1 clips .* the first: casme2/sub01/x: clip folder missing"):
         Casme2(root=casme2_root).samples()
@@ -151,8 +151,8 @@ def break_frame(path: Path, how: str) -> None:
     [
         ("folder", r"img48\.jpg: is a folder, expected an image file"),
         ("empty", r"img48\.jpg: is empty \(0 bytes\); copy it again"),
-        ("cut", r"img48\.jpg: is cut off"),
-        ("text", r"img48\.jpg: is no readable image"),
+        ("cut", r"img48\.jpg: is truncated"),
+        ("text", r"img48\.jpg: is not a readable image"),
         ("small", r"frames differ in size: img46\.jpg is 16x12 colour, img48\.jpg is 10x12 colour"),
         ("gray", r"img46\.jpg is 16x12 colour, img48\.jpg is 16x12 gray"),
     ],
@@ -195,7 +195,7 @@ def test_png_frames_of_any_depth(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_root(tmp_path: Path, make: object, message: str) -> None:
+def test_wrong_root_is_reported(tmp_path: Path, make: object, message: str) -> None:
     root = tmp_path / "a" / "b" / "root"
     root.parent.mkdir(parents=True)
     make(root)  # type: ignore[operator]

@@ -55,7 +55,7 @@ def test_errata_of_the_annotation_they_are_for(tmp_path: Path) -> None:
 def test_errata_where_the_sheet_holds_another_value(tmp_path: Path) -> None:
     dataset = Casme2(root=write_casme2(tmp_path, errata_rows(apex=300), version="20190701"))
     assert by_id(dataset)["casme2/sub04/EP12_01f"].apex == 300
-    details = {finding.where: finding.detail for finding in dataset.data_issues()}
+    details = {issue.where: issue.detail for issue in dataset.data_issues()}
     assert details["casme2/sub04/EP12_01f"] == "apex: the sheet has 300, not the / that it corrects"
 
 
@@ -130,7 +130,7 @@ def test_the_real_annotation(casme2_sheet: Path, tmp_path: Path) -> None:
         "action units not fully read",
         "erratum not applied",
     }
-    assert not any(finding.excluded for finding in dataset.data_issues())
+    assert not any(issue.excluded for issue in dataset.data_issues())
 
     by_name = {sample.sample_id: sample for sample in Casme2(root=tmp_path, errata="off").samples()}
     same_as = {

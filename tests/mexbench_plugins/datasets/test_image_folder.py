@@ -66,22 +66,22 @@ def test_the_part_stays_in_the_id(parted: Path) -> None:
     assert dict(dataset.label_map()) == {"angry": "angry", "happy": "happy"}
 
 
-def test_what_lies_in_no_place_is_named(parted: Path) -> None:
+def test_files_outside_the_class_folders_are_reported(parted: Path) -> None:
     (parted / "stray.jpg").write_bytes(encode(image(1), ".jpg"))
     (parted / "train" / "happy" / "notes.txt").touch()
     (parted / "test" / "sad").mkdir()
     dataset = ImageFolder(root=parted)
-    assert [(finding.what, Path(finding.where).name) for finding in dataset.data_issues()] == [
-        ("image in no class folder", "stray.jpg"),
+    assert [(issue.what, Path(issue.where).name) for issue in dataset.data_issues()] == [
+        ("image outside the class folders", "stray.jpg"),
         ("class folder without images", "sad"),
-        ("file is no image", "notes.txt"),
+        ("file is not an image", "notes.txt"),
     ]
     assert list(dataset.label_map()) == ["angry", "happy"]
 
 
 def test_a_class_folder_beside_train_and_test(parted: Path) -> None:
     (parted / "sad").mkdir()
-    with pytest.raises(DataError, match="sad: beside train and test no class folder can stand"):
+    with pytest.raises(DataError, match="sad: class folders cannot lie beside train and test"):
         ImageFolder(root=parted).samples()
 
 
@@ -94,9 +94,9 @@ def test_broken_images(root: Path) -> None:
         dataset.load(by_name["1.jpg"])
     with pytest.raises(DataError, match=r"4\.png: is a folder"):
         dataset.load(by_name["4.png"])
-    stranger = Sample(sample_id="x", clip_id="x", subject=None, dataset="image_folder", emotion=None)
+    sample = Sample(sample_id="x", clip_id="x", subject=None, dataset="image_folder", emotion=None)
     with pytest.raises(DataError, match="no image 'x'"):
-        dataset.load(stranger)
+        dataset.load(sample)
 
 
 def test_sixteen_bits(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_sixteen_bits(tmp_path: Path) -> None:
     ("make", "message"),
     [("nothing", "no such folder"), ("empty", "is empty"), ("hollow", r"no \.bmp, \.jpeg, \.jpg, \.png in any class")],
 )
-def test_a_wrong_root(tmp_path: Path, make: str, message: str) -> None:
+def test_wrong_root_is_reported(tmp_path: Path, make: str, message: str) -> None:
     root = tmp_path / "root"
     if make != "nothing":
         root.mkdir()
@@ -121,8 +121,8 @@ def test_a_wrong_root(tmp_path: Path, make: str, message: str) -> None:
 
 
 def test_titles(root: Path) -> None:
-    plugin, faults = build(ImageFolder, {"root": str(root), "title": ""})
+    plugin, errors = build(ImageFolder, {"root": str(root), "title": ""})
     assert plugin is None
-    assert faults[0][0] == ("title",)
+    assert errors[0][0] == ("title",)
     with pytest.raises(DataError, match="title: 'a/b' cannot be the name of a folder"):
         ImageFolder(root=root, title="a/b").samples()

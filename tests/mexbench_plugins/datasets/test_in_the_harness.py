@@ -11,13 +11,25 @@ import pytest
 from mexbench import cli
 from mexbench.registry.catalogue import load_catalogue
 from mexbench.registry.parameters import check_declaration, json_schema, parameters
+from mexbench_plugins.datasets.casme import Casme
 from mexbench_plugins.datasets.casme2 import Casme2
+from mexbench_plugins.datasets.casme3 import Casme3
+from mexbench_plugins.datasets.casme_squared import CasmeSquared
+from mexbench_plugins.datasets.dfme import Dfme
+from mexbench_plugins.datasets.fourdme import FourDme
 from mexbench_plugins.datasets.image_folder import ImageFolder
+from mexbench_plugins.datasets.mmew import Mmew
 from mexbench_plugins.datasets.samm import Samm
+from mexbench_plugins.datasets.samm_long import SammLong
 from mexbench_plugins.datasets.smic import Smic
+from mexbench_plugins.datasets.smic_long import SmicLong
 from tests.mexbench_plugins.datasets.layouts import write_casme2
 
-LOADERS = {"casme2": Casme2, "samm": Samm, "smic": Smic, "image_folder": ImageFolder}
+LOADERS = {
+    "casme": Casme, "casme2": Casme2, "casme3": Casme3, "casme_squared": CasmeSquared, "dfme": Dfme,
+    "fourdme": FourDme, "image_folder": ImageFolder, "mmew": Mmew, "samm": Samm, "samm_long": SammLong, "smic": Smic,
+    "smic_long": SmicLong,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -41,6 +53,8 @@ def test_the_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert f"{name} (dataset)" in out
     assert "(required)" in out
+    assert ("checked   on " in out) == (name != "image_folder")
+    assert ("no copy" in out) == (name in {"casme", "dfme", "fourdme", "mmew", "samm", "smic", "smic_long"})
 
 
 def test_a_check_of_casme2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

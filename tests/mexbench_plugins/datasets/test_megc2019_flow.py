@@ -20,14 +20,14 @@ def dataset(root: Path, **options: Any) -> Megc2019Flow:  # noqa: ANN401
 
 
 def test_ids_join_with_other_loaders_of_the_same_clips(flow_pack: Path) -> None:
-    found = {s.sample_id: s for s in dataset(flow_pack).samples()}
-    assert len(found) == 12
-    sample = found["casme2/sub01/c00"]
+    samples = {s.sample_id: s for s in dataset(flow_pack).samples()}
+    assert len(samples) == 12
+    sample = samples["casme2/sub01/c00"]
     assert (sample.subject, sample.clip_id, sample.dataset, sample.emotion) == (
         "casme2/sub01", "casme2/sub01/c00", "casme2", "negative",
     )  # fmt: skip
-    assert Counter(s.dataset for s in found.values()) == {"casme2": 4, "smic": 3, "samm": 5}
-    assert found["smic/s01/c02"].emotion == "surprise"
+    assert Counter(s.dataset for s in samples.values()) == {"casme2": 4, "smic": 3, "samm": 5}
+    assert samples["smic/s01/c02"].emotion == "surprise"
 
 
 def test_channels(flow_pack: Path) -> None:
@@ -39,7 +39,7 @@ def test_channels(flow_pack: Path) -> None:
         assert clip.frames.dtype == np.uint8
 
 
-def test_litter_and_training_copies_are_not_read(flow_pack: Path) -> None:
+def test_system_files_and_training_copies_are_ignored(flow_pack: Path) -> None:
     (flow_pack / ".DS_Store").touch()
     (flow_pack / "__MACOSX").mkdir()
     (flow_pack / "sub01" / "u_test" / "0" / "Thumbs.db").touch()
@@ -64,17 +64,17 @@ def test_the_real_pack(real_flow: Path) -> None:
     [
         (shutil.rmtree, "no such folder; 'root' must be the folder of <root>/<subject>/u_test"),
         (lambda root: [shutil.rmtree(p) for p in root.iterdir()], "is empty; expected <root>/<subject>/u_test"),
-        (lambda root: (root / "subject7").mkdir(), "subject7: no subject of MEGC2019 (sub01, s01 or 006)"),
+        (lambda root: (root / "subject7").mkdir(), "subject7: not a subject of MEGC2019 (sub01, s01 or 006)"),
         (lambda root: shutil.rmtree(root / "s01" / "u_test"), "s01: has no folder u_test"),
         (lambda root: (root / "s01/u_test/3").mkdir(), "u_test/3: expected a class folder: 0, 1, 2"),
         (lambda root: (root / "s01/u_test/0/x.jpg").touch(), "x.jpg: expected a PNG file"),
         (
             lambda root: shutil.copy(root / "s01/u_test/0/s01_c00 .png", root / "s01/u_test/1/s01_c00 .png"),
-            "clip smic/s01/c00 stands under two classes",
+            "clip smic/s01/c00 is in two class folders",
         ),
     ],
 )
-def test_packs_that_contradict_themselves(flow_pack: Path, spoil: Callable[[Path], object], message: str) -> None:
+def test_inconsistent_packs_are_rejected(flow_pack: Path, spoil: Callable[[Path], object], message: str) -> None:
     spoil(flow_pack)
     with pytest.raises(DataError) as caught:
         dataset(flow_pack).samples()
@@ -94,7 +94,7 @@ def test_a_half_copied_pack_is_refused_with_what_is_missing(flow_pack: Path) -> 
     assert "set 'expect: any'" in str(caught.value)
 
 
-def test_a_class_folder_of_the_real_pack_is_missing(real_flow: Path, tmp_path: Path) -> None:
+def test_missing_class_folder_of_the_real_pack_is_reported(real_flow: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(real_flow, tmp_path / "copy")
     shutil.rmtree(copy / "s03" / "u_test" / "2")
     with pytest.raises(DataError, match="s03 surprise: 0 of 6; copy the pack again"):
@@ -104,14 +104,14 @@ def test_a_class_folder_of_the_real_pack_is_missing(real_flow: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no readable image (0 bytes); copy it again"),
-        (b"no image", "is no readable image (8 bytes)"),
+        (b"", "is not a readable image (0 bytes); copy it again"),
+        (b"no image", "is not a readable image (8 bytes)"),
         (cv2.imencode(".png", np.zeros((28, 27, 3), np.uint8))[1].tobytes(), "expected 28x28 pixels"),
         (cv2.imencode(".png", np.zeros((28, 28), np.uint8))[1].tobytes(), "got (28, 28) uint8"),
         (cv2.imencode(".png", np.zeros((28, 28, 3), np.uint16))[1].tobytes(), "got (28, 28, 3) uint16"),
     ],
 )
-def test_images_that_are_none(flow_pack: Path, content: bytes, message: str) -> None:
+def test_invalid_images_are_rejected(flow_pack: Path, content: bytes, message: str) -> None:
     (flow_pack / "sub01/u_test/0/sub01_c00 .png").write_bytes(content)
     data = dataset(flow_pack)
     with pytest.raises(DataError) as caught:
@@ -141,7 +141,7 @@ def test_bench_check_reads_every_image(flow_pack: Path, check: Callable[[Path], 
     ran = check(flow_pack)
     assert ran.code == 2
     assert "sample smic/s01/c01: " in ran.err
-    assert "is no readable image (60 bytes)" in ran.err
+    assert "is not a readable image (60 bytes)" in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -48,7 +48,7 @@ def test_frames_are_gray(tmp_path: Path) -> None:
 
 def test_cells_that_were_not_fully_read_are_named(tmp_path: Path) -> None:
     data_issues = Samm(root=write_samm(tmp_path, ROWS)).data_issues()
-    assert [(finding.where, finding.detail) for finding in data_issues] == [
+    assert [(issue.where, issue.detail) for issue in data_issues] == [
         ("samm/007/007_3_1", "'ref(7B)+43': AU43 taken"),
         ("samm/007/007_3_2", "'R14+17+soft focus ': AU14, AU17 taken"),
     ]
@@ -86,11 +86,11 @@ def test_errata_of_the_sheet_with_a_preamble(tmp_path: Path) -> None:
 
     off = Samm(root=root, errata="off")
     assert by_id(off)["samm/028/028_4_1"].apex == 1143
-    assert [finding.what for finding in off.data_issues()] == ["apex outside onset-offset"] * 2
+    assert [issue.what for issue in off.data_issues()] == ["apex outside onset-offset"] * 2
     assert off.load(by_id(off)["samm/028/028_4_1"]).apex_index is None
 
 
-def test_a_sheet_in_which_they_are_mended(tmp_path: Path) -> None:
+def test_sheet_without_the_errors_is_not_corrected(tmp_path: Path) -> None:
     dataset = Samm(root=write_samm(tmp_path, [samm_row("028", "028_4_1", (1071, 1124, 1134), 4, "Anger")]))
     assert dataset.applied_corrections() == ()
     assert dataset.data_issues() == ()
@@ -111,7 +111,7 @@ def test_the_annotation_of_the_long_videos_is_another_one(tmp_path: Path) -> Non
     assert len(Samm(root=root / "SAMM").samples()) == 3
 
 
-def test_two_annotations_want_a_choice(tmp_path: Path) -> None:
+def test_two_annotations_require_a_choice(tmp_path: Path) -> None:
     root = write_samm(tmp_path, ROWS)
     write_xlsx(root / "SAMM_v2.xlsx", SAMM_HEADER, ROWS[:1])
     with pytest.raises(DataError, match=r"more than one annotation in .*: SAMM_Micro\.xlsx, SAMM_v2\.xlsx; choose one"):
@@ -121,22 +121,22 @@ def test_two_annotations_want_a_choice(tmp_path: Path) -> None:
         Samm(root=root, annotation="other.xlsx").samples()
 
 
-def test_a_wrong_root(tmp_path: Path) -> None:
+def test_wrong_root_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such folder; 'root' must be the folder of SAMM \(006/006_1_2"):
         Samm(root=tmp_path / "x").samples()
     write_frames(tmp_path / "a" / "b" / "SAMM" / "006" / "006_1_2", [1])
     with pytest.raises(DataError, match=r"no annotation: looked for SAMM\*\.xlsx or SAMM\*\.csv"):
         Samm(root=tmp_path / "a" / "b").samples()
     (tmp_path / "c" / "s01").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"no frames: looked for folders of subjects \(006\)"):
+    with pytest.raises(DataError, match=r"no frames: looked for folders of subjects, three levels deep"):
         Samm(root=tmp_path / "c").samples()
 
 
 def test_the_units_need_the_sheet_alone(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "SAMM_Micro.xlsx", SAMM_HEADER, ROWS, preamble=[["Remark"]] * 13, title="MICRO_ONLY")
-    found = {one.clip_id: one for one in Samm(root=tmp_path).coded_action_units()}
-    assert list(found) == ["samm/006/006_1_2", "samm/007/007_3_1", "samm/007/007_3_2"]
-    assert found["samm/007/007_3_2"] == CodedActionUnits(
+    coded = {one.clip_id: one for one in Samm(root=tmp_path).coded_action_units()}
+    assert list(coded) == ["samm/006/006_1_2", "samm/007/007_3_1", "samm/007/007_3_2"]
+    assert coded["samm/007/007_3_2"] == CodedActionUnits(
         clip_id="samm/007/007_3_2",
         emotion="happiness",
         cell="R14+17+soft focus ",

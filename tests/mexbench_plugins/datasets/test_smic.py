@@ -8,7 +8,7 @@ import pytest
 from mexbench.errors import DataError
 from mexbench.interfaces import Sample
 from mexbench_plugins.datasets.smic import Smic
-from tests.mexbench_plugins.datasets.layouts import by_id, write_frames
+from tests.mexbench_plugins.datasets.layouts import by_id, write_frames, write_xlsx
 
 HS = "SMIC_all_cropped/HS"
 
@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("below", ["", "SMIC_all_cropped", HS])
-def test_samples_are_called_as_in_the_megc_lists(root: Path, below: str) -> None:
+def test_sample_ids_follow_the_megc_lists(root: Path, below: str) -> None:
     samples = by_id(Smic(root=root / below))
     assert sorted(samples) == ["smic/s01/s01_ne_02", "smic/s01/s01_po_01", "smic/s20/s20_sur_01"]
     assert samples["smic/s01/s01_po_01"] == Sample(
@@ -72,21 +72,45 @@ def test_a_clip_without_frames_is_named(root: Path) -> None:
     ]
 
 
-def test_a_class_folder_that_nobody_knows(root: Path) -> None:
+def test_unknown_class_folder_is_rejected(root: Path) -> None:
     write_frames(root / HS / "s1/micro/happy/s1_ha_01", [1], "reg_image{}.bmp")
     with pytest.raises(DataError, match="happy: expected a class folder: negative, positive, surprise"):
         Smic(root=root).samples()
 
 
-def test_one_clip_under_two_classes(root: Path) -> None:
+def test_clip_in_two_class_folders_is_rejected(root: Path) -> None:
     write_frames(root / HS / "s1/micro/surprise/s1_po_01", [1], "reg_image{}.bmp")
-    with pytest.raises(DataError, match="clip smic/s01/s01_po_01 stands there twice"):
+    with pytest.raises(DataError, match="clip smic/s01/s01_po_01 is in two class folders"):
         Smic(root=root).samples()
 
 
-def test_a_wrong_root(tmp_path: Path) -> None:
+def test_wrong_root_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder; 'root' must be the folder of SMIC_all_cropped/HS"):
         Smic(root=tmp_path / "x").samples()
     (tmp_path / "s1" / "other").mkdir(parents=True)
     with pytest.raises(DataError, match=r"no frames of release 'auto': .* found: none"):
         Smic(root=tmp_path).samples()
+
+
+def test_apexes_come_from_a_sheet_and_count_from_its_onset(root: Path) -> None:
+    header = ("data", "subject", "clip", "label", "onset_frame", "apex_frame", "offset_frame")
+    clips = by_id(Smic(root=root))
+    first, second, *_ = sorted(clips)
+    onset, offset = clips[first].onset, clips[first].offset
+    assert onset is not None
+    assert offset is not None
+    assert [clips[name].apex for name in (first, second)] == [None, None]
+    rows = [
+        ("HS", first.split("/")[1].replace("s0", "s"), first.rpartition("/")[2], "x", 1, 2, None),
+        ("HS", second.split("/")[1], second.rpartition("/")[2].replace("s0", "s"), "x", 1, 900, 950),
+    ]
+    sheet = write_xlsx(root / "smic_apex.xlsx", header, rows)
+    dataset = Smic(root=root, apexes=sheet)
+    samples = by_id(dataset)
+    assert (samples[first].apex, samples[first].apex_source) == (onset + 1, "smic_apex.xlsx")
+    assert samples[second].apex is None
+    details = {issue.where: issue.detail for issue in dataset.data_issues() if issue.what == "apex missing"}
+    assert "apex 900 of onset 1 lies outside the clip's" in details[second]
+    assert dataset.files(samples[first])[-1] == sheet
+    middle = by_id(Smic(root=root, apexes="middle"))[first]
+    assert (middle.apex, middle.apex_source) == ((onset + offset) // 2, "middle of onset and offset")

@@ -20,7 +20,7 @@ def test_size_and_flag() -> None:
     assert data.flags() == ("synthetic",)
 
 
-def test_a_person_is_a_stronger_signal_than_an_emotion() -> None:
+def test_subjects_differ_more_than_emotions() -> None:
     x, subjects, emotions = stack(Synthetic(subjects=30, clips=40))
 
     def between(groups: np.ndarray) -> float:
@@ -33,7 +33,7 @@ def test_a_person_is_a_stronger_signal_than_an_emotion() -> None:
     assert (subjects[distances.argmin(axis=1)] == subjects).mean() > 0.99
 
 
-def test_a_seed_is_a_data_set() -> None:
+def test_seed_determines_the_data_set() -> None:
     one, same, other = (stack(Synthetic(subjects=3, clips=4, seed=seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)

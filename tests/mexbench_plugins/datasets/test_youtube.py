@@ -116,8 +116,8 @@ def test_a_case_study_of_unlabelled_films(tmp_path: Path, bench: Callable[..., R
     ran = bench("run", tmp_path / "study.yaml", "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
     with (tmp_path / "run" / "predictions.csv").open() as stream:
-        found = list(csv.DictReader(stream))
-    assert [(row["clip_id"], row["y_true"], row["y_pred"]) for row in found] == [
+        rows = list(csv.DictReader(stream))
+    assert [(row["clip_id"], row["y_true"], row["y_pred"]) for row in rows] == [
         ("wild/c", "", "fear"), ("wild/d", "", "fear")
     ]  # fmt: skip
     assert [line.split()[0] for line in ran.out.splitlines() if line.startswith(("before", "after"))] == [
@@ -125,7 +125,7 @@ def test_a_case_study_of_unlabelled_films(tmp_path: Path, bench: Callable[..., R
     ]  # fmt: skip
 
 
-def test_too_much_for_the_memory(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clip_larger_than_memory_limit_is_rejected(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(youtube, "MOST_BYTES", 10_000)
     dataset = Youtube(manifest=listed)
     with pytest.raises(DataError, match=r"line 2: 15 frames of 64x48 take .* choose fewer .* or use 'bench predict'"):
@@ -142,14 +142,14 @@ def test_too_much_for_the_memory(listed: Path, monkeypatch: pytest.MonkeyPatch) 
         ("a,two.avi,,,,,,", r"line 5: clip_id 'a' stands there twice"),
     ],
 )
-def test_a_line_that_cannot_be(line: str, text: str, listed: Path) -> None:
+def test_invalid_lines_are_rejected(line: str, text: str, listed: Path) -> None:
     films.sound(listed.parent / "song.mp4")
     listed.write_text(listed.read_text() + line + "\n")
     with pytest.raises(DataError, match=text):
         Youtube(manifest=listed).samples()
 
 
-def test_a_clip_that_is_not_there(listed: Path) -> None:
+def test_unknown_clip_is_rejected(listed: Path) -> None:
     dataset = Youtube(manifest=listed)
     other = Youtube(manifest=listed, title="other").samples()[0]
     with pytest.raises(DataError, match="no clip 'other/a'"):

@@ -16,7 +16,7 @@ CONFIG = "dataset: {plugin: synthetic, subjects: 3, clips: 6}\nprotocol: loso\nm
 
 
 @pytest.mark.parametrize(("name", "module"), [("mlflow", "mlflow"), ("tensorboard", "tensorboardX")])
-def test_without_its_package(
+def test_missing_package_is_reported(
     name: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Callable[..., Ran]
 ) -> None:
     find = importlib.util.find_spec
@@ -32,7 +32,7 @@ def test_without_its_package(
     assert (ran.code, (tmp_path / "run").exists()) == (2, False)
 
 
-def test_they_are_listed_and_nothing_is_imported(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_listing_imports_no_optional_package(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     listed = bench("list", "observers").out
     assert "Log to MLflow" in listed
     assert "Write TensorBoard's events" in listed

@@ -1,4 +1,4 @@
-"""A real MLflow server, with a database, is told of a run."""
+"""A real MLflow server, with a database, receives the events of a run."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        said = []
+        lines = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if "Application startup complete" in line:
                 break
         else:
-            pytest.fail("the server did not start:\n" + "".join(said))
+            pytest.fail("the server did not start:\n" + "".join(lines))
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -67,7 +67,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_it_receives_a_run(
+def test_observer_receives_a_run(
     server: str, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Callable[..., Ran]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
@@ -83,41 +83,41 @@ def test_it_receives_a_run(
     experiment = client.get_experiment_by_name("micro-expressions")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert set(runs) == {"watched", "majority", "a net, size=4"}
-    whole = runs["watched"]
-    assert whole.info.status == "FINISHED"
-    assert whole.data.tags["mexbench.flags"] == "synthetic"
-    assert whole.data.tags["mexbench.fingerprint"] == manifest["config_fingerprint"]
-    assert whole.data.tags["mexbench.version.numpy"] == manifest["versions"]["numpy"]
+    parent = runs["watched"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["mexbench.flags"] == "synthetic"
+    assert parent.data.tags["mexbench.fingerprint"] == manifest["config_fingerprint"]
+    assert parent.data.tags["mexbench.version.numpy"] == manifest["versions"]["numpy"]
     expected = {"dataset.plugin": "synthetic", "dataset.subjects": "3", "protocol.plugin": "loso", "seeds": "[0, 1]"}
-    assert {key: whole.data.params[key] for key in expected} == expected
-    assert (whole.data.params["models.0.name"], whole.data.params["models.1.max_iter"]) == ("majority", "400")
+    assert {key: parent.data.params[key] for key in expected} == expected
+    assert (parent.data.params["models.0.name"], parent.data.params["models.1.max_iter"]) == ("majority", "400")
 
     for row in scores["rows"]:
-        found = runs[row["model"]]
-        assert found.info.status == "FINISHED"
-        assert found.data.tags["mlflow.parentRunId"] == whole.info.run_id
-        assert found.data.tags["mexbench.protocol"] == "loso"
-        assert found.data.tags["mexbench.flags"] == " ".join(row["flags"]) == "synthetic"
+        child = runs[row["model"]]
+        assert child.info.status == "FINISHED"
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.data.tags["mexbench.protocol"] == "loso"
+        assert child.data.tags["mexbench.flags"] == " ".join(row["flags"]) == "synthetic"
         for name in ("uf1", "uar", "accuracy"):
-            assert found.data.metrics[name] == row[name]
-            assert [found.data.metrics[f"{name}_{end}"] for end in ("low", "high")] == row["ci"][name]
+            assert child.data.metrics[name] == row[name]
+            assert [child.data.metrics[f"{name}_{end}"] for end in ("low", "high")] == row["ci"][name]
             if row["per_fold"][name] is not None:
-                assert found.data.metrics[f"per_fold_{name}"] == row["per_fold"][name]
-        history = client.get_metric_history(found.info.run_id, "fold_accuracy")
+                assert child.data.metrics[f"per_fold_{name}"] == row["per_fold"][name]
+        history = client.get_metric_history(child.info.run_id, "fold_accuracy")
         assert [metric.step for metric in history] == list(range(6))
         assert sum(metric.value for metric in history) / 6 == pytest.approx(row["accuracy"])
     net = runs["a net, size=4"].data.params
     assert (net["plugin"], net["hidden_layer_sizes"], net["max_iter"]) == ("ann", "[4]", "400")
 
-    files = {file.path for file in client.list_artifacts(whole.info.run_id)}
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert files == {"leaderboard.md", "scores.json", "histories.csv"}  # no picture, and no prediction
     (tmp_path / "back").mkdir()
     for name in files:
-        got = client.download_artifacts(whole.info.run_id, name, str(tmp_path / "back"))
+        got = client.download_artifacts(parent.info.run_id, name, str(tmp_path / "back"))
         assert Path(got).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
-def test_a_run_that_is_not_complete(
+def test_incomplete_run_is_marked_failed(
     server: str, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Callable[..., Ran]
 ) -> None:
     from mexbench_plugins.models.majority import Majority
@@ -139,7 +139,7 @@ def test_a_run_that_is_not_complete(
     assert "uf1" not in runs["majority"].data.metrics
 
 
-def test_a_server_that_is_not_there_stops_nothing(
+def test_unreachable_server_does_not_stop_the_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Callable[..., Ran]
 ) -> None:
     with socket.socket() as closed:

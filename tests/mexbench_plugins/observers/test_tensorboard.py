@@ -34,15 +34,15 @@ def events(folder: Path) -> Iterator[Any]:
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
-    found: dict[str, dict[int, float]] = {}
+    values: dict[str, dict[int, float]] = {}
     for event in events(folder):
         for value in event.summary.value:
             if value.WhichOneof("value") == "simple_value":
-                found.setdefault(value.tag, {})[event.step] = value.simple_value
-    return found
+                values.setdefault(value.tag, {})[event.step] = value.simple_value
+    return values
 
 
-def test_it_receives_a_run(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+def test_observer_receives_a_run(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard")
     assert (ran.code, "warning: observer" in ran.err) == (0, False), ran.err
@@ -50,13 +50,13 @@ def test_it_receives_a_run(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["ann", "majority"]
     rows = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
     for row in rows:
-        found = scalars(folder / row["model"])
+        logged = scalars(folder / row["model"])
         for name in ("uf1", "uar", "accuracy"):
-            assert found[f"score/{name}"] == {0: pytest.approx(row[name], rel=1e-6)}
-            ends = [found[f"score/{name}_{end}"][0] for end in ("low", "high")]
+            assert logged[f"score/{name}"] == {0: pytest.approx(row[name], rel=1e-6)}
+            ends = [logged[f"score/{name}_{end}"][0] for end in ("low", "high")]
             assert ends == pytest.approx(row["ci"][name], rel=1e-6)
-        assert sorted(found["fold/accuracy"]) == sorted(found["fold/fit_s"]) == list(range(6))
-        assert sum(found["fold/accuracy"].values()) / 6 == pytest.approx(row["accuracy"], rel=1e-6)
+        assert sorted(logged["fold/accuracy"]) == sorted(logged["fold/fit_s"]) == list(range(6))
+        assert sum(logged["fold/accuracy"].values()) / 6 == pytest.approx(row["accuracy"], rel=1e-6)
         texts = [value.tensor.string_val for event in events(folder / row["model"]) for value in event.summary.value]
         assert [b"synthetic"] in [list(text) for text in texts]
     curves = (tmp_path / "run" / "histories.csv").read_text().splitlines()
@@ -81,8 +81,8 @@ def test_a_failed_task(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: p
     (tmp_path / "c.yaml").write_text(CONFIG)
     ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard", "--set", "seeds=[0]")
     assert (ran.code, "warning: observer" in ran.err) == (1, False), ran.err
-    found = [value for event in events(tmp_path / "run/tensorboard/majority") for value in event.summary.value]
-    texts = [value.tensor.string_val[0].decode() for value in found if value.tag.startswith("failed")]
+    logged = [value for event in events(tmp_path / "run/tensorboard/majority") for value in event.summary.value]
+    texts = [value.tensor.string_val[0].decode() for value in logged if value.tag.startswith("failed")]
     assert texts == [f"synthetic/s0{n}, seed 0: ValueError: no way" for n in (1, 2, 3)]
     assert "score/uf1" not in scalars(tmp_path / "run/tensorboard/majority")
 
@@ -97,7 +97,7 @@ def test_action_units(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: py
     ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard")
     assert (ran.code, "warning: observer" in ran.err) == (0, False), ran.err
     (row,) = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
-    found = scalars(tmp_path / "run" / "tensorboard" / "always_present")
-    assert found["score/f1"] == {0: pytest.approx(row["f1"], rel=1e-6)}
-    assert found["score/macro_f1_high"] == {0: pytest.approx(row["ci"]["macro_f1"][1], rel=1e-6)}
-    assert "fold/accuracy" not in found
+    logged = scalars(tmp_path / "run" / "tensorboard" / "always_present")
+    assert logged["score/f1"] == {0: pytest.approx(row["f1"], rel=1e-6)}
+    assert logged["score/macro_f1_high"] == {0: pytest.approx(row["ci"]["macro_f1"][1], rel=1e-6)}
+    assert "fold/accuracy" not in logged

@@ -28,16 +28,16 @@ def clip_of(*shape: int, aus: frozenset[str] | None = frozenset({"AU4", "AU12", 
 
 def test_each_unit_is_a_plane_behind_the_features() -> None:
     clip = clip_of(2, 7, 7, 5)
-    found = ActionUnits()(clip)
-    assert (found.frames.shape, found.frames.dtype, found.notes) == ((2, 7, 7, 17), np.float32, ("kept",))
-    np.testing.assert_array_equal(found.frames[..., :5], clip.frames)
+    result = ActionUnits()(clip)
+    assert (result.frames.shape, result.frames.dtype, result.notes) == ((2, 7, 7, 17), np.float32, ("kept",))
+    np.testing.assert_array_equal(result.frames[..., :5], clip.frames)
     expected = [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0]  # 1 2 4 5 6 7 9 10 12 14 15 17
-    assert (found.frames[..., 5:] == expected).all()
+    assert (result.frames[..., 5:] == expected).all()
 
 
 def test_features_without_height_and_width_get_values() -> None:
-    found = ActionUnits(units=(12, 1))(clip_of(3, 6))
-    np.testing.assert_array_equal(found.frames[:, 6:], [[1, 0]] * 3)
+    result = ActionUnits(units=(12, 1))(clip_of(3, 6))
+    np.testing.assert_array_equal(result.frames[:, 6:], [[1, 0]] * 3)
 
 
 @pytest.mark.parametrize("aus", [None, frozenset()])
@@ -46,7 +46,7 @@ def test_a_clip_without_coded_units_is_left_out_and_not_given_zeros(aus: frozens
         ActionUnits()(clip_of(1, 7, 7, 5, aus=aus))
 
 
-def test_bytes_are_refused() -> None:
+def test_uint8_features_are_rejected() -> None:
     clip = Clip(frames=np.zeros((1, 8, 8, 3), np.uint8), aus=frozenset({"AU4"}))
     with pytest.raises(DataError, match=r"needs floats, features or frames, got \(1, 8, 8, 3\) uint8; put it last"):
         ActionUnits()(clip)
@@ -96,9 +96,9 @@ def planes(toys: Catalogue, cache: Cache | None = None) -> tuple[data.LabelledSa
     catalogue = with_plugins(toys, entry("dataset", Coded), entry("preprocessor", Forgetful))
     text = "dataset: coded\npreprocess: [forgetful, {plugin: action_units, units: [4, 12]}]\nprotocol: loso\n"
     config = config_of(text + "models: [majority]", catalogue).parts[0]
-    found = load_arrays(config, data.read_samples(config), cache)
-    arrays = found[1]
-    return found[0], arrays.x[:, 0, 0, 0, 3:]
+    result = load_arrays(config, data.read_samples(config), cache)
+    arrays = result[1]
+    return result[0], arrays.x[:, 0, 0, 0, 3:]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_the_engine_hands_every_step_the_units_of_its_sample(toys: Catalogue, tm
     CODED.update(s0=frozenset({"AU4"}), s1=frozenset({"AU12", "AU1"}), s2=frozenset({"AU4", "AU12"}))
     cache = Cache(tmp_path)
     for _ in range(2):
-        samples, found = planes(toys, cache)
-        np.testing.assert_array_equal(found, [[1, 0], [0, 1], [1, 1]])
+        samples, result = planes(toys, cache)
+        np.testing.assert_array_equal(result, [[1, 0], [0, 1], [1, 1]])
         assert list(samples.excluded.values()) == [("coded/s3/clip",)]
     CODED["s0"] = frozenset({"AU12"})
     np.testing.assert_array_equal(planes(toys, cache)[1], [[0, 1], [0, 1], [1, 1]])
@@ -136,5 +136,5 @@ def test_a_data_set_without_any_coding_is_one_error(toys: Catalogue) -> None:
 
 def test_other_fields_of_a_clip_stay() -> None:
     clip = dataclasses.replace(clip_of(2, 4, 4, 1), onset_index=0, apex_index=1, fps=100.0)
-    found = ActionUnits()(clip)
-    assert (found.onset_index, found.apex_index, found.fps, found.aus) == (0, 1, 100.0, clip.aus)
+    result = ActionUnits()(clip)
+    assert (result.onset_index, result.apex_index, result.fps, result.aus) == (0, 1, 100.0, clip.aus)

@@ -55,10 +55,10 @@ def openface(folder: Path, **options: Any) -> ActionUnits:  # noqa: ANN401
 
 def test_intensities_are_the_greatest_of_the_sure_frames(tmp_path: Path) -> None:
     write(tmp_path / "s1" / "a.csv")
-    found = openface(tmp_path)(clip_of())
-    assert found.frames.dtype == np.float32
-    np.testing.assert_allclose(found.frames[:, 5:], [[0, 2.5 / 5, 0.5 / 5]] * 2)
-    assert found.notes == ("kept", _openface.UNSURE)
+    result = openface(tmp_path)(clip_of())
+    assert result.frames.dtype == np.float32
+    np.testing.assert_allclose(result.frames[:, 5:], [[0, 2.5 / 5, 0.5 / 5]] * 2)
+    assert result.notes == ("kept", _openface.UNSURE)
     assert openface(tmp_path).flags() == ()
 
 
@@ -81,7 +81,7 @@ def test_where_all_frames_are_sure_there_is_no_note(tmp_path: Path) -> None:
     assert openface(tmp_path)(clip_of(length=2)).notes == ("kept",)
 
 
-def test_the_name_of_the_data_set_may_stand_in_front_and_nothing_is_read_outside(tmp_path: Path) -> None:
+def test_csv_folder_may_be_the_data_set_and_paths_stay_inside(tmp_path: Path) -> None:
     write(tmp_path / "csv" / "toy" / "s1" / "a.csv", ROWS[:1])
     write(tmp_path / "b.csv")
     assert _openface.find(tmp_path / "csv", "toy/s1/a") == tmp_path / "csv" / "toy" / "s1" / "a.csv"
@@ -130,9 +130,9 @@ def test_a_bad_csv_is_one_error_that_names_it(tmp_path: Path, rows: Sequence[str
         ({"confidence": 1.5}, "expected"),
     ],
 )
-def test_options_that_contradict_each_other(options: Mapping[str, Any], message: str) -> None:
-    _, faults = build(ActionUnits, options)
-    assert message in faults[0][1]
+def test_contradictory_options_are_rejected(options: Mapping[str, Any], message: str) -> None:
+    _, errors = build(ActionUnits, options)
+    assert message in errors[0][1]
 
 
 def test_a_folder_that_is_missing_or_empty_is_an_error_before_anything_is_read(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_folder_that_is_missing_or_empty_is_an_error_before_anything_is_read(t
         openface(tmp_path).provenance()
 
 
-def test_another_csv_is_another_run(tmp_path: Path) -> None:
+def test_changed_csv_changes_the_fingerprint(tmp_path: Path) -> None:
     path = write(tmp_path / "s1" / "a.csv")
     before = openface(tmp_path).provenance()
     assert before == openface(tmp_path).provenance()
@@ -156,14 +156,14 @@ def test_a_csv_that_is_no_text_is_one_error(tmp_path: Path) -> None:
         openface(tmp_path)(clip_of())
 
 
-def test_outside_a_run_nothing_says_which_clip_it_is(tmp_path: Path) -> None:
+def test_openface_without_clip_info_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing says which clip this is"):
         openface(tmp_path)(Clip(frames=np.ones((1, 3), np.float32)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filmed(Dataset):
-    """Two clips of four equal frames each, which nothing but their ids tells apart."""
+    """Two clips of four equal frames each, which only their ids distinguish."""
 
     def label_map(self) -> Mapping[str, str]:
         return {"sad": "negative", "glad": "positive"}
@@ -186,13 +186,13 @@ class Filmed(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class Anew(Preprocessor):
-    """Builds its clip anew, as a stranger's step may, and so forgets where it came from."""
+    """Builds its clip anew, as a third-party step may, and so forgets where it came from."""
 
     def __call__(self, clip: Clip) -> Clip:
         return Clip(frames=clip.frames.reshape(len(clip.frames), -1)[:, :3] / np.float32(255))
 
 
-def test_a_run_tells_the_step_which_clip_it_is_and_how_long_it_was(toys: Catalogue, tmp_path: Path) -> None:
+def test_run_passes_clip_id_and_length_to_the_step(toys: Catalogue, tmp_path: Path) -> None:
     """Although the run loads one frame of four; and equal files under two ids have their own entries in the cache."""
     for index, row in enumerate(("2.50", "5.00")):
         write(tmp_path / "csv" / f"s{index}" / "a.csv", [r.replace("2.50", row) for r in ROWS])
@@ -263,9 +263,9 @@ def test_py_feat_sees_the_loaded_frames_and_gives_the_greatest_values(feat: Call
     asked = feat([[0, 0.9, 0.1, 0.2, 0.3], [1, 0.9, 0.6, 0.1, 0.2], [1, 0.3, 1, 1, 1], [2, NAN, NAN, NAN, NAN]])
     pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 9, 3), dtype=np.uint8)
     step = ActionUnits(origin="pyfeat", units=UNITS)
-    found = step(clip_of(length=3, frames=pictures))
-    np.testing.assert_allclose(found.frames[0, 5:], [0.2, 0.3, 0.6], rtol=1e-6)
-    assert found.notes == ("kept", _pyfeat.FACELESS, _pyfeat.SEVERAL)
+    result = step(clip_of(length=3, frames=pictures))
+    np.testing.assert_allclose(result.frames[0, 5:], [0.2, 0.3, 0.6], rtol=1e-6)
+    assert result.notes == ("kept", _pyfeat.FACELESS, _pyfeat.SEVERAL)
     step(clip_of(length=3, frames=pictures[..., :1]))
     options, (kind, progress, seen), (_, _, gray) = asked  # the detector is made once
     assert options == {"emotion_model": None, "identity_model": None, "gaze_model": None, "device": "cpu"}
@@ -283,7 +283,7 @@ def test_py_feat_finds_no_face(feat: Callable[..., list[Any]]) -> None:
 
 def test_py_feat_does_not_know_a_unit(feat: Callable[..., list[Any]]) -> None:
     feat([[0, 1, 0, 0, 0]])
-    with pytest.raises(DataError, match=r"py-feat 2\.1\.5 tells no AU45; choose other 'units'"):
+    with pytest.raises(DataError, match=r"py-feat 2\.1\.5 does not report AU45; choose other 'units'"):
         ActionUnits(origin="pyfeat", units=(1, 45))(clip_of())
 
 

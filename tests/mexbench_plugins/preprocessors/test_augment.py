@@ -14,7 +14,7 @@ FLIP_ALONE = Augment(rotation=0.0, scale=0.0)
 
 
 class Fixed(np.random.Generator):
-    """Draws what it is told: a turn and a growth in [-1, 1], then the toss of a coin."""
+    """Returns the given draws: a turn and a growth in [-1, 1], then the toss of a coin."""
 
     def __init__(self, turn: float, growth: float, toss: float) -> None:
         super().__init__(np.random.PCG64(0))
@@ -120,13 +120,13 @@ def test_draws_stay_within_their_limits_on_both_sides() -> None:
     assert (min(distances), max(distances)) == pytest.approx((0.8, 1.2), abs=0.02)
 
 
-def test_what_comes_in_repeats_the_border() -> None:
+def test_border_pixels_fill_the_uncovered_area() -> None:
     image = np.full((20, 20), 77, np.uint8)
     done = Augment(rotation=0.0, scale=0.5).vary(locked(image[None, ..., None]), Fixed(0, -1, 0.9))
     assert (done.frames == 77).all()
 
 
-def test_refuses_what_is_no_image() -> None:
+def test_non_images_are_rejected() -> None:
     flow = locked(np.zeros((1, 28, 28, 3), np.float32))
     with pytest.raises(DataError, match=r"augment needs .* uint8 frames, got \(1, 28, 28, 3\) float32; put it before"):
         Augment().vary(flow, np.random.default_rng(0))

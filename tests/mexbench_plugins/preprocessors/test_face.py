@@ -108,11 +108,11 @@ def test_margin_adds_a_share_of_the_box_at_each_side() -> None:
 
 def test_several_faces_the_largest_is_taken_and_noted() -> None:
     frames = frames_of(((180, 240, 160), (460, 240, 220)))
-    found = detect(gray(frames[0]), DetectOptions())
-    assert [box.x > 320 for box in found] == [True, False]  # the right one is larger
+    boxes = detect(gray(frames[0]), DetectOptions())
+    assert [box.x > 320 for box in boxes] == [True, False]  # the right one is larger
     done = Face()(locked(frames, notes=("before",)))
     assert done.notes == ("before", "several faces found: the largest taken")
-    box = found[0]
+    box = boxes[0]
     np.testing.assert_array_equal(done.frames[0], frames[0, box.y :, box.x :][: box.height, : box.width])
 
 
@@ -165,12 +165,12 @@ def test_square_lies_within_the_image_and_holds_the_box(
 ) -> None:
     side = data.draw(st.integers(1, min(height, width)))
     box = Box(data.draw(st.integers(0, width - side)), data.draw(st.integers(0, height - side)), side, side)
-    found = square(box, margin, height, width)
-    assert found.width == found.height == min(round(side * (1 + 2 * margin)), height, width)
-    assert 0 <= found.x <= box.x
-    assert 0 <= found.y <= box.y
-    assert box.x + side <= found.x + found.width <= width
-    assert box.y + side <= found.y + found.height <= height
+    crop = square(box, margin, height, width)
+    assert crop.width == crop.height == min(round(side * (1 + 2 * margin)), height, width)
+    assert 0 <= crop.x <= box.x
+    assert 0 <= crop.y <= box.y
+    assert box.x + side <= crop.x + crop.width <= width
+    assert box.y + side <= crop.y + crop.height <= height
 
 
 def test_square_without_a_margin_is_the_box() -> None:
@@ -187,7 +187,7 @@ def test_square_without_a_margin_is_the_box() -> None:
         (np.zeros((2, 40, 40, 3), np.uint16), r"\(2, 40, 40, 3\) uint16"),
     ],
 )
-def test_refuses_what_is_no_image(frames: np.ndarray, got: str) -> None:
+def test_non_images_are_rejected(frames: np.ndarray, got: str) -> None:
     with pytest.raises(DataError, match=rf"face needs \(T,H,W,3\) or \(T,H,W,1\) uint8 frames, got {got}"):
         Face()(locked(frames))
 

@@ -169,12 +169,12 @@ def test_a_still_clip_changes_in_space_alone() -> None:
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clip = noise_clip(9, 8, 8, 1, levels=5)
     step = LbpTop(grid=2, radius_t=2)
-    whole = step(clip).frames
+    at_once = step(clip).frames
     monkeypatch.setattr(lbp_top, "_CHUNK", 80)  # two frames of 6 x 6 at a time
-    np.testing.assert_array_equal(step(clip).frames, whole)
+    np.testing.assert_array_equal(step(clip).frames, at_once)
 
 
-def test_its_row_is_no_frame() -> None:
+def test_result_has_no_frame_positions() -> None:
     clip = noise_clip(4, 8, 8, 1, onset_index=0, apex_index=2)
     done = LbpTop(grid=1)(clip)
     assert (done.fps, done.onset_index, done.apex_index, done.offset_index) == (None, None, None, None)
@@ -186,11 +186,11 @@ def test_too_few_frames_reject_the_sample(frames: int, radius: int) -> None:
         LbpTop(radius_t=radius)(noise_clip(frames, 9, 9, 1))
 
 
-def test_just_enough_frames_will_do() -> None:
+def test_minimum_number_of_frames_is_accepted() -> None:
     assert LbpTop(radius_t=4)(noise_clip(9, 9, 9, 1)).frames.shape == (1, 25 * 3 * 59)
 
 
-def test_refuses_what_it_cannot_code() -> None:
+def test_frames_that_cannot_be_coded_are_rejected() -> None:
     with pytest.raises(DataError, match=r"frames \(6, 9\) are too small for a grid of 5 x 5 cells with radius_y 1"):
         LbpTop()(noise_clip(3, 6, 9, 1))
     with pytest.raises(DataError, match=r"lbp_top needs \(T,H,W,1\) uint8 frames.*; put grayscale before it"):

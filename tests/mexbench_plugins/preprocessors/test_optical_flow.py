@@ -44,9 +44,9 @@ def test_a_shift_is_found_to_the_right_and_downwards(method: Literal["farneback"
 def test_a_stretch_is_found_with_its_strain(method: Literal["farneback", "dis"]) -> None:
     columns = np.broadcast_to(np.arange(140, dtype=np.float32) - 70, (120, 140))
     done = OpticalFlow(method=method)(locked(pair(0.04 * columns, 0.0), apex_index=1))
-    u, _, found = (done.frames[0][INNER][..., channel] for channel in range(3))
+    u, _, measured = (done.frames[0][INNER][..., channel] for channel in range(3))
     np.testing.assert_allclose(u.mean(axis=0), 0.04 * columns[0, 20:-20], atol=0.25)
-    assert np.median(found) == pytest.approx(0.04, abs=0.015)
+    assert np.median(measured) == pytest.approx(0.04, abs=0.015)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_a_stretch_is_found_with_its_strain(method: Literal["farneback", "dis"])
 def test_strain_of_linear_fields(gradient: tuple[float, float, float, float], expected: float) -> None:
     u_x, u_y, v_x, v_y = gradient
     y, x = np.mgrid[:6, :9].astype(np.float32)
-    found = strain(np.stack([u_x * x + u_y * y, v_x * x + v_y * y], axis=-1).astype(np.float32))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    measured = strain(np.stack([u_x * x + u_y * y, v_x * x + v_y * y], axis=-1).astype(np.float32))
+    assert measured.dtype == np.float32
+    np.testing.assert_allclose(measured, expected, atol=1e-6)
 
 
 def test_channels_are_chosen_and_ordered() -> None:
@@ -113,7 +113,7 @@ def test_without_an_apex_the_sample_is_rejected(apex: int | None, reason: str) -
 
 
 @pytest.mark.parametrize(("offset", "middle"), [(None, 3), (3, 2)])
-def test_the_middle_can_stand_in_and_is_noted(offset: int | None, middle: int) -> None:
+def test_middle_frame_replaces_a_missing_apex_with_a_note(offset: int | None, middle: int) -> None:
     frames = np.stack([texture(30, 30, seed=seed) for seed in range(6)])[..., None]
     done = OpticalFlow(no_apex="middle")(locked(frames, onset_index=1, offset_index=offset, notes=("before",)))
     expected = OpticalFlow()(locked(frames, onset_index=1, apex_index=middle))
@@ -121,7 +121,7 @@ def test_the_middle_can_stand_in_and_is_noted(offset: int | None, middle: int) -
     assert done.notes == ("before", "no apex known: optical flow to the frame midway between onset and offset")
 
 
-def test_the_largest_difference_can_stand_in_and_is_noted() -> None:
+def test_frame_of_largest_difference_replaces_a_missing_apex_with_a_note() -> None:
     image = texture(30, 30) // 2
     frames = np.stack([image + 90, image, image + 5, image + 20, image + 9, image + 90])[..., None]
     done = OpticalFlow(no_apex="largest")(locked(frames, onset_index=1, offset_index=4))
@@ -160,7 +160,7 @@ def test_tvl1_finds_a_shift() -> None:
     assert np.median(done.frames[0][INNER]) == pytest.approx(2.0, abs=0.1)
 
 
-def test_refuses_what_it_cannot_measure() -> None:
+def test_frames_that_cannot_be_measured_are_rejected() -> None:
     with pytest.raises(DataError, match=r"optical_flow needs \(T,H,W,3\) or \(T,H,W,1\) uint8 frames, got"):
         OpticalFlow()(locked(np.zeros((2, 30, 30, 1), np.float32)))
     with pytest.raises(DataError, match=r"frames \(12, 300\) are too small: 16 x 16 at least"):

@@ -55,16 +55,16 @@ def load(config: RunConfig, cache: Cache | None = None) -> tuple[data.LabelledSa
 
 
 def test_a_clip_without_a_face_is_left_out_and_counted_and_two_faces_are_noted(toys: Catalogue) -> None:
-    found, arrays = load(config(toys, "[face, clahe, {plugin: resize, size: 32}]"))
+    samples, arrays = load(config(toys, "[face, clahe, {plugin: resize, size: 32}]"))
     assert arrays.x.shape == (4, 4, 32, 32, 3)
-    assert found.excluded == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
+    assert samples.excluded == {"no face found in the onset frame (face: none: reject)": ("drawn/s2/none",)}
     assert arrays.notes == {"several faces found: the largest taken": 1}
 
 
-def test_whole_frames_stand_in_and_are_noted(toys: Catalogue) -> None:
-    found, arrays = load(config(toys, "[{plugin: face, none: whole}, {plugin: resize, size: 32}]"))
+def test_full_frame_replaces_a_missing_face_with_a_note(toys: Catalogue) -> None:
+    samples, arrays = load(config(toys, "[{plugin: face, none: whole}, {plugin: resize, size: 32}]"))
     assert len(arrays.x) == 5
-    assert not found.excluded
+    assert not samples.excluded
     assert arrays.notes["no face found: the whole frame kept"] == 1
 
 
@@ -77,7 +77,7 @@ def test_whole_frames_stand_in_and_are_noted(toys: Catalogue) -> None:
         ("[face, grayscale, {plugin: resize, size: 48}, {plugin: lbp, output: histogram}]", (4, 256)),
     ],
 )
-def test_the_cache_gives_what_the_steps_gave(
+def test_cached_arrays_equal_computed_arrays(
     toys: Catalogue, tmp_path: Path, steps: str, shape: tuple[int, ...]
 ) -> None:
     cfg = config(toys, steps)

@@ -30,7 +30,7 @@ FRAME_STEPS = [
 
 
 @pytest.mark.parametrize("step", FRAME_STEPS, ids=repr)
-def test_keeps_everything_but_the_frames(step: Preprocessor) -> None:
+def test_steps_change_only_the_frames(step: Preprocessor) -> None:
     frames = np.stack([face_frame(size=(48, 64), seed=seed) for seed in range(3)])
     before = frames.copy()
     clip = locked(frames, onset_index=0, apex_index=1, offset_index=2, notes=("before",))

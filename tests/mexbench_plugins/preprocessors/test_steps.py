@@ -31,16 +31,16 @@ def step_class(name: str) -> type[Preprocessor]:
 
 
 def built(name: str, **given: object) -> Preprocessor:
-    plugin, faults = build(step_class(name), {**NEEDED.get(name, {}), **given})
-    assert faults == []
+    plugin, errors = build(step_class(name), {**NEEDED.get(name, {}), **given})
+    assert errors == []
     assert isinstance(plugin, Preprocessor)
     return plugin
 
 
 def faults_of(name: str, **given: object) -> list[tuple[str, str]]:
-    plugin, faults = build(step_class(name), {**NEEDED.get(name, {}), **given})
+    plugin, errors = build(step_class(name), {**NEEDED.get(name, {}), **given})
     assert plugin is None
-    return [(".".join(path), text) for path, text in faults]
+    return [(".".join(path), text) for path, text in errors]
 
 
 def test_the_catalogue_is_sorted() -> None:
@@ -60,8 +60,8 @@ def test_a_step_is_declared_and_documented(name: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_its_parameters_survive_a_config(name: str) -> None:
     step = built(name)
-    again, faults = build(type(step), json.loads(json.dumps(to_dict(step))))
-    assert faults == []
+    again, errors = build(type(step), json.loads(json.dumps(to_dict(step))))
+    assert errors == []
     assert again == step
 
 

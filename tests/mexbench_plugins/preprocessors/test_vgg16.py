@@ -47,14 +47,14 @@ KERAS = [
 def trained() -> Mapping[str, NDArray[np.float32]]:
     """Weights as unlike noise as a trained network's: smooth kernels, few of them large, biases, in OIHW."""
     rng = np.random.default_rng(5)
-    found = {}
+    result = {}
     for number, (filters, inputs) in TORCHVISION.items():
         kernel = rng.standard_t(4, (filters, inputs, 3, 3))
         kernel += 0.5 * rng.standard_t(4, (filters, inputs, 1, 1))
         kernel *= rng.uniform(0.2, 1.5, (filters, 1, 1, 1)) / np.sqrt(9 * inputs)
-        found[f"features.{number}.weight"] = kernel.astype(np.float32)
-        found[f"features.{number}.bias"] = rng.normal(0.02, 0.1, filters).astype(np.float32)
-    return found
+        result[f"features.{number}.weight"] = kernel.astype(np.float32)
+        result[f"features.{number}.bias"] = rng.normal(0.02, 0.1, filters).astype(np.float32)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +143,9 @@ def test_random_weights_agree_with_pytorch_at_the_papers_size() -> None:
     weights = {}
     for number, kernel, bias in zip(TORCHVISION, drawn.kernels, drawn.biases, strict=True):
         weights |= {f"features.{number}.weight": kernel.transpose(3, 2, 0, 1), f"features.{number}.bias": bias}
-    found = VGG16(weights="auto", seed=7)(locked(frames)).frames
-    assert found.shape == (1, 7, 7, 512)  # what hybrid_micronet takes
-    assert_agree(found, twin(torchvision_input(frames), weights))
+    result = VGG16(weights="auto", seed=7)(locked(frames)).frames
+    assert result.shape == (1, 7, 7, 512)  # what hybrid_micronet takes
+    assert_agree(result, twin(torchvision_input(frames), weights))
 
 
 def test_keras_agrees_with_pytorch(keras_file: Path, tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_an_accelerator_takes_padded_batches_and_plain_convolutions(
     monkeypatch.setattr(network, "_ACCELERATED", 2)
     tiles = [tile for _, _, tile, _ in network._layers(stored.read(safetensors_file), 32, 64, "gpu")]
     assert tiles == [None] * 13
-    found = network.features(stored.read(safetensors_file), frames)
-    np.testing.assert_allclose(found, one_by_one, rtol=0, atol=1e-5 * one_by_one.max())
+    result = network.features(stored.read(safetensors_file), frames)
+    np.testing.assert_allclose(result, one_by_one, rtol=0, atol=1e-5 * one_by_one.max())
 
 
 @pytest.mark.parametrize("m", [2, 4])
@@ -179,11 +179,11 @@ def test_minimal_filtering_is_correlation(m: _winograd.Tile) -> None:
 
 def test_auto_is_random_deterministic_and_flagged() -> None:
     clip = locked(pictures(1, 32, 32))
-    found = VGG16(weights="auto")(clip).frames
+    result = VGG16(weights="auto")(clip).frames
     stored.drawn.cache_clear()
     network._layers.cache_clear()
-    np.testing.assert_array_equal(VGG16(weights="auto")(clip).frames, found)
-    assert not np.allclose(VGG16(weights="auto", seed=1)(clip).frames, found)
+    np.testing.assert_array_equal(VGG16(weights="auto")(clip).frames, result)
+    assert not np.allclose(VGG16(weights="auto", seed=1)(clip).frames, result)
     assert VGG16(weights="auto").flags() == ("random-vgg16",)
     assert VGG16(weights="hub").flags() == VGG16(weights=Path("some.h5")).flags() == ()
     # He's deviation, sqrt(2 / (9 * 512)), of 2.4 million draws.
@@ -198,7 +198,7 @@ def test_auto_is_random_deterministic_and_flagged() -> None:
         (np.zeros((1, 64, 31, 3), np.uint8), r"frames \(64, 31\) are too small: 32 x 32 .*resize, size: 224"),
     ],
 )
-def test_refuses_what_is_no_picture(frames: NDArray[Any], text: str) -> None:
+def test_non_images_are_rejected(frames: NDArray[Any], text: str) -> None:
     with pytest.raises(DataError, match=text):
         VGG16(weights="auto")(locked(frames))
 
@@ -213,18 +213,21 @@ def changed(**arrays: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
     [
         (b"", r"neither safetensors nor Keras's HDF5.*pickle.*weights_only=True"),
         (b"PK\x03\x04 archive/data.pkl", r"neither safetensors nor Keras's HDF5 \(.h5\); a .pth file is a pickle"),
-        ((99).to_bytes(8, "little") + b'{"a": 1', "cannot be read, is it whole"),
-        (b"\x89HDF\r\n\x1a\n and no more", "cannot be read, is it whole"),
-        (changed(features_28_bias=None), "no VGG-16 in torchvision's or timm's naming: features.28.bias is missing$"),
+        ((99).to_bytes(8, "little") + b'{"a": 1', "cannot be read, is it complete"),
+        (b"\x89HDF\r\n\x1a\n and no more", "cannot be read, is it complete"),
+        (
+            changed(features_28_bias=None),
+            "in torchvision's or timm's naming: features.28.bias is missing$",
+        ),
         (
             changed(features_2_weight=np.zeros((3, 3, 64, 64), np.float32)),
             r"features.2.weight is \(3, 3, 64, 64\), expected \(64, 64, 3, 3\)$",
         ),
-        (changed(features_0_bias=np.full(64, np.nan, np.float32)), "features.0.bias holds values that are no finite"),
+        (changed(features_0_bias=np.full(64, np.nan, np.float32)), "features.0.bias holds values that are not finite"),
         ({"conv.weight": np.zeros(3, np.float32)}, "features.0.weight is missing; .* and 23 more"),
     ],
 )
-def test_refuses_other_files(content: bytes | dict[str, Any], text: str, tmp_path: Path) -> None:
+def test_other_weight_files_are_rejected(content: bytes | dict[str, Any], text: str, tmp_path: Path) -> None:
     path = tmp_path / "weights"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -282,7 +285,7 @@ def test_the_content_of_the_file_decides_and_not_its_place(toys: Catalogue, tmp_
     assert len({first[0], second[0], random[0]}) == len({first[1], second[1], random[1]}) == 3
 
 
-def test_what_needs_no_features_fetches_nothing(toys: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_not_fetched_where_no_features_are_needed(toys: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "fetched", lambda: pytest.fail("fetched"))
     (part,) = config_of(CONFIG.replace("WEIGHTS", "hub"), toys).parts
     assert read_pixels(part, read_samples(part)).digests  # as bench check does
@@ -371,13 +374,13 @@ def test_hub(hub: tuple[type[Hub], str], tmp_path: Path) -> None:
     assert json.loads(ask(endpoint, tmp_path / "copies", HF_HUB_DISABLE_SYMLINKS="1")) == expected
 
 
-def test_what_the_hub_did_not_state_is_refused(hub: tuple[type[Hub], str], tmp_path: Path) -> None:
+def test_download_with_wrong_checksum_is_rejected(hub: tuple[type[Hub], str], tmp_path: Path) -> None:
     pytest.importorskip("huggingface_hub")
     handler, endpoint = hub
     handler.content, handler.stated = b"damaged on the way", hashlib.sha256(b"as it should be").hexdigest()
-    said = ask(endpoint, tmp_path)
-    found = hashlib.sha256(handler.content).hexdigest()
-    assert f"is damaged: its SHA-256 is {found}, the hub states {handler.stated}; remove {tmp_path}" in said
+    message = ask(endpoint, tmp_path)
+    result = hashlib.sha256(handler.content).hexdigest()
+    assert f"is damaged: its SHA-256 is {result}, the hub states {handler.stated}; remove {tmp_path}" in message
     handler.stated = "0123456789abcdef"  # a small file has a digest of another kind
     assert "the hub states no SHA-256" in ask(endpoint, tmp_path / "other")
     handler.path_there = "/elsewhere"

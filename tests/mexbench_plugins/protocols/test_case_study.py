@@ -30,7 +30,7 @@ def test_one_fold_trains_on_the_labelled_and_tests_every_clip_of_the_other() -> 
     assert folds(train=("lab", "other"))[0].train[-1] == "other/p9/c0"
 
 
-def test_it_says_what_it_applies_to() -> None:
+def test_case_study_names_its_target() -> None:
     protocol = CaseStudy(train=("lab",), apply="wild")
     assert protocol.case_study == CaseStudySpec(dataset="wild")
     assert protocol.subject_independent
@@ -41,14 +41,14 @@ def test_it_says_what_it_applies_to() -> None:
     }
 
 
-def test_fields_that_contradict_each_other() -> None:
+def test_contradictory_fields_are_rejected() -> None:
     with pytest.raises(ValueError, match="'wild' cannot both train and be applied to"):
         CaseStudy(train=("lab", "wild"), apply="wild")
     with pytest.raises(ValueError, match="at least two classes"):
         CaseStudy(train=("lab",), apply="wild", classes={"a": "x", "b": "x"})
 
 
-def test_members_that_are_not_there_and_labels_that_nobody_can_learn() -> None:
+def test_unknown_members_and_unlearnable_labels_are_rejected() -> None:
     with pytest.raises(ProtocolError, match=r"unknown member 'lob'.*did you mean 'lab'"):
         folds(train=("lob",))
     with pytest.raises(ProtocolError, match="unknown member 'mild'"):

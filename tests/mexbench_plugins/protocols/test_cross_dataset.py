@@ -57,12 +57,12 @@ def test_the_map_of_common_classes() -> None:
         ({"classes": {"joy": "good", "glee": "good"}}, "at least two classes"),
     ],
 )
-def test_fields_that_contradict_each_other(fields: dict[str, Any], message: str) -> None:
+def test_contradictory_fields_are_rejected(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CrossDataset(**fields)
 
 
-def test_what_cannot_be() -> None:
+def test_impossible_splits_are_rejected() -> None:
     with pytest.raises(
         ProtocolError, match=r"unknown member 'tow' \(did you mean 'two'\?\); choose from: one, three, two"
     ):

@@ -8,7 +8,7 @@ from tests.helpers import sample
 
 
 @given(st.lists(st.sampled_from("abcde"), min_size=2, max_size=30).filter(lambda subjects: len(set(subjects)) > 1))
-def test_every_sample_is_tested_once_by_strangers(subjects: list[str]) -> None:
+def test_every_sample_is_tested_once_by_models_of_other_subjects(subjects: list[str]) -> None:
     samples = [sample(f"toy/{subject}/{index}") for index, subject in enumerate(subjects)]
     folds = LOSO().folds(samples)
     assert [fold.name for fold in folds] == sorted({f"toy/{subject}" for subject in subjects})

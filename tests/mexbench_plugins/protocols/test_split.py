@@ -22,16 +22,16 @@ GROUPS: tuple[Group, ...] = ("none", "clip", "subject")
 
 def people(rng: np.random.Generator, subjects: int, clips: int, frames: int = 1) -> list[Sample]:
     """Every class in every subject, so that no draw is hopeless; the rest by chance."""
-    found = []
+    folds = []
     for subject in range(subjects):
         labels = [0, 1, *rng.integers(0, 2, size=rng.integers(0, clips))]
         for clip, label in enumerate(labels):
             name = f"toy/p{subject:02}/c{clip:02}"
-            found += [
+            folds += [
                 sample(f"{name}#{frame}", clip_id=name, subject=f"toy/p{subject:02}", label=int(label))
                 for frame in range(frames)
             ]
-    return found
+    return folds
 
 
 data = st.tuples(st.integers(0, 2**20), st.integers(4, 12), st.integers(1, 8), st.integers(1, 3))
@@ -87,7 +87,7 @@ def test_frames_are_divided_as_the_papers_do(share: float) -> None:
     assert sum(labels[name] for name in fold.test) == pytest.approx(200 * share, abs=1)  # type: ignore[misc]
 
 
-def test_another_seed_and_another_repeat_are_other_draws() -> None:
+def test_seeds_and_repeats_change_the_split() -> None:
     samples = people(np.random.default_rng(0), 20, 6)
     for cls in (Holdout, KFold):
         for group in GROUPS:
@@ -136,12 +136,12 @@ RARE = [replace(s, label=0, emotion="glad") if s.subject == "toy/p00" else repla
         (KFold(k=2, group="clip"), FEW[:1], "2 folds need at least 2 clips, the data has 1"),
     ],
 )
-def test_what_cannot_be(protocol: Holdout | KFold, samples: list[Sample], message: str) -> None:
+def test_impossible_splits_are_rejected(protocol: Holdout | KFold, samples: list[Sample], message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         protocol.folds(samples)
 
 
-def test_only_whole_subjects_are_promised_to_be_apart() -> None:
+def test_only_subject_groups_are_subject_independent() -> None:
     assert [cls(group=group).subject_independent for cls in (Holdout, KFold) for group in GROUPS] == [
         False, False, True, False, False, True,
     ]  # fmt: skip

@@ -62,44 +62,44 @@ def test_neutral_before_the_onset_and_after_the_offset(small: SyntheticFace) -> 
 
 @pytest.mark.parametrize("aus", ["4", "6+12", "1+2", "17", "R14"])
 def test_the_change_rises_to_the_apex_and_falls_after_it(small: SyntheticFace, aus: str) -> None:
-    found = measures.monotonicity(take(small, aus, Camera(), timing=Timing(rise=15, fall=15)))
-    assert found.rising == found.falling == 1
-    assert found.spearman_rise is not None
-    assert found.spearman_fall is not None
-    assert found.spearman_rise > 0.99
-    assert found.spearman_fall < -0.99
-    assert found.apex_change > 0.5
+    result = measures.monotonicity(take(small, aus, Camera(), timing=Timing(rise=15, fall=15)))
+    assert result.rising == result.falling == 1
+    assert result.spearman_rise is not None
+    assert result.spearman_fall is not None
+    assert result.spearman_rise > 0.99
+    assert result.spearman_fall < -0.99
+    assert result.apex_change > 0.5
 
 
-def test_monotonicity_notices_a_clip_that_is_not(small: SyntheticFace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_monotonicity_detects_a_broken_clip(small: SyntheticFace, monkeypatch: pytest.MonkeyPatch) -> None:
     wobble = np.array([0, 0, 0, 0.8, 0.3, 0.9, 0.4, 0.7, 1.0, 0.2, 0.9, 0.1, 0.8, 0.3, 0.5, 0, 0, 0])
     monkeypatch.setattr(Timing, "intensity", lambda self: wobble)
-    found = measures.monotonicity(take(small))
-    assert found.rising == pytest.approx(4 / 6)
-    assert found.falling == pytest.approx(4 / 7)
-    assert found.spearman_rise is not None
-    assert found.spearman_rise < 0.9
+    result = measures.monotonicity(take(small))
+    assert result.rising == pytest.approx(4 / 6)
+    assert result.falling == pytest.approx(4 / 7)
+    assert result.spearman_rise is not None
+    assert result.spearman_rise < 0.9
 
 
 def test_the_person_stays_the_same(small: SyntheticFace) -> None:
     one = take(small, camera=Camera())
     frames = list(one.frames())
-    kept = measures.identity_preservation(one, frames[SHORT.onset], frames[SHORT.apex])
-    assert kept.changed_outside == 0
-    assert kept.ssim > 0.93
-    assert kept.correlation is not None
-    assert kept.correlation > 0.99
-    assert kept.nearer_to_self
-    assert kept.distance < 0.5 * kept.nearest_other
+    preserved = measures.identity_preservation(one, frames[SHORT.onset], frames[SHORT.apex])
+    assert preserved.changed_outside == 0
+    assert preserved.ssim > 0.93
+    assert preserved.correlation is not None
+    assert preserved.correlation > 0.99
+    assert preserved.nearer_to_self
+    assert preserved.distance < 0.5 * preserved.nearest_other
 
 
 def test_another_person_at_the_apex_is_noticed(small: SyntheticFace, face: SyntheticFace) -> None:
     import cv2
 
     other = np.asarray(cv2.resize(face.image, (320, 240), interpolation=cv2.INTER_AREA), np.uint8)
-    kept = measures.identity_preservation(take(small), small.image, other)
-    assert kept.ssim < 0.8
-    assert kept.distance > 0.5
+    preserved = measures.identity_preservation(take(small), small.image, other)
+    assert preserved.ssim < 0.8
+    assert preserved.distance > 0.5
 
 
 def test_structural_similarity_is_the_published_one(small: SyntheticFace) -> None:

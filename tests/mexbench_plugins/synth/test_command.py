@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mexbench import cli
+from mexbench_plugins.datasets.casme3 import Casme3
 from mexbench_plugins.synth import output
 
 QUICK = ("--size", "240x180", "--lead", "2", "--rise", "5", "--fall", "6", "--tail", "1")
@@ -62,7 +63,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
 
 
-def test_what_exists_is_replaced_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_output_requires_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "clip"
     one = ("--face", "builtin:3", "--aus", "4", "--out", out)
     assert synth(*one) == cli.OK
@@ -75,21 +76,21 @@ def test_what_exists_is_replaced_only_by_force(tmp_path: Path, capsys: pytest.Ca
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "clip.contact.png", "clip.json"]
 
 
-def test_a_json_beside_it_is_in_the_way_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_json_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "clip.json").write_text("mine")
     assert synth("--face", "builtin:3", "--aus", "4", "--out", tmp_path / "clip.mp4") == cli.BAD_INPUT
     assert "clip.json exists" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["clip.json"]
 
 
-def test_force_spares_a_folder_of_other_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_force_does_not_replace_other_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("three years")
     assert synth("--face", "builtin:3", "--aus", "4", "--out", tmp_path, "--force") == cli.BAD_INPUT
     assert "holds other things than frames of a clip" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "three years"
 
 
-def test_nothing_is_left_where_something_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -99,7 +100,7 @@ def test_nothing_is_left_where_something_fails(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--emotion", "joy"), "unknown emotion 'joy'; choose from: anger, contempt, disgust"),
         (("--emotion", "supprise"), "did you mean 'surprise'?"),
@@ -115,19 +116,19 @@ def test_nothing_is_left_where_something_fails(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_bad_input_is_named(
-    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     assert synth("--face", "builtin:3", "--out", "clip", *arguments) == cli.BAD_INPUT
     error = capsys.readouterr().err
     assert error.startswith("error: ")
-    assert said in error
+    assert message in error
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--size", "big"), "--size must be written WIDTHxHEIGHT, such as 640x480: got 'big'"),
         (("--size", "641x480"), "both sides must be even"),
@@ -135,11 +136,11 @@ def test_bad_input_is_named(
     ],
 )
 def test_bad_shapes_are_named(
-    arguments: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = ["synth", "--face", "builtin:3", "--aus", "4", "--out", str(tmp_path / "clip"), *arguments]
-    assert cli.main(whole) == cli.BAD_INPUT
-    assert said in capsys.readouterr().err
+    command = ["synth", "--face", "builtin:3", "--aus", "4", "--out", str(tmp_path / "clip"), *arguments]
+    assert cli.main(command) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
 
 
 def test_a_photo_without_a_face_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +152,31 @@ def test_a_photo_without_a_face_is_refused(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_command_asks_for_an_emotion_or_action_units(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        cli.main(["synth", "--face", "builtin:1", "--out", "x.mp4"])
-    assert "one of the arguments --emotion --aus is required" in capsys.readouterr().err
+    assert cli.main(["synth", "--face", "builtin:1", "--out", "x.mp4"]) == cli.BAD_INPUT
+    assert "one of --emotion and --aus is required with --face" in capsys.readouterr().err
+
+
+def test_a_data_set_is_written_in_its_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "casme3"
+    small = ["--subjects", "2", "--clips", "3", "--frames", "6", "--size", "160x120"]
+    assert cli.main(["synth", "--dataset", "casme3", "--out", str(out), *small]) == cli.OK
+    assert f"dataset: {{plugin: casme3, root: {out}}}" in capsys.readouterr().out
+    assert len(Casme3(root=out).samples()) == 6
+    assert cli.main(["synth", "--dataset", "casme3", "--out", str(out), *small]) == cli.BAD_INPUT
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "casme4"], "unknown data set 'casme4'"),
+        (["--dataset", "mmew", "--cast", "megc2019"], "cast = 'megc2019' is for casme2, samm and smic, not for mmew"),
+        (["--dataset", "mmew", "--emotion", "fear"], "--emotion and --aus are for a clip"),
+    ],
+)
+def test_data_set_options_are_checked(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["synth", *arguments, "--out", str(tmp_path / "x")]) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

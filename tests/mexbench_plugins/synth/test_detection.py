@@ -10,9 +10,9 @@ from mexbench_plugins.synth.geometry import Geometry, of_box
 PARTS = ("lip_corner_L", "lip_corner_R", "lower_lid_L", "lower_lid_R", "brow_inner_L", "brow_inner_R", "chin")
 
 
-def error(found: Geometry, face: SyntheticFace) -> float:
+def error(geometry: Geometry, face: SyntheticFace) -> float:
     """Return how far landmarks lie from the true ones, on average, in face units."""
-    true, guessed = face.geometry.landmarks(), found.landmarks()
+    true, guessed = face.geometry.landmarks(), geometry.landmarks()
     return float(np.mean([np.hypot(*np.subtract(true[part], guessed[part])) for part in PARTS])) / face.geometry.unit
 
 
@@ -22,12 +22,12 @@ def test_haar_finds_procedural_faces_and_their_parts() -> None:
     for seed in range(30):
         upright = faces.builtin(seed, width=320, height=240, supersample=1)
         face = faces.posed(upright, shift=(0, 0), scale=1, turn=float(rng.uniform(-8, 8)))
-        found = locate(face.image)
-        if found is None:
+        geometry = locate(face.image)
+        if geometry is None:
             missed.append(seed)
             continue
-        off.append(error(found, face))
-        turned.append(abs(found.tilt - face.geometry.tilt))
+        off.append(error(geometry, face))
+        turned.append(abs(geometry.tilt - face.geometry.tilt))
     assert not missed
     assert np.percentile(off, 90) < 0.1  # face units: a third of the reach of a mouth corner's motion
     assert np.percentile(turned, 90) < 3  # degrees: the roll comes from the eyes, which a box alone does not tell
@@ -35,9 +35,9 @@ def test_haar_finds_procedural_faces_and_their_parts() -> None:
 
 def test_gray_is_as_good_as_colour(face: SyntheticFace) -> None:
     gray = face.image.mean(axis=2).astype(np.uint8)
-    found = locate(gray)
-    assert found is not None
-    assert error(found, face) < 0.12
+    geometry = locate(gray)
+    assert geometry is not None
+    assert error(geometry, face) < 0.12
 
 
 def test_a_face_whose_eyes_are_hidden_is_placed_by_its_box(face: SyntheticFace) -> None:
@@ -45,10 +45,10 @@ def test_a_face_whose_eyes_are_hidden_is_placed_by_its_box(face: SyntheticFace) 
     for side in "LR":
         column, row = (round(value) for value in face.geometry.landmarks()[f"upper_lid_{side}"])
         image[row - 5 : row + 25, column - 28 : column + 28] //= 3  # dark glasses
-    box, found = detect(image), locate(image)
+    box, geometry = detect(image), locate(image)
     assert box is not None
-    assert found is not None
-    assert found == of_box(*box)
+    assert geometry is not None
+    assert geometry == of_box(*box)
 
 
 def test_a_wall_has_no_face() -> None:

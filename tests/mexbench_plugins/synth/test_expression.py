@@ -32,7 +32,7 @@ def test_other_ways_of_writing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("6+99", "unknown action unit '99'"),
         ("6+", "unknown action unit ''"),
@@ -41,8 +41,8 @@ def test_other_ways_of_writing() -> None:
         ("?", r"action units '\?'"),
     ],
 )
-def test_a_bad_action_unit_is_named_with_the_choices(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_a_bad_action_unit_is_named_with_the_choices(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         parse(text)
 
 

@@ -47,7 +47,7 @@ def test_left_is_the_persons_own_left(face: SyntheticFace) -> None:
     assert marks["mouth"][1] < marks["chin"][1]
 
 
-def test_a_photo_is_found_its_face(tmp_path: Path, face: SyntheticFace) -> None:
+def test_face_in_a_photo_is_located(tmp_path: Path, face: SyntheticFace) -> None:
     path = tmp_path / "me.png"
     cv2.imwrite(str(path), cv2.cvtColor(face.image, cv2.COLOR_RGB2BGR))
     read = faces.read(str(path))

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import openpyxl
@@ -28,9 +29,9 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.jpg")}
 
 
-def test_samm_lies_as_the_original_does(cache: Path) -> None:
+def test_samm_has_the_original_layout(cache: Path) -> None:
     options = dataclasses.replace(TINY, subjects=3, clips=6)
-    root = standin.samm_root(options)
+    root = standin.stand_in_root("samm", options)
     sheet = openpyxl.load_workbook(root / "SAMM_Micro_FACS_Codes_v2.xlsx")["MICRO_ONLY"]
     lines = list(sheet.iter_rows(values_only=True))
     assert all(line[1] is None for line in lines[:13])
@@ -44,20 +45,20 @@ def test_samm_lies_as_the_original_does(cache: Path) -> None:
         assert onset < apex < offset
         assert duration == offset - onset + 1
         assert str(name).split("_")[:2] == [subject, str(code)]
-        found = {path.name for path in (root / str(subject) / str(name)).iterdir()}
-        assert found == {f"{subject}_{number:05}.jpg" for number in range(onset, offset + 1)}
+        names = {path.name for path in (root / str(subject) / str(name)).iterdir()}
+        assert names == {f"{subject}_{number:05}.jpg" for number in range(onset, offset + 1)}
     image = cv2.imread(str(next(root.glob("006/*/*.jpg"))), cv2.IMREAD_UNCHANGED)
     assert image is not None
     assert image.shape == (120, 160)
     assert {str(line[9]) for line in lines[14:]} >= {"Anger", "Other", "Happiness"}
 
 
-def test_it_is_built_once_and_says_so(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = standin.casme2_root(TINY)
+def test_stand_in_is_built_once_with_a_message(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = standin.stand_in_root("casme2", TINY)
     assert root.parent == cache
     assert "building a stand-in for casme2, once: 4 clips of 2 procedural faces" in capsys.readouterr().err
     stamp = (root / standin.MARKER).stat().st_mtime_ns
-    assert standin.casme2_root(TINY) == root
+    assert standin.stand_in_root("casme2", TINY) == root
     assert (root / standin.MARKER).stat().st_mtime_ns == stamp
     assert capsys.readouterr().err == ""
     about = json.loads((root / standin.MARKER).read_text())
@@ -66,58 +67,58 @@ def test_it_is_built_once_and_says_so(cache: Path, capsys: pytest.CaptureFixture
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_another_option_is_another_data_set(cache: Path) -> None:
-    one = standin.casme2_root(TINY)
-    assert standin.casme2_root(dataclasses.replace(TINY, seed=1)) != one
-    assert standin.samm_root(TINY) != one
+def test_options_determine_the_folder(cache: Path) -> None:
+    one = standin.stand_in_root("casme2", TINY)
+    assert standin.stand_in_root("casme2", dataclasses.replace(TINY, seed=1)) != one
+    assert standin.stand_in_root("samm", TINY) != one
 
 
 def test_the_same_options_make_the_same_pixels(cache: Path) -> None:
-    root = standin.casme2_root(TINY)
+    root = standin.stand_in_root("casme2", TINY)
     first = content(root)
     shutil.rmtree(root)
-    assert content(standin.casme2_root(TINY)) == first
+    assert content(standin.stand_in_root("casme2", TINY)) == first
 
 
-def test_a_damaged_one_is_built_again(cache: Path) -> None:
-    root = standin.casme2_root(TINY)
-    whole = content(root)
+def test_damaged_stand_in_is_rebuilt(cache: Path) -> None:
+    root = standin.stand_in_root("casme2", TINY)
+    complete = content(root)
     next(root.rglob("*.jpg")).unlink()
-    assert content(standin.casme2_root(TINY)) == whole
+    assert content(standin.stand_in_root("casme2", TINY)) == complete
     (root / standin.MARKER).write_text("{")
-    assert content(standin.casme2_root(TINY)) == whole
+    assert content(standin.stand_in_root("casme2", TINY)) == complete
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_a_stopped_build_leaves_nothing_that_looks_whole(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_build_leaves_no_partial_data_set(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(layouts.Casme2Layout, "write_sheet", stop)
         with pytest.raises(KeyboardInterrupt):
-            standin.casme2_root(TINY)
+            standin.stand_in_root("casme2", TINY)
     assert list(cache.iterdir()) == []
-    assert standin.casme2_root(TINY).is_dir()
+    assert standin.stand_in_root("casme2", TINY).is_dir()
 
 
-def test_the_loser_of_a_race_takes_the_winners(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = standin.casme2_root(TINY)
+def test_concurrent_builds_share_the_first_result(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = standin.stand_in_root("casme2", TINY)
     stamp = (root / standin.MARKER).stat().st_mtime_ns
     answers = iter([False])  # when it started, nothing was there yet
-    real = standin._whole
-    monkeypatch.setattr(standin, "_whole", lambda path, key: next(answers, None) is None and real(path, key))
-    assert standin.casme2_root(TINY) == root
+    real = standin._is_complete
+    monkeypatch.setattr(standin, "_is_complete", lambda path, key: next(answers, None) is None and real(path, key))
+    assert standin.stand_in_root("casme2", TINY) == root
     assert (root / standin.MARKER).stat().st_mtime_ns == stamp
     assert [path.name for path in cache.iterdir()] == [root.name]
 
 
-def test_what_a_killed_process_left_goes_after_a_day(cache: Path) -> None:
+def test_temporary_folders_of_killed_processes_are_removed_after_a_day(cache: Path) -> None:
     old, young = cache / ".tmp-old", cache / ".tmp-young"
     old.mkdir(parents=True)
     young.mkdir()
     os.utime(old, (0, 0))
-    standin.casme2_root(TINY)
+    standin.stand_in_root("casme2", TINY)
     assert not old.exists()
     assert young.exists()
 
@@ -126,13 +127,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").touch()
     monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"stand-in for casme2 cannot be built in .* set MEXBENCH_CACHE to another"):
-        standin.casme2_root(TINY)
+        standin.stand_in_root("casme2", TINY)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"subjects": 1}, {"quality": 101}, {"intensity": 0.0}, {"frames": 3}, {"width": 170}]
 )
-def test_a_bad_option_is_named(wrong: dict[str, int]) -> None:
+def test_a_bad_option_is_named(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"stand-in: {name} = "):
         standin.StandIn(**wrong)
@@ -146,7 +147,7 @@ def test_objective_classes_follow_the_paper(aus: str, code: int) -> None:
     assert layouts.objective_class(parse(aus)) == code
 
 
-def test_two_data_sets_share_no_person() -> None:
+def test_data_sets_share_no_identities() -> None:
     options = standin.StandIn(subjects=5, clips=2, width=160, height=120)
     casts = [{scene.take.face.seed for scene in scenes(options, words)} for words in (emotions.CASME2, emotions.SAMM)]
     assert [len(cast) for cast in casts] == [5, 5]

@@ -55,7 +55,7 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        root = standin.casme2_root(OPTIONS)
+        root = standin.stand_in_root("casme2", OPTIONS)
         book = openpyxl.load_workbook(root / "CASME2-coding-20140508.xlsx")
         header, *lines = book.worksheets[0].iter_rows(values_only=True)
         rows = []
@@ -66,7 +66,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         yield Built(root, header, tuple(rows))
 
 
-def test_casme2_lies_as_the_original_does(built: Built) -> None:
+def test_casme2_has_the_original_layout(built: Built) -> None:
     assert built.header == (
         "Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion",
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_casme2_lies_as_the_original_does(built: Built) -> None:
     assert image.shape == (240, 320, 3)
 
 
-def test_emotions_and_people_are_uneven_as_in_life(built: Built) -> None:
+def test_emotions_and_subjects_are_unevenly_distributed(built: Built) -> None:
     emotions = Counter(row.emotion for row in built.rows)
     assert emotions.most_common(2)[0][0] == "others"
     assert {"others", "disgust", "happiness", "repression", "surprise"} <= set(emotions)
@@ -121,13 +121,13 @@ def seen(built: Built) -> Seen:
     pixels, flows, missed = [], [], 0
     for row in built.rows:
         frames = {n: cv2.imread(str(row.frame(n)), cv2.IMREAD_GRAYSCALE) for n in range(row.onset, row.offset + 1)}
-        found = detect(np.asarray(frames[row.onset], np.uint8))
-        if found is None:
+        boxes = detect(np.asarray(frames[row.onset], np.uint8))
+        if boxes is None:
             missed += 1
             continue
         if row.emotion not in FIVE:
             continue
-        left, top, size = (round(value) for value in found)
+        left, top, size = (round(value) for value in boxes)
         crop = {
             n: cv2.resize(np.asarray(frame)[top : top + size, left : left + size], (96, 96))
             for n, frame in frames.items()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mexbench.config.local_code import LOCAL_CODE
 from mexbench.errors import BenchError, BoardError, listed, unknown
 from mexbench.interfaces import Model
 from mexbench.metrics.classification import SCORES
@@ -200,6 +201,12 @@ def _check_complete(run: StoredRun, rows: Sequence[str]) -> None:
     parts = [run.rows[row] for row in rows]
     if not parts:
         raise BoardError(f"{run.path}: has no rows")
+    if local := [row["model"] for row in parts if LOCAL_CODE in row["flags"]]:
+        raise BoardError(
+            f"{run.path}: {listed(local)}: made with local code ('mexbench.evaluate'), which nobody else can run, and "
+            "flagged local-code: no leaderboard takes such a row; make it a plugin ('bench new model NAME'), run that "
+            "with 'bench run', then submit"
+        )
     if "case_study" in run.scores:
         raise BoardError(f"{run.path}: is a case study, which describes and tests nothing: no leaderboard takes it")
     open_rows = [row for row in parts if row["tasks"]["done"] < row["tasks"]["total"] or "incomplete" in row["flags"]]

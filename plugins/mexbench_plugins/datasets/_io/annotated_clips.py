@@ -1,147 +1,163 @@
-"""Data sets of two parts: a sheet with a row per clip, and a folder of frames per clip. CASME-II and SAMM are such."""
+"""Data sets of two parts: a sheet with a row per expression, and folders of frames. Joins the two."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import CodedActionUnits, Correction, DataIssue, Sample
 from mexbench_plugins import aus
-from mexbench_plugins.datasets._io.errata import SheetCorrection, correct, errata_file
-from mexbench_plugins.datasets._io.folders import folders, inside, list_frames
+from mexbench_plugins.datasets._io.clip_rows import ClipRow
+from mexbench_plugins.datasets._io.errata import Corrected, SheetCorrection, correct, errata_file
+from mexbench_plugins.datasets._io.folders import folders, inside, list_frames, resolve
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip
-from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
 
-SUBJECT, CLIP, ONSET, APEX, OFFSET = "Subject", "Filename", "Onset Frame", "Apex Frame", "Offset Frame"
-AUS, EMOTION = "Action Units", "Estimated Emotion"
-COLUMNS = (SUBJECT, CLIP, ONSET, APEX, OFFSET, AUS, EMOTION)
+#: ``Sample.apex_source`` of an apex that no sheet gives.
+MIDDLE = "middle of onset and offset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SheetLayout:
-    """Where the two parts lie and how this data set writes them.
+class ClipLayout:
+    """What the rows of a sheet are joined with.
 
     Args:
         dataset: Name in front of every id: ``casme2``.
-        sheet: The annotation.
-        sheet_name: The sheet of the workbook to look at first.
-        annotation: Which annotation this is, for the errata.
-        frames: Folder of the subjects' folders.
-        prefix: What stands before a subject's number in its folder's name: ``sub``.
-        digits: How many digits a subject's number has.
-        subject_folder: What a subject's folder is called, in full.
+        rows: The rows of the annotation that are samples.
+        issues: What reading them has found.
+        annotation: Which annotation this is, for the corrections.
+        described_by: The annotation's files.
+        frames: Root of the frames, the folder of the subjects' folders.
+        subject_folder: What a subject's folder is called, in full; folders in it that no row names are reported. None
+            where other folders are expected, as in data sets of long videos.
         emotions: The emotions that the data set knows, in lower case.
-        fps: Frames per second, in Hz.
-        corrections: Errata by sample id; empty where they are switched off.
+        corrections: Corrections by sample id; empty where they are switched off.
+        label: What a sample's ``emotion`` is: the sheet's word, or ``micro`` and ``macro``.
+        kind: Which expressions are samples; rows of the other kind only count for ``videos``.
+        selection: Ids below the data set's name to which the samples are limited; None for all.
+        selection_title: What that list is called in messages.
+        missing_apex: ``middle`` takes the middle of onset and offset where the sheet has no apex.
+        missing_offset: What ends a clip whose offset is unknown: ``exclude`` no clip then, ``apex`` its apex, ``last``
+            the last frame in its folder.
     """
 
     dataset: str
-    sheet: Path
-    sheet_name: str | None = None
+    rows: Sequence[ClipRow]
+    issues: Sequence[DataIssue] = ()
     annotation: str
+    described_by: tuple[Path, ...]
     frames: Path
-    prefix: str
-    digits: int
-    subject_folder: re.Pattern[str]
+    subject_folder: re.Pattern[str] | None
     emotions: frozenset[str]
-    fps: float
-    corrections: Mapping[str, tuple[SheetCorrection, ...]]
+    corrections: Mapping[str, tuple[SheetCorrection, ...]] = field(default_factory=dict)
+    label: Literal["emotion", "kind"] = "emotion"
+    kind: Literal["micro", "macro", "both"] = "both"
+    selection: frozenset[str] | None = None
+    selection_title: str = ""
+    missing_apex: Literal["none", "middle"] = "none"
+    missing_offset: Literal["exclude", "apex", "last"] = "exclude"
+
+    def sample_id(self, row: ClipRow) -> str:
+        """Return the id of a row's sample."""
+        return f"{self.dataset}/{row.name}"
+
+    def corrected(self, row: ClipRow) -> Corrected:
+        """Return the frames of a row after its corrections."""
+        return correct(
+            self.corrections.get(self.sample_id(row), ()),
+            annotation=self.annotation,
+            onset=row.onset,
+            apex=row.apex,
+            offset=row.offset,
+        )
 
 
-def read_copy(layout: SheetLayout) -> DatasetIndex:
-    """Join sheet and folders by subject and file name.
+def index_dataset(layout: ClipLayout) -> DatasetIndex:
+    """Join the rows of the annotation with the folders that they name.
 
     Raises:
-        DataError: The sheet cannot be read or lists a clip twice, or not one of its clips is on disk.
+        DataError: Two rows have one id, or not one of the clips is on disk.
     """
-    rows, data_issues = _by_folder(layout)
+    rows = _by_id(layout)
+    issues = list(layout.issues)
     clips: dict[str, FrameClip] = {}
-    errata: list[Correction] = []
-    for (subject, clip), row in rows.items():
-        reader = _ClipReader(layout, subject, clip, row)
-        found = reader.read()
-        data_issues += reader.data_issues
-        if found is not None:
-            clips[found.sample.sample_id] = found
-            errata += reader.errata
+    corrections: list[Correction] = []
+    disk = _FrameFolders(layout.frames)
+    for sample_id, row in rows.items():
+        if layout.kind not in ("both", row.kind):
+            continue
+        if layout.selection is not None and row.name not in layout.selection:
+            what = f"not in the list of {layout.selection_title}"
+            issues.append(DataIssue(what=what, where=sample_id, detail=row.where, excluded=True))
+            continue
+        reader = _ClipReader(layout, row, disk)
+        frame_clip = reader.read()
+        issues += reader.issues
+        if frame_clip is not None:
+            clips[frame_clip.sample.sample_id] = frame_clip
+            corrections += reader.corrections
     if not clips:
-        first = next(iter(data_issues), None)
-        seen = f"; the first: {first.where}: {first.what} ({first.detail})" if first else ""
-        raise DataError(f"{layout.frames}: not one of the {len(rows)} clips in {layout.sheet} can be used{seen}")
-    data_issues += _not_listed(layout, rows)
+        first = next(iter(issues), None)
+        reason = f"; the first: {first.where}: {first.what} ({first.detail})" if first else ""
+        sheets = listed(map(str, layout.described_by))
+        raise DataError(f"{layout.frames}: not one of the {len(rows)} clips in {sheets} can be used{reason}")
+    issues += _not_listed(layout)
     used = [errata_file(layout.dataset)] if layout.corrections else []
     return DatasetIndex(
-        clips=clips, data_issues=tuple(data_issues), errata=tuple(errata), described_by=(layout.sheet, *used)
+        clips=clips,
+        data_issues=tuple(issues),
+        errata=tuple(corrections),
+        described_by=(*layout.described_by, *used),
     )
 
 
-def read_units(layout: SheetLayout) -> list[CodedActionUnits]:
-    """Read emotion and action units of every clip in the sheet; no frame needs to be there.
+def coded_units(layout: ClipLayout) -> list[CodedActionUnits]:
+    """Return emotion and action units of every row; no frame needs to be there.
 
     Raises:
-        DataError: The sheet cannot be read, or lists a clip twice.
+        DataError: Two rows have one id.
     """
-    rows, _ = _by_folder(layout)
-    found = []
-    for (subject, clip), row in rows.items():
-        cell = aus.parse(row.cells[AUS])
-        found.append(
+    coded = []
+    for sample_id, row in _by_id(layout).items():
+        cell = aus.parse(row.aus)
+        coded.append(
             CodedActionUnits(
-                clip_id=f"{layout.dataset}/{subject}/{clip}",
-                emotion=_emotion(row),
+                clip_id=sample_id,
+                emotion=row.emotion,
                 cell=cell.raw,
                 raw=cell.tokens,
                 sided=cell.sided,
                 numbers=frozenset(map(str, cell.numbers)),
             )
         )
-    return found
+    return coded
 
 
-def _emotion(row: SheetRow) -> str | None:
-    return " ".join(row.text(EMOTION).lower().split()) or None
+def _by_id(layout: ClipLayout) -> dict[str, ClipRow]:
+    rows: dict[str, ClipRow] = {}
+    for row in layout.rows:
+        inside(layout.frames, *row.folder, where=f"{row.where}: folder of the clip")
+        inside(layout.frames, *row.name.split("/"), where=f"{row.where}: id of the clip")
+        sample_id = layout.sample_id(row)
+        if (other := rows.get(sample_id)) is not None:
+            raise DataError(f"{row.where}: {row.name} is listed twice, first in {other.where}; remove one")
+        rows[sample_id] = row
+    return rows
 
 
-def _by_folder(layout: SheetLayout) -> tuple[dict[tuple[str, str], SheetRow], list[DataIssue]]:
-    """Return the rows by the folders that they name, and what else is in the sheet.
-
-    A file name alone is not unique in CASME-II.
-    """
-    rows: dict[tuple[str, str], SheetRow] = {}
-    data_issues: list[DataIssue] = []
-    for row in read_rows(layout.sheet, COLUMNS, sheet=layout.sheet_name):
-        clip = row.text(CLIP)
-        if not clip:  # such as a remark under the table
-            text = row.text(SUBJECT)
-            data_issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
-            continue
-        subject = _subject_folder(layout, row)
-        inside(layout.frames, subject, clip, where=f"{row.where}: {SUBJECT}, {CLIP}")
-        if (other := rows.get((subject, clip))) is not None:
-            raise DataError(f"{row.where}: {subject}/{clip} stands there twice, first in {other.where}; remove one")
-        rows[subject, clip] = row
-    if not rows:
-        raise DataError(f"{layout.sheet}: has a header row and no clip below it")
-    return rows, data_issues
-
-
-def _subject_folder(layout: SheetLayout, row: SheetRow) -> str:
-    """Return what a subject's folder is called: ``sub01`` for 1, "1", "01" and "sub01"."""
-    number = row.text(SUBJECT).removeprefix(layout.prefix)
-    # A spreadsheet program that takes a subject for a number loses its zeros.
-    return layout.prefix + (number.zfill(layout.digits) if number.isascii() and number.isdigit() else number)
-
-
-def _not_listed(layout: SheetLayout, rows: Mapping[tuple[str, str], SheetRow]) -> Iterator[DataIssue]:
+def _not_listed(layout: ClipLayout) -> Iterator[DataIssue]:
+    if layout.subject_folder is None:
+        return
+    listed_folders = {row.folder[:2] for row in layout.rows}
     for subject in folders(layout.frames):
         if not layout.subject_folder.fullmatch(subject.name):
             continue
         for clip in folders(subject):
-            if (subject.name, clip.name) not in rows:
+            if (subject.name, clip.name) not in listed_folders:
                 yield DataIssue(
                     what="clip folder not in the sheet",
                     where=f"{layout.dataset}/{subject.name}/{clip.name}",
@@ -149,68 +165,95 @@ def _not_listed(layout: SheetLayout, rows: Mapping[tuple[str, str], SheetRow]) -
                 )
 
 
+class _FrameFolders:
+    """Lists each folder of frames once: the clips of a long video share one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._listed: dict[tuple[str, ...], tuple[Path, Mapping[int, Path] | None]] = {}
+
+    def frames(self, parts: tuple[str, ...]) -> tuple[Path, Mapping[int, Path] | None]:
+        """Return a folder and its frames by number; None for a folder that does not exist."""
+        if parts not in self._listed:
+            folder = resolve(self.root, parts)
+            self._listed[parts] = folder, list_frames(folder) if folder.is_dir() else None
+        return self._listed[parts]
+
+
 class _ClipReader:
     """Joins one row with its folder, and collects what is irregular about the two."""
 
-    def __init__(self, layout: SheetLayout, subject: str, clip: str, row: SheetRow) -> None:
+    def __init__(self, layout: ClipLayout, row: ClipRow, disk: _FrameFolders) -> None:
         self.layout, self.row = layout, row
-        self.subject = f"{layout.dataset}/{subject}"
-        self.sample_id = f"{self.subject}/{clip}"
-        self.folder = layout.frames / subject / clip
-        self.data_issues: list[DataIssue] = []
-        self.errata: Sequence[Correction] = ()
+        self.sample_id = layout.sample_id(row)
+        self.emotion = row.kind if layout.label == "kind" else row.emotion
+        self.folder, self.frames = disk.frames(row.folder)
+        self.issues: list[DataIssue] = []
+        self.corrections: Sequence[Correction] = ()
 
     def read(self) -> FrameClip | None:
-        """Return the clip, or None where it cannot be used; the last finding then says why."""
-        # Read before the frames are looked for: a broken cell is broken whether or not the clip is there.
-        corrected = correct(
-            self.layout.corrections.get(self.sample_id, ()),
-            annotation=self.layout.annotation,
-            onset=self.row.frame(ONSET),
-            apex=self.row.frame(APEX),
-            offset=self.row.frame(OFFSET),
-        )
-        onset, apex, offset = corrected.onset, corrected.apex, corrected.offset
-        frames = list_frames(self.folder) if self.folder.is_dir() else None
+        """Return the clip, or None where it cannot be used; the last data issue then gives the reason."""
+        layout, row = self.layout, self.row
+        corrected = layout.corrected(row)
+        onset, apex = corrected.onset, corrected.apex
+        offset = self._offset(corrected)
         if onset is None or offset is None:
-            return self._drop("onset or offset missing", self.row.where)
+            return self._exclude("onset or offset missing", row.where)
         if onset > offset:
-            return self._drop("onset after offset", f"onset {onset}, offset {offset}")
-        if not frames:
-            return self._drop("clip folder missing" if frames is None else "clip has no frames", str(self.folder))
-        if not self._has_frames(frames, onset, offset):
+            return self._exclude("onset after offset", f"onset {onset}, offset {offset}")
+        if not self.frames:
+            what = "clip folder missing" if self.frames is None else "clip has no frames"
+            return self._exclude(what, str(self.folder))
+        if not self._has_frames(self.frames, onset, offset):
             return None
-        if apex is None:
-            self._find("apex missing", self.row.where)
+        source = "erratum" if any(erratum.field == "apex" for erratum in corrected.applied) else None
+        if apex is None and layout.missing_apex == "middle":
+            apex, source = (onset + offset) // 2, MIDDLE
+        elif apex is None:
+            self._report("apex missing", row.where)
         elif not onset <= apex <= offset:
-            self._find("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
-        self.data_issues += corrected.data_issues
-        self.errata = corrected.applied
-        emotion, units = self._emotion(), self._units()
+            self._report("apex outside onset-offset", f"apex {apex}, onset {onset}, offset {offset}")
+        self.issues += corrected.data_issues
+        self.corrections = corrected.applied
+        self._check_emotion()
+        units = self._units()
         return FrameClip(
             sample=Sample(
                 sample_id=self.sample_id,
                 clip_id=self.sample_id,
-                subject=self.subject,
-                dataset=self.layout.dataset,
-                emotion=emotion,
+                subject=f"{layout.dataset}/{row.subject}",
+                dataset=layout.dataset,
+                emotion=self.emotion,
                 onset=onset,
                 apex=apex,
                 offset=offset,
-                apex_source="erratum" if any(erratum.field == "apex" for erratum in corrected.applied) else None,
+                apex_source=source,
                 aus=units.names,
                 aus_complete=units.certain,
-                fps=self.layout.fps,
+                fps=row.fps,
+                condition=row.condition,
             ),
-            frames=frames,
+            frames=self.frames,
         )
+
+    def _offset(self, corrected: Corrected) -> int | None:
+        """Return the last frame, or what replaces it where the sheet does not say."""
+        if corrected.offset is not None or corrected.onset is None:
+            return corrected.offset
+        if self.layout.missing_offset == "apex" and corrected.apex is not None:
+            self._report("offset missing", f"the apex, {corrected.apex}, ends the clip")
+            return corrected.apex
+        if self.layout.missing_offset == "last" and self.frames:
+            self._report("offset missing", f"the last frame in the folder, {max(self.frames)}, ends the clip")
+            return max(self.frames)
+        return None
 
     def _has_frames(self, frames: Mapping[int, Path], onset: int, offset: int) -> bool:
         """Whether any frame lies between onset and offset; those that are missing there are named."""
         present = [number for number in frames if onset <= number <= offset]
         if not present:
             span = f"{min(frames)}-{max(frames)}"
-            self._drop("no frame between onset and offset", f"frames {span} on disk, onset {onset}, offset {offset}")
+            self._exclude("no frame between onset and offset", f"frames {span} on disk, onset {onset}, offset {offset}")
             return False
         count = offset - onset + 1
         if len(present) < count:
@@ -219,28 +262,26 @@ class _ClipReader:
                 for before, after in pairwise([onset - 1, *present, offset + 1])
                 if after - before > 1
             ]
-            self._find(
+            self._report(
                 "frames missing", f"{count - len(present)} of {count} from onset to offset: {listed(gaps, limit=8)}"
             )
         return True
 
-    def _emotion(self) -> str | None:
-        emotion = _emotion(self.row)
-        if emotion is None:
-            self._find("emotion missing", self.row.where)
-        elif emotion not in self.layout.emotions:
+    def _check_emotion(self) -> None:
+        if self.emotion is None:
+            self._report("emotion missing", self.row.where)
+        elif self.layout.label == "emotion" and self.emotion not in self.layout.emotions:
             known = listed(sorted(self.layout.emotions))
-            self._find("unknown emotion", f"{emotion!r} in {self.row.where}; known: {known}")
-        return emotion
+            self._report("unknown emotion", f"{self.emotion!r} in {self.row.where}; known: {known}")
 
     def _units(self) -> aus.AUCell:
-        cell = aus.parse(self.row.cells[AUS])
-        if not cell.complete:
-            self._find("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
+        cell = aus.parse(self.row.aus)
+        if not cell.complete and self.row.aus is not None:
+            self._report("action units not fully read", f"{cell.raw!r}: {listed(sorted(cell.names))} taken")
         return cell
 
-    def _find(self, what: str, detail: str) -> None:
-        self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail))
+    def _report(self, what: str, detail: str) -> None:
+        self.issues.append(DataIssue(what=what, where=self.sample_id, detail=detail))
 
-    def _drop(self, what: str, detail: str) -> None:
-        self.data_issues.append(DataIssue(what=what, where=self.sample_id, detail=detail, excluded=True))
+    def _exclude(self, what: str, detail: str) -> None:
+        self.issues.append(DataIssue(what=what, where=self.sample_id, detail=detail, excluded=True))

@@ -23,7 +23,7 @@ class SheetCorrection:
     Args:
         sample_id: The sample it is for.
         field: ``onset``, ``apex`` or ``offset``.
-        published: Annotation version, or ``any`` -> the value that must stand there, or ``any``.
+        published: Annotation version, or ``any`` -> the value that the sheet must hold, or ``any``.
         corrected: The frame number to use.
         reason: What is wrong with the published one.
         source: Where the correction comes from.
@@ -75,6 +75,8 @@ def errata_file(dataset: str) -> Path:
 @functools.cache
 def corrections(dataset: str) -> Mapping[str, tuple[SheetCorrection, ...]]:
     """Return a dataset's corrections by sample id."""
+    if not errata_file(dataset).is_file():  # nothing is known to be wrong
+        return {}
     content = yaml.safe_load(errata_file(dataset).read_text(encoding="utf-8"))
     return {
         sample_id: tuple(

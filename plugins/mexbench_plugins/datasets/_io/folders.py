@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Read one image: (H, W, 3) RGB, or (H, W, 1) where the file is gray.
 
-    16-bit values are divided by 257 and rounded, so that 65535 becomes 255 and 0 stays 0. Transparency is dropped.
+    16-bit values are divided by 257 and rounded, so that 65535 becomes 255 and 0 stays 0. The alpha channel is ignored.
     A photo that says how the camera was held is turned upright.
 
     Raises:
@@ -36,26 +36,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         what = "is a folder, expected an image file" if path.is_dir() else f"cannot be read ({error.strerror})"
         raise DataError(f"{path}: {what}; copy it again") from None
-    if (fault := _fault(content)) is not None:
-        raise DataError(f"{path}: {fault}; copy it again")
+    if (problem := _damage(content)) is not None:
+        raise DataError(f"{path}: {problem}; copy it again")
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error:  # such as more pixels than OpenCV is willing to hold
         image = None
     if image is None:
-        raise DataError(f"{path}: is no readable image ({len(content)} bytes); copy it again")
+        raise DataError(f"{path}: is not a readable image ({len(content)} bytes); copy it again")
     return _as_rgb(image, path)
 
 
-def _fault(content: bytes) -> str | None:
+def _damage(content: bytes) -> str | None:
     """Say what is wrong with a file that some decoders would fill up with gray without a word."""
     if not content:
         return "is empty (0 bytes)"
     # Compressed data never holds a bare end marker, and a preview inside the header ends before the image starts.
     if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN):
-        return f"is cut off: a JPEG without its end ({len(content)} bytes)"
+        return f"is truncated: a JPEG without its end ({len(content)} bytes)"
     if content.startswith(_PNG_START) and _PNG_END not in content:
-        return f"is cut off: a PNG without its end ({len(content)} bytes)"
+        return f"is truncated: a PNG without its end ({len(content)} bytes)"
     return None
 
 
@@ -122,7 +122,7 @@ def folders(folder: Path) -> list[Path]:
 
 
 def require_folder(root: Path, layout: str) -> None:
-    """Refuse a root that is no folder or has nothing in it.
+    """Check that a root is a folder with something in it.
 
     Raises:
         DataError: The text says which ``layout`` was expected.
@@ -155,11 +155,26 @@ def holding_subjects(root: Path, subject: re.Pattern[str]) -> list[Path]:
 def find_files(root: Path, name: re.Pattern[str], *, skip: re.Pattern[str], above: int = 2) -> list[Path]:
     """Return files by name: in ``root`` and below it, the nearest first, then in the folders right above it."""
     places = [*walk(root, skip=skip), *root.absolute().parents[:above]]
-    found: list[Path] = []
+    paths: list[Path] = []
     for place in places:
         try:
             inner = visible(place)
         except DataError:  # a folder above that is not ours to read
             continue
-        found += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
-    return found
+        paths += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
+    return paths
+
+
+def resolve(root: Path, parts: Sequence[str]) -> Path:
+    """Return the folder of these names below ``root``; one that exists in other capitals alone is taken.
+
+    Sheets and folders do not agree about capitals: ``J`` and ``j`` are one video of CAS(ME)3.
+    """
+    folder = root
+    for part in parts:
+        exact = folder / part
+        if not exact.exists() and folder.is_dir():
+            same = [path for path in folders(folder) if path.name.casefold() == part.casefold()]
+            exact = same[0] if len(same) == 1 else exact
+        folder = exact
+    return folder

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 #: What may stand above the header: one release has thirteen rows of prose there.
 _PREAMBLE = 60
-#: Unpacked size in bytes past which a file is no annotation; those of the published data sets have under one million.
+#: Unpacked size in bytes past which a file is not an annotation; the published ones have under one million.
 _LARGEST = 64_000_000
 _LONGEST = 100_000  # rows
+_WIDEST = 16  # columns that a sheet without header can be asked for, whatever its own width
 
 Cells = tuple[object, ...]
+
+#: What sheets write where a frame is not known.
+NO_FRAME = frozenset({"", "/", "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,18 @@ class SheetRow:
             value = int(value)
         return "" if value is None else str(value).strip()
 
-    def frame(self, column: str) -> int | None:
-        """Return a frame number; None for a blank cell, ``/`` and ``-``.
+    def frame(self, column: str, *, missing: frozenset[str] = NO_FRAME) -> int | None:
+        """Return a frame number; None for a cell that names none.
+
+        Args:
+            column: The column to read.
+            missing: What this sheet writes for an unknown frame.
 
         Raises:
             DataError: The cell holds something else; the text says which cell.
         """
         text = self.text(column)
-        if text in {"", "/", "-"}:
+        if text in missing:
             return None
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
             raise DataError(f"{self.where}: {column} is {text!r}, expected the number of a frame, or / for none")
@@ -62,7 +70,7 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     """Read the rows under the first header that has every required column, in the order of the file.
 
     Columns go by name, whatever their order, case, blanks and underscores: ``OnsetFrame`` is ``Onset Frame``. Rows in
-    which every required column is blank are no rows.
+    which every required column is blank are skipped.
 
     Args:
         path: An .xlsx or a .csv file.
@@ -77,8 +85,8 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     nearest: tuple[int, str, Cells] | None = None
     for name in order:
         for index, cells in enumerate(sheets[name][:_PREAMBLE]):
-            found = {_key(cell) for cell in cells}
-            count = sum(_key(column) in found for column in required)
+            keys = {_key(cell) for cell in cells}
+            count = sum(_key(column) in keys for column in required)
             if count == len(required):
                 return list(_under(path, name, sheets[name], index, required))
             if count and (nearest is None or count > nearest[0]):
@@ -94,12 +102,40 @@ def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) 
     raise DataError(f"{where}: missing column {listed(missing)}; headers found: {listed(headers)}")
 
 
+def read_cells(path: Path, *, sheet: int = 0) -> list[SheetRow]:
+    """Read a sheet that has no header; columns are called ``1``, ``2``, ... from the left, blank rows are skipped.
+
+    Args:
+        path: An .xlsx or a .csv file.
+        sheet: Position of the sheet in the workbook, from 0.
+
+    Raises:
+        DataError: The file cannot be read, or has fewer sheets.
+    """
+    sheets = list(_read(path).items())
+    if sheet >= len(sheets):
+        raise DataError(f"{path}: has {len(sheets)} sheets, expected at least {sheet + 1}")
+    name, rows = sheets[sheet]
+    width = max((len(cells) for cells in rows), default=0)
+    return [
+        SheetRow(
+            f"{path}, sheet {name!r}, row {number}",
+            {
+                str(place + 1): _blank_to_none(cells[place]) if place < len(cells) else None
+                for place in range(max(width, _WIDEST))
+            },
+        )
+        for number, cells in enumerate(rows, start=1)
+        if any(_blank_to_none(cell) is not None for cell in cells)
+    ]
+
+
 def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required: Sequence[str]) -> Iterator[SheetRow]:
     keys = [_key(cell) for cell in rows[header]]
     where = f"{path}, sheet {sheet!r}" if path.suffix.lower() == ".xlsx" else str(path)
     twice = [column for column in required if keys.count(_key(column)) > 1]
     if twice:
-        raise DataError(f"{where}, row {header + 1}: column {listed(twice)} stands there twice; remove one of them")
+        raise DataError(f"{where}, row {header + 1}: column {listed(twice)} appears twice; remove one of them")
     places = {column: keys.index(_key(column)) for column in required}
     for number, cells in enumerate(rows[header + 1 :], start=header + 2):
         values = {
@@ -123,7 +159,7 @@ def _read(path: Path) -> dict[str, list[Cells]]:
         return {path.name: _read_csv(path)}
     if suffix == ".xlsx":
         return _read_xlsx(path)
-    raise DataError(f"{path}: a {suffix or 'nameless'} file is no sheet that can be read; save it as .xlsx or .csv")
+    raise DataError(f"{path}: a {suffix or 'nameless'} file cannot be read as a sheet; save it as .xlsx or .csv")
 
 
 def _read_csv(path: Path) -> list[Cells]:
@@ -135,9 +171,9 @@ def _read_csv(path: Path) -> list[Cells]:
                 _check_length(path, rows)
             return rows
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is no UTF-8 text; save it again as CSV UTF-8") from None
+        raise DataError(f"{path}: is not UTF-8 text; save it again as CSV UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{path}: is no CSV file ({error}); save it again as CSV UTF-8") from None
+        raise DataError(f"{path}: is not a CSV file ({error}); save it again as CSV UTF-8") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -146,7 +182,7 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
     """Read every sheet. The file may come from anywhere, so nothing about it is taken for granted."""
     import openpyxl
 
-    broken = f"{path}: is no .xlsx workbook that can be read; open it in a spreadsheet program and save it as .xlsx"
+    broken = f"{path}: is not an .xlsx workbook that can be read; open it in a spreadsheet program and save it as .xlsx"
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -163,14 +199,14 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, of which nothing is read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            return {sheet.title: _read_cells(path, sheet) for sheet in book.worksheets}
+            return {sheet.title: _read_sheet(path, sheet) for sheet in book.worksheets}
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged workbook can raise anything from any layer
         raise DataError(f"{broken} ({type(error).__name__}: {error})") from None
 
 
-def _read_cells(path: Path, sheet: ReadOnlyWorksheet) -> list[Cells]:
+def _read_sheet(path: Path, sheet: ReadOnlyWorksheet) -> list[Cells]:
     # Some programs write a wrong size into the file, and the reader would believe it.
     sheet.reset_dimensions()
     rows: list[Cells] = []

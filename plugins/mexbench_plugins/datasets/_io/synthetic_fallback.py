@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from mexbench_plugins.datasets._io.frame_dataset import FrameDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin import StandIn, stand_in_root
 
 STAND_IN = "stand-in"
 
 
 class StandInDataset(FrameDataset):
-    """A data set whose ``root`` may be ``stand-in``: then made-up faces in the same layout are built and read."""
+    """A data set whose ``root`` may be ``stand-in``: then synthetic faces in the same layout are built and read."""
 
     #: Name of the original in prose, the variable that names its folder, and the name in ids.
     original: ClassVar[str]
@@ -23,35 +22,34 @@ class StandInDataset(FrameDataset):
     root: Path | Literal["stand-in"]
     stand_in: StandIn
 
-    @staticmethod
-    @abstractmethod
-    def _build(options: StandIn) -> Path:
-        """Return the folder of the stand-in, which is built where it is not there yet."""
+    def stand_in_layout(self) -> str:
+        """Return the name of the layout in which a stand-in is built."""
+        return self.dataset
 
     @property
     def is_stand_in(self) -> bool:
-        """Whether the data is made up."""
+        """Whether the data is synthetic."""
         return str(self.root) == STAND_IN
 
     @property
     def name_in_ids(self) -> str:
-        """What stands in front of every id: those of made-up clips must never meet those of people."""
+        """Name in front of every id: ids of synthetic clips must never equal those of people's."""
         return f"{self.dataset}-synthetic" if self.is_stand_in else self.dataset
 
     def folder(self) -> Path:
         """Return the folder to read."""
-        return self._build(self.stand_in) if self.is_stand_in else Path(self.root)
+        return stand_in_root(self.stand_in_layout(), self.stand_in) if self.is_stand_in else Path(self.root)
 
     def flags(self) -> tuple[str, ...]:
-        """Say so where the data is made up."""
+        """Return ``synthetic`` for a stand-in."""
         return ("synthetic",) if self.is_stand_in else ()
 
     def display_name(self) -> str | None:
-        """Return another name for made-up data."""
+        """Return another name for a stand-in."""
         return self.name_in_ids if self.is_stand_in else None
 
     def notice(self) -> str | None:
-        """Say what made-up data is not, before any figure."""
+        """Return what a reader must know of a stand-in before any figure."""
         if not self.is_stand_in:
             return None
         return (

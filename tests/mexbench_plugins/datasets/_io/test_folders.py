@@ -52,7 +52,7 @@ def test_sixteen_bits_are_divided_by_257_and_rounded(tmp_path: Path, shape: tupl
     assert read[0, :5, 0].tolist() == [0, 0, 1, 254, 255]
 
 
-def test_alpha_is_dropped_not_blended(tmp_path: Path) -> None:
+def test_alpha_channel_is_ignored(tmp_path: Path) -> None:
     colour = noise((12, 16, 3))
     path = tmp_path / "a.png"
     path.write_bytes(encode(np.dstack([colour[..., ::-1], np.full((12, 16), 10, np.uint8)]), ".png"))
@@ -61,24 +61,24 @@ def test_alpha_is_dropped_not_blended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9, 0.9999])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
-def test_a_file_that_is_cut_off(tmp_path: Path, suffix: str, keep: float) -> None:
+def test_truncated_file_is_rejected(tmp_path: Path, suffix: str, keep: float) -> None:
     content = encode(noise((48, 64, 3)), suffix)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(DataError, match=r"is cut off|is no readable image") as error:
+    with pytest.raises(DataError, match=r"is truncated|is not a readable image") as error:
         read_image(path)
     assert str(path) in str(error.value)
 
 
-def test_a_jpeg_cut_off_behind_a_preview_with_an_end_of_its_own(tmp_path: Path) -> None:
+def test_truncated_jpeg_with_complete_preview_is_rejected(tmp_path: Path) -> None:
     content, preview = encode(noise((48, 64, 3)), ".jpg"), encode(noise((8, 8, 3)), ".jpg")
     application = b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview
-    whole = content[:2] + application + content[2:]
+    complete = content[:2] + application + content[2:]
     path = tmp_path / "a.jpg"
-    path.write_bytes(whole)
+    path.write_bytes(complete)
     assert read_image(path).shape == (48, 64, 3)
-    path.write_bytes(whole[:-400])
-    with pytest.raises(DataError, match="is cut off: a JPEG without its end"):
+    path.write_bytes(complete[:-400])
+    with pytest.raises(DataError, match="is truncated: a JPEG without its end"):
         read_image(path)
 
 
@@ -90,9 +90,9 @@ def test_a_jpeg_may_have_padding_behind_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", r"is empty \(0 bytes\); copy it again"), (b"hello", r"is no readable image \(5 bytes\); copy it again")],
+    [(b"", r"is empty \(0 bytes\); copy it again"), (b"hello", r"is not a readable image \(5 bytes\); copy it again")],
 )
-def test_a_file_that_is_no_image(tmp_path: Path, content: bytes, message: str) -> None:
+def test_other_content_is_not_an_image(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
@@ -106,7 +106,7 @@ def test_floating_point_is_refused(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
+def test_folder_or_missing_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").mkdir()
     with pytest.raises(DataError, match=r"a\.jpg: is a folder, expected an image file"):
         read_image(tmp_path / "a.jpg")
@@ -114,21 +114,21 @@ def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
         read_image(tmp_path / "b.jpg")
 
 
-def test_frames_go_by_number_and_other_files_do_not_count(tmp_path: Path) -> None:
+def test_frames_are_sorted_by_number_and_other_files_ignored(tmp_path: Path) -> None:
     for name in ("img10.jpg", "img9.jpg", "img100.JPG", "._img11.jpg", "Thumbs.db", "cover.jpg", "notes12.txt"):
         (tmp_path / name).touch()
     (tmp_path / "img12.jpg").mkdir()
-    found = list_frames(tmp_path)
-    assert list(found) == [9, 10, 12, 100]
-    assert [path.name for path in found.values()] == ["img9.jpg", "img10.jpg", "img12.jpg", "img100.JPG"]
+    frames = list_frames(tmp_path)
+    assert list(frames) == [9, 10, 12, 100]
+    assert [path.name for path in frames.values()] == ["img9.jpg", "img10.jpg", "img12.jpg", "img100.JPG"]
 
 
-def test_the_last_number_of_a_name_is_the_frames(tmp_path: Path) -> None:
+def test_last_number_in_the_name_is_the_frame_number(tmp_path: Path) -> None:
     (tmp_path / "006_05562.jpg").touch()
     assert list(list_frames(tmp_path)) == [5562]
 
 
-def test_two_files_with_one_number(tmp_path: Path) -> None:
+def test_duplicate_frame_numbers_are_rejected(tmp_path: Path) -> None:
     for name in ("img7.jpg", "reg_img07.jpg"):
         (tmp_path / name).touch()
     with pytest.raises(DataError, match=r"img7\.jpg and reg_img07\.jpg are both frame 7; remove one"):

@@ -90,23 +90,23 @@ def test_no_header_at_all(tmp_path: Path) -> None:
         read_rows(path, WANTED)
 
 
-def test_a_column_that_stands_there_twice(tmp_path: Path) -> None:
+def test_duplicate_columns_are_rejected(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "a.xlsx", (*WANTED, "onset_frame"), [("02", 47, 4, 48)])
-    with pytest.raises(DataError, match="row 1: column Onset Frame stands there twice"):
+    with pytest.raises(DataError, match="row 1: column Onset Frame appears twice"):
         read_rows(path, WANTED)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xlsx", b"", "is no .xlsx workbook"),
-        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "is no .xlsx workbook"),
-        ("a.xls", b"\xd0\xcf\x11\xe0", "a .xls file is no sheet that can be read; save it as .xlsx or .csv"),
-        ("a.csv", b"Subject,\xff\xfe\n", "is no UTF-8 text"),
+        ("a.xlsx", b"", "is not an .xlsx workbook"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "is not an .xlsx workbook"),
+        ("a.xls", b"\xd0\xcf\x11\xe0", "a .xls file cannot be read as a sheet; save it as .xlsx or .csv"),
+        ("a.csv", b"Subject,\xff\xfe\n", "is not UTF-8 text"),
         ("a.csv", b"", "no header row"),
     ],
 )
-def test_files_that_are_no_sheets(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_other_files_are_rejected(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as error:
@@ -114,7 +114,7 @@ def test_files_that_are_no_sheets(tmp_path: Path, name: str, content: bytes, mes
     assert str(path) in str(error.value)
 
 
-def test_a_workbook_cut_in_half(tmp_path: Path) -> None:
+def test_truncated_workbook_is_rejected(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)])
     path.write_bytes(path.read_bytes()[:-600])
     with pytest.raises(DataError, match=r"save it as \.xlsx"):
@@ -122,28 +122,28 @@ def test_a_workbook_cut_in_half(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("member", ["xl/workbook.xml", "xl/worksheets/sheet1.xml"])
-def test_a_workbook_with_a_broken_part(tmp_path: Path, member: str) -> None:
-    whole = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)])
+def test_workbook_with_a_broken_part_is_rejected(tmp_path: Path, member: str) -> None:
+    complete = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4)])
     broken = tmp_path / "b.xlsx"
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(broken, "w") as target:
+    with zipfile.ZipFile(complete) as source, zipfile.ZipFile(broken, "w") as target:
         for name in source.namelist():
             target.writestr(name, b"<worksheet><row" if name == member else source.read(name))
     with pytest.raises(DataError, match=r"save it as \.xlsx"):
         read_rows(broken, WANTED)
 
 
-def test_a_workbook_that_lies_about_its_size(tmp_path: Path) -> None:
-    whole = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4), ("02", 47, 5)], empty_sheets=())
-    lying = tmp_path / "b.xlsx"
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(lying, "w") as target:
+def test_wrong_sheet_dimensions_are_ignored(tmp_path: Path) -> None:
+    complete = write_xlsx(tmp_path / "a.xlsx", WANTED, [("01", 46, 4), ("02", 47, 5)], empty_sheets=())
+    resized = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(complete) as source, zipfile.ZipFile(resized, "w") as target:
         for name in source.namelist():
             content = source.read(name)
             assert name != "xl/worksheets/sheet1.xml" or b'"A1:C3"' in content
             target.writestr(name, content.replace(b'"A1:C3"', b'"A1:A1"'))
-    assert values(read_rows(lying, WANTED)) == [("01", 46, 4), ("02", 47, 5)]
+    assert values(read_rows(resized, WANTED)) == [("01", 46, 4), ("02", 47, 5)]
 
 
-def test_an_archive_that_is_no_workbook(tmp_path: Path) -> None:
+def test_other_archives_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
@@ -179,13 +179,13 @@ def test_frame_numbers(cell: object, number: int | None) -> None:
 
 
 @pytest.mark.parametrize("cell", ["46a", -3, 46.5, True, "1e3", "\u0664", "9" * 10])
-def test_no_frame_number(cell: object) -> None:
+def test_invalid_frame_numbers_are_rejected(cell: object) -> None:
     with pytest.raises(DataError, match=r"row 2: Apex is .*, expected the number of a frame, or / for none"):
         SheetRow("row 2", {"Apex": cell}).frame("Apex")
 
 
 @given(st.binary(max_size=300))
-def test_no_csv_can_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_csv_content_raises_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     with pytest.raises(DataError):

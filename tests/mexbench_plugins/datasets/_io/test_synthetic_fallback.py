@@ -31,21 +31,21 @@ def _built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stand_in(cls: type[StandInDataset]) -> StandInDataset:
-    found, faults = build(cls, {"root": "stand-in", "stand_in": SMALL})
-    assert faults == []
-    assert found is not None
-    return found
+    dataset, errors = build(cls, {"root": "stand-in", "stand_in": SMALL})
+    assert errors == []
+    assert dataset is not None
+    return dataset
 
 
 @pytest.mark.parametrize(("cls", "name"), [(Casme2, "casme2-synthetic"), (Samm, "samm-synthetic")])
-def test_it_is_read_like_the_original_and_named_otherwise(cls: type[StandInDataset], name: str) -> None:
+def test_stand_in_is_read_like_the_original_under_another_name(cls: type[StandInDataset], name: str) -> None:
     data = stand_in(cls)
     samples = data.samples()
     assert len(samples) == 16
     assert {sample.dataset for sample in samples} == {name}
     assert all(sample.sample_id.startswith(f"{name}/") for sample in samples)
     assert len({sample.subject for sample in samples}) == 4
-    assert [finding for finding in data.data_issues() if finding.excluded] == []
+    assert [issue for issue in data.data_issues() if issue.excluded] == []
     assert data.applied_corrections() == ()
     assert data.display_name() == name
     assert data.flags() == ("synthetic",)
@@ -101,7 +101,7 @@ def test_without_data_the_config_runs_and_every_output_says_so(
     )
 
 
-def test_a_wrong_root_is_an_error_and_no_fallback(
+def test_wrong_root_is_an_error_without_fallback(
     bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CASME2_ROOT", str(tmp_path / "nothing"))
@@ -112,7 +112,7 @@ def test_a_wrong_root_is_an_error_and_no_fallback(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_made_up_data_is_never_continued_with_real_data(builtin: Catalogue) -> None:
+def test_synthetic_run_is_not_continued_with_real_data(builtin: Catalogue) -> None:
     def identity(root: str) -> object:
         text = f"dataset: {{plugin: casme2, root: {root}}}\nprotocol: loso\nmodels: [majority]"
         return config_of(text, builtin).identity()
@@ -121,7 +121,7 @@ def test_a_run_of_made_up_data_is_never_continued_with_real_data(builtin: Catalo
     assert identity("/a") != identity("stand-in")
 
 
-def test_a_misspelt_option_is_told(bench: Callable[..., Ran], tmp_path: Path) -> None:
+def test_misspelt_option_is_reported(bench: Callable[..., Ran], tmp_path: Path) -> None:
     ran = bench("check", CONFIG, "--set", "dataset.stand_in.subject=3")
     assert ran.code == 2
     assert "dataset.stand_in.subject: unknown parameter 'subject' (did you mean 'subjects'?)" in ran.err

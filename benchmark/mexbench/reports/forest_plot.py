@@ -1,0 +1,86 @@
+"""A forest plot: every row's score with its interval, and what a constant answer would reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mexbench.errors import ConfigError, unknown
+from mexbench.reports import action_units_page, run_page
+from mexbench.tables import UNRANKED, Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Figure -> its name on an axis, for classes and for action units; the first one is the default.
+METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
+_BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-blind readers
+
+
+def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figure:
+    """Draw the rows of a run, the highest score on top.
+
+    Args:
+        scores: ``scores.json`` of the run.
+        metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target. None takes the first.
+
+    Raises:
+        ConfigError: There is no such figure.
+    """
+    from matplotlib.figure import Figure
+
+    units = scores.get("target") == "action_units"
+    metrics = UNIT_METRICS if units else METRICS
+    metric = metric or next(iter(metrics))
+    if metric not in metrics:
+        raise ConfigError(unknown("metric", metric, metrics))
+    ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
+    rows = [row for row in ordered if row[metric] is not None]
+    figure = Figure(figsize=(8, 2.2 + 0.5 * max(len(rows), 1)))
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        low, high = (100 * bound for bound in row["ci"][metric])
+        is_flagged = any(flag.startswith(UNRANKED) for flag in row["flags"])
+        axes.plot([low, high], [place, place], color=_BLUE, linewidth=2, solid_capstyle="butt")
+        face = "white" if is_flagged else _BLUE
+        axes.plot(100 * row[metric], place, "o", color=_BLUE, markerfacecolor=face, markersize=8)
+    if (chance := constant_score(rows, metric)) is not None:
+        answer = "every unit always present" if units else "always the most frequent class"
+        axes.axvline(100 * chance, color=_ORANGE, linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
+        figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
+    notes = [[flag for flag in row["flags"] if flag.startswith(UNRANKED)] for row in rows]
+    names = [row["model"] + "".join(f"\n{flag}" for flag in flags) for row, flags in zip(rows, notes, strict=True)]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 100)
+    axes.grid(axis="x", alpha=0.3)
+    interval = scores["intervals"]
+    axes.set_xlabel(f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s")
+    figure.suptitle(_title(scores))
+    return figure
+
+
+def constant_score(rows: Sequence[Row], metric: str) -> float | None:
+    """Return what a constant answer reaches on the tested samples of the first row; None where there are none."""
+    if not rows:
+        return None
+    if metric in UNIT_METRICS:
+        shares = [unit["support"] / rows[0]["n_samples"] for unit in rows[0]["units"].values()]
+        f1 = [2 * share / (1 + share) for share in shares]  # precision is the share, recall 1
+        if not f1:
+            return None
+        return float(np.mean(f1)) if metric == "f1" else float(np.mean(f1)) / 2  # F1 of absence is 0
+    if rows[0]["confusion"] is None:
+        return None
+    supports = np.array(rows[0]["confusion"]).sum(axis=1)
+    n_classes, share = np.count_nonzero(supports), supports.max() / supports.sum()
+    return {"uf1": 2 * share / (1 + share) / n_classes, "uar": 1 / n_classes, "accuracy": float(share)}[metric]
+
+
+def _title(scores: Mapping[str, Any]) -> str:
+    protocols = ", ".join(dict.fromkeys(row["protocol"] for row in scores["rows"]))
+    flags = f"\nevery row is flagged: {', '.join(scores['flags'])}" if scores["flags"] else ""
+    return f"{scores['dataset']}, {protocols}{flags}"

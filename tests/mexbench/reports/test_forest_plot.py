@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mexbench.errors import ConfigError
+from mexbench.reports.forest_plot import constant_score, forest_figure
+from mexbench.reports.plots import house_style
+from tests.mexbench.reports.test_latex import SCORES
+
+#: 6, 3 and 1 samples of three classes.
+CONFUSION = [[6, 0, 0], [0, 3, 0], [1, 0, 0]]
+
+
+def scores() -> dict[str, Any]:
+    return {**SCORES, "rows": [{**row, "uar": row["uar"], "confusion": CONFUSION} for row in SCORES["rows"]]}
+
+
+def test_a_constant_answer_by_hand() -> None:
+    rows = [{"confusion": CONFUSION}]
+    assert constant_score(rows, "accuracy") == pytest.approx(0.6)
+    assert constant_score(rows, "uar") == pytest.approx(1 / 3)
+    assert constant_score(rows, "uf1") == pytest.approx(0.75 / 3)  # F1 of the first class: 2 x .6 / 1.6
+    units = [{"n_samples": 10, "units": {"AU1": {"support": 5}, "AU4": {"support": 10}}}]
+    assert constant_score(units, "f1") == pytest.approx((2 / 3 + 1) / 2)
+    assert constant_score(units, "macro_f1") == pytest.approx((2 / 3 + 1) / 4)
+    assert constant_score([], "uf1") is None
+    assert constant_score([{"confusion": None}], "uf1") is None
+
+
+def test_rows_intervals_and_the_chance_line() -> None:
+    pytest.importorskip("matplotlib")
+    with house_style():
+        figure = forest_figure(scores())
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "svm_#1", "~^\\{}$%<>|", "leaky\nleak:subject",
+    ]  # fmt: skip
+    intervals = [list(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]  # type: ignore[arg-type]
+    assert intervals[0] == pytest.approx([40, 60])
+    assert any(line == pytest.approx([25, 25]) for line in intervals)
+    (legend,) = figure.legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    assert legend.get_texts()[0].get_text() == "always the most frequent class: 25.0"
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ConfigError, match="unknown metric 'f1'"):
+        forest_figure(scores(), "f1")
