@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import BenchError, missing_extra
 from mexbench.files import replacing
+from mexbench.reports.forest_plot import forest_figure
 from mexbench.runs.learning_curves import curves_of
 
 if TYPE_CHECKING:
@@ -51,18 +52,21 @@ def check_matplotlib(what: str = "--figures") -> None:
 
 
 def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Path) -> list[Path]:
-    """Draw every model's confusion matrix, and its learning curves where it has any.
+    """Draw all rows' scores in one figure, every model's confusion matrix, and its learning curves where it has any.
 
     Args:
         scores: ``scores.json`` of the run.
         results: Every task that is done.
-        folder: Where the figures go: ``confusion-MODEL`` and ``learning-MODEL``, each as ``.png`` and ``.svg``.
+        folder: Where the figures go: ``scores``, ``confusion-MODEL`` and ``learning-MODEL``, each as ``.png`` and
+            ``.svg``.
 
     Returns:
         The files.
     """
     written: list[Path] = []
     with house_style():
+        if any(row.get("n_samples") for row in scores["rows"]):
+            written += _save(forest_figure(scores), folder / "scores")
         for row in scores["rows"]:
             if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")

@@ -27,16 +27,16 @@ class Difference(Preprocessor):
     cancel. Differences in gray levels are multiplied by ``scale`` and clipped to -127 to 127. The clip must be steady:
     ``face`` cuts every frame at one place, so a head that moves shows as edges everywhere.
 
-    Where the data names no onset, the first frame is subtracted, and a note says so. With ``frames: {at: [onset, apex]}``
-    and ``onset: remove`` one frame is left, the apex minus the onset: what networks for single images need. A clip of
-    one frame is left out, and with ``at: [apex]`` or ``count: 1`` every clip is.
+    Where the data names no onset, the first frame is subtracted, and a note says so. The apex and the onset alone
+    (``at: [onset, apex]``) with ``onset: remove`` leave one frame, their difference: what networks for single images
+    need. A clip of one frame is left out, and with ``at: [apex]`` or ``count: 1`` every clip is.
 
     Args:
         scale: Multiplies differences. At 4 a change of 32 gray levels or more is clipped.
         output: float32 divides the result by 127: -1 to 1, and 0 where nothing moved. uint8 rounds it (halves to the
             even number) and adds 128: 1 to 255, and 128 where nothing moved; for steps that need images, such as vgg16.
-        onset: keep leaves the onset frame in the clip, where it is constant; remove takes it out, so that T is one less.
-            Samples of single frames (``frames: {unit: frame}``) need keep.
+        onset: keep leaves the onset frame in the clip, where it is constant; remove takes it out, which leaves one
+            frame less. Samples of single frames (``unit: frame``) need keep.
     """
 
     source = "frame differencing; what it is for here: the papers' networks on faces see looks, not motion"

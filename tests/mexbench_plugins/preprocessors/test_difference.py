@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from mexbench.data.arrays import Arrays, load_arrays
+from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, SampleRejected
 from mexbench.interfaces import Clip, Preprocessor
+from mexbench.registry.catalogue import Catalogue
 from mexbench_plugins.preprocessors.clahe import Clahe
 from mexbench_plugins.preprocessors.difference import NO_ONSET, Difference
 from mexbench_plugins.preprocessors.face import Face
 from mexbench_plugins.preprocessors.resize import Resize
-from tests.helpers import Ran
+from tests.helpers import config_of
 from tests.pictures import face_frame, locked
 
 #: One row of four gray pixels in three frames; the second is the onset in most tests.
@@ -128,21 +130,44 @@ models: [majority]
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("stand-in")))
+        yield
+
+
+def loaded(catalogue: Catalogue, frames: str, step: str) -> tuple[LabelledSamples, Arrays]:
+    (group,) = config_of(CONFIG.replace("FRAMES", frames).replace("STEP", step), catalogue).parts
+    return load_arrays(group, read_samples(group))
+
+
 @pytest.mark.parametrize(
-    ("frames", "step", "error"),
+    ("frames", "step", "shape"),
     [
-        ("{unit: clip, at: [onset, apex]}", "{plugin: difference, onset: remove}", None),
-        ("{unit: clip, count: 5}", "difference", None),
-        ("{unit: frame, count: 3}", "difference", None),
-        ("{unit: frame, count: 3}", "{plugin: difference, onset: remove}", "every step must keep the frames"),
-        ("{unit: clip, at: [apex]}", "difference", "a clip of one frame has no motion (difference)"),
+        ("{unit: clip, at: [onset, apex]}", "{plugin: difference, onset: remove}", (6, 1, 16, 16, 3)),
+        ("{unit: clip, at: [onset, apex]}", "difference", (6, 2, 16, 16, 3)),
+        ("{unit: clip, at: [apex, offset]}", "difference", (6, 2, 16, 16, 3)),
+        ("{unit: clip, count: 5}", "difference", (6, 5, 16, 16, 3)),
+        ("{unit: clip, count: 5}", "{plugin: difference, onset: remove}", (6, 4, 16, 16, 3)),
+        ("{unit: frame, count: 3}", "difference", (18, 1, 16, 16, 3)),
     ],
 )
 def test_it_crosses_with_selections_of_frames(
-    bench: Callable[..., Ran], tmp_path: Path, *, frames: str, step: str, error: str | None
+    builtin: Catalogue, frames: str, step: str, shape: tuple[int, ...]
 ) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text(CONFIG.replace("FRAMES", frames).replace("STEP", step))
-    ran = bench("check", config)
-    assert ran.code == (2 if error else 0), ran.err
-    assert (error or "") in ran.err
+    samples, arrays = loaded(builtin, frames, step)
+    assert arrays.x.shape == (len(samples.samples), *shape[1:]) == shape
+    assert arrays.x.any()
+    if "frame," in frames:  # the first frame of each clip is the onset
+        assert not arrays.x[::3].any()
+
+
+def test_every_frame_is_needed_where_frames_are_samples(builtin: Catalogue) -> None:
+    with pytest.raises(DataError, match="3 frames became 2 in preprocessing"):
+        loaded(builtin, "{unit: frame, count: 3}", "{plugin: difference, onset: remove}")
+
+
+def test_clips_without_a_second_frame_are_counted(builtin: Catalogue) -> None:
+    with pytest.raises(DataError, match=r"a clip of one frame has no motion \(difference\)"):
+        loaded(builtin, "{unit: clip, at: [apex]}", "difference")
