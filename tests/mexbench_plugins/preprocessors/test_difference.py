@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,11 +130,14 @@ models: [majority]
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("stand-in")))
-        yield
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stand-in")
+
+
+@pytest.fixture(autouse=True)
+def _built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", str(cache))
 
 
 def loaded(catalogue: Catalogue, frames: str, step: str) -> tuple[LabelledSamples, Arrays]:
