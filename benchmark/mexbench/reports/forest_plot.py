@@ -41,7 +41,7 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
     ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
+    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None and row["ci"][metric] is not None])
     figure = Figure(figsize=(8, 2.2 + 0.5 * max(len(rows), 1)))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
