@@ -34,6 +34,7 @@ def bench_preprocessors() -> dict[str, str]:
         "action_units": "mexbench_plugins.preprocessors.action_units:ActionUnits",
         "augment": "mexbench_plugins.preprocessors.augment:Augment",
         "clahe": "mexbench_plugins.preprocessors.clahe:Clahe",
+        "difference": "mexbench_plugins.preprocessors.difference:Difference",
         "face": "mexbench_plugins.preprocessors.face:Face",
         "frame_flow": "mexbench_plugins.preprocessors.frame_flow:FrameFlow",
         "grayscale": "mexbench_plugins.preprocessors.grayscale:Grayscale",
