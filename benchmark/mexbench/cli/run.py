@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures",
         action="store_true",
-        help="draw learning curves, confusion matrices and a paper's claims (needs matplotlib)",
+        help="draw scores, learning curves, confusion matrices and a paper's claims (needs matplotlib)",
     )
     parser.add_argument(
         "--observe",

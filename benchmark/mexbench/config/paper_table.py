@@ -117,7 +117,7 @@ def read_paper_table(document: Document, models: Sequence[str], protocols: Seque
         path[0] for path, line in document.lines.items() if path and isinstance(line, str) and line.startswith("--set")
     }
     errors: list[str] = []
-    if document.data.get("target") == "action_units":
+    if document.data.get("target", "emotion") != "emotion":
         message = "needs 'target: emotion': a table of classes is compared; remove one of them"
         errors.append(document.error_text(("paper",), message))
     if not table.rows:

@@ -16,8 +16,9 @@ from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.parameters import to_dict
 
 P = TypeVar("P", bound=Plugin)
-#: What a run's models predict of a sample: its one class, or which of twelve action units show.
-Target = Literal["emotion", "action_units"]
+#: What a run's models predict of a sample: its one class, which of twelve action units show, or where in a long video
+#: the expressions are.
+Target = Literal["emotion", "action_units", "spotting"]
 
 #: Names of models and protocols become file names, table cells and page titles.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")

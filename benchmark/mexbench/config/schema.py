@@ -87,7 +87,8 @@ def _blocks() -> dict[str, Any]:
         },
         "target": {
             "enum": list(get_args(Target)),
-            "description": "what models predict of a sample: its class, or which action units show",
+            "description": "what models predict of a sample: its class, which action units show, or, of a long video, "
+            "where expressions are",
         },
         "sweep": {
             "type": "object",

@@ -17,6 +17,7 @@ from mexbench.errors import BenchError, missing_extra
 from mexbench.files import replacing
 from mexbench.reports.claimed_and_measured import is_synthetic
 from mexbench.reports.claims_plot import bars, claims_figure
+from mexbench.reports.forest_plot import forest_figure
 from mexbench.reports.papers_page import chart_lines
 from mexbench.runs.learning_curves import curves_of
 
@@ -54,19 +55,21 @@ def check_matplotlib(what: str = "--figures") -> None:
 
 
 def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Path) -> list[Path]:
-    """Draw every model's confusion matrix, its learning curves where it has any, and what a paper claims of it.
+    """Draw all rows' scores, confusion matrices, learning curves where there are any, and what a paper claims.
 
     Args:
         scores: ``scores.json`` of the run.
         results: Every task that is done.
-        folder: Where the figures go: ``confusion-MODEL``, ``learning-MODEL`` and ``claimed-and-measured``, each as
-            ``.png`` and ``.svg``.
+        folder: Where the figures go: ``scores``, ``confusion-MODEL``, ``learning-MODEL`` and ``claimed-and-measured``,
+            each as ``.png`` and ``.svg``.
 
     Returns:
         The files.
     """
     written: list[Path] = []
     with house_style():
+        if any(row.get("n_samples") for row in scores["rows"]):
+            written += _save(forest_figure(scores), folder / "scores")
         for row in scores["rows"]:
             if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
