@@ -23,7 +23,7 @@ paper:
     - {model: svm, claim: some-row, accuracy: 87.14, f1: 90}
 """
 REST = """\
-dataset: synthetic
+dataset: {plugin: synthetic, subjects: 3}
 protocol: [{plugin: holdout, name: random, group: none}, loso]
 models: [majority, svm]
 """
