@@ -15,6 +15,7 @@ It is read for the reports alone: it changes no result, and is not part of a run
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -23,7 +24,7 @@ from pydantic import ConfigDict, StringConstraints, TypeAdapter
 
 from mexbench.config.document import Document
 from mexbench.config.typed_document import STRICT, read_as
-from mexbench.errors import ConfigError
+from mexbench.errors import ConfigError, unknown
 
 #: The figures that a row may claim, in the order of tables.
 FIGURES = ("accuracy", "precision", "recall", "f1")
@@ -98,14 +99,41 @@ class _Block:
     paper: PaperTable
 
 
-def read_paper_table(document: Document) -> PaperTable:
+def read_paper_table(document: Document, models: Sequence[str], protocols: Sequence[str]) -> PaperTable:
     """Read the block ``paper`` of a config.
+
+    Args:
+        document: The config.
+        models: Names of its models, which the rows must be among, unless ``--set`` changed the models.
+        protocols: Names of its protocols, likewise; names that are not known, because their block is invalid, are
+            empty and not checked.
 
     Raises:
         ConfigError: Lists every unknown or missing key and every invalid value, with its line.
     """
     block = dataclasses.replace(document, data={"paper": document.data["paper"]})
-    return read_as(_Block, block, ConfigError).paper
+    table = read_as(_Block, block, ConfigError).paper
+    changed = {
+        path[0] for path, line in document.lines.items() if path and isinstance(line, str) and line.startswith("--set")
+    }
+    errors: list[str] = []
+    if document.data.get("target", "emotion") != "emotion":
+        message = "needs 'target: emotion': a table of classes is compared; remove one of them"
+        errors.append(document.error_text(("paper",), message))
+    if not table.rows:
+        message = "expected at least one row, such as {model: svm, accuracy: 87.14}"
+        errors.append(document.error_text(("paper", "rows"), message))
+    if models and not changed & {"models", "sweep"}:
+        errors += [
+            document.error_text(("paper", "rows", index, "model"), unknown("model", row.model, models))
+            for index, row in enumerate(table.rows)
+            if row.model not in models
+        ]
+    if protocols and table.protocol not in protocols and "protocol" not in changed:
+        errors.append(document.error_text(("paper", "protocol"), unknown("protocol", table.protocol, protocols)))
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return table
 
 
 def paper_schema() -> dict[str, Any]:

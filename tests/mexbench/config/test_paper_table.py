@@ -23,7 +23,7 @@ paper:
     - {model: svm, claim: some-row, accuracy: 87.14, f1: 90}
 """
 REST = """\
-dataset: synthetic
+dataset: {plugin: synthetic, subjects: 3}
 protocol: [{plugin: holdout, name: random, group: none}, loso]
 models: [majority, svm]
 """
@@ -55,11 +55,12 @@ def test_the_block_is_no_part_of_the_identity(builtin: Catalogue) -> None:
         (("accuracy:", "acuracy:"), (8, "paper.rows[0].acuracy: unknown key (did you mean 'accuracy'?); ")),
         (("  split:", "  spilt:"), (4, "paper.spilt: unknown key (did you mean 'split'?); choose from: ")),
         (("  table: table 4\n", ""), (2, "paper: 'table' is missing")),
-        (("macro", "mean"), (6, "paper.averages: unknown averages 'mean'; choose from: macro, micro, ")),
+        (("macro", "mean"), (6, "paper.averages: unknown averages 'mean'; choose from: macro, micro, unstated")),
         (("accuracy: 87.14", "accuracy: '87.14'"), (8, "paper.rows[0].accuracy: expected a number, got '87.14'")),
         (("f1: 90", "f1: 101"), (8, "paper.rows[0].f1: ")),
         (("model: svm", "model: swm"), (8, "paper.rows[0].model: unknown model 'swm' (did you mean 'svm'?)")),
         (("protocol: random\n", "protocol: rand\n"), (5, "paper.protocol: unknown protocol 'rand'")),
+        ((BLOCK[BLOCK.index("  rows:") :], "  rows: []\n"), (7, "paper.rows: expected at least one row")),
         (("paper:", "target: action_units\npaper:"), (3, "paper: needs 'target: emotion'")),
     ],
 )  # fmt: skip
