@@ -6,11 +6,14 @@ of the manifest.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mexbench.errors import RunFolderError, listed
 from mexbench.files import read_json
@@ -75,11 +78,13 @@ class StoredRun:
         """
         try:
             return next(config for name, config in self._configs() if name == row)
-        except (StopIteration, KeyError, TypeError, AttributeError) as error:
+        except (StopIteration, KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
     def _configs(self) -> Iterator[tuple[str, RowConfig]]:
-        resolved, identity = self.manifest["config"], self.manifest["identity"]
+        # What a paper claims of all rows is no part of how one of them was made.
+        resolved = {key: value for key, value in self.manifest["config"].items() if key != "paper"}
+        identity = self.manifest["identity"]
         several = isinstance(resolved["protocol"], list)
         data, members = resolved["dataset"], identity["dataset"].get("members")
         dataset = (
@@ -120,6 +125,68 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
     return shown
 
 
+class _Part(BaseModel):
+    """What the manifest has about the samples of some rows."""
+
+    rows: Annotated[list[str], Field(min_length=1)] = Field(default_factory=list)
+    dataset_fingerprint: str
+
+
+class _Manifest(BaseModel):
+    """``manifest.json``, as far as it is read; earlier versions had the fields of a part here."""
+
+    model_config = ConfigDict(strict=True)
+
+    config: dict[str, Any]
+    identity: dict[str, Any]
+    versions: dict[str, str]
+    started: str
+    parts: Annotated[list[_Part], Field(min_length=1)] | None = None
+
+
+class _Tasks(BaseModel):
+    """How many tasks a row has."""
+
+    done: int
+    total: int
+
+
+class _Row(BaseModel):
+    """A row of ``scores.json``, as far as every reader needs it."""
+
+    model_config = ConfigDict(strict=True)
+
+    model: str
+    seeds: list[int] = []
+    flags: list[str] = []
+    tasks: _Tasks | None = None
+
+
+class _Scores(BaseModel):
+    """``scores.json``, as far as every reader needs it."""
+
+    model_config = ConfigDict(strict=True)
+
+    classes: list[str]
+    rows: list[_Row]
+    tasks: _Tasks | None = None
+    target: str = "emotion"
+    flags: list[str] = []
+
+
+def _read_checked(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
+    try:
+        content = read_json(path, follow_links=False)
+        kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunFolderError(f"{path}: is damaged: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise RunFolderError(f"{path}: is damaged: {error}") from None
+    return content
+
+
 def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read ``manifest.json`` and ``scores.json`` of a run folder, whatever its target.
 
@@ -134,13 +201,10 @@ def read_reports(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise RunFolderError(
             f"{path}: the run in it has not ended ({listed(missing)} missing); finish it with the same 'bench run'"
         )
-    try:
-        manifest, scores = read_json(path / "manifest.json"), read_json(path / "scores.json")
-        _ = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}, tuple(scores["classes"])
-        for key in ("config", "identity", "versions", "started"):
-            manifest[key]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunFolderError(f"{path}: its manifest.json or scores.json is damaged: {error!r}") from None
+    manifest, scores = _read_checked(path / "manifest.json", _Manifest), _read_checked(path / "scores.json", _Scores)
+    known = {row for part in manifest.get("parts") or () for row in part.get("rows", ())}
+    if unknown := [row["model"] for row in scores["rows"] if known and row["model"] not in known]:
+        raise RunFolderError(f"{path / 'manifest.json'}: is damaged: has nothing about the rows {listed(unknown)}")
     return manifest, scores
 
 
@@ -151,14 +215,16 @@ def read_run(path: Path) -> StoredRun:
         RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
     manifest, scores = read_reports(path)
-    classes = tuple(scores["classes"])
-    seeds = {row["model"]: tuple(row.get("seeds", ())) for row in scores["rows"]}
-    target = scores.get("target", "emotion")
-    if target != "emotion":
+    checked = _Scores.model_validate(scores)
+    if checked.target != "emotion":
         raise RunFolderError(
-            f"{path}: is a run with 'target: {target}', which has no classes to rank, compare or submit; its scores "
-            f"are in {path / 'action_units.md'} and scores.json"
+            f"{path}: is a run with 'target: {checked.target}', which has no classes to rank, compare or submit; its "
+            f"scores are in {path / f'{checked.target}.md'} and scores.json"
         )
     unlabelled = "case_study" in scores  # its samples may have no truth
-    predictions = read_tables(path / "predictions.csv", seeds, classes, unlabelled=unlabelled)
+    seeds = {row.model: tuple(row.seeds) for row in checked.rows}
+    try:
+        predictions = read_tables(path / "predictions.csv", seeds, tuple(checked.classes), unlabelled=unlabelled)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunFolderError(f"{path / 'predictions.csv'}: is damaged: {error}") from None
     return StoredRun(path, manifest, scores, predictions)

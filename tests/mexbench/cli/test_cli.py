@@ -117,7 +117,7 @@ def test_a_failing_model_exits_with_1_named_and_the_rest_is_kept(
         raise MemoryError("too big")
 
     monkeypatch.setattr(SVM, "fit", fit)
-    ran = bench("run", quick, "--out", "out")
+    ran = bench("run", quick, "--out", "out", "--in-process")
     assert ran.code == 1
     assert "failed: svm, seed 0, fold synthetic/s01: MemoryError: too big" in ran.err
     assert "6 of 12 tasks have no result" in ran.err

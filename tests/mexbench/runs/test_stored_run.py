@@ -76,3 +76,20 @@ def test_paths_in_a_config_become_variables() -> None:
     assert shown["preprocess"] == [hidden]
     assert shown["models"][0]["preprocess"] == [hidden]
     assert shown["models"][0]["start"] == "${CNN_START}"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "text"),
+    [
+        ("manifest.json", b'"started"', b'"begun"', "manifest.json: is damaged: started: Field required"),
+        ("manifest.json", b'"svm under loso"', b'"svm"', "has nothing about the rows svm under loso"),
+        ("scores.json", b'"classes": [', b'"classes": [3,', "scores.json: is damaged: classes.0: .* valid string"),
+        ("scores.json", b'"done": 3', b'"done": "x"', r"scores.json: is damaged: (rows\.0\.)?tasks\.done"),
+        ("predictions.csv", b"synthetic/s01", b"\xff", "predictions.csv: is damaged: 'utf-8' codec"),
+    ],
+)
+def test_damaged_reports_are_one_clear_error(run: StoredRun, name: str, old: bytes, new: bytes, text: str) -> None:
+    content = (run.path / name).read_bytes()
+    (run.path / name).write_bytes(content.replace(old, new, 1))
+    with pytest.raises(RunFolderError, match=text):
+        read_run(run.path)

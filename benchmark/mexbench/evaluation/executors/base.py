@@ -33,6 +33,3 @@ class InProcess(Executor):
         """Run every task, in order."""
         for group in groups:
             yield from runners[group[0].model].run_group(group)
-
-
-Serial = InProcess  # its former name, for branches that are being merged
