@@ -10,7 +10,7 @@ from mexbench import cli
 from mexbench.cli.output import say
 from mexbench.files import write_text
 from mexbench.reports import compare as comparison
-from mexbench.reports.compare import ScoreDifference, RowComparison
+from mexbench.reports.compare import RowComparison, ScoreDifference
 from mexbench.runs.stored_run import read_run
 from mexbench.tables import Table, percent, probability
 
