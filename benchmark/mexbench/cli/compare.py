@@ -62,7 +62,7 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         f", {count} in {which} alone are left out" for which, count in zip("AB", found.alone, strict=True) if count
     )
     runs = len(found.runs)
-    said = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
+    heading = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
     cells = [
         [
             _NAMES[score.name],
@@ -73,7 +73,7 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         ]
         for score in found.scores
     ]
-    parts = [said, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
+    parts = [heading, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
     if not found.disagreements:
         return [*parts, "every sample is predicted alike"]
     counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())
