@@ -19,13 +19,15 @@ PACKAGES = {"mexbench": ROOT / "benchmark" / "mexbench", "mexbench_plugins": ROO
 LAYERS = (
     ("errors", "files", "tables"),
     ("interfaces", "devices"),
-    ("fingerprint", "registry", "metrics", "adapters"),
-    ("config",),
+    ("fingerprint", "registry", "metrics"),
+    ("config", "adapters"),
     ("data", "runs"),
     ("evaluation",),
     ("studies", "testing"),
     ("reports",),
+    ("run_result",),
     ("cli",),
+    ("api",),
 )
 #: The package itself, which has the Python API with lazy imports, and ``python -m mexbench``: above every layer.
 TOP = ("mexbench", "mexbench.__main__")
@@ -37,6 +39,7 @@ PUBLIC = (
     "mexbench.data.video.reader", "mexbench.data.video.clip_list", # one reader of films, one list of clips
     "mexbench.data.cache", # where a plugin may keep what it computes
     "mexbench.cli.output", # progress bars
+    "mexbench.metrics.spotting", # a spotter chooses its threshold on the training side by its score
 )  # fmt: skip
 
 

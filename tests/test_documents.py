@@ -112,7 +112,12 @@ def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Calla
         for member in config["dataset"]:
             member["stand_in"] |= {"subjects": 2, "clips": 4}
 
+    def few_videos(config: dict[str, Any]) -> None:
+        config["dataset"] = {"plugin": "synthetic_long", "subjects": 2, "videos_each": 1, "seconds": 12, "micro": 1}
+        config["models"] = config["models"][:3]
+
     workspace.config("action_units.yaml", two_units)
+    workspace.config("spotting.yaml", few_videos)
     workspace.config("video.yaml", few_faces)
     workspace.config("case_study.yaml", small_study)
     workspace.config("loso_casme2.yaml", classical)

@@ -102,7 +102,7 @@ def read_plain(path: Path, *, most: int = 2**30, follow_links: bool = True) -> b
             raise ValueError("not a plain file")
         if status.st_size > most:
             raise ValueError(f"{status.st_size} bytes, more than the {most} that are read")
-        return stream.read(most + 1)
+        return stream.read(status.st_size + 1)
 
 
 def special_files(root: Path) -> Iterator[tuple[Path, str]]:

@@ -87,7 +87,9 @@ class Configs(Surface):
         super().__init__(folder)
         self.seeds = [path.read_bytes() for path in sorted((ROOT / "configs").glob("*.yaml"))]
         self.catalogue = load_catalogue()
-        self.environment: dict[str, str] = dict.fromkeys(("MEGC2019_FLOW_ROOT", "CASME2_ROOT", "SAMM_ROOT"), "/data")
+        self.environment: dict[str, str] = dict.fromkeys(
+            ("CAUSALNET_MAPS_ROOT", "MEGC2019_FLOW_ROOT", "CASME2_ROOT", "SAMM_ROOT", "SMIC_ROOT"), "/data"
+        )
 
     def read(self, content: bytes) -> None:
         from_document(

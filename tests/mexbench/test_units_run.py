@@ -320,9 +320,7 @@ def test_kept_models_score_the_same_and_are_not_taken_for_models_of_emotions(
         positions = [i for i, known in enumerate(part.data.samples) if known.sample_id in task.scores]
         np.testing.assert_array_equal(found(part.arrays.x[positions]), list(task.scores.values()))
         assert found.about["score"]["f1"] == next(r["f1"] for r in results.scores()["rows"] if r["model"] == model)
-        with pytest.raises(
-            SavedModelError, match=r"tells action_units \(target: action_units\), and emotion is wanted"
-        ):
+        with pytest.raises(SavedModelError, match="predicts action_units, and emotion is asked for"):
             saved.load(kept, catalogue)
 
 
@@ -374,7 +372,7 @@ def test_the_command_writes_a_page_of_its_own(ran: Path, bench: Callable[..., Ra
             "is a run with 'target: action_units'",
         ),
         (["score", "runs/units/predictions.csv"], "predictions of action units ('target: action_units')"),
-        (["audit", "units.yaml"], "bench audit: measures what leaks are worth for classes, not with 'target: action"),
+        (["audit", "units.yaml"], "bench audit: measures what leaks are worth for classes and for spotters, not"),
         (
             ["run", "units.yaml", "--set", "target=emotion", "--set", "models=[majority]"],
             "holds a run of another config",

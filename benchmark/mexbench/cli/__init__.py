@@ -32,6 +32,7 @@ COMMANDS = {
     "analyse": ("mexbench.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),
     "site": ("mexbench.cli.site", "write the leaderboards as a static web page"),
     "claims": ("mexbench.cli.claims", "judge published figures: can any confusion matrix give them?"),
+    "papers": ("mexbench.cli.papers", "put what papers claim beside what runs of their configs measured"),
     "cache": ("mexbench.cli.cache", "show or clear what is kept of pre-processed samples"),
     "new": (
         "mexbench.cli.new",

@@ -50,8 +50,13 @@ def run(options: argparse.Namespace) -> int:
 
     chosen = _chosen(options.leaks)
     config = open_config(options)
+    if config.target == "spotting":
+        return _run_spotting(options, config)
     if config.target != "emotion":
-        raise ConfigError(f"bench audit: measures what leaks are worth for classes, not with 'target: {config.target}'")
+        raise ConfigError(
+            "bench audit: measures what leaks are worth for classes and for spotters, not with "
+            f"'target: {config.target}'"
+        )
     check_not_leaky(config)
     folder = options.out or Path("runs") / config.name
     say("the honest run:")
@@ -61,6 +66,37 @@ def run(options: argparse.Namespace) -> int:
     parts, audit = _audit(options, config, folder, chosen)
     with only_one(folder, say):
         return _measure(options, config, parts, audit, code)
+
+
+def _run_spotting(options: argparse.Namespace, config: RunConfig) -> int:
+    """Measure what a threshold that was chosen on test videos is worth; spotters have no other leak here."""
+    from mexbench.config.run_config import dataset_title
+    from mexbench.data.cache import Cache, default_root
+    from mexbench.evaluation import plan as planning
+    from mexbench.files import write_json, write_text
+    from mexbench.studies.audit import spotting_threshold
+
+    folder = options.out or Path("runs") / config.name
+    cache, data = Cache(default_root()), planning.read(config)
+    with progress("load", planning.clips_to_load(config, data)) as tick:
+        plan = planning.plan(config, cache, tick, data)
+    rows = []
+    for part in plan.parts:
+        with progress("audit", len(part.folds) * len(part.part.models)) as tick:
+            rows += spotting_threshold.measure(part, tick)
+    report = {
+        "schema": 1,
+        "config": config.name,
+        "target": "spotting",
+        "dataset": dataset_title(config),
+        "protocol": ", ".join(protocol.name for protocol in config.protocols),
+        "rows": rows,
+    }
+    write_json(folder / FOLDER / "audit.json", report)
+    write_text(folder / FOLDER / "audit.md", spotting_threshold.markdown(report))
+    print(spotting_threshold.table(rows).text())
+    say(f"written to {folder / FOLDER}: audit.md, audit.json")
+    return cli.OK
 
 
 def _measure(

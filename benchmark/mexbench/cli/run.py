@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "is trained on all samples; results without one are trained again",
     )
     parser.add_argument(
-        "--figures", action="store_true", help="draw learning curves and confusion matrices (needs matplotlib)"
+        "--figures",
+        action="store_true",
+        help="draw scores, learning curves, confusion matrices and a paper's claims (needs matplotlib)",
     )
     parser.add_argument(
         "--observe",

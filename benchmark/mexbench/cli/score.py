@@ -1,4 +1,4 @@
-"""``bench score FILE``: predictions made elsewhere, scored as a run's own."""
+"""``bench score FILE``: predictions made elsewhere, scored as a run's own; spotted intervals by ``score_spotting``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 
 from mexbench import cli
+from mexbench.cli import score_spotting
 from mexbench.cli.output import say
 from mexbench.errors import DataError
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.files import write_json
 from mexbench.reports import run_page, score_file
 from mexbench.runs.predictions_csv import read, read_ids
+from mexbench.runs.spotting_files import file_kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the samples that must be there, no more and no fewer: another file of predictions, or one id per line",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure to this file")
+    score_spotting.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if (intervals := file_kind(options.file)) is not None:
+        return score_spotting.run(options, intervals)
     file = read(options.file)
     classes = [name.strip() for name in options.classes.split(",")] if options.classes else []
     if not all(classes):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, Sample
+from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, LongVideo, Sample
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,20 @@ class CompositeDataset(Dataset):
     def samples(self) -> Sequence[Sample]:
         """Return every member's samples."""
         return [sample for sample, _, _ in self._index.values()]
+
+    def videos(self) -> Sequence[LongVideo]:
+        """Return every member's long videos."""
+        return [video for video, _, _ in self._videos.values()]
+
+    def load_video(self, video: LongVideo) -> Clip:
+        """Let the video's member read it."""
+        _, member, original = self._videos[video.video_id]
+        return member.load_video(original)
+
+    def video_files(self, video: LongVideo) -> Sequence[Path]:
+        """Ask the video's member."""
+        _, member, original = self._videos[video.video_id]
+        return member.video_files(original)
 
     def load(self, sample: Sample) -> Clip:
         """Let the sample's member read it."""
@@ -121,6 +135,22 @@ class CompositeDataset(Dataset):
                 index[sample.sample_id] = sample, position, original
         return index
 
+    @cached_property
+    def _videos(self) -> dict[str, tuple[LongVideo, Dataset, LongVideo]]:
+        """Return id -> the video as a run sees it, its member and the video as that knows it."""
+        index: dict[str, tuple[LongVideo, Dataset, LongVideo]] = {}
+        for name, member in self.members:
+            for original in member.videos():
+                video = replace(
+                    original,
+                    video_id=_full(original.video_id, original.dataset),
+                    subject=_full(original.subject, original.dataset),
+                )
+                if video.video_id in index:
+                    raise DataError(f"dataset {name!r} gives a video id that is there already: {video.video_id}")
+                index[video.video_id] = video, member, original
+        return index
+
     def _origin(self, sample: Sample) -> tuple[Dataset, Sample]:
         _, position, original = self._index[sample.sample_id]
         return self.members[position][1], original
@@ -128,13 +158,13 @@ class CompositeDataset(Dataset):
 
 def _named(sample: Sample) -> Sample:
     """Put the data set's name in front where it is missing."""
-
-    def full(name: str) -> str:
-        return name if name.startswith(f"{sample.dataset}/") else f"{sample.dataset}/{name}"
-
     return replace(
         sample,
-        sample_id=full(sample.sample_id),
-        clip_id=full(sample.clip_id),
-        subject=None if sample.subject is None else full(sample.subject),
+        sample_id=_full(sample.sample_id, sample.dataset),
+        clip_id=_full(sample.clip_id, sample.dataset),
+        subject=None if sample.subject is None else _full(sample.subject, sample.dataset),
     )
+
+
+def _full(name: str, dataset: str) -> str:
+    return name if name.startswith(f"{dataset}/") else f"{dataset}/{name}"

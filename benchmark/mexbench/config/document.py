@@ -48,13 +48,16 @@ class Document:
         return f"{path_text(path)}{': ' * bool(path)}{message}\n  in {self.where(path)}"
 
 
-def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> Document:
+def read(
+    path: Path, overrides: Iterable[str] = (), environment: Mapping[str, str] | None = None, *, check: bool = True
+) -> Document:
     """Read a YAML file.
 
     Args:
         path: The file.
         overrides: ``KEY=VALUE`` texts, applied in order; see ``override``.
         environment: What ``${VAR}`` expands from; the process's own by default.
+        check: Whether every variable must have a value by now; else the caller calls ``check_variables``.
 
     Raises:
         ConfigError: The file is missing, is not text or invalid YAML, or names an environment variable that is not set.
@@ -77,12 +80,12 @@ def read(path: Path, overrides: Iterable[str] = (), environment: Mapping[str, st
     document = _parse(text, str(path), environment)
     for assignment in overrides:
         document = override(document, assignment, environment)
-    return _complete(document)
+    return check_variables(document) if check else document
 
 
 def parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
     """Read YAML from a text; see ``read``."""
-    return _complete(_parse(text, name, environment))
+    return check_variables(_parse(text, name, environment))
 
 
 def _parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
@@ -90,8 +93,12 @@ def _parse(text: str, name: str, environment: Mapping[str, str]) -> Document:
     return Document(reader.convert(reader.compose(text), ()), name, reader.lines)
 
 
-def _complete(document: Document) -> Document:
-    """Check that every variable has a value by now."""
+def check_variables(document: Document) -> Document:
+    """Return the document as it is once every variable in it has a value.
+
+    Raises:
+        ConfigError: Names each variable that has none.
+    """
 
     def unset(node: object) -> Iterator[str]:
         if isinstance(node, Unset):

@@ -12,10 +12,20 @@ from mexbench.config import sweep
 from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import PaperTable, read_paper_table
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
 from mexbench.errors import ConfigError, PluginError, listed, unknown
-from mexbench.interfaces import ActionUnitModel, Augmentation, Dataset, Model, Plugin, Preprocessor, Protocol
+from mexbench.interfaces import (
+    ActionUnitModel,
+    Augmentation,
+    Dataset,
+    Model,
+    Plugin,
+    Preprocessor,
+    Protocol,
+    SpottingModel,
+)
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import RESERVED, build
 
@@ -31,6 +41,7 @@ BLOCKS: Mapping[str, bool] = {
     "models": True,
     "seeds": False,
     "sweep": False,
+    "paper": False,
     "profile": False,
     "profiles": False,
 }
@@ -51,17 +62,19 @@ def load(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Run
         ConfigError: Lists everything that is wrong with it, each with its place in the file.
     """
     path = find_config(path)
-    document = yaml_document.read(path, overrides)
+    document = yaml_document.read(path, overrides, check=False)
     return from_document(document, catalogue, name=path.stem)
 
 
 def from_document(document: Document, catalogue: Catalogue, *, name: str) -> RunConfig:
     """Validate a document; see ``load``."""
     if not isinstance(document.data, dict):
+        yaml_document.check_variables(document)
         got = "nothing" if document.data is None else f"a {type(document.data).__name__}"
         raise document.error((), f"expected a mapping with the keys {', '.join(BLOCKS)}; got {got}")
     try:
         document, chosen = profile.apply(document)
+        yaml_document.check_variables(document)  # of the chosen profile: what it replaces may lack a value
         document = sweep.expand(document)
     except ConfigError:
         # A path such as models.au_cnn.epochs also fails where the plugin itself is misspelt: then that is reported.
@@ -86,11 +99,19 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("models",), models)
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
-    target = reader.target(data.get("target", "emotion"), models)
+    target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
+    paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper)
+
+
+#: Target -> the interface that a model needs for it, the method of that interface, and what it does.
+_TARGET_MODELS: Mapping[str, tuple[type[Model], str, str]] = {
+    "action_units": (ActionUnitModel, "fit_action_units", "detect action units"),
+    "spotting": (SpottingModel, "fit_spotting", "spot expressions in long videos"),
+}
 
 
 class _ConfigReader:
@@ -208,24 +229,51 @@ class _ConfigReader:
                 self.add_error(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
             seen.add(one.name.lower())
 
-    def target(self, value: object, models: tuple[Component[Model], ...]) -> Target:
+    def target(self, value: object, models: tuple[Component[Model], ...], inputs: Iterable[Input]) -> Target:
         """Read what the models predict, and refuse those that cannot."""
         if value not in get_args(Target):
             self.add_error(("target",), unknown("target", value, get_args(Target)))
-        lacking = [model for model in models if not isinstance(model.instance, ActionUnitModel)]
-        if value == "action_units" and lacking:
-            can = [name for name in self.catalogue.names("model") if self._detects_units(name)]
-            names = listed(repr(model.name) for model in lacking)
-            self.add_error(
-                ("target",),
-                f"action_units: no 'fit_action_units' in the class of {names}: they cannot detect action units; "
-                f"those that can: {listed(can)}",
-            )
+        for target, (interface, method, task) in _TARGET_MODELS.items():
+            lacking = [model for model in models if not isinstance(model.instance, interface)]
+            if value == target and lacking:
+                can = [name for name in self.catalogue.names("model") if self._is_a(name, interface)]
+                names = listed(repr(model.name) for model in lacking)
+                self.add_error(
+                    ("target",),
+                    f"{target}: no {method!r} in the class of {names}: they cannot {task}; those that can: "
+                    f"{listed(can)}",
+                )
+        spotters = [model for model in models if getattr(type(model.instance), "fit", None) is SpottingModel.fit]
+        if value != "spotting" and spotters:
+            names = listed(repr(model.name) for model in spotters)
+            self.add_error(("target",), f"{names} spot expressions in long videos; they need 'target: spotting'")
+        if value == "spotting":
+            self.check_spotting_inputs(inputs)
         return cast("Target", value)
 
-    def _detects_units(self, name: str) -> bool:
+    def check_spotting_inputs(self, inputs: Iterable[Input]) -> None:
+        """Refuse what long videos cannot be put through: a choice of frames, and altered copies."""
+        for seen in inputs:
+            if seen.frames is not None:
+                self.add_error(("frames",), "a spotter sees every frame of a video; 'target: spotting' has no 'frames'")
+            if altered := [step.plugin for step in seen.preprocess if isinstance(step.instance, Augmentation)]:
+                self.add_error(("preprocess",), f"{altered[0]}: long videos are not augmented")
+
+    def paper(
+        self, models: tuple[Component[Model], ...], protocols: tuple[Component[Protocol], ...]
+    ) -> PaperTable | None:
+        """Read what a published table claims of the rows."""
+        if "paper" not in self.document.data:
+            return None
         try:
-            return issubclass(self.catalogue.get("model", name).load(), ActionUnitModel)
+            return read_paper_table(self.document, [one.name for one in models], [one.name for one in protocols])
+        except ConfigError as error:
+            self.errors.append(str(error))
+            return None
+
+    def _is_a(self, name: str, interface: type[Model]) -> bool:
+        try:
+            return issubclass(self.catalogue.get("model", name).load(), interface)
         except PluginError:
             return False
 

@@ -10,13 +10,15 @@ from itertools import product
 from typing import Any, Generic, Literal, TypeVar
 
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import PaperTable
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.parameters import to_dict
 
 P = TypeVar("P", bound=Plugin)
-#: What a run's models predict of a sample: its one class, or which of twelve action units show.
-Target = Literal["emotion", "action_units"]
+#: What a run's models predict of a sample: its one class, which of twelve action units show, or where in a long video
+#: the expressions are.
+Target = Literal["emotion", "action_units", "spotting"]
 
 #: Names of models and protocols become file names, table cells and page titles.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
@@ -111,6 +113,7 @@ class RunConfig:
         seeds: Every model is trained once per seed.
         profile: Name of the profile in force, None where the config has none.
         target: What models predict of a sample.
+        paper: What a published table claims of the rows; None where the config re-does none.
     """
 
     name: str
@@ -123,6 +126,7 @@ class RunConfig:
     seeds: tuple[int, ...]
     profile: str | None = None
     target: Target = "emotion"
+    paper: PaperTable | None = None
 
     @cached_property
     def parts(self) -> tuple[RowGroup, ...]:
@@ -169,6 +173,7 @@ class RunConfig:
             "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
             **self._target(),
+            **({"paper": self.paper.resolved()} if self.paper else {}),
             **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from mexbench.config.frame_selection import FrameSelection
+from mexbench.config.paper_table import paper_schema
 from mexbench.config.run_config import NAME, Target
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
@@ -86,7 +87,8 @@ def _blocks() -> dict[str, Any]:
         },
         "target": {
             "enum": list(get_args(Target)),
-            "description": "what models predict of a sample: its class, or which action units show",
+            "description": "what models predict of a sample: its class, which action units show, or, of a long video, "
+            "where expressions are",
         },
         "sweep": {
             "type": "object",
@@ -94,6 +96,7 @@ def _blocks() -> dict[str, Any]:
             "additionalProperties": {"type": "array", "minItems": 1},
             "description": "a grid over parameters, such as models.svm.C: [0.1, 1]; one row per cell",
         },
+        "paper": paper_schema(),
         "profiles": {
             "type": "object",
             "additionalProperties": {"type": "object"},

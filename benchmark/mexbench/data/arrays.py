@@ -29,11 +29,13 @@ class Arrays:
     """What models see, in the order of the samples.
 
     Args:
-        x: (n, T, ...), of the type that the last step returns.
+        x: (n, T, ...), of the type that the last step returns; of long videos the frames of all, one after the other
+            (frames, ...).
         copies: (n, copies, T, ...): altered copies for the training side; None without augmentation.
         digests: Digest of each sample's final arrays: what a task's fingerprint is made of.
         pixels: What the pixels before the first step are compared by.
         notes: What a user should know about samples, with the number of clips it is true of.
+        spans: First and past-the-last frame of each long video in ``x`` (n, 2); None where samples are stacked.
     """
 
     x: NDArray[Any]
@@ -41,6 +43,7 @@ class Arrays:
     digests: tuple[str, ...]
     pixels: Pixels
     notes: Mapping[str, int]
+    spans: NDArray[np.intp] | None = None
 
     def select(self, positions: Sequence[int]) -> Arrays:
         """Return the arrays of some samples, in this order."""
@@ -48,7 +51,8 @@ class Arrays:
             return self
         return dataclasses.replace(
             self,
-            x=self.x[list(positions)],
+            x=self.x if self.spans is not None else self.x[list(positions)],
+            spans=None if self.spans is None else self.spans[list(positions)],
             copies=None if self.copies is None else self.copies[list(positions)],
             digests=tuple(self.digests[index] for index in positions),
             pixels=self.pixels.select(positions),
@@ -85,15 +89,32 @@ def load_arrays(
         progress(count)
     data = data.without(rejected)
     check_not_empty(data, f"dataset {group.dataset.plugin!r}")
-    _check_same_kind(data.samples, [versions[0] for versions in versions_by_sample])
+    originals = [versions[0] for versions in versions_by_sample]
+    _check_same_kind(data.samples, [array[:1] for array in originals] if data.target == "spotting" else originals)
+    x, spans = _joined_videos(data.samples, originals) if data.target == "spotting" else (np.stack(originals), None)
     arrays = Arrays(
-        x=np.stack([versions[0] for versions in versions_by_sample]),
+        x=x,
         copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
         digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
         pixels=_joined(pixels),
         notes=notes,
+        spans=spans,
     )
     return data, arrays
+
+
+def _joined_videos(samples: Sequence[Sample], arrays: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Put the frames of all videos one after the other; return them and where each video is."""
+    for sample, array in zip(samples, arrays, strict=True):
+        first, last = (sample.video.frames if sample.video else None) or (0, -1)
+        if len(array) != last - first + 1:
+            raise DataError(
+                f"video {sample.sample_id}: frames {first} to {last} became {len(array)} in preprocessing; every step "
+                "must keep the frames of a long video"
+            )
+    ends = np.cumsum([len(array) for array in arrays])
+    spans = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
+    return np.concatenate(arrays), spans.astype(np.intp)
 
 
 def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:

@@ -58,7 +58,10 @@ class Pipeline:
         raw = None
         if self.cache is None:
             return self._run(sample, self.raw(sample, pick))
-        files = self.dataset.files(sample, pick.numbers if pick else None)
+        if sample.video is not None:
+            files = self.dataset.video_files(sample.video)
+        else:
+            files = self.dataset.files(sample, pick.numbers if pick else None)
         if files:
             source = _named(sample, lambda: digest_files(files))
         else:
@@ -67,7 +70,7 @@ class Pipeline:
         picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
         parts = [self.recipe, source, picked, sorted(sample.aus)]
         if self.by_origin:
-            parts += [sample.clip_id, len(self.dataset.frame_numbers(sample))]
+            parts += [sample.clip_id, self._published_length(sample)]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
         keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
         cached = [self.cache.get(key) for key in keys]
@@ -79,13 +82,15 @@ class Pipeline:
         return entries
 
     def raw(self, sample: Sample, pick: frames.FrameSampling | None) -> Clip:
-        """Load a clip, before any step."""
+        """Load a clip or a long video, before any step."""
+        if (video := sample.video) is not None:
+            return _checked(sample, "load_video", _named(sample, lambda: self.dataset.load_video(video)))
         if pick is None:
             return _checked(sample, "load", _named(sample, lambda: self.dataset.load(sample)))
         return _checked(sample, "load", _named(sample, lambda: frames.load(self.dataset, sample, pick)))
 
     def _run(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
-        length = len(self.dataset.frame_numbers(sample)) or len(raw.frames)
+        length = self._published_length(sample) or len(raw.frames)
         origin = ClipInfo(clip_id=sample.clip_id, length=length, frames=raw.frames)
         clips = [_through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
@@ -98,6 +103,13 @@ class Pipeline:
             clips[0] = _through([self.augmentation], sample, original, origin)
         digests, hashes = self.traits(raw)
         return [CacheEntry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
+
+    def _published_length(self, sample: Sample) -> int:
+        """Return how many frames a clip has on disk, 0 where it is no sequence of frames; of a long video all."""
+        if sample.video is not None:
+            first, last = sample.video.frames or (0, -1)
+            return last - first + 1
+        return len(self.dataset.frame_numbers(sample))
 
     def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.run_config import RowGroup, Target
 from mexbench.errors import DataError, ProtocolError, SampleRejected, listed
 from mexbench.fingerprint import digest
-from mexbench.interfaces import UNIT_NAMES, CaseStudySpec, Sample
+from mexbench.interfaces import UNIT_NAMES, CaseStudySpec, Interval, Sample
+from mexbench.interfaces.video import IntervalKind
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class LabelledSamples:
 
     Args:
         sources: Clips, sorted by id, each with the samples that it becomes.
-        classes: Class names; a label is a position in here. With the target ``action_units``, names of units.
+        classes: Class names; a label is a position in here. With the target ``action_units``, names of units; with
+            ``spotting``, types of expressions.
         excluded: Reason -> ids of the clips that are not used.
         target: What a model predicts of a sample.
     """
@@ -72,14 +74,25 @@ class LabelledSamples:
         return sorted({sample.dataset for sample in self.samples})
 
     def support(self, member: str | None = None) -> dict[str, int]:
-        """Count the samples of each class, or those that each unit shows in; of one data set, or of all."""
+        """Count the samples of each class, or those that each unit shows in; of one data set, or of all.
+
+        Of long videos the intervals of each type are counted.
+        """
         chosen = [sample for sample in self.samples if member in (None, sample.dataset)]
+        if self.target == "spotting":
+            kinds = Counter(interval.kind for sample in chosen if sample.video for interval in sample.video.intervals)
+            return {name: kinds[name] for name in self.classes}
         truths = [self.truth(sample) for sample in chosen]
         counts = Counter(name for truth in truths for name in ([truth] if isinstance(truth, str) else truth or []))
         return {name: counts[name] for name in self.classes}
 
     def truth(self, sample: Sample) -> str | list[str] | None:
-        """Return the name of a sample's class, None where a case study has none, or names of the units that show."""
+        """Return the name of a sample's class, None where a case study has none, or names of the units that show.
+
+        Of a long video, what is annotated in it, one text for each interval.
+        """
+        if sample.video is not None:
+            return [_interval_text(interval) for interval in sample.video.intervals]
         if self.target == "action_units":
             return [name for name in self.classes if name in sample.aus]
         return None if sample.label is None else self.classes[sample.label]
@@ -87,8 +100,10 @@ class LabelledSamples:
     def truths(self) -> NDArray[Any]:
         """Return which units show (n, units), bool, or class indices (n,).
 
-        An index is -1 where a case study has no class: such a sample is never trained on.
+        An index is -1 where a case study has no class: such a sample is never trained on. Of long videos it is 0.
         """
+        if self.target == "spotting":
+            return np.zeros(len(self.samples), dtype=np.intp)
         if self.target == "action_units":
             return np.array([[name in sample.aus for name in self.classes] for sample in self.samples], dtype=bool)
         return np.array([-1 if sample.label is None else sample.label for sample in self.samples], dtype=np.intp)
@@ -118,6 +133,8 @@ def read_samples(group: RowGroup) -> LabelledSamples:
         DataError: There are no samples, none with a class, or two with one id.
         ProtocolError: The protocol has no use for action units.
     """
+    if group.target == "spotting":
+        return _read_videos(group)
     where = f"dataset {group.dataset.plugin!r}"
     units = group.target == "action_units"
     samples = group.dataset.instance.samples()
@@ -151,6 +168,41 @@ def read_samples(group: RowGroup) -> LabelledSamples:
     emotions = f"whose emotions with a class are {listed(label_map)}"
     check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
     return data
+
+
+def _read_videos(group: RowGroup) -> LabelledSamples:
+    """Make a sample of each long video; a video of unknown length is counted and not used."""
+    where = f"dataset {group.dataset.plugin!r}"
+    videos = group.dataset.instance.videos()
+    if not videos:
+        raise DataError(f"{where} has no long videos, which 'target: spotting' needs")
+    twice = [name for name, count in Counter(video.video_id for video in videos).items() if count > 1]
+    if twice:
+        raise DataError(f"{where} gives a video id more than once: {listed(sorted(twice))}")
+    if group.protocol.instance.case_study is not None:
+        raise ProtocolError(f"protocol {group.protocol.plugin!r} predicts emotions; 'target: spotting' cannot use it")
+    samples = [
+        Sample(
+            sample_id=video.video_id,
+            clip_id=video.video_id,
+            subject=video.subject,
+            dataset=video.dataset,
+            emotion=None,
+            fps=video.fps,
+            video=video,
+        )
+        for video in sorted(videos, key=lambda video: video.video_id)
+    ]
+    sources = tuple(Source(sample, None, (sample,)) for sample in samples)
+    data = LabelledSamples(sources=sources, classes=get_args(IntervalKind), excluded={}, target="spotting")
+    unknown_length = {video.video_id: "first and last frame unknown" for video in videos if video.frames is None}
+    data = data.without(unknown_length)
+    check_not_empty(data, where)
+    return data
+
+
+def _interval_text(interval: Interval) -> str:
+    return f"{interval.kind} {interval.onset} {interval.apex} {interval.offset} {interval.emotion}"
 
 
 def _labelled(sample: Sample, label_map: Mapping[str, str], classes: Sequence[str], *, must: bool) -> Sample:

@@ -138,7 +138,9 @@ class Reporter:
             return
         truth = self._truths[id(self._plan.by_row[task.model][0])][task.fold]
         known = truth >= 0  # a case study has samples without a class
-        right = None if truth.ndim > 1 else (outcome.scores.argmax(axis=1) == truth)[known]
+        right = (
+            None if truth.ndim > 1 or outcome.intervals is not None else (outcome.scores.argmax(axis=1) == truth)[known]
+        )
         self._observers.tell(
             TaskDone(
                 **which,

@@ -15,9 +15,10 @@ from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed
 from mexbench.evaluation.split_checks import SplitLeak
 from mexbench.evaluation.splits import split
+from mexbench.evaluation.spotting_runner import SpottingRunner, annotated
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.fingerprint import digest, digest_code, environment
-from mexbench.interfaces import Fold, FoldsModel, Model
+from mexbench.interfaces import Fold, FoldsModel, Model, Sample
 from mexbench.runs.task import Task
 
 
@@ -51,7 +52,7 @@ class RowGroupPlan:
             # Sorted: the order in which a protocol names samples cannot change what is learned.
             return np.array(sorted(position[name] for name in ids), dtype=np.intp)
 
-        return TaskRunner(
+        runner = TaskRunner(
             x=self.arrays.x,
             copies=self.arrays.copies,
             y=self.data.truths(),
@@ -60,6 +61,10 @@ class RowGroupPlan:
             models={model.name: model.instance for model in self.part.models},
             n_classes=len(self.data.classes),
         )
+        if self.arrays.spans is None:
+            return runner
+        videos = tuple(sample.video for sample in self.data.samples if sample.video is not None)
+        return SpottingRunner(**{**vars(runner), "y": annotated(videos)}, videos=videos, spans=self.arrays.spans)
 
     def test_ids(self) -> dict[str, list[str]]:
         """Return the sample ids of each fold's test side, in the order of a task's scores: that of the samples."""
@@ -201,7 +206,7 @@ def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequenc
     What came before the final arrays (paths, loaders, steps) is in their content.
     """
     content = [
-        [sample.sample_id, data.truth(sample), sample.group, found]
+        [sample.sample_id, data.truth(sample), sample.group, found, *_recording(sample)]
         for sample, found in zip(data.samples, arrays.digests, strict=True)
     ]
     shared = digest([data.classes, content, environment()])
@@ -223,10 +228,15 @@ def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequenc
     return tuple(tasks)
 
 
+def _recording(sample: Sample) -> list[float]:
+    """Return what a spotter sees of a long video beside its frames."""
+    return [] if sample.video is None else [sample.video.fps, *(sample.video.frames or ())]
+
+
 def folds_per_group(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
     """Return how many folds of a model are trained at once.
 
-    With augmented copies, and where action units are the target, they are trained one by one.
+    With augmented copies, and where emotions are not the target, they are trained one by one.
     """
     fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
     return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1

@@ -44,7 +44,7 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
     where = f"protocol {part.protocol.plugin!r}"
     try:
         folds = tuple(protocol.folds(data.samples))
-        check_folds(folds, data.samples, None if data.target == "action_units" else data.classes)
+        check_folds(folds, data.samples, data.classes if data.target == "emotion" else None)
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
     leaks = find_leaks(folds, data.samples, pixels)

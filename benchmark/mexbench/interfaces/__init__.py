@@ -21,6 +21,13 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
+from mexbench.interfaces.spotting import (
+    ScoredInterval,
+    SpottingModel,
+    SpottingPredictor,
+    ThresholdPredictor,
+    VideoFrames,
+)
 from mexbench.interfaces.video import Interval, IntervalKind, LongVideo
 
 __all__ = [
@@ -48,4 +55,9 @@ __all__ = [
     "Preprocessor",
     "Protocol",
     "Sample",
+    "ScoredInterval",
+    "SpottingModel",
+    "SpottingPredictor",
+    "ThresholdPredictor",
+    "VideoFrames",
 ]

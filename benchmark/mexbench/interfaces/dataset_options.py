@@ -58,6 +58,19 @@ class OptionalDatasetMethods(Plugin):
         """
         return ()
 
+    def load_video(self, video: LongVideo) -> Clip:
+        """Read every frame of one of ``videos``, from its first to its last.
+
+        Raises:
+            DataError: It cannot be read; the text names its file.
+        """
+        raise DataError(f"{video.video_id}: this data set reads no long videos")
+
+    def video_files(self, video: LongVideo) -> Sequence[Path]:
+        """Return the files that ``load_video`` reads, so that a cache notices when one changes; () where none."""
+        del video
+        return ()
+
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the published numbers of a clip's frames, rising; () where a sample is not a sequence of frames."""
         del sample

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mexbench.interfaces.video import LongVideo
+
 #: Numbers of the action units that a run with ``target: action_units`` predicts, in the order of its scores.
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 #: What ``Sample.aus`` calls them.
@@ -34,6 +36,7 @@ class Sample:
             where units were not coded, and where the cell was not fully read or has an uncertain one, as ``?`` is.
         fps: Frames per second of the recording, in Hz.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
+        video: The long video that the sample is, with what is annotated in it; None for a clip or a frame of one.
     """
 
     sample_id: str
@@ -50,6 +53,7 @@ class Sample:
     aus_complete: bool = False
     fps: float | None = None
     condition: str | None = None
+    video: LongVideo | None = None
 
     @property
     def group(self) -> str:

@@ -23,6 +23,9 @@ _BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-bli
 def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figure:
     """Draw the rows of a run, the highest score on top.
 
+    A flagged row that is not ranked is orange and hollow, and stands below the row of the same model under another
+    protocol, with an arrow from that one: what the leak adds.
+
     Args:
         scores: ``scores.json`` of the run.
         metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target. None takes the first.
@@ -38,18 +41,21 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
     ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = [row for row in ordered if row[metric] is not None]
+    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None and row["ci"][metric] is not None])
     figure = Figure(figsize=(8, 2.2 + 0.5 * max(len(rows), 1)))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         low, high = (100 * bound for bound in row["ci"][metric])
-        is_flagged = any(flag.startswith(UNRANKED) for flag in row["flags"])
-        axes.plot([low, high], [place, place], color=_BLUE, linewidth=2, solid_capstyle="butt")
-        face = "white" if is_flagged else _BLUE
-        axes.plot(100 * row[metric], place, "o", color=_BLUE, markerfacecolor=face, markersize=8)
+        colour, face = (_ORANGE, "white") if _is_unranked(row) else (_BLUE, _BLUE)
+        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(100 * row[metric], place, "o", color=colour, markerfacecolor=face, markersize=8)
+        if _is_unranked(row) and place and _is_pair(rows[place - 1], row):
+            ends = [(100 * rows[place - 1][metric], place - 1), (100 * row[metric], place)]
+            arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 6, "shrinkB": 6}
+            axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
     if (chance := constant_score(rows, metric)) is not None:
         answer = "every unit always present" if units else "always the most frequent class"
-        axes.axvline(100 * chance, color=_ORANGE, linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
+        axes.axvline(100 * chance, color="0.4", linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
         figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
     notes = [[flag for flag in row["flags"] if flag.startswith(UNRANKED)] for row in rows]
     names = [row["model"] + "".join(f"\n{flag}" for flag in flags) for row, flags in zip(rows, notes, strict=True)]
@@ -61,6 +67,28 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     axes.set_xlabel(f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s")
     figure.suptitle(_title(scores))
     return figure
+
+
+def _is_unranked(row: Row) -> bool:
+    return any(flag.startswith(UNRANKED) for flag in row["flags"])
+
+
+def _base_name(row: Row) -> str:
+    """Return a row's name without that of its protocol, which it has where a run has several."""
+    return row["model"].removesuffix(f" under {row['protocol']}")
+
+
+def _is_pair(honest: Row, flagged: Row) -> bool:
+    return _base_name(honest) == _base_name(flagged) and honest["protocol"] != flagged["protocol"]
+
+
+def _beside_their_pairs(rows: Sequence[Row]) -> list[Row]:
+    """Move each unranked row behind the ranked row of the same model under another protocol, where there is one."""
+    ordered = [row for row in rows if not _is_unranked(row)]
+    for row in filter(_is_unranked, rows):
+        pair = next((i for i, other in enumerate(ordered) if not _is_unranked(other) and _is_pair(other, row)), None)
+        ordered.insert(len(ordered) if pair is None else pair + 1, row)
+    return ordered
 
 
 def constant_score(rows: Sequence[Row], metric: str) -> float | None:

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from mexbench.errors import BenchError, missing_extra
 from mexbench.files import replacing
+from mexbench.reports.claimed_and_measured import is_synthetic
+from mexbench.reports.claims_plot import bars, claims_figure
+from mexbench.reports.forest_plot import forest_figure
+from mexbench.reports.papers_page import chart_lines
 from mexbench.runs.learning_curves import curves_of
 
 if TYPE_CHECKING:
@@ -51,24 +55,45 @@ def check_matplotlib(what: str = "--figures") -> None:
 
 
 def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Path) -> list[Path]:
-    """Draw every model's confusion matrix, and its learning curves where it has any.
+    """Draw all rows' scores, confusion matrices, learning curves where there are any, and what a paper claims.
 
     Args:
         scores: ``scores.json`` of the run.
         results: Every task that is done.
-        folder: Where the figures go: ``confusion-MODEL`` and ``learning-MODEL``, each as ``.png`` and ``.svg``.
+        folder: Where the figures go: ``scores``, ``confusion-MODEL``, ``learning-MODEL`` and ``claimed-and-measured``,
+            each as ``.png`` and ``.svg``.
 
     Returns:
         The files.
     """
     written: list[Path] = []
     with house_style():
+        if any(row.get("n_samples") for row in scores["rows"]):
+            written += _save(forest_figure(scores), folder / "scores")
         for row in scores["rows"]:
             if row.get("confusion"):  # a run of action units has none
                 written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
                 written += _save(figure, folder / f"learning-{row['model']}")
+        if claims := scores.get("paper"):
+            written += _save(claims_figure(claims, scores["dataset"]), folder / "claimed-and-measured")
     return written
+
+
+def draw_papers(runs: Mapping[str, Mapping[str, Any]], folder: Path) -> list[Path]:
+    """Draw the accuracies that papers claim beside those of the runs of their configs.
+
+    Args:
+        runs: Run -> its ``scores.json``.
+        folder: Where ``papers.png`` and ``papers.svg`` go.
+
+    Returns:
+        The files.
+    """
+    labels, lines = chart_lines(runs)
+    synthetic = any(is_synthetic(scores["paper"]) for scores in runs.values())
+    with house_style():
+        return _save(bars(labels, lines, ["Accuracy, claimed and measured"], synthetic=synthetic), folder / "papers")
 
 
 @contextmanager

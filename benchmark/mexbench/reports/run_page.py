@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.reports import claimed_and_measured
 from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, with_interval
 
@@ -179,6 +180,8 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         rows = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1"))]
         parts += ["## Training", health_table(rows).markdown(), HEALTH_NOTE]
     parts += ["## How this was made", origin(scores, manifest)]
+    if claims := scores.get("paper"):
+        parts.append(claimed_and_measured.markdown(claims))
     return "\n\n".join(parts) + "\n"
 
 

@@ -15,8 +15,13 @@ from mexbench.metrics.classification import LEVEL, REPLICATES, SCORES
 from mexbench.metrics.health import health_flags, mean_health
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.significance import PERMUTATIONS
+from mexbench.metrics.spotting.matching import IOU
+from mexbench.metrics.spotting.summary import SpottingPool
+from mexbench.metrics.spotting.summary import figures as spotting_figures
 from mexbench.metrics.summary import compare_rows, figures
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import action_units_page, claimed_and_measured, run_page, spotting_page
+from mexbench.reports.claimed_and_measured import compare_with_claims
+from mexbench.reports.spotting_results import above_null, predictions_text, spotting_pools
 from mexbench.runs.predictions_table import tables_text
 from mexbench.runs.run_folder import RunFolder, StoredResult
 from mexbench.studies.case_study import page as study_page
@@ -49,9 +54,22 @@ class RunReport:
         return self.plan.config.target == "action_units"
 
     @property
+    def of_spotting(self) -> bool:
+        """Whether intervals of long videos are the target."""
+        return self.plan.config.target == "spotting"
+
+    @property
     def page_name(self) -> str:
         """The name of the page."""
-        return "action_units.md" if self.of_action_units else "leaderboard.md"
+        return "leaderboard.md" if self.plan.config.target == "emotion" else f"{self.plan.config.target}.md"
+
+    @cached_property
+    def pools(self) -> Mapping[str, Sequence[SpottingPool]]:
+        """Row -> what it spotted in each video, where that is the target."""
+        return {
+            row: spotting_pools(part, (result for result in self.done if result.task.model == row))
+            for row, (part, _) in self.plan.by_row.items()
+        }
 
     @cached_property
     def tables(self) -> Mapping[str, Predictions]:
@@ -70,10 +88,14 @@ class RunReport:
 
     def predictions(self) -> str:
         """Return the text of ``predictions.csv``."""
+        if self.of_spotting:
+            return predictions_text(self.pools)
         return tables_text(self.tables, self.plan.classes)
 
     def page(self, scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         """Return the run's page for people."""
+        if self.of_spotting:
+            return spotting_page.markdown(scores, manifest)
         if self.of_action_units:
             return action_units_page.markdown(scores, manifest)
         return study_page.joined(run_page.markdown(scores, manifest), scores)
@@ -81,6 +103,8 @@ class RunReport:
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
         rows = [self._row(row) for row in self.plan.by_row]
+        if self.of_spotting:
+            return {**self._head(), "target": "spotting", "iou": IOU, "rows": above_null(rows, self.pools)}
         if self.of_action_units:
             return {**self._head(), "target": "action_units", "threshold": THRESHOLD, "rows": rows}
         ranks: dict[str, list[int]] = {}
@@ -94,6 +118,7 @@ class RunReport:
         return {
             **self._head(),
             "permutations": PERMUTATIONS,
+            **({"paper": claims} if (claims := compare_with_claims(self.plan.config, rows)) else {}),
             **({"case_study": studied} if (studied := studies(self.plan, self.done)) else {}),
             "rows": [{**row, "rank": ranks.get(row["model"]), "group": group.get(row["model"])} for row in rows],
             "comparisons": comparisons,
@@ -119,11 +144,7 @@ class RunReport:
 
     def _row(self, model: str) -> dict[str, Any]:
         """Return a row's scores and what is known of it: where from, how much is done, how long it took, its flags."""
-        table = self.tables[model]
-        scored = figures(table, self.plan.classes)
-        if not self.of_action_units:
-            scored["per_clip"] = self._per_clip(model)
-        runs = len(table.runs)
+        scored, runs = self._figures(model)
         part, component = self.plan.by_row[model]
         done = [result for result in self.done if result.task.model == model]
         total = sum(task.model == model for task in part.tasks)
@@ -148,6 +169,16 @@ class RunReport:
                 *health_flags(healths),
             ],
         }
+
+    def _figures(self, model: str) -> tuple[dict[str, Any], int]:
+        """Return a row's scores, and how many seeds and repeats they are the mean of."""
+        if self.of_spotting:
+            return spotting_figures(self.pools[model]), len(self.pools[model])
+        table = self.tables[model]
+        scored = figures(table, self.plan.classes)
+        if not self.of_action_units:
+            scored["per_clip"] = self._per_clip(model)
+        return scored, len(table.runs)
 
     def _per_clip(self, model: str) -> dict[str, Any] | None:
         """Score clips where samples are their frames: a clip's scores are the mean of its frames' scores."""
@@ -178,7 +209,7 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
         "dataset_fingerprint": data.fingerprint,
         "samples": len(data.samples),
         "support": data.support(),
-        "unlabelled": sum(sample.label is None for sample in data.samples),
+        "unlabelled": 0 if data.target == "spotting" else sum(sample.label is None for sample in data.samples),
         "folds": [fold.name for fold in part.folds],
         "tested": len({name for fold in part.folds for name in fold.test}),
         "left_out": {reason: len(ids) for reason, ids in data.excluded.items()},
@@ -189,7 +220,9 @@ def _part(part: RowGroupPlan) -> dict[str, Any]:
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
     """Return what a run prints: its tables, and a warning below them where the data is made up."""
-    if scores.get("target") == "action_units":
+    if scores.get("target") == "spotting":
+        parts = [spotting_page.terminal_text(scores)]
+    elif scores.get("target") == "action_units":
         parts = [action_units_page.terminal_text(scores)]
     else:
         parts = [run_page.terminal_text(scores)]
@@ -199,6 +232,8 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
             parts.append(studied)
     if "synthetic" in scores["flags"]:
         parts.append("synthetic data: these figures say nothing about real faces")
+    if claims := scores.get("paper"):
+        parts.append(claimed_and_measured.terminal_text(claims))
     return "\n\n".join(parts)
 
 

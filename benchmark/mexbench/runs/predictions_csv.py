@@ -45,6 +45,8 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 _OURS = frozenset({"model", "seed", "fold", "sample_id", "y_true", "y_pred"})
 #: What predictions.csv has in the place of y_true and y_pred where action units are the target.
 UNITS_COLUMNS = frozenset({"units_true", "units_pred"})
+#: What predictions.csv has where spotting is the target.
+INTERVAL_COLUMNS = frozenset({"video_id", "type", "onset", "offset"})
 _SCORE = "score_"
 #: Of a seed, which has to fit into 64 bits.
 _SEED_DIGITS = 18
@@ -123,6 +125,11 @@ def read(path: Path) -> PredictionsFile:
         raise DataError(
             f"{path}: predictions of action units ('target: action_units'), several of which may show at once, cannot "
             "be scored as classes; their scores are in scores.json and action_units.md of the run that made them"
+        )
+    if {cell.strip() for cell in first.split(delimiter)} >= INTERVAL_COLUMNS:
+        raise DataError(
+            f"{path}: intervals of a run with 'target: spotting' cannot be scored as classes; their scores are in "
+            "scores.json and spotting.md of the run that made them"
         )
     if {"truth", "prediction"} <= columns.keys():
         return _read_csv(path, rows, delimiter, columns)

@@ -3,7 +3,7 @@
     manifest.json      what ran, on what, with what versions, when
     predictions.csv    one row per model, seed and sample, in each repeat of the split; the fold's name says which
     scores.json        the rows of the leaderboard
-    leaderboard.md     the same for people; action_units.md where those are the target
+    leaderboard.md     the same for people; action_units.md or spotting.md where those are the target
     tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
@@ -23,28 +23,35 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from mexbench.errors import RunFolderError, listed
+from mexbench.errors import DataError, RunFolderError, listed
 from mexbench.files import read_json, special_files, write_json, write_text
 from mexbench.fingerprint import digest
+from mexbench.interfaces import ScoredInterval
+from mexbench.interfaces.video import IntervalKind
 from mexbench.runs.task import Failure, History, Success, Task
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.
 _REPORTS = {
-    "predictions.csv", "scores.json", "leaderboard.md", "action_units.md", "histories.csv", "models", "figures",
+    "predictions.csv", "scores.json", "leaderboard.md", "action_units.md", "spotting.md",
+    "histories.csv", "models", "figures",
     "audit", "tensorboard",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A finished task as it is stored in the run folder: scores (n_test, n_classes) by sample id."""
+    """A finished task as it is stored in the run folder: scores (n_test, n_classes) by sample id.
+
+    Where spotting is the target, a sample is a long video, whose scores are empty, and ``intervals`` has what was
+    spotted in it.
+    """
 
     task: Task
     scores: Mapping[str, Sequence[float]]
@@ -54,6 +61,7 @@ class StoredResult:
     history: History = ()
     health: Mapping[str, float] = field(default_factory=dict)
     device: str | None = None  # unknown of results of earlier versions
+    intervals: Mapping[str, tuple[ScoredInterval, ...]] = field(default_factory=dict)
 
 
 class RunFolder:
@@ -184,6 +192,11 @@ class RunFolder:
             "warnings": list(outcome.warnings),
             "device": outcome.device,
             **({"history": list(outcome.history)} if outcome.history else {}),
+            **(
+                {"intervals": [[asdict(one) for one in row] for row in outcome.intervals]}
+                if outcome.intervals is not None
+                else {}
+            ),
             **({"health": dict(outcome.health)} if outcome.health else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
@@ -209,6 +222,19 @@ _Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 _Seconds = Annotated[FiniteFloat, Field(ge=0)]
 
 
+class _Interval(BaseModel):
+    """One spotted interval."""
+
+    model_config = ConfigDict(strict=True)
+
+    onset: _Whole
+    offset: _Whole
+    kind: IntervalKind
+    score: FiniteFloat
+    apex: _Whole | None
+    emotion: str | None
+
+
 class _Content(BaseModel):
     """What the file of a task holds, as far as it is read."""
 
@@ -221,6 +247,7 @@ class _Content(BaseModel):
     warnings: list[str]
     device: str | None = None
     history: list[dict[str, _Whole | FiniteFloat]] = []
+    intervals: list[list[_Interval]] | None = None
     health: dict[str, _Whole | FiniteFloat] = {}
 
 
@@ -237,6 +264,7 @@ def _checked(task: Task, content: object) -> StoredResult:
         history=tuple(found.history),
         health=found.health,
         device=found.device,
+        intervals={} if found.intervals is None else dict(zip(found.sample_ids, _intervals(found), strict=True)),
     )
 
 
@@ -254,6 +282,13 @@ def check_plain(folder: Path) -> None:
             f"{folder}: has what a run folder must not have: {listed(special, limit=5)}; no link is followed and no "
             "device read below it: remove it, or put a copy in its place"
         )
+
+
+def _intervals(content: _Content) -> list[tuple[ScoredInterval, ...]]:
+    try:
+        return [tuple(ScoredInterval(**dict(one)) for one in row) for row in content.intervals or ()]
+    except DataError as error:
+        raise ValueError(str(error)) from None
 
 
 def folder_name(fold: str) -> str:

@@ -82,7 +82,9 @@ class StoredRun:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
     def _configs(self) -> Iterator[tuple[str, RowConfig]]:
-        resolved, identity = self.manifest["config"], self.manifest["identity"]
+        # What a paper claims of all rows is no part of how one of them was made.
+        resolved = {key: value for key, value in self.manifest["config"].items() if key != "paper"}
+        identity = self.manifest["identity"]
         several = isinstance(resolved["protocol"], list)
         data, members = resolved["dataset"], identity["dataset"].get("members")
         dataset = (
@@ -167,6 +169,7 @@ class _Scores(BaseModel):
 
     classes: list[str]
     rows: list[_Row]
+    tasks: _Tasks | None = None
     target: str = "emotion"
     flags: list[str] = []
 
@@ -216,7 +219,7 @@ def read_run(path: Path) -> StoredRun:
     if checked.target != "emotion":
         raise RunFolderError(
             f"{path}: is a run with 'target: {checked.target}', which has no classes to rank, compare or submit; its "
-            f"scores are in {path / 'action_units.md'} and scores.json"
+            f"scores are in {path / f'{checked.target}.md'} and scores.json"
         )
     unlabelled = "case_study" in scores  # its samples may have no truth
     seeds = {row.model: tuple(row.seeds) for row in checked.rows}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
+from mexbench.interfaces import Predictor, ScoredInterval
 
 #: A predictor's learning curves: one mapping of names to numbers per epoch.
 History = tuple[Mapping[str, float], ...]
@@ -52,6 +52,8 @@ class Success:
         health: How its training went; nothing where it does not know.
         unsaved: Why the predictor, which was to be kept, is not.
         device: What it was computed on.
+        intervals: What was spotted in each test video, in the same order, where that is the target; then ``scores``
+            has no columns.
     """
 
     task: Task
@@ -63,6 +65,7 @@ class Success:
     health: Mapping[str, float] = field(default_factory=dict)
     unsaved: str | None = None
     device: str = "cpu"
+    intervals: tuple[tuple[ScoredInterval, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
+from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol, SpottingModel
 from mexbench.interfaces.observer import Observer
-from mexbench.testing import datasets, models, observers, plugins, preprocessors, protocols
+from mexbench.testing import datasets, models, observers, plugins, preprocessors, protocols, spotters
 from mexbench.testing.checks import Check
 
 CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
     Dataset: datasets.CHECKS,
     Preprocessor: preprocessors.CHECKS,
+    SpottingModel: spotters.CHECKS,  # before Model, which it is as well
     Model: models.CHECKS,
     Protocol: protocols.CHECKS,
     Observer: observers.CHECKS,

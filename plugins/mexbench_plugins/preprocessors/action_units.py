@@ -1,4 +1,4 @@
-"""The clip's action units, joined to its frames or features."""
+"""The clip's action units, joined to its frames or features, or in their place."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from mexbench_plugins.preprocessors import _au_pyfeat as _pyfeat
 class ActionUnits(Preprocessor):
     """Append a value from 0 to 1 for each action unit: floats (T, ..., C) to (T, ..., C + units).
 
-    Images and feature maps so get planes that are constant over height and width; ``hybrid_micronet`` with
-    action_units: true reads its vector from them. It is the last step: a later one would take the planes for pixels.
+    With ``mode: only`` the units are the entire input, floats (T, units): emotions are learned from combinations of
+    action units alone. Else images and feature maps get planes that are constant over height and width;
+    ``hybrid_micronet`` with action_units: true reads its vector from them. It is the last step: a later one would take
+    the planes for pixels.
 
     The values are those of the whole clip, so every frame gets the same. Where they come from:
 
@@ -40,6 +42,7 @@ class ActionUnits(Preprocessor):
     A clip without a CSV, or without a sure face in any frame, is excluded, counted and named.
 
     Args:
+        mode: join appends the values to the frames or features; only leaves the values alone, whatever came before.
         units: Numbers of the units, in the order of the planes; other units go unseen.
         origin: Where the values come from.
         folder: With openface: the folder of the CSV files.
@@ -47,10 +50,14 @@ class ActionUnits(Preprocessor):
         confidence: With openface: the least confidence of a sure face, beside ``success``.
     """
 
-    source = "HybridMicroNet with action units (2026), enhanced model; which units is unstated there"
+    source = (
+        "HybridMicroNet with action units (2026), enhanced model; which units is unstated there; mode only: AU-CNN "
+        "(2024), emotions from combinations of action units"
+    )
     example_shape: ClassVar[tuple[int, int, int, int]] = (1, 7, 7, 16)
     example_dtype: ClassVar[str] = "float32"
 
+    mode: Literal["join", "only"] = "join"
     units: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = UNITS
     origin: Literal["annotation", "openface", "pyfeat"] = "annotation"
     folder: Path | None = None
@@ -84,18 +91,22 @@ class ActionUnits(Preprocessor):
         return {"py-feat": _pyfeat.version()} if self.origin == "pyfeat" else {}
 
     def __call__(self, clip: Clip) -> Clip:
-        """Append the values.
+        """Append the values, or return them alone.
 
         Raises:
             NotAnnotated: No action unit is coded for this clip.
             SampleRejected: There is no CSV, or no sure face.
-            DataError: The frames are not floats, among which 1 would be as much as white; a CSV is not of this clip or
-                not OpenFace's; py-feat or its weights are missing.
+            DataError: The frames to join are not floats, among which 1 would be as much as white; a CSV is not of this
+                clip or not OpenFace's; py-feat or its weights are missing.
         """
+        if self.mode == "only":
+            shown, notes = self._shown(clip)
+            values = np.tile(shown.astype(np.float32), (len(clip.frames), 1))
+            return dataclasses.replace(clip, frames=values, notes=(*clip.notes, *notes))
         if clip.frames.dtype.kind != "f":
             raise DataError(
                 f"action_units needs floats, features or frames, got {clip.frames.shape} {clip.frames.dtype}; put it "
-                "last, after vgg16 or normalise"
+                "last, after vgg16 or normalise, or set 'mode: only'"
             )
         shown, notes = self._shown(clip)
         planes = np.broadcast_to(shown.astype(clip.frames.dtype), (*clip.frames.shape[:-1], len(shown)))

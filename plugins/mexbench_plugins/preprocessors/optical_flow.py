@@ -104,7 +104,7 @@ def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]]:
     """Return a function from two gray images (H, W) to the flow (H, W, 2) from the first to the second."""
     if method == "farneback":
-        return _farneback
+        return farneback
     if method == "dis":
         dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     else:
@@ -119,7 +119,8 @@ def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.f
     return lambda first, second: dense.calc(first, second, None)
 
 
-def _farneback(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+def farneback(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the flow (H, W, 2) from one gray image (H, W) to another, with the parameters of the step."""
     start = np.zeros((*first.shape, 2), np.float32)
     flow = cv2.calcOpticalFlowFarneback(
         first, second, start, pyr_scale=0.5, levels=3, winsize=15, iterations=3, poly_n=5, poly_sigma=1.2, flags=0

@@ -143,7 +143,7 @@ def test_a_failing_leak_is_named_and_exits_with_1(
         raise MemoryError("too big")
 
     monkeypatch.setattr(SVM, "fit", fit)
-    ran = bench("audit", quick, "--leaks", "clip-split,precision-as-recall", "--repeats", 1)
+    ran = bench("audit", quick, "--in-process", "--leaks", "clip-split,precision-as-recall", "--repeats", 1)
     assert ran.code == 1
     assert "failed: clip-split/leaky: svm, seed 0, fold repeat 1: MemoryError: too big" in ran.err
     rows = read(quick.parent / "runs" / "quick" / "audit" / "audit.json")["rows"]

@@ -103,7 +103,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", "models, seeds, sweep, profile, profiles; got a list"),
+        ("- a", "models, seeds, sweep, paper, profile, profiles; got a list"),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),
@@ -135,6 +135,7 @@ def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
 def test_shipped_configs_load(path: Path, builtin: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGC2019_FLOW_ROOT", "/data")
     monkeypatch.setenv("IMAGE_FOLDER_ROOT", "/data")
+    monkeypatch.setenv("CAUSALNET_MAPS_ROOT", "/data")
     assert config_reader.load(path, builtin).models
     assert "Command:" in path.read_text()
 

@@ -50,3 +50,21 @@ def test_an_unknown_metric_is_refused() -> None:
     pytest.importorskip("matplotlib")
     with pytest.raises(ConfigError, match="unknown metric 'f1'"):
         forest_figure(scores(), "f1")
+
+
+def test_a_leak_is_drawn_below_the_honest_row_of_the_same_model() -> None:
+    pytest.importorskip("matplotlib")
+    given = scores()
+    best, second, leaky, empty = given["rows"]
+    honest = {**second, "model": "cnn under loso"}
+    leak = {**leaky, "model": "cnn under frames", "protocol": "frames"}
+    with house_style():
+        figure = forest_figure({**given, "rows": [leak, honest, {**best, "uf1": 0.2}, leaky, empty]})
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "cnn under loso", "cnn under frames\nleak:subject", "svm_#1", "leaky\nleak:subject",
+    ]  # fmt: skip
+    (arrow,) = axes.texts
+    assert (arrow.xyann, arrow.xy) == ((25, 0), (75, 1))  # pyright: ignore[reportAttributeAccessIssue]
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [point.get_markerfacecolor() == "white" for point in points] == [False, True, False, True]

@@ -5,31 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from mexbench.errors import DataError
 from mexbench_plugins.datasets._io import flow_packs
-from mexbench_plugins.datasets.causalnet_maps import SUFFIXES, CausalNetMaps
+from mexbench_plugins.datasets.causalnet_maps import CausalNetMaps
 from mexbench_plugins.datasets.megc2019_flow import Megc2019Flow
-
-HEADER = "dataset,sub,filename_o,label,apex,imagename,sub_filename"
-#: Two clips whose file names can be mistaken: map 2 of 014_5 is called as a clip 014_5_2 would be.
-CLIPS = ("casme2,sub01,EP02_01f,1", "samm,014,014_5,0", "smic,s01,s01_ne_01,2")
+from tests.mexbench_plugins.datasets.causalnet_maps import CLIPS, HEADER, write_maps
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    root = tmp_path / "maps"
-    root.mkdir()
-    (root / "labels.csv").write_text("\n".join([HEADER, *(f"{clip},,," for clip in CLIPS)]) + "\n")
-    for number, line in enumerate(CLIPS):
-        _, subject, clip, _ = line.split(",")
-        for index, suffix in enumerate(SUFFIXES.values()):
-            image = np.full((28, 28, 3), (10 * number + index, 100, 200), np.uint8)  # R, G, B
-            cv2.imwrite(str(root / f"{subject}_{clip}{suffix} .png"), image[..., ::-1])
-    return root
+    return write_maps(tmp_path / "maps")
 
 
 def maps(root: Path, **options: Any) -> CausalNetMaps:  # noqa: ANN401

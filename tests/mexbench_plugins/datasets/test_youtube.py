@@ -135,11 +135,11 @@ def test_clip_larger_than_memory_limit_is_rejected(listed: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("x,none.mp4,,,,,,", r"line 5: no file .*none\.mp4; 1 films are missing: x"),
+        ("x,none.mp4,,,,,,", r"line 5: file not found: .*none\.mp4; 1 films are missing: x"),
         ("x,song.mp4,,,,,,", r"line 5: .*song\.mp4: is a WAVE sound file"),
         ("x,two.avi,,,3,4,,", r"line 5: start_s 3 or end_s 4 lies behind the film's end, 2\.000 s"),
         ("x,two.avi,,,0,60,,", r"line 5: start_s 0 or end_s 60 lies behind"),
-        ("a,two.avi,,,,,,", r"line 5: clip_id 'a' stands there twice"),
+        ("a,two.avi,,,,,,", r"line 5: duplicate clip_id 'a'"),
     ],
 )
 def test_invalid_lines_are_rejected(line: str, text: str, listed: Path) -> None:

@@ -203,5 +203,5 @@ def test_majority_refuses_odd_numbers(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="NaN"):
         write_arrays(tmp_path / "x", {"frequencies": np.array([np.nan])})
     (tmp_path / "frequencies.safetensors").write_bytes(b"no")
-    with pytest.raises(ValueError, match="is no safetensors file"):
+    with pytest.raises(ValueError, match="invalid safetensors file"):
         Majority().load(tmp_path)

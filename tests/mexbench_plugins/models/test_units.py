@@ -187,7 +187,7 @@ def test_a_network_that_was_saved_with_an_unknown_head_is_refused(tmp_path: Path
     path = tmp_path / "network.json"
     text = path.read_text()
     path.write_text(text.replace('"softmax"', '"tanh"'))
-    with pytest.raises(ValueError, match="says that the last layer is 'tanh'; known: softmax, sigmoid"):
+    with pytest.raises(ValueError, match="names the last layer 'tanh'; known: softmax, sigmoid"):
         model.load(tmp_path)
     before = replace(model).load(_with(path, text.replace('"head": "softmax"', '"older": 1')))
     np.testing.assert_allclose(np.asarray(before(x)).sum(1), 1, rtol=1e-5)

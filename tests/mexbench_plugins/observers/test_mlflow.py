@@ -127,7 +127,8 @@ def test_incomplete_run_is_marked_failed(
 
     monkeypatch.setattr(Majority, "fit", failing)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    assert bench("run", config, "--out", tmp_path / "run", "--observe", "mlflow", "--set", "seeds=[0]").code == 1
+    options = ("--in-process", "--observe", "mlflow", "--set", "seeds=[0]")
+    assert bench("run", config, "--out", tmp_path / "run", *options).code == 1
     client = tracking.MlflowClient(server)
     experiment = client.get_experiment_by_name("mexbench")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}

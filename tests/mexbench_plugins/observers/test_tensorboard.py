@@ -79,7 +79,8 @@ def test_a_failed_task(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: p
 
     monkeypatch.setattr(Majority, "fit", failing)
     (tmp_path / "c.yaml").write_text(CONFIG)
-    ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard", "--set", "seeds=[0]")
+    options = ("--in-process", "--observe", "tensorboard", "--set", "seeds=[0]")
+    ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", *options)
     assert (ran.code, "warning: observer" in ran.err) == (1, False), ran.err
     logged = [value for event in events(tmp_path / "run/tensorboard/majority") for value in event.summary.value]
     texts = [value.tensor.string_val[0].decode() for value in logged if value.tag.startswith("failed")]

@@ -40,6 +40,14 @@ def test_features_without_height_and_width_get_values() -> None:
     np.testing.assert_array_equal(result.frames[:, 6:], [[1, 0]] * 3)
 
 
+@pytest.mark.parametrize("frames", [np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 5), np.float32)])
+def test_the_units_may_be_the_entire_input(frames: np.ndarray) -> None:
+    clip = Clip(frames=frames, aus=frozenset({"AU12"}), notes=("kept",))
+    alone = ActionUnits(mode="only", units=(4, 12))(clip)
+    np.testing.assert_array_equal(alone.frames, [[0, 1], [0, 1]])
+    assert (alone.frames.dtype, alone.notes) == (np.float32, ("kept",))
+
+
 @pytest.mark.parametrize("aus", [None, frozenset()])
 def test_a_clip_without_coded_units_is_left_out_and_not_given_zeros(aus: frozenset[str] | None) -> None:
     with pytest.raises(SampleRejected, match="has no action units coded"):

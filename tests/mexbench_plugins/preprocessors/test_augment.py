@@ -27,6 +27,15 @@ class Fixed(np.random.Generator):
         return self._toss
 
 
+def test_rescale_of_values_changes_no_size() -> None:
+    """Keras's division by 255 is shared with the original: a copy differs by its turn and its flip alone."""
+    clip = noise_clip(1, 40, 40, 3)
+    zoomed = Augment().vary(clip, Fixed(turn=0.0, growth=1.0, toss=0.9))
+    same = Augment(rescale="values").vary(clip, Fixed(turn=0.0, growth=1.0, toss=0.9))
+    np.testing.assert_array_equal(same.frames, clip.frames)
+    assert (zoomed.frames != clip.frames).any()
+
+
 def test_the_original_is_left_alone_and_copies_are_counted() -> None:
     clip = noise_clip(2, 8, 8, 3)
     step = Augment(copies=3)

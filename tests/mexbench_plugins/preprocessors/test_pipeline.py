@@ -73,6 +73,7 @@ def test_full_frame_replaces_a_missing_face_with_a_note(toys: Catalogue) -> None
     [
         ("[face, {plugin: resize, size: 64}, grayscale, {plugin: lbp_top, grid: 2}]", (1, 2 * 2 * 3 * 59)),
         ("[face, {plugin: resize, size: [48, 40]}, optical_flow, {plugin: resize, size: 28}]", (1, 28, 28, 3)),
+        ("[face, {plugin: resize, size: 24}, {plugin: difference, onset: remove}]", (3, 24, 24, 3)),
         ("[face, {plugin: augment, copies: 2}, {plugin: resize, size: 24}, normalise]", (4, 24, 24, 3)),
         ("[face, grayscale, {plugin: resize, size: 48}, {plugin: lbp, output: histogram}]", (4, 256)),
     ],

@@ -320,7 +320,7 @@ def test_a_config_with_other_preprocessing_is_rejected(by_frame: Path, bench: Be
 def test_folders_without_a_model_are_rejected(bench: Bench, tmp_path: Path) -> None:
     ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", tmp_path, "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "is no saved model: it has no model.json" in ran.err
+    assert "is not a saved model: it has no model.json" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mexbench.errors import DataError
@@ -184,6 +184,7 @@ def test_invalid_frame_numbers_are_rejected(cell: object) -> None:
         SheetRow("row 2", {"Apex": cell}).frame("Apex")
 
 
+@settings(deadline=None)  # it writes files: a busy disk is not a failure
 @given(st.binary(max_size=300))
 def test_any_csv_content_raises_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"

@@ -175,7 +175,8 @@ def test_fit_is_a_fold_that_holds_nothing_out() -> None:
     fitted = NOISY.fit(x, y, n_classes=3, groups=groups, seed=1)
     alone = together(NOISY, x, y, np.ones((1, 20), bool), seed=1, groups=groups)[0]
     np.testing.assert_array_equal(fitted(x), alone(x))
-    early = replace(NOISY, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
+    with pytest.warns(UserWarning, match="before anything was learned"):
+        early = replace(NOISY, early_stopping=1).fit(x, y, n_classes=3, groups=groups, seed=1)
     assert isinstance(early, NetworkPredictor)
     assert "val_loss" in early.history[0]
 

@@ -9,8 +9,8 @@ A row of figures is called impossible by an exact argument, by a bound that errs
 was tried; it is called possible with a matrix that was scored again; everything else is undecided.
 """
 
-from mexbench.studies.claims.feasibility.printed_figures import KINDS, Figure, Interval, printed
+from mexbench.studies.claims.feasibility.printed_figures import KINDS, Figure, FigureRange, printed
 from mexbench.studies.claims.feasibility.unknown_supports import judge_any
 from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
-__all__ = ["KINDS", "Figure", "Interval", "Verdict", "judge", "judge_any", "printed"]
+__all__ = ["KINDS", "Figure", "FigureRange", "Verdict", "judge", "judge_any", "printed"]

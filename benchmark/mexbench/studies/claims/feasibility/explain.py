@@ -9,7 +9,7 @@ from itertools import combinations
 
 from mexbench.studies.claims.feasibility.bounds import separated
 from mexbench.studies.claims.feasibility.margins import shown
-from mexbench.studies.claims.feasibility.printed_figures import NAMES, Figure, Interval
+from mexbench.studies.claims.feasibility.printed_figures import NAMES, Figure, FigureRange
 from mexbench.studies.claims.feasibility.search import search
 from mexbench.studies.claims.feasibility.search_space import Problem, Space
 
@@ -48,10 +48,10 @@ def _bounded(problem: Problem, figure: Figure, others: Sequence[Figure]) -> str:
         return f"{where} no matrix comes near {figure}"
     given = " with ".join(map(str, others))
     interval = figure.interval
-    unit_interval = Interval(Fraction(0), Fraction(1))
+    unit_interval = FigureRange(Fraction(0), Fraction(1))
 
     def excluded(low: Fraction, high: Fraction) -> bool:
-        changed = dataclasses.replace(figure, interval=Interval(low, high))
+        changed = dataclasses.replace(figure, interval=FigureRange(low, high))
         return _excluded(dataclasses.replace(problem, figures=(changed, *others)))
 
     too_low, too_high = excluded(unit_interval.low, interval.high), excluded(interval.low, unit_interval.high)

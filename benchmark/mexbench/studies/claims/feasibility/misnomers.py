@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mexbench.metrics import classification as metrics
-from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
+from mexbench.studies.claims.feasibility.printed_figures import Figure, FigureRange
 from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
 #: Operations for each reading: more than for a single row, since a row without recall leaves many hits open.
@@ -99,8 +99,8 @@ def _of_averages(supports: Sequence[int], figures: Sequence[Figure], budget: int
     return [Reading(name, verdict)]
 
 
-def _precisions(f1_low: Fraction, recall_at_low: Fraction, f1_high: Fraction, recall_at_high: Fraction) -> Interval:
-    return Interval(_partner(f1_low, recall_at_low), min(Fraction(1), _partner(f1_high, recall_at_high)))
+def _precisions(f1_low: Fraction, recall_at_low: Fraction, f1_high: Fraction, recall_at_high: Fraction) -> FigureRange:
+    return FigureRange(_partner(f1_low, recall_at_low), min(Fraction(1), _partner(f1_high, recall_at_high)))
 
 
 def _partner(f1: Fraction, partner: Fraction) -> Fraction:

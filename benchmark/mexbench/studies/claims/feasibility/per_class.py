@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
+from mexbench.studies.claims.feasibility.printed_figures import Figure, FigureRange
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RecallRange:
     """
 
     text: str
-    interval: Interval
+    interval: FigureRange
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class PerClass:
 
     def _mean(self, figure: Figure) -> str | None:
         if self.hits:
-            shares = [Interval(share, share) for share in (Fraction(*pair) for pair in self.hits.values())]
+            shares = [FigureRange(share, share) for share in (Fraction(*pair) for pair in self.hits.values())]
         else:
             shares = [recall.interval for recall in self.recalls.values()]
         low, high = (
             sum(ends, Fraction(0)) / len(shares) for ends in zip(*((s.low, s.high) for s in shares), strict=True)
         )
-        if not (Interval(low, high) & figure.interval).empty:
+        if not (FigureRange(low, high) & figure.interval).empty:
             return None
         mean = figure.alike(low) if low == high else f"{figure.alike(low)} to {figure.alike(high)}"
         return f"the mean of the {len(shares)} classes' recalls is {mean}; {figure} is printed"

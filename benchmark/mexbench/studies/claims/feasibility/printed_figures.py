@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"(?P<whole>\d*)(?:\.(?P<decimals>\d*))?")
 
 
 @dataclass(frozen=True)
-class Interval:
+class FigureRange:
     """The values from ``low`` to ``high``, exact; both ends belong to it."""
 
     low: Fraction
@@ -48,8 +48,8 @@ class Interval:
         """Whether no value lies inside."""
         return self.low > self.high
 
-    def __and__(self, other: Interval) -> Interval:
-        return Interval(max(self.low, other.low), min(self.high, other.high))
+    def __and__(self, other: FigureRange) -> FigureRange:
+        return FigureRange(max(self.low, other.low), min(self.high, other.high))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Figure:
     """
 
     kind: str
-    interval: Interval
+    interval: FigureRange
     text: str
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ def printed(kind: str, text: str, *, percent: bool = False, rounding: Rounding =
     unit = Fraction(1, 10 ** len(match["decimals"] or ""))
     below = Fraction(0) if rounding == "truncated" else unit / 2
     above = unit / 2 if rounding == "nearest" else unit
-    interval = Interval(
+    interval = FigureRange(
         max(Fraction(0), (value - below) / top - SLACK),
         min(Fraction(1), (value + above) / top + SLACK),
     )

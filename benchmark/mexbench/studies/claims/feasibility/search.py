@@ -9,7 +9,7 @@ import numpy as np
 
 from mexbench.studies.claims.feasibility.joins import Floats, Ints, Meeting, Options, Work, combine, halves
 from mexbench.studies.claims.feasibility.margins import Margins, exact_scores
-from mexbench.studies.claims.feasibility.printed_figures import Interval
+from mexbench.studies.claims.feasibility.printed_figures import FigureRange
 from mexbench.studies.claims.feasibility.search_space import Space
 
 #: Elementary operations before the search gives up: under a second for three classes, a quarter of a minute for more.
@@ -62,7 +62,7 @@ class _Search:
         self.kinds = [kind for kind in space.targets if kind != "uar"]
         self.low = np.array([space.targets[kind][0] for kind in self.kinds])
         self.high = np.array([space.targets[kind][1] for kind in self.kinds])
-        self.exact: dict[str, Interval] = space.problem.targets()
+        self.exact: dict[str, FigureRange] = space.problem.targets()
         self.filters = _Filters(space, self.kinds)
 
     def run(self) -> Outcome:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import ClaimError
 from mexbench.studies.claims.feasibility.margins import Over, shown
-from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
+from mexbench.studies.claims.feasibility.printed_figures import Figure, FigureRange
 
 EPSILON = 1e-9
 #: Tables larger than this, in cells over all classes, are not made: the verdict is undecided.
@@ -61,9 +61,9 @@ class Problem:
         """Classes that a macro average runs over."""
         return len(self.supports) + (self.outside if self.over == "present" else 0)
 
-    def targets(self) -> dict[str, Interval]:
+    def targets(self) -> dict[str, FigureRange]:
         """Return kind -> the interval it must fall into; weighted recall counts as the accuracy that it is."""
-        intervals: dict[str, Interval] = {}
+        intervals: dict[str, FigureRange] = {}
         for figure in self.figures:
             kind = "accuracy" if figure.kind == "weighted_recall" else figure.kind
             intervals[kind] = intervals[kind] & figure.interval if kind in intervals else figure.interval
@@ -112,7 +112,7 @@ class Space:
         self.problem = problem
         exact = problem.targets()
         total = problem.total
-        hits = exact.pop("accuracy", Interval(Fraction(0), Fraction(1)))
+        hits = exact.pop("accuracy", FigureRange(Fraction(0), Fraction(1)))
         self.errors = (total - floor(total * hits.high), total - ceil(total * hits.low))
         self.targets: dict[str, Bounds] = {
             kind: (float(interval.low) - EPSILON, float(interval.high) + EPSILON) for kind, interval in exact.items()

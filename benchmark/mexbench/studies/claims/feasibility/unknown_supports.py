@@ -8,7 +8,7 @@ from math import ceil, floor
 
 from mexbench.studies.claims.feasibility.identities import Known, broken, predictions_needed, rarest_needed
 from mexbench.studies.claims.feasibility.margins import shown
-from mexbench.studies.claims.feasibility.printed_figures import Figure, Interval
+from mexbench.studies.claims.feasibility.printed_figures import Figure, FigureRange
 from mexbench.studies.claims.feasibility.verdict import Verdict, judge
 
 #: Operations per guess: a longer search would decide nothing that matters here.
@@ -70,7 +70,7 @@ def guesses(row: Sequence[Figure], classes: int, total: int | None, shape: Seque
     return list(dict.fromkeys(s for s in candidates if min(s) > 0))
 
 
-def _reaching(size: int, reached: Sequence[Interval]) -> int:
+def _reaching(size: int, reached: Sequence[FigureRange]) -> int:
     """Return the least size, from ``size`` on, for which some number of hits gives the accuracy."""
     while any(ceil(size * interval.low) > floor(size * interval.high) for interval in reached):
         size += 1

@@ -1,0 +1,86 @@
+"""Spotting by the difference of frames over a sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError
+from mexbench.interfaces import Interval, SpottingModel, VideoFrames
+from mexbench_plugins.models._spotting import (
+    CurveSpotter,
+    contrast,
+    fit_curve_spotter,
+    median_seconds,
+    smoothed,
+    strongest,
+)
+
+
+@dataclass(frozen=True)
+class FrameDifferenceCurves:
+    """Mean absolute difference to the frames half a window away, of the blocks that change most."""
+
+    grid: int
+    share: float
+    seconds: Mapping[str, float]
+
+    def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
+        """Return a curve for each type."""
+        frames = video.frames[..., 0].astype(np.float32)
+        frames = frames / np.maximum(frames.mean(axis=(1, 2), keepdims=True), 1e-6)  # the light flickers
+        curves = {}
+        for kind, seconds in self.seconds.items():
+            half = max(1, round(seconds * video.fps / 2))
+            before, after = contrast(frames, half)
+            difference = np.abs(frames - (before + after) / 2)
+            curves[kind] = smoothed(strongest(self._blocks(difference), self.share), max(1, half // 2))
+        return curves
+
+    def _blocks(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the mean of each block (T, grid * grid)."""
+        rows = np.array_split(np.arange(values.shape[1]), self.grid)
+        columns = np.array_split(np.arange(values.shape[2]), self.grid)
+        means = [values[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2)) for r in rows for c in columns]
+        return np.stack(means, axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameDifference(SpottingModel):
+    """Compare each frame with those half a window before and after it; spot the peaks of the difference.
+
+    Input is gray frames (T, H, W, 1), best small and of the face alone. The window of each type is its median length
+    on the training side, and the threshold the one with the highest F1 there.
+
+    Args:
+        grid: Blocks along each side of a frame.
+        share: Of the blocks, those that change most, whose mean counts.
+    """
+
+    source = "feature difference as in Moilanen et al., Spotting rapid facial movements from videos, ICPR 2014, on gray"
+    example_shape = (32, 16, 16, 1)
+
+    grid: Annotated[int, Ge(2)] = 8
+    share: Annotated[float, Gt(0), Le(1)] = 0.1
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse what is not a gray image."""
+        if len(shape) != 3 or shape[2] != 1 or min(shape[:2]) < self.grid:
+            raise DataError(
+                f"frame_difference needs gray frames (T, H, W, 1) of at least {self.grid} x {self.grid}, got frames "
+                f"{shape}; add grayscale"
+            )
+
+    def fit_spotting(
+        self, videos: Sequence[VideoFrames], intervals: Sequence[Sequence[Interval]], *,
+        groups: NDArray[np.str_], seed: int,
+    ) -> CurveSpotter:  # fmt: skip
+        """Choose window lengths and the threshold."""
+        del groups, seed
+        curves = FrameDifferenceCurves(self.grid, self.share, median_seconds(videos, intervals))
+        return fit_curve_spotter(curves, videos, intervals, scale="z")

@@ -1,0 +1,139 @@
+"""From curves to intervals, the choice of thresholds on the training side, and the sizes of SOFTNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mexbench.errors import DataError
+from mexbench.interfaces import Interval, ScoredInterval, VideoFrames
+from mexbench_plugins.models import _spotting
+from mexbench_plugins.models._spotting import (
+    CurveSpotter,
+    choose_threshold,
+    fit_curve_spotter,
+    median_seconds,
+    scaled,
+    smoothed,
+    strongest,
+    suppress,
+)
+from mexbench_plugins.models.frame_difference import FrameDifference
+from mexbench_plugins.models.lbp_chi2 import LbpChi2
+from mexbench_plugins.models.mdmd import Mdmd
+
+
+def claim(onset: int, offset: int, score: float) -> ScoredInterval:
+    return ScoredInterval(onset=onset, offset=offset, kind="micro", score=score)
+
+
+def video_of(curve: NDArray[Any], fps: float = 10) -> VideoFrames:
+    return VideoFrames(frames=curve[:, None], first=101, fps=fps)
+
+
+def read(video: VideoFrames) -> Mapping[str, NDArray[Any]]:
+    return {"micro": video.frames[:, 0]}
+
+
+def bumps(length: int, *places: tuple[int, float]) -> NDArray[np.float64]:
+    time = np.arange(length)
+    return sum((height * np.exp(-(((time - place) / 3) ** 2)) for place, height in places), np.zeros(length))
+
+
+def test_a_peak_becomes_an_interval_of_the_usual_length_around_it() -> None:
+    spotter = CurveSpotter(read, {"micro": 1.0}, "raw", {"micro": 0.5}, 1.0, ())
+    (found,) = spotter([video_of(bumps(60, (30, 0.8), (50, 0.4)))])
+    assert [(one.onset, one.apex, one.offset) for one in found] == [(126, 131, 136)]
+    assert found[0].score == pytest.approx(1.6)
+    (lower,) = spotter.at(0.7)([video_of(bumps(60, (30, 0.8), (50, 0.4)))])
+    assert [one.apex for one in lower] == [131, 151]
+
+
+def test_an_interval_is_cut_to_its_video() -> None:
+    spotter = CurveSpotter(read, {"micro": 2.0}, "raw", {"micro": 1.0}, 0.5, ())
+    (found,) = spotter([video_of(bumps(40, (2, 1.0)))])
+    assert (found[0].onset, found[0].offset) == (101, 113)
+
+
+def test_the_higher_of_two_that_overlap_stays() -> None:
+    kept = suppress([claim(1, 20, 0.5), claim(10, 29, 0.9), claim(27, 46, 0.4), claim(60, 70, 0.1)])
+    assert [(one.onset, one.score) for one in kept] == [(10, 0.9), (27, 0.4), (60, 0.1)]
+
+
+def test_scales_make_curves_comparable() -> None:
+    curve = np.array([1.0, 2, 3, 4, 100])
+    assert scaled(curve, "z").tolist() == pytest.approx([(v - 3) / 1.4826 for v in curve])
+    assert scaled(curve, "share").max() == 1
+    assert scaled(np.ones(5), "z").tolist() == [0] * 5
+    assert smoothed(np.array([0.0, 3, 0, 0]), 3).tolist() == pytest.approx([1.5, 1, 1, 0])
+
+
+def test_what_the_whole_head_does_is_no_expression() -> None:
+    blocks = np.array([[5.0] * 10, [0.0] * 9 + [5.0]])
+    assert strongest(blocks, 0.1).tolist() == [0, 5]
+
+
+def test_lengths_are_medians_in_seconds_and_a_type_that_does_not_occur_is_missing() -> None:
+    intervals = [Interval(onset=1, apex=None, offset=offset, kind="micro") for offset in (5, 10, 30)]
+    assert median_seconds([video_of(np.zeros(50))], [intervals]) == {"micro": 1.0}
+
+
+def test_the_threshold_with_the_best_f1_is_chosen_the_highest_of_equals() -> None:
+    true = [[Interval(onset=1, apex=None, offset=10, kind="micro")], []]
+    candidates = [[claim(1, 10, 0.8)], [claim(1, 10, 0.4)]]
+    assert choose_threshold(candidates, true, (0.2, 0.5, 0.7, 0.9)) == 0.7
+
+
+def test_thresholds_are_chosen_on_the_training_side_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    choose = _spotting.choose_threshold
+
+    def spy(candidates: Any, intervals: Any, thresholds: Any) -> float:  # noqa: ANN401
+        seen.append(len(candidates))
+        return choose(candidates, intervals, thresholds)
+
+    monkeypatch.setattr(_spotting, "choose_threshold", spy)
+    looked_at: list[int] = []
+
+    def curves(video: VideoFrames) -> Mapping[str, NDArray[Any]]:
+        looked_at.append(id(video))
+        return read(video)
+
+    train = [video_of(bumps(60, (30, 0.8))), video_of(bumps(60, (40, 0.2)))]
+    true = [[Interval(onset=126, apex=None, offset=136, kind="micro")], []]
+    test = [video_of(bumps(60, (20, 0.9)))]
+    spotter = fit_curve_spotter(curves, train, true, scale="raw")
+    assert seen == [2, 2]
+    assert set(looked_at) == {id(video) for video in train}
+    assert [one.apex for one in spotter(test)[0]] == [121]
+    assert len(seen) == 2  # spotting chooses nothing
+
+
+def test_softnet_has_the_sizes_of_the_authors_code() -> None:
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    from mexbench_plugins.models.softnet import ThreeStreams
+
+    network = ThreeStreams((42, 42), np.random.default_rng(0))
+    values = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]
+    assert sum(values) == (75 + 3) + (125 + 5) + (200 + 8) + (784 * 400 + 400) + (400 + 1)
+    assert network(jnp.zeros((2, 42, 42, 3), jnp.float32)).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "message"),
+    [
+        (FrameDifference(), (32, 32, 3), "needs gray frames"),
+        (LbpChi2(), (32, 32, 1), "lbp_chi2 needs histograms"),
+        (Mdmd(), (28, 28, 3), "mdmd needs fields .* add frame_flow"),
+    ],
+)
+def test_frames_of_another_kind_are_refused_with_the_step_to_add(model: Any, shape: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(DataError, match=message):
+        model.check(shape)
