@@ -55,12 +55,12 @@ class Function:
 @cache
 def modules() -> Mapping[str, Path]:
     """Return module -> file, of both packages."""
-    found = {}
+    result = {}
     for package, root in PACKAGES.items():
         for path in sorted(root.rglob("*.py")):
             parts = [package, *path.relative_to(root).with_suffix("").parts]
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+            result[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return result
 
 
 @cache
@@ -136,7 +136,7 @@ def circles() -> list[list[str]]:
     """Return the groups of modules that import one another: strongly connected components, by Tarjan's algorithm."""
     edges, index, low = graph(), dict[str, int](), dict[str, int]()
     stack: list[str] = []
-    found: list[list[str]] = []
+    result: list[list[str]] = []
 
     def visit(module: str) -> None:
         index[module] = low[module] = len(index)
@@ -151,12 +151,12 @@ def circles() -> list[list[str]]:
             component = stack[stack.index(module) :]
             del stack[-len(component) :]
             if len(component) > 1:
-                found.append(sorted(component))
+                result.append(sorted(component))
 
     for module in edges:
         if module not in index:
             visit(module)
-    return found
+    return result
 
 
 def duplicate_classes() -> dict[str, list[str]]:

@@ -29,13 +29,13 @@ class Sums(Model):
     """Say what trained, and in its learning curve in which process."""
 
     def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
-        found = (x.sum(), x.std(), (x[:, 0, 0] * y).sum(), seed)
+        result = (x.sum(), x.std(), (x[:, 0, 0] * y).sum(), seed)
 
         class Told:
             history = ({"process": os.getpid()},)
 
             def __call__(self, test: Any, /) -> Any:  # noqa: ANN401
-                return np.tile(found[:n_classes], (len(test), 1)) + test[:, 0, :1]
+                return np.tile(result[:n_classes], (len(test), 1)) + test[:, 0, :1]
 
         return Told()
 
@@ -59,11 +59,11 @@ def main() -> None:
         seen = link.ask(dask_worker.reads, Path(folder) / "note", "here")
         print(f"{len(seen)} workers, {'some see' if any(seen.values()) else 'none sees'} the folder")
         (Path(folder) / "note").unlink()
-        found = list(DaskCluster(link, Path(folder), None, print).run(units, {"sums": load}))
+        result = list(DaskCluster(link, Path(folder), None, print).run(units, {"sums": load}))
     alone = list(InProcess().run(units, {"sums": load}))
-    whole = [outcome for outcome in (*found, *alone) if isinstance(outcome, Success)]
-    assert len(whole) == 2 * COUNT, found
-    processes = {outcome.history[0]["process"] for outcome in whole[:COUNT]}
-    by_seed = sorted((replace(outcome, history=()) for outcome in whole), key=lambda outcome: outcome.task.seed)
+    full = [outcome for outcome in (*result, *alone) if isinstance(outcome, Success)]
+    assert len(full) == 2 * COUNT, result
+    processes = {outcome.history[0]["process"] for outcome in full[:COUNT]}
+    by_seed = sorted((replace(outcome, history=()) for outcome in full), key=lambda outcome: outcome.task.seed)
     same = all(np.array_equal(a.scores, b.scores) for a, b in zip(by_seed[::2], by_seed[1::2], strict=True))
-    print(f"{'same' if same else 'different'}: {len(found)} outcomes, from {len(processes)} processes")
+    print(f"{'same' if same else 'different'}: {len(result)} outcomes, from {len(processes)} processes")

@@ -14,8 +14,8 @@ from tests.helpers import SEARCH_PATH
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as result:
+        return int(result.getsockname()[1])
 
 
 class ClusterProcesses:
@@ -57,13 +57,13 @@ class ClusterProcesses:
             env={**os.environ, **(environment or {}), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         self.processes.callback(self.end, process)
-        said = []
+        output = []
         assert process.stderr is not None
         for line in process.stderr:
-            said.append(line)
+            output.append(line)
             if ready in line:
                 return process
-        raise AssertionError("".join(said))
+        raise AssertionError("".join(output))
 
     @staticmethod
     def end(process: subprocess.Popen[str]) -> None:

@@ -86,12 +86,12 @@ def uneven(path: Path, durations: Sequence[tuple[int, int]]) -> None:
     start, size = _find(content, *where)
     tick = int.from_bytes(content[start + 20 : start + 24], "big")
     table = b"".join(count.to_bytes(4, "big") + (factor * tick).to_bytes(4, "big") for count, factor in durations)
-    made = (16 + len(table)).to_bytes(4, "big") + b"stts" + bytes(4) + len(durations).to_bytes(4, "big") + table
+    created = (16 + len(table)).to_bytes(4, "big") + b"stts" + bytes(4) + len(durations).to_bytes(4, "big") + table
     total = sum(count * factor for count, factor in durations) * tick
     for depth in range(1, len(where)):
         inside, old = _find(content, *where[:depth])
-        content[inside : inside + 4] = (old + len(made) - size).to_bytes(4, "big")
-    content[start : start + size] = made
+        content[inside : inside + 4] = (old + len(created) - size).to_bytes(4, "big")
+    content[start : start + size] = created
     _lengthen(content, total)
     path.write_bytes(content)
 

@@ -82,10 +82,10 @@ class Toy(Dataset):
 
     def samples(self) -> Sequence[Sample]:
         emotions = ["sad", "glad", "angry", "glad"]
-        found = [
+        result = [
             sample(f"toy/p{s}/c{c}", emotion=emotions[c % 4]) for s in range(self.subjects) for c in range(self.clips)
         ]
-        return found[::-1] if self.reverse else found
+        return result[::-1] if self.reverse else result
 
     def load(self, sample: Sample) -> Clip:
         subject, clip = (int(part[1:]) for part in sample.sample_id.split("/")[1:])

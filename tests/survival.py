@@ -72,7 +72,7 @@ def catalogue() -> Catalogue:
 def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None:
     """Run the command in a folder and end this process with its exit code.
 
-    What is written to standard streams goes to ``said.txt``; the number of events in the run folder to ``events.txt``.
+    What is written to standard streams goes to ``output.txt``; the number of events in the run folder to ``events.txt``.
     An event is what Python's audit hooks tell of a file in it: opened, renamed, removed, and a training.
 
     Args:
@@ -94,10 +94,10 @@ def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None
 
     sys.addaudithook(count)
     with (
-        Path("said.txt").open("w", encoding="utf-8", buffering=1) as said,
+        Path("said.txt").open("w", encoding="utf-8", buffering=1) as output,
         mock.patch("mexbench.cli.output.load_catalogue", catalogue),
-        redirect_stdout(said),
-        redirect_stderr(said),
+        redirect_stdout(output),
+        redirect_stderr(output),
     ):
         code = cli.main(arguments)
     Path("events.txt").write_text(str(events), encoding="utf-8")

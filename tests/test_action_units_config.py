@@ -32,9 +32,9 @@ def test_a_detector_beats_the_constant_answers_in_loso_and_scores_as_scikit_lear
         low = rows["svm"]["ci"][average][0]
         assert low > max(rows[name]["ci"][average][1] for name in ("majority", "always_present"))
     with (tmp_path / "run" / "predictions.csv").open(newline="") as stream:
-        told = [row for row in csv.DictReader(stream) if row["model"] == "svm"]
-    truth, said = (
-        np.array([[unit in row[column].split("+") for unit in UNIT_NAMES] for row in told])
+        messages = [row for row in csv.DictReader(stream) if row["model"] == "svm"]
+    truth, output = (
+        np.array([[unit in row[column].split("+") for unit in UNIT_NAMES] for row in messages])
         for column in ("units_true", "units_pred")
     )
     for index, unit in enumerate(UNIT_NAMES):
@@ -42,6 +42,6 @@ def test_a_detector_beats_the_constant_answers_in_loso_and_scores_as_scikit_lear
         if unit in rows["svm"]["never_shown"]:
             assert not truth[:, index].any()
             continue
-        _, _, f1 = reference(truth[:, index], said[:, index])
-        _, _, macro = reference(truth[:, index], said[:, index], "macro")
+        _, _, f1 = reference(truth[:, index], output[:, index])
+        _, _, macro = reference(truth[:, index], output[:, index], "macro")
         assert (figures["f1"], figures["macro_f1"]) == pytest.approx((f1, macro))

@@ -74,8 +74,8 @@ def test_every_built_in_plugin_conforms(entry: Any, tmp_path: Path) -> None:  # 
         given = {"manifest": str(tmp_path / "clips.csv")}
     if entry.name in {"smic", "image_folder"}:
         given = {"root": str(LAYOUTS[entry.name](tmp_path))}
-    plugin, faults = build(entry.load(), given)
-    assert faults == []
+    plugin, errors = build(entry.load(), given)
+    assert errors == []
     assert plugin is not None
     assert_conforms(plugin)
 
@@ -274,8 +274,8 @@ class Epochs(Good, EpochsModel):
 
     def softmax(self, predictor: Any) -> Predictor:  # noqa: ANN401
         def predict(test: Any) -> Any:  # noqa: ANN401
-            found = predictor(test) / 1e5  # squares of pixels
-            scores = np.exp(found - found.max(axis=1, keepdims=True))
+            result = predictor(test) / 1e5  # squares of pixels
+            scores = np.exp(result - result.max(axis=1, keepdims=True))
             return scores / scores.sum(axis=1, keepdims=True)
 
         return predict
@@ -320,9 +320,9 @@ def test_a_valid_model_passes_every_check() -> None:
     ],
 )
 def test_a_broken_promise_of_a_model_is_found(cls: type[Good], promise: str, fault: str) -> None:
-    found = faults_of(cls())
-    (words,) = [words for words in found if promise in words]
-    assert any(fault in text for text in found[words]), found
+    result = faults_of(cls())
+    (words,) = [words for words in result if promise in words]
+    assert any(fault in text for text in result[words]), result
     with pytest.raises(AssertionError, match="promises are broken"):
         assert_conforms(cls())
 
@@ -391,8 +391,8 @@ class Growing(Augmentation):
     ],
 )
 def test_a_broken_promise_of_a_step_is_found(cls: type[Preprocessor], fault: str) -> None:
-    found = faults_of(cls())
-    assert any(fault in text for texts in found.values() for text in texts), found
+    result = faults_of(cls())
+    assert any(fault in text for texts in result.values() for text in texts), result
     assert faults_of(Step()) == {}
 
 
@@ -414,8 +414,8 @@ class Fickle(Leaking):
 
 
 def test_a_broken_promise_of_a_protocol_is_found() -> None:
-    found = faults_of(Leaking())
-    assert any("subject 'smic/s3' on both sides" in text for texts in found.values() for text in texts)
+    result = faults_of(Leaking())
+    assert any("subject 'smic/s3' on both sides" in text for texts in result.values() for text in texts)
     assert "the second time the folds are others" in str(faults_of(Fickle()))
 
 

@@ -187,8 +187,8 @@ def test_no_flipped_bit_changes_a_result(whole: bytes) -> None:
             changed = bytearray(content)
             changed[position] ^= 1 << bit
             path.write_bytes(changed)
-            found: Any = folder.read_result(task)
-            assert found is None or found == true  # 1e-9 and 1E-9 are one number
+            result: Any = folder.read_result(task)
+            assert result is None or result == true  # 1e-9 and 1E-9 are one number
 
 
 def test_a_manifest_that_is_damaged(whole: bytes, bench: Bench) -> None:

@@ -43,12 +43,12 @@ def place(tmp_path: Path) -> Path:
 
 def results(folder: Path) -> dict[str, Any]:
     """Return the files of tasks, but for what took how long."""
-    found = {}
+    result = {}
     for path in folder.glob("run/tasks/*/*/*.json"):
         content = json.loads(path.read_bytes())
         timeless = {key: value for key, value in content.items() if key not in ("fit_s", "predict_s", "checksum")}
-        found[path.relative_to(folder).as_posix()] = json.dumps(timeless)
-    return found
+        result[path.relative_to(folder).as_posix()] = json.dumps(timeless)
+    return result
 
 
 def assert_same(folder: Path, undisturbed: Path) -> None:
@@ -103,8 +103,10 @@ def test_the_scheduler_killed_in_the_middle(server: Server, undisturbed: Path, p
     done = stored(place)
     assert 0 < len(done) < TASKS
     assert f"error: the Dask scheduler at {cluster.address} is gone" in said(place)
-    told = f"{len(done)} of {TASKS} tasks are done and kept in run; the same command goes on from here, with or without"
-    assert told in said(place)
+    messages = (
+        f"{len(done)} of {TASKS} tasks are done and kept in run; the same command goes on from here, with or without"
+    )
+    assert messages in said(place)
     assert "Traceback" not in said(place)
     (place / "a1-p2").unlink()
     before = len(notes(place))
@@ -153,8 +155,8 @@ def test_workers_of_other_versions_are_named_and_refused(server: Server, place: 
     lines = said(place).splitlines()
     assert lines[0].startswith(f"error: --scheduler {cluster.address}: workers would compute with something else than")
     assert lines[1].startswith("  tcp://127.0.0.1:")
-    told = "numpy is 1.0, here " if wrong == "version" else "code of a differs; code of b differs"
-    assert lines[1].partition(": ")[2].startswith(told)
+    messages = "numpy is 1.0, here " if wrong == "version" else "code of a differs; code of b differs"
+    assert lines[1].partition(": ")[2].startswith(messages)
     assert len(lines) == 3
     assert not (place / "run").exists()
     assert notes(place) == []

@@ -94,8 +94,8 @@ def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Calla
     """Make configs quick and the flow's board that of the written pack; returns what fills in the paths of a block."""
 
     def classical(config: dict[str, Any]) -> None:
-        kept = [model for model in config["models"] if str(model) in ("ann", "majority") or "svm" in str(model)]
-        config |= {"models": kept, "profile": "paper"}
+        remaining = [model for model in config["models"] if str(model) in ("ann", "majority") or "svm" in str(model)]
+        config |= {"models": remaining, "profile": "paper"}
 
     def any_pack(config: dict[str, Any]) -> None:
         config["dataset"]["expect"] = "any"
@@ -143,8 +143,8 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 
 
 def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
-    made, *shown = blocks("README.md")
-    assert [line.split()[:2] for line in made.splitlines()] == [["make", "demo"], ["make", "test"]]
+    created, *shown = blocks("README.md")
+    assert [line.split()[:2] for line in created.splitlines()] == [["make", "demo"], ["make", "test"]]
     licensed, units_and_films, synth, new, spotting, boards, array, rows, dask = shown
     workspace.run(filled(licensed))
     casme, flow = (workspace.folder / "runs" / name for name in ("loso_casme2", BOARD))
@@ -152,9 +152,9 @@ def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
     assert len(json.loads((flow / "scores.json").read_text())["rows"]) == 2
     workspace.run(filled(synth))
     assert (workspace.folder / "clip.mp4").stat().st_size > 0
-    said = workspace.run(units_and_films, CASME2_ROOT=filled("/path/to/CASME2")).stdout
-    assert "clip.mp4: " in said
-    assert "not a diagnosis" in said
+    output = workspace.run(units_and_films, CASME2_ROOT=filled("/path/to/CASME2")).stdout
+    assert "clip.mp4: " in output
+    assert "not a diagnosis" in output
     assert "broken" not in workspace.run(filled(new)).stdout
     assert "above null" in workspace.run(filled(spotting.splitlines()[0])).stdout
     assert len(json.loads((workspace.folder / "runs/my_model/scores.json").read_text())["rows"]) == 2
@@ -175,11 +175,11 @@ def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
         assert [row["model"] for row in scores["rows"]] == [model]
     assert manifest["config"]["dataset"]["plugin"] == "casme2"
     workspace.run(dask, CASME2_ROOT=slurm["CASME2_ROOT"])
-    told = [
+    messages = [
         json.loads((workspace.folder / name / "scores.json").read_text())
         for name in ("runs/casme2", "runs/casme2-dask")
     ]
-    assert [row["uf1"] for row in told[0]["rows"]] == [row["uf1"] for row in told[1]["rows"]]
+    assert [row["uf1"] for row in messages[0]["rows"]] == [row["uf1"] for row in messages[1]["rows"]]
 
 
 def manifest_tasks(folder: Path) -> int:
@@ -221,8 +221,8 @@ def test_faq(workspace: Workspace, filled: Callable[[str], str]) -> None:
     assert "Chinese Academy of Sciences" in workspace.run(licence).stdout
     assert "farneback" in workspace.run(flow).stdout
     assert "casme2-synthetic" not in workspace.run(check, CASME2_ROOT=filled("/path/to/CASME2")).stdout
-    told = re.findall(r"= (\d+) tasks, (\d+) to do", workspace.run(resume).stderr)
-    (first, again), (more, new), (same, none) = ((int(a), int(b)) for a, b in told)
+    messages = re.findall(r"= (\d+) tasks, (\d+) to do", workspace.run(resume).stderr)
+    (first, again), (more, new), (same, none) = ((int(a), int(b)) for a, b in messages)
     assert first == again
     assert (more, new, same, none) == (first * 4 // 3, first // 3, first * 4 // 3, 0)
 

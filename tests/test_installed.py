@@ -49,10 +49,12 @@ def pip(command: str, *arguments: str) -> None:
 
 
 def run(folder: Path, search_path: str, *command: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("CASME2", "MEGC2019", "PYTHON"))}
+    remaining = {
+        key: value for key, value in os.environ.items() if not key.startswith(("CASME2", "MEGC2019", "PYTHON"))
+    }
     return subprocess.run(
         [sys.executable, *command],
-        cwd=folder, env={**kept, "PYTHONPATH": search_path}, capture_output=True, text=True, check=False,
+        cwd=folder, env={**remaining, "PYTHONPATH": search_path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -203,10 +203,10 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
     plan = planning.plan(config_of("dataset: toy\npreprocess: [nosystep]\nprotocol: loso\nmodels: [nosy]", nosy))
     engine.run(plan, RunFolder(tmp_path), InProcess())
     assert len(Nosy.seen) == 3
-    for fold, found in zip(plan.parts[0].folds, Nosy.seen, strict=True):
-        assert len(found["x"]) == len(found["y"]) == len(found["groups"]) == len(fold.train) == 8
-        assert fold.name not in set(found["groups"])
-        (asked,) = found["asked"]  # the test side's features, and nothing else
+    for fold, result in zip(plan.parts[0].folds, Nosy.seen, strict=True):
+        assert len(result["x"]) == len(result["y"]) == len(result["groups"]) == len(fold.train) == 8
+        assert fold.name not in set(result["groups"])
+        (asked,) = result["asked"]  # the test side's features, and nothing else
         assert asked.shape == (4, 1, 3)
     assert {type(clip) for clip in NosyStep.seen} == {Clip}
     assert {field.name for field in fields(Clip)} == {
@@ -227,9 +227,9 @@ def test_check_and_run_name_what_is_on_both_sides(tmp_path: Path, bench: Callabl
     config.write_text(
         "dataset: {plugin: synthetic, subjects: 4}\nprotocol: {plugin: holdout, group: clip}\nmodels: [majority]"
     )
-    told = "fold 'holdout': subject 'synthetic/s01' on both sides: synthetic/s01/c"
-    assert told in bench("check", config).out
-    assert told in bench("run", config, "--dry-run").err
+    messages = "fold 'holdout': subject 'synthetic/s01' on both sides: synthetic/s01/c"
+    assert messages in bench("check", config).out
+    assert messages in bench("run", config, "--dry-run").err
 
 
 def test_a_page_says_that_nobody_knows_who_is_who(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def header(path: Path) -> str:
 
 
 def claimed(path: Path) -> dict[str, dict[str, str]]:
-    found = re.findall(r"(paper\d\S*): ((?:\w+ [\d.]+(?:, )?)+)", header(path))
-    return {name: dict(part.split(" ") for part in figures.strip().rstrip(",").split(", ")) for name, figures in found}
+    result = re.findall(r"(paper\d\S*): ((?:\w+ [\d.]+(?:, )?)+)", header(path))
+    return {name: dict(part.split(" ") for part in figures.strip().rstrip(",").split(", ")) for name, figures in result}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -96,6 +96,6 @@ def test_the_quick_profile_is_small_and_needs_no_data(
 def test_the_papers_split_stands_beside_loso(path: Path, builtin: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_FOLDER_ROOT", "/data")
     config = config_reader.load(path, builtin)
-    found = {protocol.plugin: protocol.instance.subject_independent for protocol in config.protocols}
+    result = {protocol.plugin: protocol.instance.subject_independent for protocol in config.protocols}
     # The image folder names no subjects: there is no LOSO on it.
-    assert found == {"holdout": False, **({"loso": True} if path.stem != "cnn_lstm_2024_table1" else {})}
+    assert result == {"holdout": False, **({"loso": True} if path.stem != "cnn_lstm_2024_table1" else {})}

@@ -50,7 +50,7 @@ def test_majority(run: Callable[..., Path]) -> None:
     row = rows(run("out", "majority"))["majority"]
     assert (round(row["accuracy"], 4), round(row["uf1"], 4), round(row["uar"], 4)) == (0.5656, 0.2408, 0.3333)
     assert (row["n_samples"], row["n_subjects"], row["folds"]) == (442, 68, 68)
-    assert {name: found["n_samples"] for name, found in row["by_dataset"].items()} == {
+    assert {name: result["n_samples"] for name, result in row["by_dataset"].items()} == {
         "smic": 164, "casme2": 145, "samm": 133,
     }  # fmt: skip
 
@@ -73,8 +73,8 @@ def test_a_linear_svm_agrees_with_an_independent_loop_prediction_by_prediction(
 
     folder = run("out", LINEAR)
     with (folder / "predictions.csv").open() as stream:
-        found = {row["sample_id"].partition("/")[2]: (row["y_true"], row["y_pred"]) for row in csv.DictReader(stream)}
-    assert found == expected
+        result = {row["sample_id"].partition("/")[2]: (row["y_true"], row["y_pred"]) for row in csv.DictReader(stream)}
+    assert result == expected
     row = rows(folder)["svm-linear"]
     assert row["uf1"] == pytest.approx(f1_score(y, predicted, average="macro"))
     assert row["uar"] == pytest.approx(recall_score(y, predicted, average="macro"))
@@ -90,8 +90,8 @@ def test_the_order_on_disk_changes_no_digit(run: Callable[..., Path], monkeypatc
     original = Megc2019Flow.samples
 
     def shuffled(self: Megc2019Flow) -> Sequence[Sample]:
-        found = list(original(self))
-        return [found[index] for index in np.random.default_rng(5).permutation(len(found))]
+        result = list(original(self))
+        return [result[index] for index in np.random.default_rng(5).permutation(len(result))]
 
     monkeypatch.setattr(Megc2019Flow, "samples", shuffled)
     after = run("two", "majority", LINEAR)
@@ -122,10 +122,10 @@ def test_leaving_each_data_set_out(flow_root: Path, tmp_path: Path, bench: Calla
     assert (round(majority["accuracy"], 4), round(majority["uf1"], 4)) == (0.5656, 0.2408)
     assert (majority["n_samples"], majority["folds"], majority["per_fold"]["undefined_folds"]) == (442, 3, 0)
     assert majority["uf1"] < 0.5 < linear["uf1"]
-    (found,) = scores["comparisons"]
-    assert found["models"] == ["svm-linear", "majority"]
-    assert found["p"] == 1 / 2001
-    assert found["ci"][0] > 0.3
+    (result,) = scores["comparisons"]
+    assert result["models"] == ["svm-linear", "majority"]
+    assert result["p"] == 1 / 2001
+    assert result["ci"][0] > 0.3
     assert [row["rank"] for row in (linear, majority)] == [[1, 1], [2, 2]]
     assert scores["flags"] == []
 

@@ -27,7 +27,7 @@ def certificate(tmp_path: Path) -> Iterator[Path]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mexbench")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    created = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -39,7 +39,7 @@ def certificate(tmp_path: Path) -> Iterator[Path]:
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    (tmp_path / "cert.pem").write_bytes(made.public_bytes(pem))
+    (tmp_path / "cert.pem").write_bytes(created.public_bytes(pem))
     (tmp_path / "key.pem").write_bytes(
         key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

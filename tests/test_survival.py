@@ -49,8 +49,8 @@ def notes(folder: Path) -> list[tuple[str, ...]]:
 
 
 def stored(folder: Path) -> set[tuple[str, ...]]:
-    found = [json.loads(path.read_bytes()) for path in folder.glob("run/tasks/*/*/*.json")]
-    return {(task["model"], str(task["seed"]), task["fold"]) for task in found}
+    result = [json.loads(path.read_bytes()) for path in folder.glob("run/tasks/*/*/*.json")]
+    return {(task["model"], str(task["seed"]), task["fold"]) for task in result}
 
 
 def said(folder: Path) -> str:

@@ -9,7 +9,7 @@ From Python, in a script or a notebook:
 
     run = mexbench.run("quickstart", seeds=[0])           # what 'bench run quickstart' does
     run.scores, run.predictions, run.histories            # data frames
-    mexbench.evaluate(my_pipeline, "synthetic")           # an estimator or a PyTorch module that is no plugin
+    mexbench.evaluate(my_pipeline, "synthetic")           # an estimator or a PyTorch module that is not a plugin
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def evaluate(
     progress: bool = True,
     **options: Any,  # noqa: ANN401
 ) -> Run:
-    """Evaluate what is no plugin, by the folds, scores and intervals of a plugin.
+    """Evaluate what is not a plugin, by the folds, scores and intervals of a plugin.
 
         mexbench.evaluate(make_pipeline(StandardScaler(), SVC()), "synthetic", subjects=8)
         mexbench.evaluate(make_network, "loso_megc2019_flow", recipe={"epochs": 20}, compare_with=["majority"])
@@ -217,7 +217,7 @@ def plugins(kind: str | None = None) -> pd.DataFrame:
         kind: dataset, preprocessor, model, protocol or observer, or its plural; None for all.
 
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: The kind is unknown.
     """
     import pandas as pd
 

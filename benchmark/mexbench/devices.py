@@ -54,7 +54,7 @@ def choose(device: Device | None, jobs: int) -> None:
             takes what it needs instead. A variable that the user has set stays as it is.
 
     Raises:
-        DeviceError: There is no such device.
+        DeviceError: The device was not found.
     """
     if jobs > 1:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

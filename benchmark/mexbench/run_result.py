@@ -60,7 +60,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every task has a result; if not, the scores are no results yet."""
+        """Whether every task has a result; if not, the scores are not final."""
         return bool(self.report["complete"])
 
     @property
@@ -225,7 +225,7 @@ class RunPlots:
             metric: uf1 (default), uar or accuracy; f1 (default) or macro_f1 of action units.
 
         Raises:
-            ConfigError: There is no such metric.
+            ConfigError: The metric is unknown.
             BenchError: matplotlib is not installed.
         """
         from mexbench.reports.forest_plot import forest_figure

@@ -27,24 +27,26 @@ VALUES: tuple[Any, ...] = (
 
 def of_bytes(rng: Random, content: bytes) -> bytes:
     """Flip, cut, repeat, blank or overwrite some bytes."""
-    found = bytearray(content)
+    result = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
-        start = int(rng.integers(0, len(found) + 1))
-        length = int(min(rng.geometric(0.1), len(found) - start))
+        start = int(rng.integers(0, len(result) + 1))
+        length = int(min(rng.geometric(0.1), len(result) - start))
         match int(rng.integers(6)):
-            case 0 if start < len(found):
-                found[start] ^= 1 << int(rng.integers(8))
+            case 0 if start < len(result):
+                result[start] ^= 1 << int(rng.integers(8))
             case 1:
-                del found[start : start + length]
+                del result[start : start + length]
             case 2:
-                found[start:start] = found[start : start + length] * int(rng.integers(1, 50))
+                result[start:start] = result[start : start + length] * int(rng.integers(1, 50))
             case 3:
-                found[start : start + length] = bytes(length)
+                result[start : start + length] = bytes(length)
             case 4:
-                found[start : start + 4] = [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"][int(rng.integers(3))]
+                result[start : start + 4] = [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"][
+                    int(rng.integers(3))
+                ]
             case _:
-                found[start : start + length] = rng.bytes(length)
-    return bytes(found[: int(rng.integers(len(found) + 1))] if rng.random() < 0.1 else found)
+                result[start : start + length] = rng.bytes(length)
+    return bytes(result[: int(rng.integers(len(result) + 1))] if rng.random() < 0.1 else result)
 
 
 def of_words(rng: Random, content: bytes) -> bytes:
@@ -55,7 +57,7 @@ def of_words(rng: Random, content: bytes) -> bytes:
     for _ in range(int(rng.integers(1, 6))):
         if not words:
             break
-        one, two = (int(found) for found in rng.integers(0, len(words), 2))
+        one, two = (int(result) for result in rng.integers(0, len(words), 2))
         match int(rng.integers(5)):
             case 0:
                 del words[min(one, two) : min(one, two) + int(rng.geometric(0.3))]
@@ -103,7 +105,7 @@ def of_cells(rng: Random, rows: Sequence[Sequence[object]]) -> list[list[object]
     for _ in range(int(rng.integers(1, 6))):
         if not table:
             break
-        one, two = (int(found) for found in rng.integers(0, len(table), 2))
+        one, two = (int(result) for result in rng.integers(0, len(table), 2))
         match int(rng.integers(6)):
             case 0:
                 del table[one]

@@ -82,14 +82,14 @@ def limited_memory() -> Iterator[None]:
 def silent_decoders() -> Iterator[None]:
     """Keep what C libraries say about broken images off the terminal."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    remaining = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(remaining, 2)
+        os.close(remaining)
 
 
 def fuzz(name: str, count: int, seed: int = 0) -> list[tuple[bytes, str]]:
@@ -97,8 +97,8 @@ def fuzz(name: str, count: int, seed: int = 0) -> list[tuple[bytes, str]]:
     with tempfile.TemporaryDirectory() as folder, silent_decoders():
         surface = SURFACES[name](Path(folder))
         with limited_memory():
-            told = ((content, fault(surface, content)) for content in cases(surface, count, seed))
-            return [(content, text) for content, text in told if text is not None]
+            messages = ((content, fault(surface, content)) for content in cases(surface, count, seed))
+            return [(content, text) for content, text in messages if text is not None]
 
 
 def main() -> int:
@@ -109,11 +109,11 @@ def main() -> int:
     options = parser.parse_args()
     failed = 0
     for name in options.surface or SURFACES:
-        found = fuzz(name, options.cases, options.seed)
-        failed += len(found)
-        print(f"{name}: {options.cases} cases, {len(found)} failed", flush=True)
+        result = fuzz(name, options.cases, options.seed)
+        failed += len(result)
+        print(f"{name}: {options.cases} cases, {len(result)} failed", flush=True)
         kinds: dict[str, bytes] = {}
-        for content, text in found:
+        for content, text in result:
             kinds.setdefault("".join(text.splitlines(keepends=True)[-4:]), content)
         for text, content in kinds.items():
             path = CORPUS / name / hashlib.sha256(content).hexdigest()[:16]

@@ -136,8 +136,13 @@ class Images(Surface):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
-        found = [(".png", pixels), (".png", pixels[..., 0].astype(np.uint16) * 257), (".jpg", pixels), (".bmp", pixels)]
-        self.seeds = [cv2.imencode(suffix, array)[1].tobytes() for suffix, array in found]
+        result = [
+            (".png", pixels),
+            (".png", pixels[..., 0].astype(np.uint16) * 257),
+            (".jpg", pixels),
+            (".bmp", pixels),
+        ]
+        self.seeds = [cv2.imencode(suffix, array)[1].tobytes() for suffix, array in result]
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
         return mutation.of_bytes(rng, content)
@@ -152,9 +157,11 @@ class Videos(Surface):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        made = [films.write(folder / f"seed{suffix}", films.plain(6, (48, 64))) for suffix in (".mp4", ".avi", ".webm")]
+        created = [
+            films.write(folder / f"seed{suffix}", films.plain(6, (48, 64))) for suffix in (".mp4", ".avi", ".webm")
+        ]
         films.index_first(films.write(folder / "index.mp4", films.plain(6, (48, 64))))
-        self.seeds = [path.read_bytes() for path in (*made, folder / "index.mp4")]
+        self.seeds = [path.read_bytes() for path in (*created, folder / "index.mp4")]
         self.face = Face(none="whole", detect="every")
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
@@ -237,12 +244,12 @@ class RunFolders(Surface):
 
     def read(self, content: bytes) -> None:
         self.path.write_bytes(content)
-        found = self.run.read_result(self.task)
-        if found is not None:
-            assert all(np.isfinite(scores).all() for scores in found.scores.values())
-            assert found.fit_s + found.predict_s >= 0
-            ", ".join((*found.warnings, *found.scores, found.device or ""))
-            assert all(name + str(value + 0.0) for row in found.history for name, value in row.items())
+        result = self.run.read_result(self.task)
+        if result is not None:
+            assert all(np.isfinite(scores).all() for scores in result.scores.values())
+            assert result.fit_s + result.predict_s >= 0
+            ", ".join((*result.warnings, *result.scores, result.device or ""))
+            assert all(name + str(value + 0.0) for row in result.history for name, value in row.items())
         self.run.manifest.write_bytes(content)
         self.run.read_manifest()
         self.run.check(self.identity)
@@ -253,22 +260,22 @@ class Submissions(Surface):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.board, made = toy_board()
+        self.board, created = toy_board()
         save(folder, self.board)
-        self.seeds = [submission.text(made).encode()]
+        self.seeds = [submission.text(created).encode()]
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
         if rng.random() < 0.5:
             return mutation.of_json(rng, content)
-        whole = json.loads(content)  # else what is no figure, so that some submissions still verify
+        full = json.loads(content)  # else what is no figure, so that some submissions still verify
         key = ("model", "origin", "flags", "costs", "curves")[int(rng.integers(5))]
-        whole[key] = json.loads(mutation.of_values(rng, json.dumps(whole[key]).encode()))
-        return json.dumps(whole).encode()
+        full[key] = json.loads(mutation.of_values(rng, json.dumps(full[key]).encode()))
+        return json.dumps(full).encode()
 
     def read(self, content: bytes) -> None:
-        found = verify_file(self.board, self.file(self._name(content), content))
-        if not found.errors:
-            rows = board_rows(VerifiedBoard(self.folder, self.board, (found,)))
+        result = verify_file(self.board, self.file(self._name(content), content))
+        if not result.errors:
+            rows = board_rows(VerifiedBoard(self.folder, self.board, (result,)))
             for text in (markdown(rows), *pages.site([rows]).values()):
                 assert not {"nan", "inf"} & {*re.split(r"[^a-z]+", re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL))}
                 text.encode()
@@ -288,18 +295,18 @@ class Audits(Surface):
         from tests.mexbench.reports.site.conftest import AUDIT
 
         self.seeds = [json.dumps({**AUDIT, "dataset": "toy", "models": ["net"]}).replace("svm-linear", "net").encode()]
-        board, made = toy_board()
+        board, created = toy_board()
         save(folder, board)
-        submission.write(folder / "results" / "toy" / "net.json", made)
+        submission.write(folder / "results" / "toy" / "net.json", created)
         self.rows = board_rows(verify_board(folder, "toy"))
 
     def mutate(self, rng: Random, content: bytes) -> bytes:
         return mutation.of_json(rng, content)
 
     def read(self, content: bytes) -> None:
-        found = audits.read(self.file("audit.json", content))
-        audits.check_known_boards({Path("audit.json"): found}, [self.rows])
-        for text in pages.site([self.rows], audits=[found]).values():
+        result = audits.read(self.file("audit.json", content))
+        audits.check_known_boards({Path("audit.json"): result}, [self.rows])
+        for text in pages.site([self.rows], audits=[result]).values():
             assert "nan" not in re.split(r"[^a-z]+", text)
             text.encode()
 
@@ -320,7 +327,7 @@ def toy_board() -> tuple[Definition, Submission]:
         submission.SubmittedPrediction(q.fold, q.sample_id, q.subject, q.truth, ((0.75, 0.25), (0.25, 0.75)))
         for q in questions
     )
-    made = Submission(
+    created = Submission(
         schema=1, board="toy", flags=("profile:quick",), seeds=(0, 1), figures={}, predictions=answers,
         model=submission.ModelCard(name="net", plugin="ststnet", distribution="mexbench 0.1.0", parameters=100),
         origin=submission.CodeOrigin(
@@ -333,7 +340,7 @@ def toy_board() -> tuple[Definition, Submission]:
         curves={"loss": ((1, 1.0, 0.5, 1.5), (2, 0.5, 0.25, 0.75))},
         predictions_digest=submission.predictions_digest(answers),
     )  # fmt: skip
-    return board, replace(made, figures=board_figures(board, made))
+    return board, replace(created, figures=board_figures(board, created))
 
 
 SURFACES: dict[str, type[Surface]] = {

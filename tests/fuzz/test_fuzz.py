@@ -63,12 +63,12 @@ def test_the_fuzzer_sees_a_bug_and_a_hang(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
     content = json.dumps({"a": [1, 2, {"b": "c"}], "d": None}).encode()
-    made = [of_json(np.random.default_rng(seed), content) for seed in range(200)]
-    assert len(set(made)) > 100
-    whole = 0
-    for found in made:
+    created = [of_json(np.random.default_rng(seed), content) for seed in range(200)]
+    assert len(set(created)) > 100
+    full = 0
+    for result in created:
         try:
-            whole += json.loads(found) is not None
+            full += json.loads(result) is not None
         except ValueError:
             continue
-    assert whole > 100
+    assert full > 100

@@ -51,11 +51,11 @@ def test_arrays_round_trip_bit_by_bit(tmp_path: Path) -> None:
         "one": np.array(1e-300),
     }
     files.write_arrays(tmp_path / "x.safetensors", arrays)
-    found = files.read_arrays(tmp_path / "x.safetensors")
-    assert found.keys() == arrays.keys()
+    result = files.read_arrays(tmp_path / "x.safetensors")
+    assert result.keys() == arrays.keys()
     for name, array in arrays.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-        np.testing.assert_array_equal(found[name], array)
+        assert (result[name].dtype, result[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(result[name], array)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_arrays_that_are_not_finite_numbers_are_not_written(tmp_path: Path, arra
 
 def test_invalid_array_files_are_rejected(tmp_path: Path) -> None:
     files.write_arrays(tmp_path / "x", {"x": np.zeros(100)})
-    whole = (tmp_path / "x").read_bytes()
-    for content in (b"", b"text", whole[:50], whole[:-8], b"\xff" * 8 + whole[8:]):
+    full = (tmp_path / "x").read_bytes()
+    for content in (b"", b"text", full[:50], full[:-8], b"\xff" * 8 + full[8:]):
         (tmp_path / "x").write_bytes(content)
         with pytest.raises(ValueError, match="x: invalid safetensors file"):
             files.read_arrays(tmp_path / "x")

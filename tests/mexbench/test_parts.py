@@ -68,29 +68,29 @@ def scores(catalogue: Catalogue, folder: Path, executor: Executor | None = None)
 
 
 def test_one_table_holds_both_and_ranks_the_honest_rows(catalogue: Catalogue, tmp_path: Path) -> None:
-    found = scores(catalogue, tmp_path)
-    rows = {row["model"]: row for row in found["rows"]}
+    result = scores(catalogue, tmp_path)
+    rows = {row["model"]: row for row in result["rows"]}
     assert list(rows) == [
         f"{model} under {name}" for model in ("oracle", "picky", "worse", "majority") for name in ("loso", "by clip")
     ]
-    assert found["complete"]
-    assert found["flags"] == []
+    assert result["complete"]
+    assert result["flags"] == []
     leaky = [row for row in rows.values() if row["protocol"] == "by clip"]
     assert all(row["flags"] == ["leak:subject"] and row["rank"] is None for row in leaky)
     # What one input cannot use is left out of every row, so that all are asked about the same clips.
     assert {row["n_samples"] for row in rows.values() if row["protocol"] == "loso"} == {11}
-    assert [part["left_out"] for part in found["parts"]] == [{"too ugly": 1}] * 4
+    assert [part["left_out"] for part in result["parts"]] == [{"too ugly": 1}] * 4
     assert rows["oracle under loso"]["uf1"] == rows["picky under loso"]["uf1"] == 1
     assert rows["worse under loso"]["accuracy"] == pytest.approx(7 / 11)
     assert rows["oracle under loso"]["rank"] == [1, 3]  # three subjects tell little apart
-    assert {tuple(pair["models"]) for pair in found["comparisons"]} == {
+    assert {tuple(pair["models"]) for pair in result["comparisons"]} == {
         (f"{a} under loso", f"{b} under loso")
         for a, b in [
             ("oracle", "picky"), ("oracle", "worse"), ("oracle", "majority"),
             ("picky", "worse"), ("picky", "majority"), ("worse", "majority"),
         ]
     }  # fmt: skip
-    page = leaderboard.markdown(found, MANIFEST)
+    page = leaderboard.markdown(result, MANIFEST)
     assert "Those rows are not ranked." in page
     assert "| 1-3    | oracle under loso " in page
     assert "| -      | oracle under by clip " in page

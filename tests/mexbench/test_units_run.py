@@ -49,21 +49,21 @@ class Faces(Dataset):
         return {"sad": "negative", "glad": "positive"}
 
     def samples(self) -> Sequence[Sample]:
-        found = []
+        result = []
         for s in range(self.subjects):
             for c in range(self.clips):
                 shown = self.shown(s, c) ^ (s == self.altered)
                 aus = frozenset(f"AU{unit}" for unit, shows in zip(UNITS, shown, strict=True) if shows)
                 emotion = (None, "bored", "sad")[c % 3]
-                found.append(sample(f"faces/p{s}/c{c:02}", dataset=f"faces{s % 2}", emotion=emotion,
+                result.append(sample(f"faces/p{s}/c{c:02}", dataset=f"faces{s % 2}", emotion=emotion,
                                     aus=aus | {"AU43"}, aus_complete=True))  # fmt: skip
         # Nobody knows what the first shows, one of the second's units is in doubt, and the third shows none for sure.
-        found += [
+        result += [
             sample("faces/p0/unknown", dataset="faces0", aus=frozenset()),
             sample("faces/p0/doubt", dataset="faces0", aus=frozenset({"AU4"})),
             sample("faces/p0/calm", dataset="faces0", aus=frozenset(), aus_complete=True),
         ]
-        return found
+        return result
 
     @staticmethod
     def shown(subject: int, clip: int) -> np.ndarray:
@@ -130,7 +130,7 @@ def plan_of(
 def run(plan: planning.Plan, path: Path, **options: Any) -> RunReport:  # noqa: ANN401
     failures = engine.run(plan, RunFolder(path), InProcess(), **options)
     assert failures == []
-    return RunReport(plan, tuple(found for task in plan.tasks if (found := RunFolder(path).read_result(task))))
+    return RunReport(plan, tuple(result for task in plan.tasks if (result := RunFolder(path).read_result(task))))
 
 
 def predictions(results: RunReport) -> list[dict[str, str]]:
@@ -148,19 +148,19 @@ def test_detectors_beat_the_constant_baselines_and_every_f1_is_that_of_scikit_le
     scores = results.scores()
     rows = {row["model"]: row for row in scores["rows"]}
     for name, row in rows.items():
-        said = [found for found in predictions(results) if found["model"] == name]
-        assert len({found["sample_id"] for found in said}) == len(said) == 61
-        truth = np.array([of_units(found["units_true"]) for found in said])
-        told = np.array([of_units(found["units_pred"]) for found in said])
-        probable = np.array([[float(found[f"score_{unit}"]) for unit in UNIT_NAMES] for found in said])
-        np.testing.assert_array_equal(told, probable >= 0.5)
+        output = [result for result in predictions(results) if result["model"] == name]
+        assert len({result["sample_id"] for result in output}) == len(output) == 61
+        truth = np.array([of_units(result["units_true"]) for result in output])
+        messages = np.array([of_units(result["units_pred"]) for result in output])
+        probable = np.array([[float(result[f"score_{unit}"]) for unit in UNIT_NAMES] for result in output])
+        np.testing.assert_array_equal(messages, probable >= 0.5)
         f1, macro = [], []
         for index, unit in enumerate(UNIT_NAMES):
             if unit == "AU5":
                 assert row["units"][unit]["f1"] is None
                 continue
-            f1.append(reference(truth[:, index], told[:, index])[2])
-            macro.append(reference(truth[:, index], told[:, index], "macro")[2])
+            f1.append(reference(truth[:, index], messages[:, index])[2])
+            macro.append(reference(truth[:, index], messages[:, index], "macro")[2])
             assert (row["units"][unit]["f1"], row["units"][unit]["macro_f1"]) == pytest.approx((f1[-1], macro[-1]))
             assert row["units"][unit]["support"] == truth[:, index].sum()
         assert (row["f1"], row["macro_f1"]) == pytest.approx((np.mean(f1), np.mean(macro)))
@@ -207,7 +207,7 @@ def test_a_changed_annotation_is_another_task(catalogue: Catalogue) -> None:
 
 def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = plan_of(catalogue)
-    whole = run(plan, tmp_path / "a")
+    full = run(plan, tmp_path / "a")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     lost = sorted((tmp_path / "b" / "tasks" / "svm").rglob("*.json"))[:2]
     for path in lost:
@@ -217,12 +217,12 @@ def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, 
     row = next(row for row in partly.scores()["rows"] if row["model"] == "svm")
     assert "incomplete" in row["flags"]
     assert partly.page(partly.scores(), MANIFEST).count("Incomplete") == 1
-    found = run(plan, tmp_path / "b", notify=lambda outcome: again.append(str(outcome.task)))
+    result = run(plan, tmp_path / "b", notify=lambda outcome: again.append(str(outcome.task)))
     assert len(again) == 2
-    assert found.predictions() == whole.predictions()
+    assert result.predictions() == full.predictions()
     strip = ("fit_s", "predict_ms_per_sample")
     one, other = (
-        [{k: v for k, v in row.items() if k not in strip} for row in r.scores()["rows"]] for r in (found, whole)
+        [{k: v for k, v in row.items() if k not in strip} for row in r.scores()["rows"]] for r in (result, full)
     )
     assert one == other
 
@@ -314,14 +314,14 @@ def test_kept_models_score_the_same_and_are_not_taken_for_models_of_emotions(
     assert keeping.score_saved(plan, folder, results.scores()) == []
     part = plan.parts[0]
     for model in ("svm", "decision_tree", "majority", "always_present"):
-        kept = tmp_path / "models" / model / "0" / "faces%2Fp1"
-        found = saved.load(kept, catalogue, target="action_units")
+        remaining = tmp_path / "models" / model / "0" / "faces%2Fp1"
+        result = saved.load(remaining, catalogue, target="action_units")
         task = next(done for done in results.done if (done.task.model, done.task.fold) == (model, "faces/p1"))
         positions = [i for i, known in enumerate(part.data.samples) if known.sample_id in task.scores]
-        np.testing.assert_array_equal(found(part.arrays.x[positions]), list(task.scores.values()))
-        assert found.about["score"]["f1"] == next(r["f1"] for r in results.scores()["rows"] if r["model"] == model)
+        np.testing.assert_array_equal(result(part.arrays.x[positions]), list(task.scores.values()))
+        assert result.about["score"]["f1"] == next(r["f1"] for r in results.scores()["rows"] if r["model"] == model)
         with pytest.raises(SavedModelError, match="predicts action_units, and emotion is asked for"):
-            saved.load(kept, catalogue)
+            saved.load(remaining, catalogue)
 
 
 @pytest.fixture

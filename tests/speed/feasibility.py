@@ -29,12 +29,12 @@ def row(**figures: str) -> list[Figure]:
 def by_brute_force(supports: tuple[int, ...], figures: list[Figure]) -> bool:
     """Score every matrix there is."""
     values = metrics.scores(every_matrix(supports))
-    kept = np.ones_like(values["uar"], dtype=bool)
+    remaining = np.ones_like(values["uar"], dtype=bool)
     for figure in figures:
-        kept &= (values[figure.kind] >= float(figure.interval.low)) & (
+        remaining &= (values[figure.kind] >= float(figure.interval.low)) & (
             values[figure.kind] <= float(figure.interval.high)
         )
-    return bool(kept.any())
+    return bool(remaining.any())
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -38,8 +38,8 @@ def wall(config: Path, out: Path, *arguments: str) -> float:
 
 def children() -> float:
     """Return the seconds of processor time that commands have used so far, with their own processes."""
-    found = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return found.ru_utime + found.ru_stime
+    result = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return result.ru_utime + result.ru_stime
 
 
 def main() -> None:

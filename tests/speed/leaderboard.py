@@ -44,7 +44,7 @@ def write(root: Path, count: int) -> list[Submission]:
     save(root, board)
     shipped = [files.read(path) for path in sorted((SHIPPED / "results" / NAME).glob("*.json"))]
     rng = np.random.default_rng(0)
-    made = []
+    created = []
     for index in range(count):
         one = shipped[index % len(shipped)]
         shares = rng.permuted(np.array([answer.scores[0] for answer in one.predictions]), axis=1)
@@ -62,8 +62,8 @@ def write(root: Path, count: int) -> list[Submission]:
         )
         row = replace(row, figures=board_figures(board, row))
         files.write(root / "results" / NAME / files.file_name(row.model.name), row)
-        made.append(row)
-    return made
+        created.append(row)
+    return created
 
 
 def render(root: Path) -> str:

@@ -25,11 +25,11 @@ def peak_mb(command: list[str]) -> tuple[float, float]:
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    said = process.stderr.read()
+    output = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(said.decode())
+        raise RuntimeError(output.decode())
     unit = 1024 if sys.platform == "linux" else 1  # macOS counts bytes
     return usage.ru_maxrss * unit / 1e6, time.monotonic() - start
 

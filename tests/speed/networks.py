@@ -111,17 +111,17 @@ def compare(name: str, rounds: int, steps: int, flags: list[str]) -> tuple[float
         )
         for contender in ("eager", "ours")
     ]  # fmt: skip
-    found: list[tuple[float, ...]] = []
+    result: list[tuple[float, ...]] = []
     for _ in range(rounds):
         turn = []
         for process in both:
             assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - they are pipes
             process.stdin.write(f"{steps}\n")
             turn.append(float(process.stdout.readline()))
-        found.append(tuple(turn))
+        result.append(tuple(turn))
     for process in both:
         process.communicate()
-    theirs, mine = (statistics.median(column) for column in zip(*found, strict=True))
+    theirs, mine = (statistics.median(column) for column in zip(*result, strict=True))
     return theirs, mine
 
 

@@ -50,7 +50,7 @@ def medians(contenders: Mapping[str, Callable[[], object]], rounds: int = ROUNDS
             action()
             if turn:
                 times[name].append(time.process_time() - start)
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(result) for name, result in times.items()}
 
 
 def repeated(action: Callable[[], object], count: int) -> Callable[[], None]:
@@ -94,7 +94,7 @@ def steps_and_cache(folder: Path) -> None:
         if cache.get(key()) is None:
             raise RuntimeError("the cache has lost its entry")
 
-    found = medians(
+    result = medians(
         {
             "onset": lambda: prepared(clip, Face()),
             "every": lambda: prepared(clip, Face(detect="every")),
@@ -105,11 +105,11 @@ def steps_and_cache(folder: Path) -> None:
         }
     )
     print("face + CLAHE + resize, 30 frames of 640 x 480, one thread")
-    print(f"  clips a minute, frames in memory            {60 / found['onset']:8.0f}")
-    print(f"  clips a minute, from JPEG files, cold       {60 / found['cold']:8.0f}")
-    print(f"  against detecting on every frame            {found['every'] / found['onset']:8.1f} x")
-    print(f"  the face step alone, likewise               {found['detect every'] / found['detect onset']:8.1f} x")
-    print(f"  from the cache against cold                 {found['cold'] / found['cached']:8.1f} x")
+    print(f"  clips a minute, frames in memory            {60 / result['onset']:8.0f}")
+    print(f"  clips a minute, from JPEG files, cold       {60 / result['cold']:8.0f}")
+    print(f"  against detecting on every frame            {result['every'] / result['onset']:8.1f} x")
+    print(f"  the face step alone, likewise               {result['detect every'] / result['detect onset']:8.1f} x")
+    print(f"  from the cache against cold                 {result['cold'] / result['cached']:8.1f} x")
 
 
 def codes() -> None:
@@ -125,24 +125,24 @@ def codes() -> None:
         if not np.array_equal(same(clip).frames[0, ..., 0], local_binary_pattern(plain, 8, 1)):
             raise RuntimeError("the code maps differ")
         count = 20_000 // size
-        found = medians(
+        result = medians(
             {
                 "scikit": repeated(lambda plain=plain: local_binary_pattern(plain, 8, 1), count),
                 "same": repeated(lambda clip=clip, same=same: same(clip), count),
                 "paper": repeated(lambda clip=clip, paper=paper: paper(clip), count),
             }
         )
-        print(f"  {size:3} x {size:<3} the same code map                  {found['scikit'] / found['same']:8.1f} x")
-        print(f"  {size:3} x {size:<3} 3 x 3 square, strict               {found['scikit'] / found['paper']:8.1f} x")
+        print(f"  {size:3} x {size:<3} the same code map                  {result['scikit'] / result['same']:8.1f} x")
+        print(f"  {size:3} x {size:<3} 3 x 3 square, strict               {result['scikit'] / result['paper']:8.1f} x")
 
 
 def planes() -> None:
     """LBP-TOP against detecting the face, to see which one a run waits for."""
     clip = Clip(frames=make_frames(2))
     small = Grayscale()(Resize(size=128)(Face()(clip)))
-    found = medians({"lbp_top": lambda: LbpTop()(small), "steps": lambda: prepared(clip, Face())})
+    result = medians({"lbp_top": lambda: LbpTop()(small), "steps": lambda: prepared(clip, Face())})
     print("LBP-TOP of 30 frames of 128 x 128")
-    print(f"  in units of face + CLAHE + resize           {found['lbp_top'] / found['steps']:8.2f} x")
+    print(f"  in units of face + CLAHE + resize           {result['lbp_top'] / result['steps']:8.2f} x")
 
 
 if __name__ == "__main__":

@@ -69,14 +69,14 @@ def main() -> None:
             predictors[model] = WindowPredictor(loaded, wanted, spec)
             every = dataclasses.replace(wanted, steps=on_every_frame(wanted.steps))
             predictors[f"{model}, a face sought in every frame"] = WindowPredictor(loaded, every, spec)
-        found: dict[str, list[dict[str, float]]] = {title: [] for title in predictors}
+        result: dict[str, list[dict[str, float]]] = {title: [] for title in predictors}
         for turn in range(ROUNDS + 1):
             for title, predictor in predictors.items():
                 seconds = read(film, predictor).seconds
                 if turn:
-                    found[title].append({stage: seconds[stage] for stage in STAGES})
+                    result[title].append({stage: seconds[stage] for stage in STAGES})
     print(f"a film of 640 x 480, {FPS:g} frames of each second looked at, one thread, processor time")
-    for title, rounds in found.items():
+    for title, rounds in result.items():
         middle = {stage: statistics.median(one[stage] for one in rounds) for stage in STAGES}
         total = sum(middle.values())
         shares = ", ".join(f"{stage} {100 * middle[stage] / total:.0f} %" for stage in STAGES)

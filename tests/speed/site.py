@@ -37,16 +37,16 @@ def load_ms(path: Path) -> float:
     """Return the median of what a fresh browser page takes to the end of its load event, in ms."""
     from playwright.sync_api import sync_playwright
 
-    found = []
+    result = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM)
         for _ in range(LOADS):
             page = browser.new_page()
             page.goto(path.as_uri())
-            found.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+            result.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
             page.close()
         browser.close()
-    return sorted(found)[LOADS // 2]
+    return sorted(result)[LOADS // 2]
 
 
 def main() -> None:
@@ -57,15 +57,15 @@ def main() -> None:
         os.environ["MEXBENCH_CACHE"] = str(Path(folder) / "cache")
         write(root, count)
         anew, anew_clock = timed(lambda: build(root, out))
-        kept, kept_clock = timed(lambda: build(root, out))
+        remaining, kept_clock = timed(lambda: build(root, out))
         peer, _ = timed(lambda: render(root))
         board = out / "boards" / f"{NAME}.html"
         weights = {path.relative_to(out): path.stat().st_size for path in out.rglob("*.html")}
         heaviest = max(weights, key=lambda path: weights[path])
         print(f"{count} submissions of 442 predictions, {len(weights)} pages")
         print(f"  anew        {anew:6.2f} s of this process, {anew_clock:6.2f} s on the clock (wanted: under 10)")
-        print(f"  from cache  {kept:6.2f} s of this process, {kept_clock:6.2f} s on the clock (wanted: under 2)")
-        print(f"  from cache / the markdown page from the cache: {kept / peer:.1f}")
+        print(f"  from cache  {remaining:6.2f} s of this process, {kept_clock:6.2f} s on the clock (wanted: under 2)")
+        print(f"  from cache / the markdown page from the cache: {remaining / peer:.1f}")
         print(f"  the page of {count} rows weighs {weights[board.relative_to(out)] / 1e6:.2f} MB (wanted: under 3)")
         print(f"  the heaviest, {heaviest}, {weights[heaviest] / 1e6:.2f} MB; all {sum(weights.values()) / 1e6:.1f} MB")
         if CHROMIUM is None:

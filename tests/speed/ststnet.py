@@ -42,8 +42,8 @@ def per_step(train: Callable[[int], object], folds: int, epochs: int = 4) -> flo
 
     seconds(1)
     seconds(1 + epochs)
-    found = [(seconds(1 + epochs) - seconds(1)) / epochs for _ in range(ROUNDS)]
-    return statistics.median(found) * 1e3 / folds * BATCH / SAMPLES
+    result = [(seconds(1 + epochs) - seconds(1)) / epochs for _ in range(ROUNDS)]
+    return statistics.median(result) * 1e3 / folds * BATCH / SAMPLES
 
 
 def eager() -> float:
@@ -118,9 +118,9 @@ def main() -> None:
         print(json.dumps({"eager": eager, "alone": alone, "together": lambda: together(options.folds)}[options.only]()))
         return
     names = {"eager": "PyTorch eager", "alone": "ours, fit", "together": f"ours, fit_folds, {options.folds} folds"}
-    found = {name: measured(contender, options.folds) for contender, name in names.items()}
-    base = found["PyTorch eager"]
-    for name, value in found.items():
+    result = {name: measured(contender, options.folds) for contender, name in names.items()}
+    base = result["PyTorch eager"]
+    for name, value in result.items():
         minutes = value * SAMPLES / BATCH * 800 * 68 / 60_000
         print(
             f"{name:<28} {value:6.1f} ms a fold and step   {base / value:5.2f} times PyTorch   LOSO {minutes:6.1f} min"

@@ -92,17 +92,17 @@ def main() -> None:
         serve(options.only)
         return
     contenders = {name: started(name) for name in ("eager", "ours")}
-    found: dict[str, list[float]] = {name: [] for name in contenders}
+    result: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, (ask, answer) in contenders.items():
             ask.write("\n")
             ask.flush()
-            found[name].append(float(answer.readline()))
-    base = statistics.median(found["eager"])
+            result[name].append(float(answer.readline()))
+    base = statistics.median(result["eager"])
     for name, title in {"eager": "PyTorch eager", "ours": "vgg16"}.items():
-        value = statistics.median(found[name])
+        value = statistics.median(result[name])
         print(
-            f"{title:<16} {value:7.1f} ms a frame (from {min(found[name]):.1f} to {max(found[name]):.1f})   "
+            f"{title:<16} {value:7.1f} ms a frame (from {min(result[name]):.1f} to {max(result[name]):.1f})   "
             f"{base / value:5.2f} times PyTorch"
         )
 

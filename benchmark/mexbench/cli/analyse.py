@@ -115,7 +115,7 @@ def _dataset(options: argparse.Namespace) -> Dataset:
 
     Raises:
         ConfigError: A parameter is missing, unknown or of another type.
-        PluginError: There is no such data set.
+        PluginError: The data set is unknown.
     """
     from mexbench.config import document
     from mexbench.registry.parameters import build
@@ -124,9 +124,9 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     given = document.Document({} if options.root is None else {"root": options.root}, f"--dataset {options.dataset}")
     for assignment in options.overrides:
         given = document.override(given, assignment)
-    instance, faults = build(cls, given.data)
-    if faults:
-        messages = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in faults]
+    instance, errors = build(cls, given.data)
+    if errors:
+        messages = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in errors]
         raise ConfigError(
             "\n".join(f"data set {options.dataset!r}: {text}" for text in messages) + "\n  --root or --set gives it"
         )

@@ -38,9 +38,9 @@ def run(options: argparse.Namespace) -> int:
         given = override(given, assignment)
     broken = False
     for entry in entries:
-        plugin, faults = build(entry.load(), given.data)
+        plugin, errors = build(entry.load(), given.data)
         if plugin is None:
-            raise ConfigError("\n".join(f"{'.'.join(path) or entry.name}: {text}" for path, text in faults))
+            raise ConfigError("\n".join(f"{'.'.join(path) or entry.name}: {text}" for path, text in errors))
         rows = []
         for result in conformance(plugin):
             broken |= bool(result.problems)

@@ -105,7 +105,7 @@ class Pipeline:
         return [CacheEntry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
 
     def _published_length(self, sample: Sample) -> int:
-        """Return how many frames a clip has on disk, 0 where it is no sequence of frames; of a long video all."""
+        """Return how many frames a clip has on disk, 0 where it is not a sequence of frames; of a long video all."""
         if sample.video is not None:
             first, last = sample.video.frames or (0, -1)
             return last - first + 1

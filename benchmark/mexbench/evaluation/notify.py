@@ -69,9 +69,9 @@ def choose(catalogue: Catalogue, names: Iterable[str], say: Callable[[str], None
     chosen: list[tuple[str, object]] = []
     for name in dict.fromkeys(names):
         entry = catalogue.get("observer", name)
-        observer, faults = build(entry.load(), {})
+        observer, errors = build(entry.load(), {})
         if not isinstance(observer, Observer):
-            raise PluginError(f"observer {name!r}: {'; '.join(text for _, text in faults)}")
+            raise PluginError(f"observer {name!r}: {'; '.join(text for _, text in errors)}")
         if wrong := [*marker_errors(observer), *_silence(observer)]:
             raise PluginError(f"observer {name!r}: {'; '.join(wrong)}")
         observer.prepare()

@@ -101,7 +101,7 @@ class _Look:
         return _Look(as_words([word for _, word in hashes]), owners, ids, pixels.digests)
 
     def alike(self, fold: Fold) -> Iterator[SplitLeak]:
-        """Yield the first pair of near-duplicates that are no duplicates, if there is one."""
+        """Yield the first pair of near-duplicates that are not duplicates, if there is one."""
         train, test = self._frames(fold.train), self._frames(fold.test)
         for right, left in near_pairs(self.words[test], self.words[train]):
             trained, tested = int(self.owners[train[left]]), int(self.owners[test[right]])

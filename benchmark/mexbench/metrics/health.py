@@ -25,7 +25,7 @@ def health_flags(healths: Sequence[Health]) -> list[str]:
     - ``undertrained``: the mean training loss is still that of guessing class frequencies.
     - ``constant``: in at least half of the tasks, one of several classes is predicted for the entire training side.
     - ``train-test-mode-gap``: the mean accuracy on the training side is more than 15 points lower as tested than it was
-      in training. The opposite is no error: dropout, and weights that improve during the last epoch, cause it.
+      in training. The opposite is not an error: dropout, and weights that improve during the last epoch, cause it.
 
     Args:
         healths: Of the row's tasks; {} for a predictor without one.

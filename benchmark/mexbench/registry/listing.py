@@ -21,7 +21,7 @@ def plugin_rows(catalogue: Catalogue, kind: str | None = None) -> tuple[list[lis
         Rows of kind, name, what it is and distribution; and why some plugins cannot be imported.
 
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: The kind is unknown.
     """
     wanted = kind.removesuffix("s") if kind else None
     if wanted is not None and wanted not in KINDS:

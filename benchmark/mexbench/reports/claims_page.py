@@ -108,7 +108,7 @@ def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], b
     try:
         if (boards / f"{board}.yaml").is_file():
             by_model = scores_of(boards, board)
-        elif path.is_file():  # the scores.json of a run that is no leaderboard
+        elif path.is_file():  # the scores.json of a run that is not a leaderboard
             by_model = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
         else:
             return lacking

@@ -31,7 +31,7 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
         metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target. None takes the first.
 
     Raises:
-        ConfigError: There is no such figure.
+        ConfigError: The figure is unknown.
     """
     from matplotlib.figure import Figure
 

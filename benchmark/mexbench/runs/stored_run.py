@@ -82,7 +82,7 @@ class StoredRun:
             raise RunFolderError(f"{self.path / 'manifest.json'}: does not say what {row!r} is: {error!r}") from None
 
     def _configs(self) -> Iterator[tuple[str, RowConfig]]:
-        # What a paper claims of all rows is no part of how one of them was made.
+        # What a paper claims of all rows is not part of how one of them was made.
         resolved = {key: value for key, value in self.manifest["config"].items() if key != "paper"}
         identity = self.manifest["identity"]
         several = isinstance(resolved["protocol"], list)

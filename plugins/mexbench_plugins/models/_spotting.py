@@ -39,7 +39,7 @@ class CurveSpotter:
         scale: How curves are made comparable.
         units: Type -> the height of a peak that scores 1: the threshold that suits this type by itself, so that peaks
             of two types can be weighed against each other.
-        threshold: Peaks with a lower score are no intervals.
+        threshold: Peaks with a lower score are not intervals.
         thresholds: Among which it was chosen.
     """
 
@@ -194,7 +194,7 @@ def contrast(features: NDArray[Any], half: int) -> tuple[NDArray[Any], NDArray[A
 
 
 def strongest(blocks: NDArray[Any], share: float) -> NDArray[np.float64]:
-    """Return the mean of the highest blocks of each frame, less that of all: what the whole head does is no expression.
+    """Return the mean of the highest blocks of each frame, less that of all: motion of the whole head does not count.
 
     Args:
         blocks: One value per block (T, n).

@@ -42,7 +42,7 @@ class FrameFlow(Preprocessor):
         """Compute the flow of every frame.
 
         Raises:
-            DataError: The frames are no uint8 images or too small, or their rate is unknown.
+            DataError: The frames are not uint8 images, or too small, or their rate is unknown.
         """
         frames = require("frame_flow", clip, channels=(1, 3))
         if min(frames.shape[1:3]) < SMALLEST:

@@ -179,10 +179,10 @@ def test_agreement_of_two_rows_of_a_run(flow: Path, tmp_path: Path, bench: Bench
     ran = bench("analyse", "agreement", folder, folder, "--row-a", "tree", "--row-b", "majority")
     assert ran.code == 0, ran.err
     with (folder / "predictions.csv").open(newline="") as stream:
-        said = {model: {} for model in ("tree", "majority")}
+        output = {model: {} for model in ("tree", "majority")}
         for line in csv.DictReader(stream):
-            said[line["model"]][line["sample_id"]] = line["y_pred"]
-    answers = [[said[model][clip] for clip in sorted(said["tree"])] for model in ("tree", "majority")]
+            output[line["model"]][line["sample_id"]] = line["y_pred"]
+    answers = [[output[model][clip] for clip in sorted(output["tree"])] for model in ("tree", "majority")]
     same = sum(a == b for a, b in zip(*answers, strict=True))
     assert f"| agreement (x 100) | {100 * same / 6:.2f}" in ran.out
     assert f"| Cohen's kappa     | {cohen_kappa_score(*answers):.3f} " in ran.out
@@ -252,9 +252,9 @@ def test_two_files_of_generated_clips_whose_truth_is_known(tmp_path: Path, bench
     both = bench("analyse", "agreement", tmp_path / "right.csv", tmp_path / "dice.csv").out
     same = sum(a == b for a, b in zip(right, dice, strict=True))
     assert f"| agreement (x 100) | {same / 2:.2f} " in both
-    found = re.search(r"Cohen's kappa +\| (\S+) +\| \[(\S+), (\S+)\]", both)
-    assert found is not None
-    kappa, low, high = map(float, found.groups())
+    result = re.search(r"Cohen's kappa +\| (\S+) +\| \[(\S+), (\S+)\]", both)
+    assert result is not None
+    kappa, low, high = map(float, result.groups())
     assert kappa == pytest.approx(cohen_kappa_score(right, dice), abs=5e-4)
     assert low < 0 < high
     raw = re.search(r"agreement \(x 100\) +\| \S+ +\| \[(\S+), ", both)

@@ -49,9 +49,9 @@ def test_it_writes_a_table_a_chart_and_the_sheet_and_goes_on_where_it_stopped(
     assert rows["svm", "oversampling"]["against"].startswith("as many copies")
     assert rows["majority", "oversampling"]["null"] == report["null"]["majority"]
     for name in ("uf1", "uar"):
-        found = rows["svm", "clip-split"]
-        assert found["inflation"][name] == pytest.approx(found["leaky"][name] - found["honest"][name])
-        assert found["ci"][name][0] <= found["inflation"][name] <= found["ci"][name][1]
+        result = rows["svm", "clip-split"]
+        assert result["inflation"][name] == pytest.approx(result["leaky"][name] - result["honest"][name])
+        assert result["ci"][name][0] <= result["inflation"][name] <= result["ci"][name][1]
     scores = read(folder.parent / "scores.json")
     for row in scores["rows"]:
         assert rows[row["model"], "f1-over-folds"]["honest"]["uf1"] == pytest.approx(row["uf1"])
@@ -72,11 +72,11 @@ def test_what_bench_run_has_done_is_used(quick: Path, bench: Callable[..., Ran])
 
 
 def test_jobs_change_nothing(quick: Path, bench: Callable[..., Ran]) -> None:
-    found = []
+    result = []
     for jobs in (1, 2):
         assert bench("audit", quick, "--leaks", "scaler,oversampling", "--jobs", jobs, "--out", f"out{jobs}").code == 0
-        found.append(read(quick.parent / f"out{jobs}" / "audit" / "audit.json")["rows"])
-    assert found[0] == found[1]
+        result.append(read(quick.parent / f"out{jobs}" / "audit" / "audit.json")["rows"])
+    assert result[0] == result[1]
 
 
 @pytest.mark.parametrize(

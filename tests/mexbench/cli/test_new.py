@@ -92,8 +92,8 @@ def test_the_four_plugins_run_together(site: Path, data: Path, tmp_path: Path) -
 
 def test_a_name_that_is_installed_already_is_refused(site: Path, tmp_path: Path) -> None:
     done = bench_with(site, "new", "protocol", "my_model", "--out", str(tmp_path / "x"))
-    told = "error: 'my_model' is the name of a model in my-model 0.1.0 (my_model:MyModel); choose another name\n"
-    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (2, told, [])
+    messages = "error: 'my_model' is the name of a model in my-model 0.1.0 (my_model:MyModel); choose another name\n"
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (2, messages, [])
 
 
 def test_invalid_input_is_rejected(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +104,6 @@ def test_invalid_input_is_rejected(bench: Callable[..., Ran], tmp_path: Path, mo
     assert bench("new", "model", "my_model").code == 0
     before = {path: path.read_bytes() for path in Path("my_model").iterdir()}
     ran = bench("new", "model", "my_model")
-    told = "error: my_model: exists already, and nothing is overwritten; choose another --out\n"
-    assert (ran.code, ran.err) == (2, told)
+    messages = "error: my_model: exists already, and nothing is overwritten; choose another --out\n"
+    assert (ran.code, ran.err) == (2, messages)
     assert {path: path.read_bytes() for path in Path("my_model").iterdir()} == before

@@ -33,9 +33,9 @@ def test_strs_is_printed_correct_and_as_the_script_has_it(bench: Bench, tmp_path
     (tmp_path / "pred.csv").write_text(PREDICTED)
     ran = bench("score", tmp_path / "pred.csv", "--truth", tmp_path / "gt.csv", "--json", tmp_path / "out.json")
     assert ran.code == 0, ran.err
-    found = json.loads((tmp_path / "out.json").read_text())
-    assert (found["correct"]["f1_spotting"], found["as_printed"]["f1_spotting"]) == (pytest.approx(4 / 6), 1)
-    assert [bool(one["effect"]) for one in found["differences"]] == [True, True, True, False, False]
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert (result["correct"]["f1_spotting"], result["as_printed"]["f1_spotting"]) == (pytest.approx(4 / 6), 1)
+    assert [bool(one["effect"]) for one in result["differences"]] == [True, True, True, False, False]
     assert "1 false alarms are not counted" in ran.out
     assert "1 true intervals of 1 subjects are not counted as missed" in ran.out
 

@@ -112,8 +112,8 @@ def test_a_composite_of_frames_reads_frames(catalogue: Catalogue) -> None:
     ramps = with_plugins(catalogue, entry("dataset", Ramp), entry("dataset", Ramp2))
     text = "dataset: [ramp, ramp2]\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [majority]"
     cfg = config_of(text, ramps).parts[0]
-    found, arrays = load_arrays(cfg, data.read_samples(cfg))
-    assert [s.sample_id for s in found.samples][2:4] == ["second/toy/p1/c1#30", "toy/p1/c1#10"]
+    result, arrays = load_arrays(cfg, data.read_samples(cfg))
+    assert [s.sample_id for s in result.samples][2:4] == ["second/toy/p1/c1#30", "toy/p1/c1#10"]
     assert arrays.x.ravel().tolist() == [23, 43, 63, 20, 40, 60]
 
 

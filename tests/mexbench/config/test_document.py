@@ -25,15 +25,15 @@ def parse(text: str, **environment: str) -> document.Document:
     ],
 )  # fmt: skip
 def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
-    found = parse(f"a: {text}").data["a"]
-    assert (found, type(found)) == (value, type(value))
+    result = parse(f"a: {text}").data["a"]
+    assert (result, type(result)) == (value, type(value))
 
 
 def test_every_value_has_its_line() -> None:
-    found = parse("a: 1\nb:\n  - x\n  - {c: 2}\n")
-    assert found.where(("b", 1, "c")) == "x.yaml, line 4"
-    assert found.where(("b", 1, "missing")) == "x.yaml, line 4"
-    assert found.where(("nowhere",)) == "x.yaml, line 1"
+    result = parse("a: 1\nb:\n  - x\n  - {c: 2}\n")
+    assert result.where(("b", 1, "c")) == "x.yaml, line 4"
+    assert result.where(("b", 1, "missing")) == "x.yaml, line 4"
+    assert result.where(("nowhere",)) == "x.yaml, line 1"
     assert path_text(("b", 1, "c")) == "b[1].c"
 
 
@@ -97,7 +97,7 @@ def test_merge_keys_and_aliases_are_read() -> None:
 
 
 def test_override_replaces_a_value() -> None:
-    found = parse("dataset: synthetic\nmodels:\n  - svm\n  - {plugin: svm, name: big, C: 1}\nseeds: [0]")
+    result = parse("dataset: synthetic\nmodels:\n  - svm\n  - {plugin: svm, name: big, C: 1}\nseeds: [0]")
     for assignment in (
         "dataset.subjects=5",
         "dataset.inner.deep=1",
@@ -106,14 +106,14 @@ def test_override_replaces_a_value() -> None:
         "seeds=[1, 2]",
         "protocol=loso",
     ):
-        found = document.override(found, assignment, {})
-    assert found.data == {
+        result = document.override(result, assignment, {})
+    assert result.data == {
         "dataset": {"plugin": "synthetic", "subjects": 5, "inner": {"deep": 1}},
         "models": [{"plugin": "svm", "C": 2}, {"plugin": "svm", "name": "big", "C": 0.001}],
         "seeds": [1, 2],
         "protocol": "loso",
     }
-    assert found.where(("models", 1, "C")) == "--set models.big.C=1e-3"
+    assert result.where(("models", 1, "C")) == "--set models.big.C=1e-3"
 
 
 @pytest.mark.parametrize(

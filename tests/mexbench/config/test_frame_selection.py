@@ -82,9 +82,9 @@ def test_each_frame_is_a_sample_with_the_clips_id_and_subject() -> None:
     data, selection = Ramp(), FrameSelection(unit="frame", fps=20)
     pick = selection.pick(data, CLIP)
     assert pick.numbers == (10, 20, 30)  # 200 Hz / 20 Hz: every tenth
-    found = selection.split(CLIP, pick)
-    assert [s.sample_id for s in found] == ["toy/p1/c1#10", "toy/p1/c1#20", "toy/p1/c1#30"]
-    assert {(s.clip_id, s.subject) for s in found} == {("toy/p1/c1", "toy/p1")}
+    result = selection.split(CLIP, pick)
+    assert [s.sample_id for s in result] == ["toy/p1/c1#10", "toy/p1/c1#20", "toy/p1/c1#30"]
+    assert {(s.clip_id, s.subject) for s in result} == {("toy/p1/c1", "toy/p1")}
 
 
 @pytest.mark.parametrize(

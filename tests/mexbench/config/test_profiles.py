@@ -25,22 +25,22 @@ profiles:
 
 
 def test_the_profile_in_force_changes_the_config(builtin: Catalogue) -> None:
-    found = config_of(TEXT, builtin)
-    assert found.resolved()["models"][0]["C"] == 7
-    assert found.resolved()["models"][1]["hidden_layer_sizes"] == [3]
-    assert found.resolved()["dataset"]["subjects"] == 4
-    assert found.profile == "quick"
-    assert "profile:quick" in planning.plan(found).parts[0].flags
-    again = config_of(yaml.safe_dump(found.resolved()), builtin)
-    assert (again.resolved(), again.fingerprint) == (found.resolved(), found.fingerprint)
+    result = config_of(TEXT, builtin)
+    assert result.resolved()["models"][0]["C"] == 7
+    assert result.resolved()["models"][1]["hidden_layer_sizes"] == [3]
+    assert result.resolved()["dataset"]["subjects"] == 4
+    assert result.profile == "quick"
+    assert "profile:quick" in planning.plan(result).parts[0].flags
+    again = config_of(yaml.safe_dump(result.resolved()), builtin)
+    assert (again.resolved(), again.fingerprint) == (result.resolved(), result.fingerprint)
 
 
 def test_set_selects_another_profile(builtin: Catalogue, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(TEXT)
-    found = config_reader.load(path, builtin, ["profile=paper"])
+    result = config_reader.load(path, builtin, ["profile=paper"])
     plain = config_of(TEXT.partition("profile:")[0], builtin)
-    assert found.identity() == plain.identity()
+    assert result.identity() == plain.identity()
     assert planning.plan(plain).parts[0].flags == ("synthetic",)
 
 
@@ -49,9 +49,9 @@ def test_set_overrides_the_profile(builtin: Catalogue, tmp_path: Path) -> None:
     path.write_text(
         TEXT.replace("dataset.subjects: 4", "models.ann.batch_size: 5, dataset: {plugin: synthetic, subjects: 4}")
     )
-    found = config_reader.load(path, builtin, ["models[0].C=9", "dataset.subjects=6", "models.ann.alpha=2"]).resolved()
-    assert (found["models"][0]["C"], found["dataset"]["subjects"]) == (9, 6)
-    assert (found["models"][1]["alpha"], found["models"][1]["batch_size"]) == (2, 5)
+    result = config_reader.load(path, builtin, ["models[0].C=9", "dataset.subjects=6", "models.ann.alpha=2"]).resolved()
+    assert (result["models"][0]["C"], result["dataset"]["subjects"]) == (9, 6)
+    assert (result["models"][1]["alpha"], result["models"][1]["batch_size"]) == (2, 5)
     assert config_reader.load(path, builtin, ["models=[majority]"]).rows == ("majority",)
     with pytest.raises(
         ConfigError, match=r"dataset.subject: unknown parameter 'subject'(.|\n)*in --set dataset.subject=6"

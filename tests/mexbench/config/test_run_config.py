@@ -23,22 +23,22 @@ seeds: [0, 3]
 
 
 def test_a_valid_config_is_read(builtin: Catalogue) -> None:
-    found = config_of(GOOD, builtin)
-    assert [(m.name, m.plugin) for m in found.models] == [
+    result = config_of(GOOD, builtin)
+    assert [(m.name, m.plugin) for m in result.models] == [
         ("majority", "majority"), ("svm-linear", "svm"), ("svm-rbf", "svm"),
     ]  # fmt: skip
-    assert found.resolved()["models"][1]["C"] == 0.001
-    assert found.resolved()["models"][1]["kernel"] == "linear"  # a default, spelled out
-    assert found.seeds == (0, 3)
+    assert result.resolved()["models"][1]["C"] == 0.001
+    assert result.resolved()["models"][1]["kernel"] == "linear"  # a default, spelled out
+    assert result.seeds == (0, 3)
 
 
 def test_resolved_loads_to_the_same(builtin: Catalogue) -> None:
     import yaml
 
-    found = config_of(GOOD, builtin)
-    again = config_of(yaml.safe_dump(found.resolved()), builtin)
-    assert again.fingerprint == found.fingerprint
-    assert again.resolved() == found.resolved()
+    result = config_of(GOOD, builtin)
+    again = config_of(yaml.safe_dump(result.resolved()), builtin)
+    assert again.fingerprint == result.fingerprint
+    assert again.resolved() == result.resolved()
 
 
 def test_a_config_is_frozen(builtin: Catalogue) -> None:
@@ -125,10 +125,10 @@ def test_all_mistakes_are_reported_together(builtin: Catalogue) -> None:
 
 def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
-    found = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
-    assert found.name == "mine"
-    assert found.resolved()["models"][2]["gamma"] == "auto"
-    assert found.seeds == (9,)
+    result = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
+    assert result.name == "mine"
+    assert result.resolved()["models"][2]["gamma"] == "auto"
+    assert result.seeds == (9,)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("**/*.yaml")), ids=lambda path: path.stem)
@@ -141,24 +141,24 @@ def test_shipped_configs_load(path: Path, builtin: Catalogue, monkeypatch: pytes
 
 
 def test_a_component_keeps_its_paths_out_of_its_identity(builtin: Catalogue) -> None:
-    found = config_of(GOOD.replace("{plugin: synthetic, subjects: 5}", "{plugin: megc2019_flow, root: /x}"), builtin)
-    assert "root" not in found.dataset.identity()
-    assert found.dataset.resolved()["root"] == "/x"
+    result = config_of(GOOD.replace("{plugin: synthetic, subjects: 5}", "{plugin: megc2019_flow, root: /x}"), builtin)
+    assert "root" not in result.dataset.identity()
+    assert result.dataset.resolved()["root"] == "/x"
 
 
 def test_replace_keeps_a_frozen_config_usable(builtin: Catalogue) -> None:
-    found = config_of(GOOD, builtin)
-    assert replace(found, seeds=(1,)).fingerprint != found.fingerprint
+    result = config_of(GOOD, builtin)
+    assert replace(result, seeds=(1,)).fingerprint != result.fingerprint
 
 
 def test_a_model_may_have_an_input_of_its_own(builtin: Catalogue) -> None:
-    found = config_of(
+    result = config_of(
         "dataset: synthetic\nframes: {unit: clip, count: 4}\npreprocess: [grayscale]\nprotocol: [loso, holdout]\n"
         "models:\n  - svm\n  - {plugin: svm, name: small, preprocess: [{plugin: resize, size: 8}]}\n"
         "  - {plugin: ann, frames: null}\n  - {plugin: ann, name: ann2, frames: {unit: clip, count: 4}}",
         builtin,
     )
-    assert found.rows == tuple(
+    assert result.rows == tuple(
         f"{model} under {protocol}" for model in ("svm", "small", "ann", "ann2") for protocol in ("loso", "holdout")
     )
     seen = [
@@ -168,7 +168,7 @@ def test_a_model_may_have_an_input_of_its_own(builtin: Catalogue) -> None:
             part.input.frames.count if part.input.frames else None,
             [step.plugin for step in part.input.preprocess],
         )
-        for part in found.parts
+        for part in result.parts
     ]
     assert seen == [
         (protocol, [f"{model} under {protocol}" for model in models], count, steps)
@@ -179,9 +179,9 @@ def test_a_model_may_have_an_input_of_its_own(builtin: Catalogue) -> None:
             (("ann",), None, ["grayscale"]),
         )
     ]
-    assert found.parts[0].input is found.parts[3].input  # loaded once
-    again = config_of(yaml.safe_dump(found.resolved()), builtin)
-    assert again.fingerprint == found.fingerprint
-    assert again.resolved() == found.resolved()
-    other = config_of(yaml.safe_dump(found.resolved()).replace("size: 8", "size: 9"), builtin)
-    assert other.fingerprint != found.fingerprint
+    assert result.parts[0].input is result.parts[3].input  # loaded once
+    again = config_of(yaml.safe_dump(result.resolved()), builtin)
+    assert again.fingerprint == result.fingerprint
+    assert again.resolved() == result.resolved()
+    other = config_of(yaml.safe_dump(result.resolved()).replace("size: 8", "size: 9"), builtin)
+    assert other.fingerprint != result.fingerprint

@@ -14,9 +14,9 @@ from tests.mexbench.config.test_run_config import GOOD
 
 @pytest.fixture(scope="module")
 def schema(builtin: Catalogue) -> dict[str, Any]:
-    found = config_schema(builtin)
-    jsonschema.Draft202012Validator.check_schema(found)
-    return found
+    result = config_schema(builtin)
+    jsonschema.Draft202012Validator.check_schema(result)
+    return result
 
 
 def test_loadable_configs_are_valid(schema: dict[str, Any]) -> None:

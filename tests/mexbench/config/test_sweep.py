@@ -17,21 +17,21 @@ def models(config: RunConfig) -> dict[str, dict[str, object]]:
 def test_each_cell_of_the_grid_is_a_model(builtin: Catalogue) -> None:
     text = "  - majority\n  - {plugin: svm, name: mine, kernel: rbf}\n"
     sweep = "sweep:\n  models.mine.C: [0.1, 10]\n  models[1].class_weight: [null, balanced]\n"
-    found = models(config_of(BASE + text + sweep, builtin))
-    assert list(found) == [
+    result = models(config_of(BASE + text + sweep, builtin))
+    assert list(result) == [
         "majority",
         "mine C=0.1 class_weight=null",
         "mine C=0.1 class_weight=balanced",
         "mine C=10 class_weight=null",
         "mine C=10 class_weight=balanced",
     ]
-    assert [(block.get("C"), block.get("class_weight")) for block in found.values()][1:] == [
+    assert [(block.get("C"), block.get("class_weight")) for block in result.values()][1:] == [
         (0.1, None),
         (0.1, "balanced"),
         (10.0, None),
         (10.0, "balanced"),
     ]
-    assert all(block["kernel"] == "rbf" for block in found.values() if block["plugin"] == "svm")
+    assert all(block["kernel"] == "rbf" for block in result.values() if block["plugin"] == "svm")
 
 
 def test_a_step_multiplies_the_models_that_go_through_it(builtin: Catalogue) -> None:
@@ -46,8 +46,11 @@ def test_a_missing_frames_block_can_be_swept(builtin: Catalogue) -> None:
     text = "  - majority\nframes: {unit: clip, count: 3}\nsweep: {frames.count: [2, 4], models.majority.seed: [1]}\n"
     with pytest.raises(ConfigError, match="unknown parameter 'seed'"):
         config_of(BASE + text, builtin)
-    found = models(config_of(BASE + text.replace(", models.majority.seed: [1]", ""), builtin))
-    assert [block["frames"] for block in found.values()] == [{"unit": "clip", "count": 2}, {"unit": "clip", "count": 4}]
+    result = models(config_of(BASE + text.replace(", models.majority.seed: [1]", ""), builtin))
+    assert [block["frames"] for block in result.values()] == [
+        {"unit": "clip", "count": 2},
+        {"unit": "clip", "count": 4},
+    ]
 
 
 def test_a_protocol_becomes_several(builtin: Catalogue) -> None:

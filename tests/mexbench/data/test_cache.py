@@ -23,17 +23,23 @@ def test_an_entry_round_trips(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     assert cache.get("ab12") is None
     cache.put("ab12", entry(1.5))
-    found = cache.get("ab12")
-    assert found is not None
-    np.testing.assert_array_equal(found.clip.frames, np.full((1, 8), 1.5))
-    assert (found.raw_digests, found.raw_hashes, found.clip.fps, found.clip.apex_index, found.clip.offset_index) == (
+    result = cache.get("ab12")
+    assert result is not None
+    np.testing.assert_array_equal(result.clip.frames, np.full((1, 8), 1.5))
+    assert (
+        result.raw_digests,
+        result.raw_hashes,
+        result.clip.fps,
+        result.clip.apex_index,
+        result.clip.offset_index,
+    ) == (
         ("raw1.5",),
         ("ff", ""),
         200.0,
         3,
         None,
     )
-    assert found.clip.notes == ("a", "b")
+    assert result.clip.notes == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -47,9 +53,9 @@ def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage: Call
     assert cache.get("ab12") is None
     assert cache.entries() == []
     cache.put("ab12", entry(2))
-    found = cache.get("ab12")
-    assert found is not None
-    assert found.clip.frames[0, 0] == 2
+    result = cache.get("ab12")
+    assert result is not None
+    assert result.clip.frames[0, 0] == 2
 
 
 def test_no_pickle_is_loaded(tmp_path: Path) -> None:
@@ -68,10 +74,10 @@ def test_the_least_recently_used_entries_are_evicted(tmp_path: Path) -> None:
             os.utime(path, (100 + index, 100 + index)) if path.name.startswith(str(index)) else None
     assert cache.get("00") is not None  # now the youngest
     cache.put("40", entry(4, size=256))
-    kept = {path.name[0] for path in cache.entries()}
-    assert "0" in kept
-    assert "4" in kept
-    assert "1" not in kept
+    remaining = {path.name[0] for path in cache.entries()}
+    assert "0" in remaining
+    assert "4" in remaining
+    assert "1" not in remaining
     assert sum(path.stat().st_size for path in cache.entries()) <= cache.limit
 
 
@@ -102,8 +108,8 @@ def fill(root: Path) -> bool:
     right = True
     for _ in range(5):
         for value in range(20):
-            found = cache.get(f"{value:02}")
-            right &= found is None or found.clip.frames[0, 0] == value
+            result = cache.get(f"{value:02}")
+            right &= result is None or result.clip.frames[0, 0] == value
             cache.put(f"{value:02}", entry(value, size=256))
     return right and cache.trouble is None
 

@@ -99,19 +99,19 @@ def config(catalogue: Catalogue, steps: str = "[]", dataset: str = "toy") -> Row
 
 
 def test_samples_are_labelled_under_the_map_and_sorted(catalogue: Catalogue) -> None:
-    found = data.read_samples(config(catalogue, dataset="{plugin: toy, reverse: true}"))
-    assert found.classes == ("negative", "positive")
-    assert [s.sample_id for s in found.samples][:3] == ["toy/p0/c0", "toy/p0/c1", "toy/p0/c2"]
-    assert [s.label for s in found.samples][:4] == [0, 1, 0, 1]  # sad and angry are one class
-    assert found.support() == {"negative": 6, "positive": 6}
-    assert found.fingerprint == data.read_samples(config(catalogue)).fingerprint
+    result = data.read_samples(config(catalogue, dataset="{plugin: toy, reverse: true}"))
+    assert result.classes == ("negative", "positive")
+    assert [s.sample_id for s in result.samples][:3] == ["toy/p0/c0", "toy/p0/c1", "toy/p0/c2"]
+    assert [s.label for s in result.samples][:4] == [0, 1, 0, 1]  # sad and angry are one class
+    assert result.support() == {"negative": 6, "positive": 6}
+    assert result.fingerprint == data.read_samples(config(catalogue)).fingerprint
 
 
 def test_arrays_follow_the_samples(catalogue: Catalogue) -> None:
     cfg = config(catalogue)
-    found, arrays = load_arrays(cfg, data.read_samples(cfg))
+    result, arrays = load_arrays(cfg, data.read_samples(cfg))
     assert arrays.x.shape == (12, 1, 3)
-    for sample_, row in zip(found.samples, arrays.x[:, 0], strict=True):
+    for sample_, row in zip(result.samples, arrays.x[:, 0], strict=True):
         subject, clip = (int(part[1:]) for part in sample_.sample_id.split("/")[1:])
         assert row.tolist() == [1.0 if sample_.emotion == "glad" else -1.0, subject, clip]
     assert len(set(arrays.pixels.digests)) == 12
@@ -158,10 +158,10 @@ def test_a_changed_file_is_another_entry_and_an_unchanged_one_is_not_decoded(
 
 def test_a_rejected_clip_is_excluded_counted_and_named(catalogue: Catalogue) -> None:
     cfg = config(catalogue, "[picky]")
-    found, arrays = load_arrays(cfg, data.read_samples(cfg))
-    assert found.excluded == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
-    assert len(found.samples) == len(arrays.x) == 8
-    assert found.subjects == ["toy/p0", "toy/p2"]
+    result, arrays = load_arrays(cfg, data.read_samples(cfg))
+    assert result.excluded == {"no face found": tuple(f"toy/p1/c{i}" for i in range(4))}
+    assert len(result.samples) == len(arrays.x) == 8
+    assert result.subjects == ["toy/p0", "toy/p2"]
 
 
 def test_a_clip_that_the_loader_excludes_is_counted_and_named(toys: Catalogue) -> None:
@@ -172,9 +172,9 @@ def test_a_clip_that_the_loader_excludes_is_counted_and_named(toys: Catalogue) -
                 DataIssue(what="apex missing", where="toy/p0/c0"),
             ]
 
-    found = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))
-    assert found.excluded == {"clip folder missing": ("toy/p9/c9",)}
-    assert len(found.samples) == 12
+    result = data.read_samples(config(with_plugins(toys, entry("dataset", Holes)), dataset="holes"))
+    assert result.excluded == {"clip folder missing": ("toy/p9/c9",)}
+    assert len(result.samples) == 12
 
 
 def test_copies_are_in_the_order_of_their_originals(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_frames_become_samples_that_keep_clip_and_subject(toys: Catalogue) -> No
     catalogue = with_plugins(toys, entry("dataset", Ramp))
     text = "dataset: ramp\nframes: {{unit: frame, count: {}}}\nprotocol: loso\nmodels: [majority]"
     cfg = config_of(text.format(11), catalogue).parts[0]
-    found, arrays = load_arrays(cfg, data.read_samples(cfg))
-    assert [s.sample_id for s in found.samples][:2] == ["toy/p1/c1#10", "toy/p1/c1#12"]
+    result, arrays = load_arrays(cfg, data.read_samples(cfg))
+    assert [s.sample_id for s in result.samples][:2] == ["toy/p1/c1#10", "toy/p1/c1#12"]
     assert arrays.x.shape == (11, 1, 1, 1, 1)
     assert arrays.x.ravel().tolist() == list(range(20, 61, 4))
     assert len(set(arrays.pixels.digests)) == 11

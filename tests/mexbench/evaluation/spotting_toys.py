@@ -45,13 +45,13 @@ class ToyLong(Dataset):
         raise AssertionError(sample)
 
     def videos(self) -> Sequence[LongVideo]:
-        found = []
+        result = []
         for subject in range(self.subjects):
             for number in range(2):
                 onset = 10 + 5 * subject
                 shown = Interval(onset=onset, apex=onset + 4, offset=onset + 9, kind="micro", emotion="joy")
-                unknown = self.unknown and not found
-                found.append(
+                unknown = self.unknown and not result
+                result.append(
                     LongVideo(
                         video_id=f"{self.named}/p{subject}/v{number}",
                         subject=f"{self.named}/p{subject}",
@@ -61,7 +61,7 @@ class ToyLong(Dataset):
                         intervals=(shown,) if number == 0 else (),
                     )
                 )
-        return found[::-1]
+        return result[::-1]
 
     def load_video(self, video: LongVideo) -> Clip:
         frames = np.zeros((N_FRAMES, 2), np.float32)

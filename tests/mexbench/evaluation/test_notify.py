@@ -82,10 +82,10 @@ def rows_without_times(folder: Path) -> list[dict[str, Any]]:
 def test_an_installed_module_is_told_of_every_run(
     config: Path, watcher: Callable[[str], Any], tmp_path: Path, bench: Callable[..., Ran], jobs: str
 ) -> None:
-    told = watcher(MODULE).TOLD
+    messages = watcher(MODULE).TOLD
     ran = bench("run", config, "--out", tmp_path / "run", "--jobs", jobs)
     assert (ran.code, "hello" in ran.out, "hello" in ran.err) == (0, False, True)  # stdout is for results
-    started, *tasks, done = told
+    started, *tasks, done = messages
     assert isinstance(started, RunStarted)
     assert (started.name, started.folder, started.tasks, started.waiting) == ("c", tmp_path / "run", 12, 12)
     assert (started.dataset, started.flags, list(started.rows)) == ("synthetic", ("synthetic",), ["majority", "svm"])
@@ -95,9 +95,9 @@ def test_an_installed_module_is_told_of_every_run(
     assert started.versions["mexbench"] == manifest["versions"]["mexbench"]
 
     assert {type(task) for task in tasks} == {TaskDone}
-    found = {(task.row, task.number): task for task in tasks}
-    assert sorted(found) == [(row, number) for row in ("majority", "svm") for number in range(6)]
-    assert [(found["svm", n].seed, found["svm", n].fold) for n in range(6)] == [
+    result = {(task.row, task.number): task for task in tasks}
+    assert sorted(result) == [(row, number) for row in ("majority", "svm") for number in range(6)]
+    assert [(result["svm", n].seed, result["svm", n].fold) for n in range(6)] == [
         (seed, f"synthetic/s{subject:02}") for seed in (0, 1) for subject in (1, 2, 3)
     ]
     assert all(task.error is None and task.fit_s is not None and task.fit_s >= 0 for task in tasks)
@@ -108,15 +108,15 @@ def test_an_installed_module_is_told_of_every_run(
     assert done.scores == json.loads((tmp_path / "run" / "scores.json").read_text())
     # What is told task by task is what the reports say: every fold has six samples.
     for row in done.scores["rows"]:
-        accuracies = [found[row["model"], number].accuracy for number in range(6)]
-        assert [found[row["model"], number].samples for number in range(6)] == [6] * 6
+        accuracies = [result[row["model"], number].accuracy for number in range(6)]
+        assert [result[row["model"], number].samples for number in range(6)] == [6] * 6
         assert sum(accuracies) / 6 == pytest.approx(row["accuracy"])
 
-    told.clear()  # again: nothing is left to do
+    messages.clear()  # again: nothing is left to do
     assert bench("run", config, "--out", tmp_path / "run", "--dry-run").code == 0
-    assert told == []
+    assert messages == []
     assert bench("run", config, "--out", tmp_path / "run").code == 0
-    started, done = told
+    started, done = messages
     assert (started.waiting, done.complete) == (0, True)
 
 
@@ -126,9 +126,9 @@ def test_another_fault_of_its_distribution_ends_no_run(
     broken = f"{MODULE}\n@hookimpl\ndef bench_modles(): return {{}}\n"
     with pytest.raises(AssertionError):
         watcher(broken)  # it is a problem of the catalogue
-    told = sys.modules["watcher"].TOLD
+    messages = sys.modules["watcher"].TOLD
     ran = bench("run", config, "--out", tmp_path / "run")
-    assert (ran.code, len(told)) == (0, 14)
+    assert (ran.code, len(messages)) == (0, 14)
     assert (
         "error: plugin distribution watcher 3.0: entry point 'it' = 'watcher': unknown hook 'bench_modles'" in ran.err
     )
@@ -295,7 +295,7 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
 ) -> None:
     from mexbench_plugins.models.majority import Majority
 
-    told = watcher(MODULE).TOLD
+    messages = watcher(MODULE).TOLD
     fit = Majority.fit
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_command, "open_catalogue", load_catalogue)
@@ -307,11 +307,11 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
 
         patch.setattr(Majority, "fit", failing)
         assert bench("run", config, "--out", tmp_path / "run", "--in-process").code == 1
-    (failed,) = [task for task in told if isinstance(task, TaskDone) and task.error]
+    (failed,) = [task for task in messages if isinstance(task, TaskDone) and task.error]
     assert failed == TaskDone(row="majority", seed=1, fold="synthetic/s02", number=4, error="ValueError: no way")
-    assert (told[-1].complete, told[-1].interrupted) == (False, False)
+    assert (messages[-1].complete, messages[-1].interrupted) == (False, False)
 
-    told.clear()
+    messages.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_command, "open_catalogue", load_catalogue)
         run = InProcess.run
@@ -322,8 +322,8 @@ def test_a_task_that_fails_and_a_run_that_is_stopped(
 
         patch.setattr(InProcess, "run", stopped)
         assert bench("run", config, "--out", tmp_path / "other", "--in-process").code == 130
-    assert [type(one) for one in told] == [RunStarted, TaskDone, RunDone]
-    assert (told[-1].complete, told[-1].interrupted) == (False, True)
+    assert [type(one) for one in messages] == [RunStarted, TaskDone, RunDone]
+    assert (messages[-1].complete, messages[-1].interrupted) == (False, True)
 
 
 def test_what_is_told_of_a_task_is_right(builtin: Catalogue, tmp_path: Path) -> None:
@@ -334,12 +334,12 @@ def test_what_is_told_of_a_task_is_right(builtin: Catalogue, tmp_path: Path) -> 
     folder = RunFolder(tmp_path / "run")
     outcomes: list[Any] = []
     engine.run(plan, folder, InProcess(), notify=outcomes.append)
-    told: list[TaskDone] = []
+    messages: list[TaskDone] = []
 
     class Listener:
         @hookimpl
         def bench_task_done(self, task: TaskDone) -> None:
-            told.append(task)
+            messages.append(task)
 
     reporter = observing.Reporter(observing.Observers([("listener", Listener())], pytest.fail), plan, folder.path)
     label = {sample.sample_id: sample.label for sample in plan.parts[0].data.samples}
@@ -349,19 +349,19 @@ def test_what_is_told_of_a_task_is_right(builtin: Catalogue, tmp_path: Path) -> 
         stored = folder.read_result(outcome.task)
         assert stored is not None
         right = sum(max(range(len(s)), key=s.__getitem__) == label[name] for name, s in stored.scores.items())
-        assert (told[-1].accuracy, told[-1].samples) == (pytest.approx(right / 6), 6)
-    assert len({task.accuracy for task in told}) > 1
+        assert (messages[-1].accuracy, messages[-1].samples) == (pytest.approx(right / 6), 6)
+    assert len({task.accuracy for task in messages}) > 1
 
 
 def test_records_hold_no_sample_and_no_label(
     config: Path, watcher: Callable[[str], Any], tmp_path: Path, bench: Callable[..., Ran]
 ) -> None:
     """What is told while a run goes on could be learned from."""
-    told = watcher(MODULE).TOLD
+    messages = watcher(MODULE).TOLD
     assert bench("run", config, "--out", tmp_path / "run").code == 0
     ids = [line.split(",")[3] for line in (tmp_path / "run" / "predictions.csv").read_text().splitlines()[1:]]
     assert len(set(ids)) == 18
-    text = repr(told)
+    text = repr(messages)
     assert not [name for name in ids if name in text]
     assert {field.name for field in dataclasses.fields(TaskDone)} == {
         "row", "seed", "fold", "number", "samples", "accuracy", "fit_s", "predict_s", "error", "warnings", "history",
@@ -423,6 +423,6 @@ def test_a_run_whose_target_is_action_units_has_no_single_answer(builtin: Catalo
 
     text = "target: action_units\ndataset: {plugin: faces, subjects: 3}\nprotocol: loso\nmodels: [always_present]\n"
     plan = planning.plan(config_of(text, with_plugins(builtin, entry("dataset", Faces))))
-    told = told_of(plan, tmp_path / "run")
-    assert [(task.accuracy, task.error) for task in told] == [(None, None)] * 3
-    assert sum(task.samples for task in told) == len(plan.parts[0].data.samples)
+    messages = told_of(plan, tmp_path / "run")
+    assert [(task.accuracy, task.error) for task in messages] == [(None, None)] * 3
+    assert sum(task.samples for task in messages) == len(plan.parts[0].data.samples)

@@ -106,7 +106,7 @@ def test_several_seeds_are_averaged_and_their_spread_is_told(catalogue: Catalogu
     results, _ = run(config(catalogue, "[{plugin: oracle, noise: true}]", seeds="[0, 9]"), tmp_path)
     (row,) = results.scores()["rows"]
     # Seed 0 spoils clip 0 of each subject (9 of 12 right); no clip is called 9.
-    assert [found["accuracy"] for found in row["per_seed"]] == [9 / 12, 1]
+    assert [result["accuracy"] for result in row["per_seed"]] == [9 / 12, 1]
     assert row["accuracy"] == pytest.approx((9 / 12 + 1) / 2)
     assert row["spread"]["accuracy"] == pytest.approx(0.25 / 2**0.5)
     assert row["confusion"] == [[3 + 6, 3], [0, 6 + 6]]
@@ -301,7 +301,7 @@ def test_rows_that_tie_share_a_rank() -> None:
         return {"model": name, "uf1": uf1, "uar": 0.5, "flags": []}
 
     rows = [row("a", 0.4), row("b", 0.6), row("c", 0.6), row("d", 0.1), {**row("e", 0.9), "flags": ["leak:clip"]}]
-    assert [(place, found["model"]) for place, found in leaderboard.ranked(rows)] == [
+    assert [(place, result["model"]) for place, result in leaderboard.ranked(rows)] == [
         (1, "b"), (1, "c"), (3, "a"), (4, "d"), (None, "e"),
     ]  # fmt: skip
 

@@ -133,12 +133,12 @@ def test_what_is_of_another_training_is_replaced(catalogue: Catalogue, tmp_path:
 def test_folds_trained_together_are_kept_one_by_one(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = plan_of(catalogue, CONFIG.replace("[counted]", "[{plugin: counted, at_once: 2}]"))
     assert len(run(plan, tmp_path)) == 6
-    found = sorted((tmp_path / "models" / "counted" / "0").iterdir())
-    assert [path.name for path in found] == ["toy%2Fp0", "toy%2Fp1", "toy%2Fp2"]
-    untouched = (found[0] / "model.json").stat().st_mtime_ns
-    shutil.rmtree(found[1])  # its neighbour is trained again beside it, and stays as it is
+    result = sorted((tmp_path / "models" / "counted" / "0").iterdir())
+    assert [path.name for path in result] == ["toy%2Fp0", "toy%2Fp1", "toy%2Fp2"]
+    untouched = (result[0] / "model.json").stat().st_mtime_ns
+    shutil.rmtree(result[1])  # its neighbour is trained again beside it, and stays as it is
     assert [o.task.fold for o in run(plan, tmp_path)] == ["toy/p1"]
-    assert (found[0] / "model.json").stat().st_mtime_ns == untouched
+    assert (result[0] / "model.json").stat().st_mtime_ns == untouched
 
 
 def test_one_model_on_everything(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -168,12 +168,12 @@ models: [counted, {plugin: counted, name: short, preprocess: [shorten]}]
     plan = plan_of(with_plugins(catalogue, entry("preprocessor", Shorten)), text)
     assert len(plan.parts) == 4
     run(plan, tmp_path, scope)
-    found = {
+    result = {
         path.parent.relative_to(tmp_path / "models").parts[0]: saved.load(path.parent, catalogue)
         for path in sorted((tmp_path / "models").glob("*/*/*/model.json"))
     }
-    assert found.keys() == set(plan.by_row)
-    for row, loaded in found.items():
+    assert result.keys() == set(plan.by_row)
+    for row, loaded in result.items():
         short = row.startswith("short")
         assert loaded.about["sample"]["shape"] == [1, 2 if short else 3]
         assert loaded.about["input"] == {"frames": None, "preprocess": [{"plugin": "shorten"}] if short else []}

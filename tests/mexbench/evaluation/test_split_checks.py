@@ -41,8 +41,8 @@ def test_a_subject_on_both_sides() -> None:
 
 def test_a_clip_on_both_sides() -> None:
     frames = [sample(f"toy/p1/c1#{i}", clip_id="toy/p1/c1", subject="toy/p1") for i in (1, 2)]
-    found = find_leaks([Fold(name="f", train=("toy/p1/c1#1",), test=("toy/p1/c1#2",))], frames)
-    assert {leak.flag for leak in found} == {"leak:subject", "leak:clip"}
+    result = find_leaks([Fold(name="f", train=("toy/p1/c1#1",), test=("toy/p1/c1#2",))], frames)
+    assert {leak.flag for leak in result} == {"leak:subject", "leak:clip"}
 
 
 def test_the_same_pixels_on_both_sides() -> None:
@@ -96,7 +96,7 @@ def test_a_sample_without_a_label_may_test_and_not_train() -> None:
 
 
 def test_without_subjects_clips_are_compared() -> None:
-    free = [replace(found, subject=None) for found in SAMPLES]
+    free = [replace(result, subject=None) for result in SAMPLES]
     assert find_leaks([Fold(name="f", train=P1, test=P2)], free) == []
 
 

@@ -38,12 +38,12 @@ class Spy(Model):
         seen = (len(x), float(x.sum()), int(y.sum()), len(set(groups)), seed)
 
         def predict(test: Any) -> Any:  # noqa: ANN401
-            made = {
+            created = {
                 "shape": np.zeros((len(test), n_classes + 1)),
                 "nan": np.full((len(test), n_classes), np.nan),
                 "text": np.full((len(test), n_classes), "a"),
             }
-            return made.get(self.how, np.array([[*seen, *np.zeros(n_classes)][:n_classes] for _ in test]))
+            return created.get(self.how, np.array([[*seen, *np.zeros(n_classes)][:n_classes] for _ in test]))
 
         return predict
 
@@ -74,15 +74,15 @@ def scores(outcomes: list[Any]) -> dict[str, list[Any]]:
 
 
 def test_a_model_sees_the_training_side_alone() -> None:
-    found = scores(list(InProcess().run(UNITS, every(workload()))))
-    assert found["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
-    assert found["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
+    result = scores(list(InProcess().run(UNITS, every(workload()))))
+    assert result["1"] == [[4, sum(range(4, 12)), 2, 2, 7]] * 2
+    assert result["2"] == [[4, sum(range(8)), 2, 2, 8]] * 2
 
 
 def test_copies_join_the_training_side_alone() -> None:
     copies = np.full((6, 2, 1, 2), 100.0)
-    found = scores(list(InProcess().run(UNITS, every(workload(copies=copies)))))
-    assert found["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
+    result = scores(list(InProcess().run(UNITS, every(workload(copies=copies)))))
+    assert result["1"] == [[12, sum(range(4, 12)) + 4 * 2 * 200, 6, 2, 7]] * 2
 
 
 def test_a_model_that_writes_into_its_input_harms_no_other_task() -> None:
@@ -148,8 +148,8 @@ def test_a_task_that_fails_is_tried_once_more_and_says_so(times: int) -> None:
         assert outcome.error == "OSError: failure 2"
         return
     assert isinstance(outcome, Success)
-    told = ["the first try failed: OSError: failure 1"] * times
-    assert outcome.warnings == (*told, "UserWarning: not converged")
+    messages = ["the first try failed: OSError: failure 1"] * times
+    assert outcome.warnings == (*messages, "UserWarning: not converged")
     assert outcome.scores[0].tolist() == [4, sum(range(4, 12)), 2, 2, 7]
 
 

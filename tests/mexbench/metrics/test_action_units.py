@@ -24,8 +24,8 @@ NAMES = ("AU1", "AU4")
 def reference(truth: NDArray[np.bool_], said: NDArray[np.bool_], average: str = "binary") -> tuple[float, float, float]:
     """scikit-learn's precision, recall and F1, 0 where a ratio has no denominator."""
     nothing: Any = 0  # scikit-learn's own annotation knows texts alone
-    found: Any = precision_recall_fscore_support(truth, said, average=average, zero_division=nothing)
-    return float(found[0]), float(found[1]), float(found[2])
+    result: Any = precision_recall_fscore_support(truth, said, average=average, zero_division=nothing)
+    return float(result[0]), float(result[1]), float(result[2])
 
 
 def table(
@@ -54,8 +54,8 @@ def answers(*rows: str) -> NDArray[np.bool_]:
 
 def test_f1_by_hand() -> None:
     """AU1: 2 hits, 1 missed, 1 false alarm, 2 rightly absent. AU4: 1 hit, 3 false alarms, 2 rightly absent."""
-    truth, said = answers("111000", "100000"), answers("110100", "111100")
-    row = figures(table(truth, said), NAMES)
+    truth, output = answers("111000", "100000"), answers("110100", "111100")
+    row = figures(table(truth, output), NAMES)
     one, four = row["units"]["AU1"], row["units"]["AU4"]
     assert one["f1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
     assert one["macro_f1"] == pytest.approx((4 / 6 + 2 * 2 / (2 * 2 + 1 + 1)) / 2)
@@ -70,8 +70,8 @@ def test_f1_by_hand() -> None:
 
 
 def test_a_unit_that_is_never_present_has_no_f1_and_is_excluded_from_averages() -> None:
-    truth, said = answers("1100", "0000"), answers("1100", "0100")
-    row = figures(table(truth, said), NAMES)
+    truth, output = answers("1100", "0000"), answers("1100", "0100")
+    row = figures(table(truth, output), NAMES)
     assert row["never_shown"] == ["AU4"]
     assert (row["units"]["AU4"]["f1"], row["units"]["AU4"]["macro_f1"], row["units"]["AU4"]["ci"]["f1"]) == (None,) * 3
     assert row["units"]["AU4"]["predicted"] == 1
@@ -105,10 +105,10 @@ def test_runs_are_averaged_not_pooled() -> None:
 
 
 def test_data_sets_are_scored_on_the_units_that_are_present_in_them() -> None:
-    truth, said = answers("1100", "0011"), answers("1100", "0010")
-    both = figures(table(truth, said), NAMES)
+    truth, output = answers("1100", "0011"), answers("1100", "0010")
+    both = figures(table(truth, output), NAMES)
     assert both["by_dataset"]["toy"]["units"] == 2
-    row = figures(table(truth, said, datasets=("a", "a", "b", "b")), NAMES)
+    row = figures(table(truth, output, datasets=("a", "a", "b", "b")), NAMES)
     assert row["by_dataset"]["a"] == {"f1": 1, "macro_f1": 1, "units": 1, "n_samples": 2}
     b = row["by_dataset"]["b"]
     assert (b["f1"], b["units"], b["n_samples"]) == (pytest.approx(2 / 3), 1, 2)
@@ -117,22 +117,22 @@ def test_data_sets_are_scored_on_the_units_that_are_present_in_them() -> None:
 def test_intervals_are_those_of_a_loop_over_drawn_subjects() -> None:
     """Units that no drawn subject shows do not count; the same draws as everywhere else."""
     rng = np.random.default_rng(3)
-    truth, said = rng.random((30, 2)) < [0.4, 0.1], rng.random((30, 2)) < 0.4
+    truth, output = rng.random((30, 2)) < [0.4, 0.1], rng.random((30, 2)) < 0.4
     groups = [f"s{int(number)}" for number in rng.integers(0, 5, 30)]
     names = sorted(set(groups))
-    row = figures(table(truth, said, groups=groups), NAMES)
+    row = figures(table(truth, output, groups=groups), NAMES)
     draws = np.random.default_rng(0).integers(len(names), size=(2000, len(names)))
     averages, of_second = [], []
     for draw in draws:
         chosen = np.concatenate([np.flatnonzero(np.array(groups) == names[i]) for i in draw])
-        found = []
+        result = []
         for unit in range(2):
-            t, p = truth[chosen, unit], said[chosen, unit]
+            t, p = truth[chosen, unit], output[chosen, unit]
             if t.any():
-                found.append(2 * (t & p).sum() / (t.sum() + p.sum()))
-        averages.append(np.mean(found))
+                result.append(2 * (t & p).sum() / (t.sum() + p.sum()))
+        averages.append(np.mean(result))
         if truth[chosen, 1].any():
-            of_second.append(found[-1])
+            of_second.append(result[-1])
     assert row["ci"]["f1"] == pytest.approx(np.quantile(averages, [0.025, 0.975]))
     assert len(of_second) < 2000
     assert row["units"]["AU4"]["ci"]["f1"] == pytest.approx(np.quantile(of_second, [0.025, 0.975]))
@@ -146,18 +146,18 @@ tables = st.integers(1, 25).flatmap(
 @given(tables)
 @settings(max_examples=60, deadline=None)
 def test_every_unit_scores_as_in_scikit_learn(units: tuple[list[list[bool]], list[list[bool]]]) -> None:
-    truth, said = map(np.array, units)
-    found = unit_scores(table(truth, said).counts().sum(axis=(0, 1)))
+    truth, output = map(np.array, units)
+    result = unit_scores(table(truth, output).counts().sum(axis=(0, 1)))
     for unit in range(3):
-        t, p = truth[:, unit], said[:, unit]
+        t, p = truth[:, unit], output[:, unit]
         if not t.any():
-            assert all(np.isnan(values[unit]) for values in found.values())
+            assert all(np.isnan(values[unit]) for values in result.values())
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ratios without a denominator
             precision, recall, f1 = reference(t, p)
             expected = {"f1": f1, "macro_f1": reference(t, p, "macro")[2], "precision": precision, "recall": recall}
-        assert {name: values[unit] for name, values in found.items()} == pytest.approx(expected)
+        assert {name: values[unit] for name, values in result.items()} == pytest.approx(expected)
 
 
 @given(tables, st.randoms(use_true_random=False))
@@ -165,10 +165,10 @@ def test_every_unit_scores_as_in_scikit_learn(units: tuple[list[list[bool]], lis
 def test_the_order_of_samples_changes_nothing(
     units: tuple[list[list[bool]], list[list[bool]]], random: np.random.Generator
 ) -> None:
-    truth, said = map(np.array, units)
+    truth, output = map(np.array, units)
     order = list(range(len(truth)))
     random.shuffle(order)
-    predictions, names = table(truth, said), ("AU1", "AU2", "AU4")
+    predictions, names = table(truth, output), ("AU1", "AU2", "AU4")
     assert figures(predictions.select(order), names) == figures(predictions, names)
 
 

@@ -123,8 +123,8 @@ def test_holm_keeps_the_order_and_never_lowers(ps: list[float]) -> None:
 
 def test_the_interval_of_a_difference_uses_the_same_draws() -> None:
     first, second = two_models(5, 2, 12)
-    (found,) = compare({"a": first, "b": second}, replicates=200, seed=3)
-    assert (found.first, found.second) == ("b", "a")  # the better one first
+    (result,) = compare({"a": first, "b": second}, replicates=200, seed=3)
+    assert (result.first, result.second) == ("b", "a")  # the better one first
     draws = np.random.default_rng(3).integers(12, size=(200, 12))
     differences = [
         np.mean(
@@ -132,12 +132,12 @@ def test_the_interval_of_a_difference_uses_the_same_draws() -> None:
         )
         for draw in draws
     ]
-    assert found.interval == pytest.approx(tuple(np.quantile(differences, [0.025, 0.975])))
-    assert found.difference == pytest.approx(
+    assert result.interval == pytest.approx(tuple(np.quantile(differences, [0.025, 0.975])))
+    assert result.difference == pytest.approx(
         np.mean([slow_uf1(b.sum(axis=0)) - slow_uf1(a.sum(axis=0)) for a, b in zip(first, second, strict=True)])
     )
-    assert found.p == found.p_holm == permutation_test(second, first, seed=3)
-    assert found.p != permutation_test(second, first, seed=4)
+    assert result.p == result.p_holm == permutation_test(second, first, seed=3)
+    assert result.p != permutation_test(second, first, seed=4)
     assert compare({"a": first}) == []
 
 
@@ -149,11 +149,11 @@ def test_a_paired_interval_is_narrower_than_two_intervals_suggest() -> None:
         skill = rng.integers(2, 10)
         good[0, subject] = [[skill, 10 - skill], [10 - skill, skill]]
     bad = good + np.array([[-1, 1], [1, -1]])
-    (found,) = compare({"good": good, "bad": bad})
+    (result,) = compare({"good": good, "bad": bad})
     low, high = metrics.subject_bootstrap(bad)["uf1"]
     assert low < slow_uf1(good[0].sum(axis=0)) < high  # the intervals overlap
-    assert found.is_clear
-    assert found.interval == pytest.approx((0.1, 0.1), abs=0.002)
+    assert result.is_clear
+    assert result.interval == pytest.approx((0.1, 0.1), abs=0.002)
 
 
 def clear(first: str, second: str, interval: tuple[float, float] = (0.1, 0.2)) -> Comparison:
@@ -162,7 +162,7 @@ def clear(first: str, second: str, interval: tuple[float, float] = (0.1, 0.2)) -
 
 def test_ranks_admit_ties() -> None:
     tie = (-0.1, 0.2)
-    found = [
+    result = [
         clear("a", "b", tie),
         clear("a", "c", tie),
         clear("b", "c", tie),
@@ -170,7 +170,7 @@ def test_ranks_admit_ties() -> None:
         clear("b", "d"),
         clear("c", "d", tie),
     ]
-    assert ranks(["a", "b", "c", "d"], found) == {"a": (1, 3), "b": (1, 3), "c": (1, 4), "d": (3, 4)}
+    assert ranks(["a", "b", "c", "d"], result) == {"a": (1, 3), "b": (1, 3), "c": (1, 4), "d": (3, 4)}
     assert ranks(["a"], []) == {"a": (1, 1)}
     assert ranks(["a", "b"], [clear("a", "b")]) == {"a": (1, 1), "b": (2, 2)}
     assert ranks(["a", "b"], [clear("a", "b", (-0.3, -0.1))]) == {"a": (2, 2), "b": (1, 1)}

@@ -52,9 +52,9 @@ def test_scores_by_fold_exclude_folds_that_lack_a_class() -> None:
     truth = [0, 1, 2, 2, 0, 1, 1, 0, 1, 2]
     predicted = [0, 1, 2, 1, 0, 1, 1, 1, 1, 2]
     row = figures(table(truth, predicted, folds="aaaabbbccc", n_classes=3), ("x", "y", "z"))
-    whole = [f1_score(truth[s], predicted[s], average="macro") for s in (slice(0, 4), slice(7, 10))]
+    full = [f1_score(truth[s], predicted[s], average="macro") for s in (slice(0, 4), slice(7, 10))]
     mean = row["per_fold"]
-    assert mean["uf1"] == pytest.approx(np.mean(whole))
+    assert mean["uf1"] == pytest.approx(np.mean(full))
     assert mean["uar"] == pytest.approx(((1 + 1 + 1 / 2) / 3 + (0 + 1 + 1) / 3) / 2)
     assert mean["accuracy"] == pytest.approx((3 / 4 + 1 + 2 / 3) / 3)
     assert (mean["folds"], mean["undefined_folds"]) == (3, 1)
@@ -73,9 +73,9 @@ def test_rows_are_compared_subject_by_subject() -> None:
     subjects = "".join(letter * 2 for letter in "abcdefghijkl")
     right, wrong = (table(truth, predicted, subjects=subjects) for predicted in (truth, [1 - t for t in truth]))
     half = table(truth, truth[:12] + [1 - t for t in truth[12:]], subjects=subjects)
-    found, ranks = compare_rows({"wrong": wrong, "right": right, "half": half, "copy": right})
-    assert found[0]["models"] == ["right", "copy"]
-    assert (found[0]["difference"], found[0]["ci"], found[0]["p"], found[0]["p_holm"]) == (0, [0, 0], 1, 1)
+    result, ranks = compare_rows({"wrong": wrong, "right": right, "half": half, "copy": right})
+    assert result[0]["models"] == ["right", "copy"]
+    assert (result[0]["difference"], result[0]["ci"], result[0]["p"], result[0]["p_holm"]) == (0, [0, 0], 1, 1)
     assert ranks == {"right": [1, 2], "copy": [1, 2], "half": [3, 3], "wrong": [4, 4]}
     assert compare_rows({}) == ([], {})
     assert compare_rows({"one": right}) == ([], {"one": [1, 1]})

@@ -45,9 +45,9 @@ def the_rest_works(catalogue: Catalogue) -> bool:
 
 
 def problem(catalogue: Catalogue) -> str:
-    (found,) = catalogue.problems
+    (result,) = catalogue.problems
     assert the_rest_works(catalogue)
-    return str(found)
+    return str(result)
 
 
 def test_the_built_in_plugins_come_through_the_entry_point() -> None:

@@ -40,24 +40,24 @@ class Thing(Plugin):
 
 
 def test_parameters_are_the_typed_fields() -> None:
-    found = {p.name: p for p in parameters.parameters(Thing)}
-    assert list(found) == ["root", "sizes", "mode", "share", "inner"]
-    assert found["root"].required
-    assert found["root"].is_path
-    assert not found["sizes"].required
-    assert found["root"].doc == "Where it lies."
-    assert found["sizes"].doc == "How large."
+    result = {p.name: p for p in parameters.parameters(Thing)}
+    assert list(result) == ["root", "sizes", "mode", "share", "inner"]
+    assert result["root"].required
+    assert result["root"].is_path
+    assert not result["sizes"].required
+    assert result["root"].doc == "Where it lies."
+    assert result["sizes"].doc == "How large."
     assert parameters.summary(Thing) == "A thing of two lines."
-    assert [p.type_text for p in found.values()] == [
+    assert [p.type_text for p in result.values()] == [
         "Path", "tuple[int, ...] (length >= 1)", '"a" | "b" | None', "float (> 0)", "Inner",
     ]  # fmt: skip
 
 
 def test_build_checks_as_json_would() -> None:
-    thing, faults = parameters.build(
+    thing, errors = parameters.build(
         Thing, {"root": "/x", "sizes": [1, 2], "mode": "b", "share": 2, "inner": {"step": 1}}
     )
-    assert faults == []
+    assert errors == []
     assert thing == Thing(root=Path("/x"), sizes=(1, 2), mode="b", share=2.0, inner=Inner(step=1))
 
 
@@ -78,10 +78,10 @@ def test_build_checks_as_json_would() -> None:
     ],
 )
 def test_invalid_values_are_rejected(values: dict[str, object], key: str, message: str) -> None:
-    thing, faults = parameters.build(Thing, values)
+    thing, errors = parameters.build(Thing, values)
     assert thing is None
-    assert [".".join(found) for found, _ in faults] == [key]
-    assert message in faults[0][1]
+    assert [".".join(result) for result, _ in errors] == [key]
+    assert message in errors[0][1]
 
 
 def test_an_error_across_parameters_belongs_to_the_block() -> None:

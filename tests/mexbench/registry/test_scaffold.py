@@ -17,20 +17,20 @@ LONGEST = "a_name_as_long_as_can_be_here_"
 @pytest.mark.parametrize("name", ["my_thing", LONGEST])
 @pytest.mark.parametrize("kind", scaffold.KINDS)
 def test_templates_pass_ruff(kind: str, name: str, builtin: Catalogue, tmp_path: Path) -> None:
-    made = scaffold.write(kind, name, tmp_path / "new" / name, builtin)
-    assert [path.name for path in made] == ["pyproject.toml", f"{name}.py", f"test_{name}.py"]
-    assert sorted(path.name for path in made[0].parent.iterdir()) == sorted(path.name for path in made)
+    created = scaffold.write(kind, name, tmp_path / "new" / name, builtin)
+    assert [path.name for path in created] == ["pyproject.toml", f"{name}.py", f"test_{name}.py"]
+    assert sorted(path.name for path in created[0].parent.iterdir()) == sorted(path.name for path in created)
     for command in (["check"], ["format", "--check", "--diff"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
-            cwd=made[0].parent,
+            cwd=created[0].parent,
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stdout
-    assert max(len(line) for path in made for line in path.read_text().splitlines()) <= 120
-    assert not [text for path in made for text in ("$", "\t") if text in path.read_text()]
+    assert max(len(line) for path in created for line in path.read_text().splitlines()) <= 120
+    assert not [text for path in created for text in ("$", "\t") if text in path.read_text()]
 
 
 def test_templates_pass_pyright(builtin: Catalogue, tmp_path: Path) -> None:

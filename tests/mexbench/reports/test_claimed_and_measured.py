@@ -112,9 +112,9 @@ def test_a_run_ends_with_the_table(ran: tuple[Path, Ran], bench: Callable[..., R
 
 def test_papers_puts_all_runs_into_one_table(ran: tuple[Path, Ran], bench: Callable[..., Ran]) -> None:
     folder, _ = ran
-    found = bench("papers", folder / "runs", "--figures")
-    assert found.code == 0
-    assert "Some paper (2024), table 4" in found.out
+    result = bench("papers", folder / "runs", "--figures")
+    assert result.code == 0
+    assert "Some paper (2024), table 4" in result.out
     page = (folder / "runs" / "papers.md").read_text()
     assert page.startswith("# Claimed and measured")
     assert "> **Synthetic data" in page

@@ -51,21 +51,21 @@ def predicted_lines(run: StoredRun) -> list[dict[str, str]]:
 def test_two_rows_of_a_run_compare_as_on_its_page(first: StoredRun) -> None:
     (expected,) = json.loads((first.path / "scores.json").read_text())["comparisons"]
     better, worse = expected["models"]
-    found = compare_runs(first, first, (better, worse))
-    score = found.scores[0]
+    result = compare_runs(first, first, (better, worse))
+    score = result.scores[0]
     assert score.name == "uf1"
     assert score.first - score.second == pytest.approx(expected["difference"])
     assert list(score.interval) == pytest.approx(expected["ci"])
     assert score.p == expected["p"]
-    assert found.alone == (0, 0)
-    assert {d.what for d in found.config} >= {"model.plugin", "model.kernel"}
+    assert result.alone == (0, 0)
+    assert {d.what for d in result.config} >= {"model.plugin", "model.kernel"}
 
 
 def test_predictions_of_both_runs_are_compared(first: StoredRun, second: StoredRun) -> None:
-    found = compare_runs(first, second, ("svm", "svm"))
-    assert found.runs == ((1, 0),)
-    assert found.shared == 36
-    assert [(d.what, d.first, d.second) for d in found.config] == [
+    result = compare_runs(first, second, ("svm", "svm"))
+    assert result.runs == ((1, 0),)
+    assert result.shared == 36
+    assert [(d.what, d.first, d.second) for d in result.config] == [
         ("model.kernel", "linear", "rbf"), ("seeds", "[0, 1]", "[1, 2]"),
     ]  # fmt: skip
     ours, theirs = (
@@ -73,10 +73,10 @@ def test_predictions_of_both_runs_are_compared(first: StoredRun, second: StoredR
         for run in (first, second)
     )
     expected = {(name, line["y_true"], line["y_pred"], theirs[name]["y_pred"]) for name, line in ours.items()}
-    assert {(d.sample_id, d.truth, d.first, d.second) for d in found.disagreements} == {
+    assert {(d.sample_id, d.truth, d.first, d.second) for d in result.disagreements} == {
         one for one in expected if one[2] != one[3]
     }
-    assert sum(found.kinds().values()) == len(found.disagreements) > 0
+    assert sum(result.kinds().values()) == len(result.disagreements) > 0
     assert run_differences(first, second) == []
 
 
@@ -84,9 +84,9 @@ def test_samples_of_one_run_alone_are_counted_and_not_scored(first: StoredRun, s
     table = second.predictions["svm"]
     fewer = {"svm": table.select(table.fold != "synthetic/s01")}
     lost = len(second.predictions["svm"]) - len(fewer["svm"])
-    found = compare_runs(first, replace(second, predictions=fewer), ("svm", "svm"))
+    result = compare_runs(first, replace(second, predictions=fewer), ("svm", "svm"))
     assert lost > 0
-    assert (found.shared, found.alone) == (36 - lost // 2, (lost // 2, 0))
+    assert (result.shared, result.alone) == (36 - lost // 2, (lost // 2, 0))
 
 
 def test_runs_with_nothing_in_common_are_rejected(first: StoredRun, second: StoredRun, made: Path) -> None:
@@ -128,8 +128,8 @@ def test_compare_prints_and_writes_the_disagreements(made: Path, tmp_path: Path,
     assert "== svm: 36 predictions of both" in ran.out
     assert "every sample is predicted alike" in ran.out  # majority
     lines = list(csv.DictReader(table.read_text().splitlines()))
-    found = compare_runs(read_run(made / "a"), read_run(made / "b"), ("svm", "svm"))
-    assert [line["sample_id"] for line in lines] == [d.sample_id for d in found.disagreements]
+    result = compare_runs(read_run(made / "a"), read_run(made / "b"), ("svm", "svm"))
+    assert [line["sample_id"] for line in lines] == [d.sample_id for d in result.disagreements]
     assert f"and {len(lines) - 1} more: --limit or --csv FILE shows them" in ran.out
     ran = bench("compare", made / "a", tmp_path)
     assert (ran.code, "is not a run folder" in ran.err) == (2, True)

@@ -23,18 +23,18 @@ def predictions(seed: int = 0) -> list[tuple[str, str, str, int, int]]:
         for subject in range(12):
             for clip in range(int(rng.integers(1, 9))):
                 truth = int(rng.integers(3))
-                said = truth if rng.random() < 0.6 else int(rng.integers(3))
-                rows.append((dataset, f"{prefix}{subject:02}", f"clip_{clip}", truth, said))
+                output = truth if rng.random() < 0.6 else int(rng.integers(3))
+                rows.append((dataset, f"{prefix}{subject:02}", f"clip_{clip}", truth, output))
     return rows
 
 
 def log(rows: Sequence[tuple[str, str, str, int, int]]) -> str:
     lines, before = [], None
-    for dataset, subject, clip, truth, said in rows:
+    for dataset, subject, clip, truth, output in rows:
         if (dataset, subject) != before:
             before = dataset, subject
             lines.append(f"{dataset} {subject}")
-        lines.append(f"{clip} {truth} {said}")
+        lines.append(f"{clip} {truth} {output}")
     return "\n".join(lines) + "\n"
 
 
@@ -45,24 +45,24 @@ def scored(folder: Path, text: str, **options: Any) -> dict[str, Any]:  # noqa: 
 
 def test_scores_of_a_log_equal_those_of_scikit_learn(tmp_path: Path) -> None:
     rows = predictions()
-    truth, said = [row[3] for row in rows], [row[4] for row in rows]
-    found = scored(tmp_path, log(rows))
-    (row,) = found["rows"]
-    assert row["accuracy"] == pytest.approx(sk.accuracy_score(truth, said))
-    assert row["uf1"] == pytest.approx(sk.f1_score(truth, said, average="macro"))
-    assert row["uar"] == pytest.approx(sk.recall_score(truth, said, average="macro"))
-    assert row["macro_precision"] == pytest.approx(sk.precision_score(truth, said, average="macro"))
-    assert row["weighted_f1"] == pytest.approx(sk.f1_score(truth, said, average="weighted"))
-    assert row["confusion"] == sk.confusion_matrix(truth, said).tolist()
+    truth, output = [row[3] for row in rows], [row[4] for row in rows]
+    result = scored(tmp_path, log(rows))
+    (row,) = result["rows"]
+    assert row["accuracy"] == pytest.approx(sk.accuracy_score(truth, output))
+    assert row["uf1"] == pytest.approx(sk.f1_score(truth, output, average="macro"))
+    assert row["uar"] == pytest.approx(sk.recall_score(truth, output, average="macro"))
+    assert row["macro_precision"] == pytest.approx(sk.precision_score(truth, output, average="macro"))
+    assert row["weighted_f1"] == pytest.approx(sk.f1_score(truth, output, average="weighted"))
+    assert row["confusion"] == sk.confusion_matrix(truth, output).tolist()
     for member in ("casme2", "smic"):
         inside = [(r[3], r[4]) for r in rows if r[0] == member]
         expected = sk.f1_score(*zip(*inside, strict=True), average="macro")
         assert row["by_dataset"][member]["uf1"] == pytest.approx(expected)
     assert (row["n_samples"], row["n_subjects"], row["folds"]) == (len(rows), 24, None)
     assert row["ci"]["uf1"][0] < row["uf1"] < row["ci"]["uf1"][1]
-    assert found["intervals"]["unit"] == "subject"
-    assert found["flags"] == row["flags"] == ["unverified"]
-    assert found["classes"] == ["negative", "positive", "surprise"]
+    assert result["intervals"]["unit"] == "subject"
+    assert result["flags"] == row["flags"] == ["unverified"]
+    assert result["classes"] == ["negative", "positive", "surprise"]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -79,20 +79,20 @@ def test_every_file_format_gives_the_same_scores(tmp_path: Path) -> None:
     by_float = "\n".join(f"{d}/{s}/{c},{t}.0,{p}.0,{d}/{s},{d}" for d, s, c, t, p in rows)
     expected = scored(tmp_path, log(rows))["rows"]
     for body in (by_name, by_float):
-        found = scored(tmp_path, f"id,truth,pred,subject,dataset\n{body}", classes=names)
-        assert found["rows"] == expected
+        result = scored(tmp_path, f"id,truth,pred,subject,dataset\n{body}", classes=names)
+        assert result["rows"] == expected
     implied = scored(tmp_path, f"id,truth,pred,subject,dataset\n{by_float}")
     assert implied["classes"] == ["0", "1", "2"]
     assert implied["rows"][0]["uf1"] == expected[0]["uf1"]
 
 
 def test_predictions_without_subjects_are_flagged(tmp_path: Path) -> None:
-    found = scored(tmp_path, "id,truth,pred\na,x,x\nb,y,x\nc,y,y\n")
-    assert found["flags"] == ["unverified", "unknown-subjects"]
-    assert found["intervals"]["unit"] == "sample"
-    assert found["support"] == {"x": 1, "y": 2}
-    found = scored(tmp_path, "id,clip_id,truth,pred\nc#1,c,x,x\nc#2,c,x,y\nd#1,d,y,y\n")
-    assert (found["intervals"]["unit"], found["rows"][0]["n_subjects"]) == ("clip", 2)
+    result = scored(tmp_path, "id,truth,pred\na,x,x\nb,y,x\nc,y,y\n")
+    assert result["flags"] == ["unverified", "unknown-subjects"]
+    assert result["intervals"]["unit"] == "sample"
+    assert result["support"] == {"x": 1, "y": 2}
+    result = scored(tmp_path, "id,clip_id,truth,pred\nc#1,c,x,x\nc#2,c,x,y\nd#1,d,y,y\n")
+    assert (result["intervals"]["unit"], result["rows"][0]["n_subjects"]) == ("clip", 2)
 
 
 def test_models_and_repeats_of_predictions_csv_are_scored_apart(tmp_path: Path) -> None:
@@ -104,11 +104,11 @@ def test_models_and_repeats_of_predictions_csv_are_scored_apart(tmp_path: Path) 
         for fold in (1, 2)
         for i in (range(2) if fold == 1 else range(2, 4))
     )
-    found = scored(tmp_path, header + body)
-    good, bad = found["rows"]
+    result = scored(tmp_path, header + body)
+    good, bad = result["rows"]
     assert (good["uf1"], good["repeats"], good["folds"], good["n_samples"]) == (1, 2, 4, 4)
     assert bad["per_fold"]["accuracy"] == 0.75
-    assert found["comparisons"][0]["models"] == ["a", "b"]
+    assert result["comparisons"][0]["models"] == ["a", "b"]
     with pytest.raises(
         DataError, match="model 'b', seed 0, lacks 2 samples that another model predicts: d/s2/c, d/s3/c"
     ):
@@ -193,9 +193,9 @@ def test_predictions_csv_of_a_run_gives_the_scores_of_the_run(tmp_path: Path, be
     assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "out").code == 0
     run = json.loads((tmp_path / "out" / "scores.json").read_text())
     file = read(tmp_path / "out" / "predictions.csv")
-    found = score(file, expected=read_ids(tmp_path / "out" / "predictions.csv"))
-    assert found["comparisons"] == run["comparisons"]
-    assert found["classes"] == run["classes"]
-    for ours, theirs in zip(found["rows"], run["rows"], strict=True):
+    result = score(file, expected=read_ids(tmp_path / "out" / "predictions.csv"))
+    assert result["comparisons"] == run["comparisons"]
+    assert result["classes"] == run["classes"]
+    for ours, theirs in zip(result["rows"], run["rows"], strict=True):
         assert {**ours, "flags": 0} == {**{key: theirs[key] for key in ours}, "flags": 0}
         assert (theirs["repeats"], theirs["folds"], len(theirs["per_seed"])) == (2, 6, 4)

@@ -52,8 +52,8 @@ def test_disagreements_are_named_with_their_lines(tmp_path: Path) -> None:
 def test_the_annotation_decides_types_and_is_compared(tmp_path: Path) -> None:
     path = tmp_path / "info.txt"
     path.write_text("s15 a micro-expression 10 20 49\ns15 a macro-expression 11 70 50\ns15 d micro-expression 1 2 3\n")
-    found = recount(block_of(tmp_path), truth=read_annotation(path))
-    assert Counter(one["what"] for one in found["disagreements"]) == {
+    result = recount(block_of(tmp_path), truth=read_annotation(path))
+    assert Counter(one["what"] for one in result["disagreements"]) == {
         "a prediction on several lines": 1,
         "a true interval that is not annotated": 2,
         "an annotated interval that the log does not have": 1,
@@ -61,8 +61,8 @@ def test_the_annotation_decides_types_and_is_compared(tmp_path: Path) -> None:
         "marked TP below an overlap of 0.5": 1,
         "marked TP, not found one to one": 1,
     }
-    assert found["other_type"] == 1  # the micro-expression 10-49, which a macro prediction overlaps enough
-    assert found["figures"]["counts"]["micro"] == {"tp": 0, "fp": 1, "fn": 2}
+    assert result["other_type"] == 1  # the micro-expression 10-49, which a macro prediction overlaps enough
+    assert result["figures"]["counts"]["micro"] == {"tp": 0, "fp": 1, "fn": 2}
 
 
 def test_the_length_limit_is_in_whole_frames(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_the_length_limit_is_in_whole_frames(tmp_path: Path) -> None:
 
 def test_printed_figures_agree_within_their_own_digits(tmp_path: Path) -> None:
     printed = [PrintedLogFigure("f1_macro", ".4"), PrintedLogFigure("f1_macro", "1.20"), PrintedLogFigure("f1", ".5")]
-    found = recount(block_of(tmp_path), printed=printed)["printed"]
-    assert [one["agrees"] for one in found] == [["one_to_one"], ["found"], []]
+    result = recount(block_of(tmp_path), printed=printed)["printed"]
+    assert [one["agrees"] for one in result] == [["one_to_one"], ["found"], []]
     assert PrintedLogFigure("f1", ".0376").agrees(0.03757)
     assert not PrintedLogFigure("f1", ".0376").agrees(0.03615)
     with pytest.raises(DataError, match="unknown figure 'f2'"):

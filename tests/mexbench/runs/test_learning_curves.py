@@ -24,9 +24,9 @@ def result(model: str, fold: str, history: Any) -> StoredResult:  # noqa: ANN401
 
 
 def test_history_values_become_python_numbers_with_epochs() -> None:
-    found = history_of(Told([{"loss": np.float32(0.5), "right": np.int64(3)}, {"epoch": 7, "loss": 0}]))
-    assert found == ({"epoch": 1, "loss": 0.5, "right": 3}, {"epoch": 7, "loss": 0})
-    assert {type(value) for row in found for value in row.values()} == {int, float}
+    outcome = history_of(Told([{"loss": np.float32(0.5), "right": np.int64(3)}, {"epoch": 7, "loss": 0}]))
+    assert outcome == ({"epoch": 1, "loss": 0.5, "right": 3}, {"epoch": 7, "loss": 0})
+    assert {type(value) for row in outcome for value in row.values()} == {int, float}
 
 
 def test_a_predictor_without_history_is_accepted() -> None:

@@ -29,23 +29,23 @@ def stored(tmp_path: Path) -> tuple[RunFolder, Path]:
 def test_round_trip_by_sample_id(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     assert path.relative_to(folder.path).as_posix() == "tasks/svm linear/3/casme2%2Fsub01.json"
-    found = folder.read_result(TASK)
-    assert found is not None
-    assert found.scores == {"s2": [0.1 + 0.2, -1e-17], "s1": [2.0, 3.0]}
-    assert (found.fit_s, found.predict_s, found.warnings) == (1.5, 0.5, ("W: x",))
+    result = folder.read_result(TASK)
+    assert result is not None
+    assert result.scores == {"s2": [0.1 + 0.2, -1e-17], "s1": [2.0, 3.0]}
+    assert (result.fit_s, result.predict_s, result.warnings) == (1.5, 0.5, ("W: x",))
 
 
 def test_learning_curves_lie_under_the_checksum_and_may_be_absent(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     assert "history" not in json.loads(path.read_text())  # as in folders of earlier versions
-    found = folder.read_result(TASK)
-    assert found is not None
-    assert found.history == ()
+    result = folder.read_result(TASK)
+    assert result is not None
+    assert result.history == ()
     history = ({"epoch": 1, "loss": 0.1 + 0.2}, {"epoch": 2, "loss": 0.25})
     folder.write_result(replace(DONE, history=history), ["s2", "s1"])
-    found = folder.read_result(TASK)
-    assert found is not None
-    assert found.history == history
+    result = folder.read_result(TASK)
+    assert result is not None
+    assert result.history == history
     path.write_text(path.read_text().replace("0.25", "0.26"))
     assert folder.read_result(TASK) is None
 
@@ -54,9 +54,9 @@ def test_what_is_of_another_task_is_not_used(tmp_path: Path) -> None:
     folder, path = stored(tmp_path)
     assert folder.read_result(replace(TASK, fold="casme2/sub02")) is None
     assert folder.unusable == {}
-    kept = RunFolder(folder.path, keep=True)
-    assert kept.read_result(replace(TASK, fingerprint="other data")) is None
-    assert kept.unusable == {path: "foreign"}
+    remaining = RunFolder(folder.path, keep=True)
+    assert remaining.read_result(replace(TASK, fingerprint="other data")) is None
+    assert remaining.unusable == {path: "foreign"}
     assert path.exists()
     assert folder.read_result(replace(TASK, fingerprint="other data")) is None
     assert folder.unusable == {path: "foreign"}

@@ -57,8 +57,8 @@ def test_a_bad_line_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_an_annotation_is_keyed_as_the_log_names_videos(tmp_path: Path) -> None:
     text = "s15 0101 macro-expression 557.0 572.0 608.0\n032 3 micro-expression 1896 -1069 1970\n"
-    found = read_annotation(write(tmp_path / "info.txt", text))
-    assert {name: [(i.onset, i.apex, i.offset, i.kind) for i in inside] for name, inside in found.items()} == {
+    result = read_annotation(write(tmp_path / "info.txt", text))
+    assert {name: [(i.onset, i.apex, i.offset, i.kind) for i in inside] for name, inside in result.items()} == {
         "15_0101": [(557, 572, 608, "macro")],
         "032_3": [(1896, -1069, 1970, "micro")],
     }

@@ -28,12 +28,12 @@ def run(tmp_path: Path, bench: Callable[..., Ran]) -> StoredRun:
 
 def test_rows_of_several_protocols_have_their_own_config(run: StoredRun) -> None:
     assert list(run.rows) == ["majority under loso", "majority under twice", "svm under loso", "svm under twice"]
-    made = run.row_config("svm under twice")
-    assert (made.model["name"], made.model["C"]) == ("svm", 2.0)
-    assert (made.protocol["plugin"], made.protocol["k"]) == ("kfold", 3)
-    assert [block["plugin"] for block in made.config["models"]] == ["svm"]
-    assert made.config["protocol"]["plugin"] == "kfold"
-    assert made.identity["model"]["C"] == 2.0
+    created = run.row_config("svm under twice")
+    assert (created.model["name"], created.model["C"]) == ("svm", 2.0)
+    assert (created.protocol["plugin"], created.protocol["k"]) == ("kfold", 3)
+    assert [block["plugin"] for block in created.config["models"]] == ["svm"]
+    assert created.config["protocol"]["plugin"] == "kfold"
+    assert created.identity["model"]["C"] == 2.0
     assert run.part("svm under twice")["rows"] == ["majority under twice", "svm under twice"]
     with pytest.raises(RunFolderError, match="does not say what 'cnn' is"):
         run.row_config("cnn")

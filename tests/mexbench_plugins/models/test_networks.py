@@ -197,7 +197,7 @@ class TestEveryNetwork:
         x, y = samples(SMALL[name][1], 32, seed=1)
         predictor = fitted(name)
         np.testing.assert_array_equal(predictor(x).argmax(axis=1), y)
-        assert [found["epoch"] for found in predictor.history] == list(range(1, SMALL[name][0].epochs + 1))
+        assert [result["epoch"] for result in predictor.history] == list(range(1, SMALL[name][0].epochs + 1))
         assert predictor.history[-1]["loss"] < predictor.history[0]["loss"]
 
     def test_scores_are_probabilities_and_an_unseen_class_is_never_predicted(self, name: str) -> None:
@@ -232,8 +232,8 @@ class TestEveryNetwork:
 
 
 def test_every_network_is_in_the_catalogue(builtin: Catalogue) -> None:
-    found = {entry.load() for entry in builtin.entries if entry.kind == "model"}
-    assert {type(model) for model in PAPERS} <= found
+    result = {entry.load() for entry in builtin.entries if entry.kind == "model"}
+    assert {type(model) for model in PAPERS} <= result
     assert [type(model) for model in PAPERS if isinstance(model, FoldsModel)] == [STSTNet]
 
 

@@ -46,22 +46,22 @@ def bumps(length: int, *places: tuple[int, float]) -> NDArray[np.float64]:
 
 def test_a_peak_becomes_an_interval_of_the_usual_length_around_it() -> None:
     spotter = CurveSpotter(read, {"micro": 1.0}, "raw", {"micro": 0.5}, 1.0, ())
-    (found,) = spotter([video_of(bumps(60, (30, 0.8), (50, 0.4)))])
-    assert [(one.onset, one.apex, one.offset) for one in found] == [(126, 131, 136)]
-    assert found[0].score == pytest.approx(1.6)
+    (result,) = spotter([video_of(bumps(60, (30, 0.8), (50, 0.4)))])
+    assert [(one.onset, one.apex, one.offset) for one in result] == [(126, 131, 136)]
+    assert result[0].score == pytest.approx(1.6)
     (lower,) = spotter.at(0.7)([video_of(bumps(60, (30, 0.8), (50, 0.4)))])
     assert [one.apex for one in lower] == [131, 151]
 
 
 def test_an_interval_is_cut_to_its_video() -> None:
     spotter = CurveSpotter(read, {"micro": 2.0}, "raw", {"micro": 1.0}, 0.5, ())
-    (found,) = spotter([video_of(bumps(40, (2, 1.0)))])
-    assert (found[0].onset, found[0].offset) == (101, 113)
+    (result,) = spotter([video_of(bumps(40, (2, 1.0)))])
+    assert (result[0].onset, result[0].offset) == (101, 113)
 
 
 def test_the_higher_of_two_that_overlap_stays() -> None:
-    kept = suppress([claim(1, 20, 0.5), claim(10, 29, 0.9), claim(27, 46, 0.4), claim(60, 70, 0.1)])
-    assert [(one.onset, one.score) for one in kept] == [(10, 0.9), (27, 0.4), (60, 0.1)]
+    remaining = suppress([claim(1, 20, 0.5), claim(10, 29, 0.9), claim(27, 46, 0.4), claim(60, 70, 0.1)])
+    assert [(one.onset, one.score) for one in remaining] == [(10, 0.9), (27, 0.4), (60, 0.1)]
 
 
 def test_scales_make_curves_comparable() -> None:

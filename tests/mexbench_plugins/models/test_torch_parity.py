@@ -179,16 +179,18 @@ RECURRENT = {"kernel": "weight_ih_l0", "recurrent": "weight_hh_l0", "bias": "bia
 
 def as_torch(state: train_program.TrainState) -> dict[str, NDArray[Any]]:
     """Name and turn our weights as a twin has them."""
-    found = {}
+    result = {}
     for part in (state.params, state.stats):
         for path, value in flax_nnx.to_flat_state(part):
             *where, leaf = map(str, path)
             names = RECURRENT if where[-1] in {"lstm", "rnn"} else NAMES
             array = np.asarray(value[...])
             turned = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
-            found[".".join([*where, names.get(leaf, leaf)])] = turned
+            result[".".join([*where, names.get(leaf, leaf)])] = turned
     return (
-        dict(_split_streams(found)) if "conv.weight" in found and found["conv.weight"].shape[1:] == (3, 3, 3) else found
+        dict(_split_streams(result))
+        if "conv.weight" in result and result["conv.weight"].shape[1:] == (3, 3, 3)
+        else result
     )
 
 

@@ -82,9 +82,9 @@ def test_weights_by_hand() -> None:
     y = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]], bool)
     head = Sigmoid()
     np.testing.assert_allclose(head.weights(y, 3, None), np.ones((2, 3)))
-    found = head.weights(y, 3, "balanced")  # of the first unit, 3 absent and 1 shown; the others have one answer alone
-    np.testing.assert_allclose(found, [[4 / 6, 1, 1], [4 / 2, 1, 1]])
-    np.testing.assert_allclose(head.row_weights(found, y[:2]), [[2, 1, 1], [4 / 6, 1, 1]])
+    result = head.weights(y, 3, "balanced")  # of the first unit, 3 absent and 1 shown; the others have one answer alone
+    np.testing.assert_allclose(result, [[4 / 6, 1, 1], [4 / 2, 1, 1]])
+    np.testing.assert_allclose(head.row_weights(result, y[:2]), [[2, 1, 1], [4 / 6, 1, 1]])
 
 
 def test_what_is_watched_by_hand() -> None:
@@ -120,9 +120,9 @@ MODELS = [
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_it_learns_and_knows_units_that_always_and_never_show(model: ActionUnitModel) -> None:
     predictor, test, truth = told(model)
-    found = np.asarray(predictor(test))
-    assert ((found >= 0.5) == truth).mean(axis=0).min() >= 0.9
-    np.testing.assert_array_equal(found[:, 2:] >= 0.5, truth[:, 2:])
+    result = np.asarray(predictor(test))
+    assert ((result >= 0.5) == truth).mean(axis=0).min() >= 0.9
+    np.testing.assert_array_equal(result[:, 2:] >= 0.5, truth[:, 2:])
 
 
 @pytest.mark.parametrize("model", [SVM(kernel="rbf"), DecisionTree(max_depth=3)], ids=["svm", "tree"])
@@ -142,13 +142,13 @@ def test_one_classifier_per_unit_is_what_scikit_learn_does(model: ActionUnitMode
     )
     both = y[:, :2]  # scikit-learn's warns about units that have one answer alone
     expected = OneVsRestClassifier(base).fit(x.reshape(80, -1), both).predict(test.reshape(60, -1))
-    found = np.asarray(model.fit_action_units(x, both, groups=groups, seed=0)(test))
-    np.testing.assert_array_equal(found >= 0.5, expected)
+    result = np.asarray(model.fit_action_units(x, both, groups=groups, seed=0)(test))
+    np.testing.assert_array_equal(result >= 0.5, expected)
 
 
 def test_an_svm_keeps_the_sign_of_its_decision() -> None:
-    found = SVM().presence(np.array([[0.0, 0.0], [-1, 1], [2, -2]]))
-    np.testing.assert_allclose(found, [0.5, 0.731059, 0.119203], rtol=1e-5)
+    result = SVM().presence(np.array([[0.0, 0.0], [-1, 1], [2, -2]]))
+    np.testing.assert_allclose(result, [0.5, 0.731059, 0.119203], rtol=1e-5)
 
 
 def test_early_stopping_watches_units() -> None:
@@ -161,8 +161,8 @@ def test_early_stopping_watches_units() -> None:
 def test_constants() -> None:
     x, y, groups = faces(10)
     test = np.zeros((3, 1, 4))
-    found = Majority().fit_action_units(x, y, groups=groups, seed=0)(test)
-    np.testing.assert_allclose(found, np.tile(y.mean(0), (3, 1)))
+    result = Majority().fit_action_units(x, y, groups=groups, seed=0)(test)
+    np.testing.assert_allclose(result, np.tile(y.mean(0), (3, 1)))
     np.testing.assert_array_equal(
         AlwaysPresent().fit_action_units(x, y, groups=groups, seed=0)(test), np.ones((3, UNITS))
     )
@@ -173,11 +173,11 @@ def test_the_au_cnn_has_a_sigmoid_for_each_unit_and_is_saved_whole(tmp_path: Pat
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (6, 1, 128, 128, 3), dtype=np.uint8), rng.random((6, 12)) < 0.5
     predictor = model.fit_action_units(x, y, groups=np.array(list("aabbcc")), seed=0)
-    found = np.asarray(predictor(x))
-    assert found.shape == (6, 12)
-    assert not np.allclose(found.sum(1), 1)
+    result = np.asarray(predictor(x))
+    assert result.shape == (6, 12)
+    assert not np.allclose(result.sum(1), 1)
     model.save(predictor, tmp_path)
-    np.testing.assert_array_equal(model.load(tmp_path)(x), found)
+    np.testing.assert_array_equal(model.load(tmp_path)(x), result)
 
 
 def test_a_network_that_was_saved_with_an_unknown_head_is_refused(tmp_path: Path) -> None:

@@ -58,10 +58,10 @@ def test_without_an_onset_the_first_frame_is_subtracted_and_a_note_says_so() -> 
 
 def test_the_onset_is_removed_and_positions_move_up() -> None:
     clip = locked(PIXELS, onset_index=1, apex_index=2, offset_index=2)
-    removed, kept = (Difference(onset=onset)(clip) for onset in ("remove", "keep"))
-    np.testing.assert_array_equal(removed.frames, kept.frames[[0, 2]])
+    removed, remaining = (Difference(onset=onset)(clip) for onset in ("remove", "keep"))
+    np.testing.assert_array_equal(removed.frames, remaining.frames[[0, 2]])
     assert (removed.onset_index, removed.apex_index, removed.offset_index) == (None, 1, 1)
-    assert (kept.onset_index, kept.apex_index, kept.offset_index) == (1, 2, 2)
+    assert (remaining.onset_index, remaining.apex_index, remaining.offset_index) == (1, 2, 2)
     earlier = Difference(onset="remove")(locked(PIXELS, onset_index=1, apex_index=0))
     assert earlier.apex_index == 0
     same = Difference(onset="remove")(locked(PIXELS, onset_index=1, apex_index=1))

@@ -24,7 +24,7 @@ def slow_codes(image: np.ndarray, *, strict: bool) -> np.ndarray:
     """Paper 4's patterns, pixel by pixel: the bits stand at 0, 45, 90, ... degrees; outside lies 0."""
     around = {1: (0, 1), 2: (-1, 1), 4: (-1, 0), 8: (-1, -1), 16: (0, -1), 32: (1, -1), 64: (1, 0), 128: (1, 1)}
     height, width = image.shape
-    found = np.zeros((height, width), np.uint8)
+    result = np.zeros((height, width), np.uint8)
     for row in range(height):
         for column in range(width):
             for value, (down, right) in around.items():
@@ -32,8 +32,8 @@ def slow_codes(image: np.ndarray, *, strict: bool) -> np.ndarray:
                 neighbour = int(image[y, x]) if 0 <= y < height and 0 <= x < width else 0
                 centre = int(image[row, column])
                 if neighbour > centre or (neighbour == centre and not strict):
-                    found[row, column] += value
-    return found
+                    result[row, column] += value
+    return result
 
 
 def test_a_case_worked_by_hand() -> None:

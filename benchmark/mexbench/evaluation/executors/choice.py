@@ -44,7 +44,7 @@ class WorkerSettings:
         Raises:
             ConfigError: Two settings contradict each other.
             ClusterError: Dask is not installed.
-            DeviceError: There is no such device.
+            DeviceError: The device was not found.
         """
         if self.scheduler is not None and self.executor != "dask":
             raise ConfigError("--scheduler is for --executor dask alone: give both, or leave --scheduler out")

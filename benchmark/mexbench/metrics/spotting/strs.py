@@ -108,7 +108,7 @@ def correct(
 
 
 def as_printed(truth: Sequence[EmotionInterval], predicted: Sequence[EmotionInterval]) -> StrsScores:
-    """Score as the challenge's script does, every fault of it included.
+    """Score as the challenge's script does, every mistake of it included.
 
     It visits the subjects that the predictions name and of each the videos that the truth names; there it goes through
     the predictions and gives each *every* true interval that is still free and overlaps enough; it calls macro

@@ -4,9 +4,10 @@
 ``samples/NAME.csv`` lists every sample with its fold, its subject and a digest of its class; the definition has the
 digest of that list, so that neither changes alone.
 
-**The digest of a class is no secret.** It covers the data set's fingerprint, the sample's id and the name of the class,
-so whoever knows the names of the classes finds the right one by trying them: that is how a submission is scored without
-the data. It keeps the labels of licensed data from being listed in clear, and shows where a label was altered. No more.
+**The digest of a class is not a secret.** It covers the data set's fingerprint, the sample's id and the name of the
+class, so whoever knows the names of the classes finds the right one by trying them: that is how a submission is
+scored without the data. It keeps the labels of licensed data from being listed in clear, and shows where a label was
+altered. No more.
 """
 
 from __future__ import annotations
@@ -204,7 +205,7 @@ def load(root: Path, name: str) -> Definition:
         name: Which.
 
     Raises:
-        BoardError: There is no such board, or something in it cannot be; the text says what and where.
+        BoardError: The board was not found, or something in it cannot be; the text says what and where.
         ConfigError: Its definition is no YAML.
     """
     path = root / f"{name}.yaml"

@@ -58,7 +58,7 @@ class AuditLeak(ABC):
 
     #: As ``--leaks`` names it.
     name: ClassVar[str]
-    #: In the taxonomy; None where it is no leakage.
+    #: In the taxonomy; None where it is not leakage.
     number: ClassVar[str | None]
     #: What is done wrong, in one sentence.
     what: ClassVar[str]

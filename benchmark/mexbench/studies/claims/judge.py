@@ -106,7 +106,7 @@ def _mixed(claim: Claim) -> list[Reading]:
     mixtures = []
     for choice in product(AVERAGINGS, repeat=len(named)):
         if len(set(choice)) == 1:
-            continue  # that is no mixture, and has been judged
+            continue  # not a mixture, and judged already
         average_of = dict(zip(named, choice, strict=True))
         readings = zip(claim.rows("macro"), claim.rows("weighted"), strict=True)
         for (reading, macro), (_, weighted) in readings:

@@ -16,7 +16,7 @@ def open_camera(number: int) -> Any:  # noqa: ANN401 - cv2.VideoCapture
     """Return an open camera.
 
     Raises:
-        DataError: There is no camera of this number.
+        DataError: The camera was not found.
     """
     import cv2
 
@@ -40,7 +40,7 @@ def predict_live(
         seconds: When to stop; None continues until interrupted.
 
     Raises:
-        DataError: There is no such camera, or it gives no frame.
+        DataError: The camera was not found, or gives no frame.
     """
     camera = open_camera(number)
     start, count = time.monotonic(), 0

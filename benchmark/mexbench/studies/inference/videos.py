@@ -47,7 +47,7 @@ def target(path: Path) -> PredictionTarget:
     """Resolve a path to videos: one video, a folder of videos, or a list of clips (.csv).
 
     Raises:
-        DataError: There is no video, or a list cannot be used.
+        DataError: No video was found, or a list cannot be used.
     """
     if path.is_dir():
         paths = sorted(p for p in path.iterdir() if p.suffix.lower() in FILMS and not p.name.startswith("."))

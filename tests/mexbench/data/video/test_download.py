@@ -44,7 +44,7 @@ class Site:
     url: str = ""
 
     def ranges(self, path: str) -> list[str | None]:
-        return [found for method, asked, found in self.asked if method == "GET" and asked == path]
+        return [result for method, asked, result in self.asked if method == "GET" and asked == path]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -88,14 +88,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    found = Site()
-    handler = type("SiteHandler", (Handler,), {"site": found})
+    result = Site()
+    handler = type("SiteHandler", (Handler,), {"site": result})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield found
+    result.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield result
     server.shutdown()
     thread.join()
     server.server_close()
@@ -128,9 +128,9 @@ def test_a_fetched_film_is_not_fetched_again(site: Site, film: bytes, bench: Ben
     reminder = " ".join(ran.err.replace("|", " ").split())
     assert "the licence of a film" in reminder
     assert "agree to the analysis of their faces" in reminder
-    made = path.parent / "films" / "a.mp4"
-    assert made.read_bytes() == film
-    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    created = path.parent / "films" / "a.mp4"
+    assert created.read_bytes() == film
+    assert stat.S_IMODE(created.stat().st_mode) == 0o600
     assert (path.parent / CHECKSUMS).read_text() == f"{hashlib.sha256(film).hexdigest()}  films/a.mp4\n"
     assert names(path.parent) == {"clips.csv", "films", CHECKSUMS}
     before = len(site.asked)
@@ -162,12 +162,12 @@ def test_an_interrupted_download_is_resumed(site: Site, film: bytes, bench: Benc
     assert "stopped: what is fetched is kept; the same command goes on from here" in ran.err
     assert not (work / "a.mp4").exists()
     (part,) = parts()
-    kept = part.stat().st_size
-    assert 0 < kept <= 2 * 2**20
+    remaining = part.stat().st_size
+    assert 0 < remaining <= 2 * 2**20
     assert stat.S_IMODE(part.parent.stat().st_mode) == 0o700
     site.stop_after, site.asked = {}, []
     assert bench("fetch-videos", path).code == 0
-    assert site.ranges("/a.mp4")[-1] == f"bytes={kept}-"
+    assert site.ranges("/a.mp4")[-1] == f"bytes={remaining}-"
     assert (work / "a.mp4").read_bytes() == big
     assert names(work) == {"clips.csv", "a.mp4", CHECKSUMS}
 
@@ -176,12 +176,12 @@ def test_a_changed_film_is_discarded(site: Site, film: bytes, bench: Bench, tmp_
     site.files = {"/a.mp4": film}
     path = listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4")
     assert bench("fetch-videos", path).code == 0
-    made, before = path.parent / "a.mp4", (path.parent / CHECKSUMS).read_text()
-    made.write_bytes(film[:-1])
+    created, before = path.parent / "a.mp4", (path.parent / CHECKSUMS).read_text()
+    created.write_bytes(film[:-1])
     ran = bench("fetch-videos", path)
     assert ran.code == 1
     assert f"{CHECKSUMS} has {before[:16]}...: it was changed or damaged; remove it to fetch it again" in ran.err
-    made.unlink()
+    created.unlink()
     site.files = {"/a.mp4": film + b"!"}
     ran = bench("fetch-videos", path)
     assert ran.code == 1

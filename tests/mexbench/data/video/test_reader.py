@@ -16,8 +16,8 @@ from tests import films
 
 def read(path: Path, fps: float = 1000, **stretch: float) -> tuple[list[float], list[int], tuple[str, ...]]:
     with Video(path) as film:
-        found = list(film.frames(fps=fps, **stretch))
-        return [frame.time_s for frame in found], [films.number(frame.image) for frame in found], film.issues()
+        result = list(film.frames(fps=fps, **stretch))
+        return [frame.time_s for frame in result], [films.number(frame.image) for frame in result], film.issues()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi", "a.webm"])
@@ -52,8 +52,8 @@ def test_a_sampler_keeps_at_most_fps_frames_a_second() -> None:
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.001, 0.3, 3000))
     wanted = Sampler(10, float(times[0]))
-    kept = [time_s for time_s in times if wanted(float(time_s))]
-    ticks = np.floor((np.array(kept) - times[0] + 1e-4) * 10)
+    remaining = [time_s for time_s in times if wanted(float(time_s))]
+    ticks = np.floor((np.array(remaining) - times[0] + 1e-4) * 10)
     assert (np.diff(ticks) >= 1).all()
     assert set(np.floor((times - times[0] + 1e-4) * 10)) == set(ticks)
 

@@ -46,7 +46,7 @@ def test_only_a_killed_worker_may_have_run_out_of_memory() -> None:
 
 def test_what_a_lost_worker_had_not_begun_goes_back_to_its_place() -> None:
     policy = CrashPolicy(groups(4), "worker")
-    running, *queued = (found for _ in range(3) if (found := policy.next_group([])) is not None)
+    running, *queued = (result for _ in range(3) if (result := policy.next_group([])) is not None)
     policy.on_worker_lost(running, queued)
     assert [policy.next_group([]) for _ in range(4)] == [running, *queued, (3, groups(4)[3])]
 

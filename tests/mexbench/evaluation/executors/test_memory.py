@@ -40,12 +40,12 @@ class Together(Layered, FoldsModel):
 
 def load(model: Model, **changes: Any) -> dict[str, TaskRunner]:  # noqa: ANN401
     """Twenty samples of 100 bytes, sixteen of which train."""
-    found = TaskRunner(
+    result = TaskRunner(
         x=np.zeros((20, 4, 25), dtype=np.uint8), copies=None, y=np.zeros(20, np.intp), groups=np.repeat("a", 20),
         folds={"1": (np.arange(12), np.arange(12, 20)), "2": (np.arange(16), np.arange(16, 20))},
         models={"m": model}, n_classes=3,
     )  # fmt: skip
-    return {"m": replace(found, **changes)}
+    return {"m": replace(result, **changes)}
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_what_a_training_needs(
 def test_how_many_fit(monkeypatch: pytest.MonkeyPatch, jobs: int, free: int, fits: int, told: list[str]) -> None:
     monkeypatch.setattr(memory, "needed", lambda _: 10**9)
     monkeypatch.setattr(memory, "available", lambda: free * 10**6)
-    said: list[str] = []
-    assert memory.fitting(jobs, {}, said.append) == fits
-    assert said == told
+    output: list[str] = []
+    assert memory.fitting(jobs, {}, output.append) == fits
+    assert output == told
 
 
 def test_processes_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1)
-    said: list[str] = []
-    found = scores(list(Processes(3, None, said.append).run(UNITS, every(workload()))))
-    assert set(found) == {"1", "2"}
-    assert len(said) == 1
-    assert said[0].startswith("memory for 1 of 3 worker processes: ")
+    output: list[str] = []
+    result = scores(list(Processes(3, None, output.append).run(UNITS, every(workload()))))
+    assert set(result) == {"1", "2"}
+    assert len(output) == 1
+    assert output[0].startswith("memory for 1 of 3 worker processes: ")
 
 
 def test_the_machine_is_asked() -> None:

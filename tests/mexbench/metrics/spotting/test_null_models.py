@@ -24,11 +24,11 @@ def long_video(name: str, n_frames: int, fps: float, *intervals: tuple[int, int,
 
 
 def test_statistics_are_in_seconds_so_that_frame_rates_may_differ() -> None:
-    found = IntervalStatistics.of(
+    result = IntervalStatistics.of(
         [long_video("a", 1_000, 100, (1, 20, "micro")), long_video("b", 2_000, 200, (1, 60, "micro"))]
     )
-    assert found.seconds == {"micro": (0.2, 0.3), "macro": ()}
-    assert found.rate == {"micro": 2 / 20, "macro": 0}
+    assert result.seconds == {"micro": (0.2, 0.3), "macro": ()}
+    assert result.rate == {"micro": 2 / 20, "macro": 0}
 
 
 def test_statistics_of_a_video_of_unknown_length_are_refused() -> None:
@@ -40,19 +40,19 @@ def test_statistics_of_a_video_of_unknown_length_are_refused() -> None:
 def test_random_intervals_have_the_rate_and_lengths_of_the_training_side() -> None:
     statistics = IntervalStatistics({"micro": (0.2, 0.4), "macro": (1.0,)}, {"micro": 0.5, "macro": 0.25})
     rng = np.random.default_rng(0)
-    found = [random_intervals(statistics, (101, 2_100), 100, rng) for _ in range(400)]
-    lengths = {(i.kind, i.offset - i.onset + 1) for one in found for i in one}
+    result = [random_intervals(statistics, (101, 2_100), 100, rng) for _ in range(400)]
+    lengths = {(i.kind, i.offset - i.onset + 1) for one in result for i in one}
     assert lengths == {("micro", 20), ("micro", 40), ("macro", 100)}
-    assert all(i.onset >= 101 and i.offset <= 2_100 for one in found for i in one)
-    micro = [sum(i.kind == "micro" for i in one) for one in found]
+    assert all(i.onset >= 101 and i.offset <= 2_100 for one in result for i in one)
+    micro = [sum(i.kind == "micro" for i in one) for one in result]
     assert np.mean(micro) == pytest.approx(10, abs=0.5)  # 20 s at .5 a second
     assert np.var(micro) == pytest.approx(10, abs=2.5)
 
 
 def test_an_interval_longer_than_the_video_is_cut_to_it() -> None:
     statistics = IntervalStatistics({"micro": (), "macro": (9.0,)}, {"micro": 0.0, "macro": 50.0})
-    found = random_intervals(statistics, (1, 10), 10, np.random.default_rng(0))
-    assert {(i.onset, i.offset) for i in found} == {(1, 10)}
+    result = random_intervals(statistics, (1, 10), 10, np.random.default_rng(0))
+    assert {(i.onset, i.offset) for i in result} == {(1, 10)}
 
 
 def test_regular_intervals_fill_the_video_and_stay_inside() -> None:
@@ -62,7 +62,7 @@ def test_regular_intervals_fill_the_video_and_stay_inside() -> None:
 
 def test_the_regular_spotter_takes_the_period_that_scores_best_on_the_training_side() -> None:
     intervals = [(1 + 40 * i, 10 + 40 * i, "micro") for i in range(10)]
-    found = RegularSpotter.fit([long_video("a", 400, 10, *intervals)])
-    assert (found.kind, found.seconds, found.period) == ("micro", 1.0, 4.0)
-    assert len(found.spot((1, 80), 10)) == 2
+    result = RegularSpotter.fit([long_video("a", 400, 10, *intervals)])
+    assert (result.kind, result.seconds, result.period) == ("micro", 1.0, 4.0)
+    assert len(result.spot((1, 80), 10)) == 2
     assert RegularSpotter.fit([long_video("a", 400, 10)]).spot((1, 80), 10) == ()

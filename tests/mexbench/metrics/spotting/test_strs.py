@@ -19,7 +19,7 @@ HITS = rows(("1", "a", 1, 10, "joy"), ("1", "b", 1, 10, "fear"), ("2", "a", 1, 1
 
 
 def effects(truth: list[EmotionInterval], predicted: list[EmotionInterval]) -> list[bool]:
-    return [bool(found.effect) for found in differences(truth, predicted)]
+    return [bool(result.effect) for result in differences(truth, predicted)]
 
 
 def test_uar_of_the_script_is_macro_precision() -> None:

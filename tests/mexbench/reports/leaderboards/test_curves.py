@@ -14,8 +14,8 @@ from mexbench.reports.leaderboards.curves import MOST_POINTS, read_curves
 def test_mean_and_percentiles_over_folds_and_seeds(tmp_path: Path) -> None:
     lines = ["model,seed,fold,epoch,loss,val_loss"]
     losses = {(0, "a"): [4.0, 2.0], (0, "b"): [2.0, 1.0], (1, "a"): [3.0]}
-    for (seed, fold), found in losses.items():
-        lines += [f"net,{seed},{fold},{epoch},{loss}," for epoch, loss in enumerate(found, start=1)]
+    for (seed, fold), result in losses.items():
+        lines += [f"net,{seed},{fold},{epoch},{loss}," for epoch, loss in enumerate(result, start=1)]
     lines.append("other,0,a,1,9.0,9.0")
     (tmp_path / "histories.csv").write_text("\n".join(lines) + "\n")
     low, high = np.quantile([4.0, 2.0, 3.0], [0.1, 0.9])

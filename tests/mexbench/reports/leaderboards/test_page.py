@@ -111,7 +111,7 @@ def test_sections_and_ranks(root: Path, submission: Submission) -> None:
     page = markdown(board)
     assert page.index("## Honest") < page.index("## Flagged") < page.index("## Synthetic")
     assert main_table(board, board.section("flagged")).rows[0][0] == "-"
-    assert [len(found) for found in board.comparisons.values()] == [1, 0, 0]
+    assert [len(result) for result in board.comparisons.values()] == [1, 0, 0]
 
 
 def test_the_table_has_the_columns_of_the_page_or_the_brief_ones(root: Path, submission: Submission) -> None:
@@ -156,16 +156,16 @@ def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     texts = [measured(claim, claims.sources[claim.source], key, root) for claim, key in asked]
     figures = (submission.figures, submission.figures["by_dataset"]["samm"])
     assert texts[:2] == [
-        " / ".join(f"{name} {100 * found[name]:.2f}" for name in ("accuracy", "uf1", "uar")) for found in figures
+        " / ".join(f"{name} {100 * result[name]:.2f}" for name in ("accuracy", "uf1", "uar")) for result in figures
     ]
     assert texts[2].startswith("not measured")
 
 
 def test_scores_of_a_board_by_model(root: Path, submission: Submission) -> None:
-    found = scores_of(root, "toy")
-    assert found.keys() == {"majority", "svm-linear"}
-    assert found["svm-linear"]["uf1"] == submission.figures["uf1"]
-    assert found["svm-linear"]["flags"] == []
+    result = scores_of(root, "toy")
+    assert result.keys() == {"majority", "svm-linear"}
+    assert result["svm-linear"]["uf1"] == submission.figures["uf1"]
+    assert result["svm-linear"]["flags"] == []
 
 
 def test_an_empty_board(root: Path, bench: Callable[..., Ran]) -> None:

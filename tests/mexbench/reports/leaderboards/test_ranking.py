@@ -13,23 +13,23 @@ def rows(*, seeds: int = 1, repeats: int = 1, models: int = 6, subjects: int = 1
     """Models that are right the more often, the higher their number."""
     rng = np.random.default_rng(1)
     runs = tuple((seed, repeat) for seed in range(seeds) for repeat in range(repeats))
-    found = {}
+    result = {}
     for model in range(models):
         right = rng.binomial(4, 0.3 + 0.1 * model, size=(len(runs), subjects, 3))
         counts = np.zeros((len(runs), subjects, 3, 3), dtype=np.int64)
         for label in range(3):
             counts[..., label, label] = right[..., label]
             counts[..., label, (label + 1) % 3] = 4 - right[..., label]
-        found[f"m{model}"] = Counts(runs, counts)
-    return found
+        result[f"m{model}"] = Counts(runs, counts)
+    return result
 
 
 @pytest.mark.parametrize(("seeds", "repeats"), [(1, 1), (3, 2)])
 def test_ranks_and_tests_equal_those_of_the_page_of_the_run(seeds: int, repeats: int) -> None:
-    found = rows(seeds=seeds, repeats=repeats)
-    expected = compare({name: counts.matrices for name, counts in found.items()})
-    got = rank(found, "uf1")
-    assert got.ranks == ranks(list(found), expected)
+    result = rows(seeds=seeds, repeats=repeats)
+    expected = compare({name: counts.matrices for name, counts in result.items()})
+    got = rank(result, "uf1")
+    assert got.ranks == ranks(list(result), expected)
     assert len(set(got.ranks.values())) > 2  # neither all equal nor all apart
     by_pair = {(one.first, one.second): one for one in expected}
     for one in got.comparisons:
@@ -52,9 +52,9 @@ def test_each_row_is_tested_against_the_leader_and_the_next() -> None:
 def test_another_headline_ranks_by_itself() -> None:
     balanced = np.array([[[[8, 2], [2, 8]]] * 6])
     one_sided = np.array([[[[90, 0], [5, 5]]] * 6])
-    found = {"balanced": Counts(((0, 0),), balanced), "one-sided": Counts(((0, 0),), one_sided)}
-    assert rank(found, "uar").order == ("balanced", "one-sided")  # 0.80 and 0.75
-    ranking = rank(found, "accuracy")
+    result = {"balanced": Counts(((0, 0),), balanced), "one-sided": Counts(((0, 0),), one_sided)}
+    assert rank(result, "uar").order == ("balanced", "one-sided")  # 0.80 and 0.75
+    ranking = rank(result, "accuracy")
     assert ranking.order == ("one-sided", "balanced")
     assert ranking.comparisons[0].difference == pytest.approx(0.95 - 0.80)
 

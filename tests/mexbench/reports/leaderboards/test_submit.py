@@ -197,8 +197,11 @@ def test_boards_of_synthetic_data_and_of_one_of_several_protocols(tmp_path: Path
     assert bench("leaderboard", "define", tmp_path / "one", "made-up", "--root", root).code == 0
     assert load(root, "made-up").flags == ("synthetic",)
     assert bench("leaderboard", "submit", run, "made-up", "--root", root).code == 0
-    found = [files.read(path) for path in sorted(root.glob("results/made-up/*.json"))]
-    assert [(one.model.name, one.origin.protocol["plugin"]) for one in found] == [("majority", "loso"), ("svm", "loso")]
+    result = [files.read(path) for path in sorted(root.glob("results/made-up/*.json"))]
+    assert [(one.model.name, one.origin.protocol["plugin"]) for one in result] == [
+        ("majority", "loso"),
+        ("svm", "loso"),
+    ]
     assert bench("leaderboard", "render", "--root", root).code == 0
     assert "## Synthetic" in (root / "made-up.md").read_text()
     assert "## Honest" not in (root / "made-up.md").read_text()

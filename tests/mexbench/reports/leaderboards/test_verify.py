@@ -165,10 +165,10 @@ def test_altered_submissions_are_rejected_with_a_reason(
     path = edited(edit)
     ran = bench("leaderboard", "verify", "--root", root)
     assert (ran.code, ran.out) == (1, "1 of 2 submissions verify\n")
-    said = ran.err.splitlines()
-    assert said[0] == f"{path}:"
+    output = ran.err.splitlines()
+    assert output[0] == f"{path}:"
     for line in lines:
-        assert any(text.startswith(f"  {line}") for text in said), (line, ran.err)
+        assert any(text.startswith(f"  {line}") for text in output), (line, ran.err)
     before = sorted(root.glob("*.md"))
     ran = bench("leaderboard", "render", "--root", root)
     assert (ran.code, sorted(root.glob("*.md"))) == (1, before)

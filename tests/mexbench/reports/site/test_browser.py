@@ -265,4 +265,4 @@ def test_axe_reports_no_violation_and_pages_fit_the_screen(
             page.screenshot(path=Path(shots, f"{path.replace('/', '-')}-{size}-{scheme}.png"), full_page=True)
     page = watched.open("index.html")
     page.evaluate("document.documentElement.removeAttribute('lang')")
-    assert [fault["id"] for fault in axe.run(page).response["violations"]] == ["html-has-lang"]  # it does look
+    assert [error["id"] for error in axe.run(page).response["violations"]] == ["html-has-lang"]  # it does look

@@ -121,9 +121,9 @@ def test_figures_of_a_row_follow_from_its_predictions(
     counts = [[0] * 3 for _ in range(3)]
     for answer in submission.predictions:
         for scores in answer.scores:
-            truth, said = truths[answer.sample_id], scores.index(max(scores))
-            people.setdefault(answer.subject, []).append(truth == said)
-            counts[truth][said] += 1
+            truth, output = truths[answer.sample_id], scores.index(max(scores))
+            people.setdefault(answer.subject, []).append(truth == output)
+            counts[truth][output] += 1
     assert sum(map(len, people.values())) == 32
     expected = [
         [name, str(len(right)), str(sum(right)), f"{100 * sum(right) / len(right):.2f}"]
@@ -188,9 +188,9 @@ def test_claimed_beside_measured(pages: dict[str, Read], submission: Submission)
 
 
 def test_without_rows_and_without_claims(emptied: Path) -> None:
-    made = site([board_rows(verify_board(emptied, "toy"))])
-    assert made.keys() == {"index.html", "boards/toy.html"}
-    for text in made.values():
+    created = site([board_rows(verify_board(emptied, "toy"))])
+    assert created.keys() == {"index.html", "boards/toy.html"}
+    for text in created.values():
         page = read_page(text)
         assert "No row has been submitted yet." in page.text
         assert "Published figures" not in page.text

@@ -12,11 +12,11 @@ from mexbench.studies.au_clusters.clustering import Group, Subdivision, format_u
 
 def sets(*texts: str) -> list[frozenset[str]]:
     """``6+12 x3`` is three clips that show units 6 and 12."""
-    found = []
+    result = []
     for text in texts:
         units, _, times = text.partition(" x")
-        found += [frozenset(units.split("+"))] * int(times or 1)
-    return found
+        result += [frozenset(units.split("+"))] * int(times or 1)
+    return result
 
 
 def only(*texts: str, cap: int = 10) -> Group:
@@ -29,26 +29,26 @@ def combinations(group: Group) -> dict[str, dict[str, int]]:
 
 def test_two_groups_of_units_and_their_silhouette_match_values_computed_by_hand() -> None:
     # Clips at a distance of 1 inside a part, and of 2 or the root of 5 between the parts.
-    found = subdivide({"joy": sets("1+2 x2", "1+2+5", "6+12 x4")}, cap=2).groups["joy"]
-    assert combinations(found) == {"Joy_ME1": {"12+6": 4}, "Joy_ME2": {"1+2": 2, "1+2+5": 1}}
+    result = subdivide({"joy": sets("1+2 x2", "1+2+5", "6+12 x4")}, cap=2).groups["joy"]
+    assert combinations(result) == {"Joy_ME1": {"12+6": 4}, "Joy_ME2": {"1+2": 2, "1+2+5": 1}}
     near = np.sqrt(5)
     twins = 1 - 0.5 / 2  # each: 0 to its twin and 1 to the third clip, mean 0.5; 2 to the other part
     single = 1 - 1 / near
     far = 1 - 0 / ((2 + 2 + near) / 3)
-    (tried,) = found.tried
+    (tried,) = result.tried
     assert tried.silhouette == pytest.approx((2 * twins + single + 4 * far) / 7)
     assert (tried.k, tried.lowest, tried.highest) == (2, tried.silhouette, tried.silhouette)
-    assert found.by_seed == (2,) * 10
-    assert found.units == ("1", "2", "5", "6", "12")
-    assert found.clusters[1].centre == pytest.approx((1, 1, 1 / 3, 0, 0))
+    assert result.by_seed == (2,) * 10
+    assert result.units == ("1", "2", "5", "6", "12")
+    assert result.clusters[1].centre == pytest.approx((1, 1, 1 / 3, 0, 0))
 
 
 def test_k_has_the_highest_silhouette_and_the_smaller_wins_among_equals() -> None:
-    found = only("1 x5", "2 x5", "4 x5")
+    result = only("1 x5", "2 x5", "4 x5")
     # K = 2: five clips alone score 1; of the ten together each has four twins, and five as far as the next part is.
-    assert [tried.silhouette for tried in found.tried] == pytest.approx([(5 * 1 + 10 * (1 - 5 / 9)) / 15, 1])
-    assert len(found.clusters) == 3
-    assert found.tried[-1].k == 3  # no more than there are different combinations
+    assert [tried.silhouette for tried in result.tried] == pytest.approx([(5 * 1 + 10 * (1 - 5 / 9)) / 15, 1])
+    assert len(result.clusters) == 3
+    assert result.tried[-1].k == 3  # no more than there are different combinations
 
 
 def test_silhouettes_equal_those_of_scikit_learn() -> None:
@@ -74,9 +74,9 @@ def test_silhouettes_equal_those_of_scikit_learn() -> None:
     ],
 )
 def test_too_few_clips_form_one_cluster_with_the_reason(texts: list[str], why: str) -> None:
-    found = only(*texts)
-    assert (len(found.clusters), found.tried, found.by_seed, found.why_one) == (1, (), (), why)
-    assert found.clips == len(sets(*texts))
+    result = only(*texts)
+    assert (len(result.clusters), result.tried, result.by_seed, result.why_one) == (1, (), (), why)
+    assert result.clips == len(sets(*texts))
 
 
 def test_fewer_different_sets_than_clusters_and_fewer_clips_than_the_cap() -> None:
@@ -104,22 +104,22 @@ def division() -> Subdivision:
 
 
 def test_a_new_vector_goes_to_the_nearest_centre() -> None:
-    found = division()
-    assert combinations(found.groups["joy"]) == {"Joy_ME1": {"12": 3}, "Joy_ME2": {"12+6": 2}, "Joy_ME3": {"14": 2}}
-    assert found.assign("joy", {"12"}).name == "Joy_ME1"
-    assert found.assign("joy", {"6", "12"}).distance == 0
-    assert found.assign("joy", {"6"}).name == "Joy_ME2"
-    assert found.assign("joy", {"14", "17", "1"}) == found.assign("joy", {"14"}).__class__("Joy_ME3", 0, ("1", "17"))
-    assert found.assign("joy", set()).name == "Joy_ME1"  # as near to ME3: the larger wins
+    result = division()
+    assert combinations(result.groups["joy"]) == {"Joy_ME1": {"12": 3}, "Joy_ME2": {"12+6": 2}, "Joy_ME3": {"14": 2}}
+    assert result.assign("joy", {"12"}).name == "Joy_ME1"
+    assert result.assign("joy", {"6", "12"}).distance == 0
+    assert result.assign("joy", {"6"}).name == "Joy_ME2"
+    assert result.assign("joy", {"14", "17", "1"}) == result.assign("joy", {"14"}).__class__("Joy_ME3", 0, ("1", "17"))
+    assert result.assign("joy", set()).name == "Joy_ME1"  # as near to ME3: the larger wins
     with pytest.raises(KeyError):
-        found.assign("boredom", {"12"})
+        result.assign("boredom", {"12"})
 
 
 def test_every_clip_is_nearest_to_its_own_cluster() -> None:
-    found = division()
-    for name, group in found.groups.items():
+    result = division()
+    for name, group in result.groups.items():
         for cluster in group.clusters:
-            assert {found.assign(name, units).name for units, _ in cluster.combinations} == {cluster.name}
+            assert {result.assign(name, units).name for units, _ in cluster.combinations} == {cluster.name}
 
 
 def test_units_are_written_as_the_paper_does() -> None:

@@ -92,13 +92,13 @@ def test_null_scores_of_the_one_best_epoch(case: Case) -> None:
 
 def test_simulations_in_pieces_have_the_same_distribution(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = np.zeros((1, len(case.y)), dtype=np.int64)
-    whole = EpochPerSubject().null(case, honest, np.random.default_rng(0))
+    full = EpochPerSubject().null(case, honest, np.random.default_rng(0))
     monkeypatch.setattr(epochs, "_AT_ONCE", 12 * 4 * 7)
     pieces = EpochPerSubject().null(case, honest, np.random.default_rng(0))
-    assert whole is not None
+    assert full is not None
     assert pieces is not None
-    assert pieces["uf1"].shape == whole["uf1"].shape
-    assert pieces["uf1"].mean() == pytest.approx(whole["uf1"].mean(), abs=0.02)
+    assert pieces["uf1"].shape == full["uf1"].shape
+    assert pieces["uf1"].mean() == pytest.approx(full["uf1"].mean(), abs=0.02)
 
 
 def test_answers_have_the_frequencies_of_the_classes(case: Case) -> None:

@@ -48,12 +48,12 @@ class Faces(Dataset):
 
     def samples(self) -> Sequence[Sample]:
         rng = np.random.default_rng(11)
-        found = []
+        result = []
         for subject in range(self.subjects):
             for clip in range(self.clips):
                 glad = subject % 2 if self.labels == "subject" else rng.random() < self.rare
-                found.append(sample(f"toy/p{subject}/c{clip}", emotion="glad" if glad else "sad"))
-        return found
+                result.append(sample(f"toy/p{subject}/c{clip}", emotion="glad" if glad else "sad"))
+        return result
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         return range(self.length) if self.length > 1 else ()

@@ -245,12 +245,12 @@ def test_a_damaged_case_study_is_rejected(catalogue: Catalogue, tmp_path: Path, 
     results = run(catalogue, tmp_path, text())
     write_reports(results, tmp_path)
     assert bench("analyse", "case-study", tmp_path).code == 0
-    whole = results.scores()
-    study = whole["case_study"]["mean"]
+    full = results.scores()
+    study = full["case_study"]["mean"]
     clip = study["clips"][0]
     for broken in ([], {}, {"mean": []}, {"mean": {**study, "clips": [{**clip, "predicted": "rage"}]}},
                    {"mean": {**study, "all": None}}, {"mean": {**study, "honest": 3}}):  # fmt: skip
-        write_json(tmp_path / "scores.json", {**whole, "case_study": broken})
+        write_json(tmp_path / "scores.json", {**full, "case_study": broken})
         for command in ("case-study", "agreement"):
             ran = bench("analyse", command, *[tmp_path] * (2 if command == "agreement" else 1))
             assert ran.code in (0, 2), (broken, ran.err)

@@ -194,9 +194,9 @@ def test_irregularities_of_a_video_are_reported(by_frame: Path, bench: Bench, tm
 def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 2)
     assert bench("predict", film, "--model", by_clip, "--out", tmp_path / "out", "--video").code == 0
-    made = cv2.VideoCapture(str(tmp_path / "out" / "annotated-a.mp4.mp4"))
+    created = cv2.VideoCapture(str(tmp_path / "out" / "annotated-a.mp4.mp4"))
     images = []
-    while (read := made.read())[0]:
+    while (read := created.read())[0]:
         images.append(read[1])
     assert len(images) == 20
     original = face_frame(size=(240, 320), faces=((160, 120, 110),), seed=0)[..., ::-1]

@@ -57,9 +57,9 @@ def prepared(x: NDArray[Any]) -> tuple[NDArray[Any], Any]:
 def test_annotated_units_of_a_test_side_are_never_read() -> None:
     predictor = fitted()
     x, y, _ = faces(20, seed=5)
-    found = np.asarray(predictor(x))
-    np.testing.assert_array_equal(found, predictor(other_planes(x)))
-    assert (found.argmax(1) == y).mean() > 0.8
+    result = np.asarray(predictor(x))
+    np.testing.assert_array_equal(result, predictor(other_planes(x)))
+    assert (result.argmax(1) == y).mean() > 0.8
     plain = np.asarray(fitted(replace(MODEL, detect_units=False))(x))
     assert not np.array_equal(plain, fitted(replace(MODEL, detect_units=False))(other_planes(x)))
 
@@ -75,13 +75,13 @@ def test_units_of_a_training_sample_come_from_a_detector_without_its_subject() -
 
 def test_features_stay_and_planes_become_probabilities() -> None:
     x, _, _ = faces()
-    found, detector = prepared(x)
-    np.testing.assert_array_equal(found[..., :CHANNELS], x[..., :CHANNELS])
-    planes = found[..., CHANNELS:]
+    result, detector = prepared(x)
+    np.testing.assert_array_equal(result[..., :CHANNELS], x[..., :CHANNELS])
+    planes = result[..., CHANNELS:]
     assert (planes == planes[:, :1, :1, :1]).all()
     assert 0 <= planes.min() < planes.max() <= 1
     assert not np.isin(planes, [0, 1]).all()
-    assert (found.dtype, detector.head, detector.n_classes) == (np.float32, "sigmoid", UNITS)
+    assert (result.dtype, detector.head, detector.n_classes) == (np.float32, "sigmoid", UNITS)
 
 
 def test_each_subject_is_in_one_part_and_all_parts_get_units(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,13 +92,13 @@ def test_each_subject_is_in_one_part_and_all_parts_get_units(monkeypatch: pytest
         return lambda features: np.full((len(features), UNITS), 0.25)
 
     monkeypatch.setattr(au_detector.trainer, "train", train)
-    found, _ = prepared(faces()[0])
+    result, _ = prepared(faces()[0])
     everyone = {f"s{i}" for i in range(SUBJECTS)}
     *inner, last = trained
     assert last == everyone
     assert [len(names) for names in inner] == [4, 4, 4]
     assert sorted(name for names in inner for name in everyone - names) == sorted(everyone)
-    assert (found[..., CHANNELS:] == 0.25).all()
+    assert (result[..., CHANNELS:] == 0.25).all()
 
 
 def test_network_and_detector_are_saved_and_loaded(tmp_path: Path) -> None:

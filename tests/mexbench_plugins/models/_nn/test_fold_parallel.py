@@ -83,9 +83,9 @@ def test_folds_together_are_folds_one_by_one(options: dict[str, Any]) -> None:
         for a, b in zip(weights(ours), weights(alone), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * max(np.abs(b).max(), 1e-3))
         np.testing.assert_array_equal(ours.trained, alone.trained)
-        for found, expected in zip(ours.history, alone.history, strict=True):
-            assert found.keys() == expected.keys()
-            np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-3, atol=1e-4)
+        for result, expected in zip(ours.history, alone.history, strict=True):
+            assert result.keys() == expected.keys()
+            np.testing.assert_allclose(list(result.values()), list(expected.values()), rtol=1e-3, atol=1e-4)
 
 
 def test_a_held_out_sample_leaves_no_trace() -> None:
@@ -131,9 +131,9 @@ def test_gradients_are_those_of_the_plain_formula_and_of_removing_samples() -> N
                 total += (best * pull[rows, :, :, fold]).sum()
             return total
 
-        found = jax.value_and_grad(ours, (0, 1, 2))(conv, scale, shift)
+        result = jax.value_and_grad(ours, (0, 1, 2))(conv, scale, shift)
         expected = jax.value_and_grad(plain, (0, 1, 2))(conv, scale, shift)
-        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        for a, b in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * float(jnp.abs(b).max()))
 
 
@@ -217,8 +217,8 @@ def test_a_sample_that_trains_nowhere_is_not_even_read() -> None:
     without = np.delete(np.arange(9), 4)
     groups = np.array(["a"] * 4 + ["b"] + ["c"] * 4)
     ours = together(NOISY, x, y, masks, groups=groups)[0](x)
-    found = together(NOISY, x[without], y[without], masks[:, without], groups=groups[without])[0](x)
-    np.testing.assert_array_equal(ours, found)
+    result = together(NOISY, x[without], y[without], masks[:, without], groups=groups[without])[0](x)
+    np.testing.assert_array_equal(ours, result)
 
 
 def test_minibatches_are_each_folds_own() -> None:
@@ -226,11 +226,11 @@ def test_minibatches_are_each_folds_own() -> None:
     order = np.array([5, 3, 0, 9, 1, 4, 2, 8, 7, 6])
     masks = np.ones((2, 10), bool)
     masks[0, [3, 4]] = masks[1, 8] = False
-    found = [
+    result = [
         [[int(sample) for sample in chosen[column]] for column in real.T]
         for chosen, real in fold_parallel.minibatches(order, masks, 4)
     ]
-    assert found == [[[5, 0, 9, 1], [5, 3, 0, 9]], [[2, 8, 7, 6], [1, 4, 2, 7]], [[], [6]]]
+    assert result == [[[5, 0, 9, 1], [5, 3, 0, 9]], [[2, 8, 7, 6], [1, 4, 2, 7]], [[], [6]]]
 
 
 def flow_of(root: Path, step: int) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.str_]]:
@@ -280,19 +280,19 @@ def test_the_last_of_the_epochs_is_what_training_together_gives(folds: int) -> N
     each = list(NOISY.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=4))
     assert [len(predictors) for predictors in each] == [folds] * 3
     for count, predictors in enumerate(each, 1):
-        for found, expected in zip(
+        for result, expected in zip(
             predictors, together(replace(NOISY, epochs=count), x, y, masks, seed=4), strict=True
         ):
-            np.testing.assert_array_equal(found(x), expected(x))
-            assert isinstance(found, NetworkPredictor)
-            assert found.history == expected.history
+            np.testing.assert_array_equal(result(x), expected(x))
+            assert isinstance(result, NetworkPredictor)
+            assert result.history == expected.history
 
 
 def test_epochs_of_a_recipe_with_early_stopping_are_all_trained_on_everything() -> None:
     x, y = images(12)
     stopping = replace(STILL, early_stopping=1, epochs=4)
     groups, masks = np.array(["a", "b"] * 6), np.ones((1, 12), dtype=bool)
-    found = list(stopping.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=0))
-    assert len(found) == 4
+    result = list(stopping.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=0))
+    assert len(result) == 4
     plain = together(replace(STILL, epochs=4), x, y, masks, groups=groups)
-    np.testing.assert_array_equal(found[-1][0](x), plain[0](x))
+    np.testing.assert_array_equal(result[-1][0](x), plain[0](x))

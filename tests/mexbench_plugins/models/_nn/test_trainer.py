@@ -106,10 +106,10 @@ def one_step(model: NetworkModel, x: NDArray[Any], y: NDArray[np.intp], weights:
 def test_padding_changes_neither_a_gradient_nor_a_statistic(weights: list[float], options: dict[str, Any]) -> None:
     x, y, _ = blobs(11)
     class_weights = np.array(weights, np.float32)
-    whole = one_step(ToyModel(batch_size=11, **options), x, y, class_weights)
+    full = one_step(ToyModel(batch_size=11, **options), x, y, class_weights)
     padded = one_step(ToyModel(batch_size=32, **options), x, y, class_weights)
-    assert any(np.abs(leaf).max() > 0 for leaf in whole)
-    for a, b in zip(whole, padded, strict=True):
+    assert any(np.abs(leaf).max() > 0 for leaf in full)
+    for a, b in zip(full, padded, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -160,13 +160,13 @@ def test_max_pool_has_the_gradient_of_a_maximum(side: tuple[int, int], size: int
     def plain(x: Array) -> Array:
         x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
         rows, columns = (range(0, length - size + 1, stride) for length in x.shape[1:3])
-        found = [x[:, i : i + size, j : j + size].max((1, 2)) for i in rows for j in columns]
-        return jnp.stack(found, 1).reshape(len(x), len(rows), len(columns), -1)
+        result = [x[:, i : i + size, j : j + size].max((1, 2)) for i in rows for j in columns]
+        return jnp.stack(result, 1).reshape(len(x), len(rows), len(columns), -1)
 
     expected, back = jax.vjp(plain, x)
-    found, ours = jax.vjp(lambda x: max_pool(x, size, stride, padding=padding), x)
-    np.testing.assert_array_equal(found, expected)
-    pull = jnp.asarray(rng.normal(size=found.shape), jnp.float32)
+    result, ours = jax.vjp(lambda x: max_pool(x, size, stride, padding=padding), x)
+    np.testing.assert_array_equal(result, expected)
+    pull = jnp.asarray(rng.normal(size=result.shape), jnp.float32)
     np.testing.assert_allclose(ours(pull)[0], back(pull)[0], atol=1e-6)
 
 
@@ -230,7 +230,7 @@ class TestEarlyStopping:
     def test_training_ends_after_the_given_number_of_epochs_without_improvement(self, keep: Any) -> None:  # noqa: ANN401
         model = ToyModel(early_stopping=2, epochs=200, learning_rate=0.3, batch_size=8, keep=keep)
         predictor = fit(model)
-        losses = [found["val_loss"] for found in predictor.history]
+        losses = [result["val_loss"] for result in predictor.history]
         assert len(losses) < 200
         assert len(losses) - 1 - int(np.argmin(losses)) == 2
         x, y, groups = blobs(40)
@@ -241,7 +241,7 @@ class TestEarlyStopping:
 
 def test_without_early_stopping_there_is_no_validation_part() -> None:
     history = fit(ToyModel(epochs=3)).history
-    assert [found.keys() for found in history] == [{"epoch", "loss", "accuracy"}] * 3
+    assert [result.keys() for result in history] == [{"epoch", "loss", "accuracy"}] * 3
 
 
 @pytest.mark.parametrize(
@@ -348,16 +348,16 @@ def test_folds_of_any_size_and_sweeps_of_the_recipe_compile_once() -> None:
 @contextmanager
 def counting() -> Iterator[list[str]]:
     """Collect a text for every program that is compiled inside the block, or read compiled from the disk."""
-    found: list[str] = []
+    result: list[str] = []
 
     def note(event: str, duration_secs: float, **_: object) -> None:
         del duration_secs
         if event == "/jax/core/compile/backend_compile_duration":
-            found.append(event)
+            result.append(event)
 
     jax.monitoring.register_event_duration_secs_listener(note)
     try:
-        yield found
+        yield result
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
 
@@ -433,11 +433,11 @@ def test_predictors_of_fit_epochs_equal_shorter_trainings() -> None:
     each = list(model.fit_epochs(x, y, masks, n_classes=3, groups=groups, seed=5))
     assert len(each) == 3
     for count, predictors in enumerate(each, 1):
-        for mask, found in zip(masks, predictors, strict=True):
+        for mask, result in zip(masks, predictors, strict=True):
             shorter = replace(model, epochs=count, early_stopping=None)
             expected = shorter.fit(x[mask], y[mask], n_classes=3, groups=groups[mask], seed=5)
-            np.testing.assert_array_equal(found(x), expected(x))
-            assert [entry["epoch"] for entry in getattr(found, "history")] == list(range(1, count + 1))  # noqa: B009
+            np.testing.assert_array_equal(result(x), expected(x))
+            assert [entry["epoch"] for entry in getattr(result, "history")] == list(range(1, count + 1))  # noqa: B009
 
 
 def test_health_by_hand() -> None:

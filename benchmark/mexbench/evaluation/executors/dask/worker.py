@@ -111,7 +111,7 @@ def describe(recipes: Mapping[str, Recipe], device: devices.Device | None, *, ou
 
     Raises:
         ImportError: A plugin is not installed.
-        BenchError: There is no such device, or a file that a model needs is not there.
+        BenchError: The device was not found, or a file that a model needs is not there.
     """
     from threadpoolctl import threadpool_limits
 

@@ -34,19 +34,19 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(bench: Callable[..., Ran], config: Path, tmp_path: Path) -> Callable[..., Ran]:
     def call(*arguments: str) -> Ran:
-        found = bench("run", config, "--out", tmp_path / "run", *arguments)
-        assert found.code == 2
+        result = bench("run", config, "--out", tmp_path / "run", *arguments)
+        assert result.code == 2
         assert not (tmp_path / "run").exists()
-        assert "Traceback" not in found.err
-        return found
+        assert "Traceback" not in result.err
+        return result
 
     return call
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://h:1", "tcp://h", "tcp://:1", "tcp://h:x", "tcp://h:1/x"])
 def test_invalid_addresses_are_refused(run: Callable[..., Ran], address: str) -> None:
-    found = run("--executor", "dask", "--scheduler", address)
-    assert found.err == f"error: --scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT\n"
+    result = run("--executor", "dask", "--scheduler", address)
+    assert result.err == f"error: --scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT\n"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_scheduler_that_cannot_be_reached(run: Callable[..., Ran], answer: str
         port = listener.getsockname()[1] if answer != "nothing listens" else free_port()
         if answer == "another language":
             threading.Thread(target=talk, args=(listener,), daemon=True).start()
-        found = run("--executor", "dask", "--scheduler", f"tcp://127.0.0.1:{port}")
+        result = run("--executor", "dask", "--scheduler", f"tcp://127.0.0.1:{port}")
     assert time.monotonic() - start < 10
-    assert found.err.startswith(f"error: --scheduler tcp://127.0.0.1:{port}: no Dask scheduler can be reached there (")
-    assert found.err.count("\n") == 1
+    assert result.err.startswith(f"error: --scheduler tcp://127.0.0.1:{port}: no Dask scheduler can be reached there (")
+    assert result.err.count("\n") == 1
 
 
 def talk(listener: socket.socket) -> None:

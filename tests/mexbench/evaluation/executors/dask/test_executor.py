@@ -29,8 +29,8 @@ from tests.mexbench.evaluation.test_task_runner import TOGETHER, UNITS, Pair, ev
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
     """A scheduler and one worker."""
-    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as found:
-        yield found
+    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=1) as result:
+        yield result
 
 
 def outcomes_by_seed(executor: Executor, notes: Path, count: int, **options: Any) -> list[Any]:  # noqa: ANN401
@@ -89,16 +89,16 @@ def test_models_are_kept_only_where_the_disk_is_shared(
 
 
 def test_a_worker_that_comes_late_is_used(tmp_path: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     with dask_cluster(tmp_path, workers=0) as cluster, connected(cluster.address) as link:
 
         def tell(text: str) -> None:
-            told.append(text)
+            messages.append(text)
             cluster.worker()
 
-        found = scores(list(DaskCluster(link, None, None, tell).run(UNITS, every(workload()))))
-        assert found == scores(list(InProcess().run(UNITS, every(workload()))))
-    assert told == [f"waiting for workers of {cluster.address}; Ctrl-C gives up"]
+        result = scores(list(DaskCluster(link, None, None, tell).run(UNITS, every(workload()))))
+        assert result == scores(list(InProcess().run(UNITS, every(workload()))))
+    assert messages == [f"waiting for workers of {cluster.address}; Ctrl-C gives up"]
 
 
 def test_a_unit_that_ends_its_worker_twice_fails_by_name(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from tests.mexbench.studies.claims.feasibility.matrices import every_matrix, fig
 
 def fits(values: dict[str, np.ndarray], figures: list[Figure]) -> bool:
     """Whether any matrix gives the figures."""
-    kept = np.ones_like(values["uar"], dtype=bool)
+    remaining = np.ones_like(values["uar"], dtype=bool)
     for figure in figures:
         low, high = float(figure.interval.low), float(figure.interval.high)
-        kept &= (values[figure.kind] >= low - 1e-12) & (values[figure.kind] <= high + 1e-12)
-    return bool(kept.any())
+        remaining &= (values[figure.kind] >= low - 1e-12) & (values[figure.kind] <= high + 1e-12)
+    return bool(remaining.any())
 
 
 TINY = [(5, 3), (1, 6), (3, 2, 2), (4, 3, 1), (2, 2, 1, 1)]

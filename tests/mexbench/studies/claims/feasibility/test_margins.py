@@ -29,8 +29,8 @@ def test_belongs_equals_enumerating_all_matrices(supports: tuple[int, ...]) -> N
         for columns in product(range(total + 1), repeat=len(supports))
         if sum(rows) == sum(columns)
     ]
-    said = belongs([rows for rows, _ in candidates], [columns for _, columns in candidates])
-    assert {pair for pair, yes in zip(candidates, said, strict=True) if yes} == real
+    output = belongs([rows for rows, _ in candidates], [columns for _, columns in candidates])
+    assert {pair for pair, yes in zip(candidates, output, strict=True) if yes} == real
     for rows, columns in real:
         hits = tuple(s - own for s, own in zip(supports, rows, strict=True))
         built = matrix(Margins(supports, hits, tuple(h + c for h, c in zip(hits, columns, strict=True))))

@@ -33,9 +33,9 @@ def test_small_matrices(*, classes: int, most: int, seed: int, kinds: list[str],
     if verdict.matrix is not None:
         witness = np.array(verdict.matrix)
         assert witness.sum(axis=1).tolist() == list(supports)
-        found = scored(witness)
+        result = scored(witness)
         for figure in figures:
-            assert float(figure.interval.low) - 1e-12 <= found[figure.kind] <= float(figure.interval.high) + 1e-12
+            assert float(figure.interval.low) - 1e-12 <= result[figure.kind] <= float(figure.interval.high) + 1e-12
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=QUIET)

@@ -92,10 +92,10 @@ def test_precision_near_100_despite_errors() -> None:
 
 
 def test_both_readings_of_100() -> None:
-    whole = row(accuracy="97.62%", macro_precision="100%", uar="97.62%", uf1=".98")
+    full = row(accuracy="97.62%", macro_precision="100%", uar="97.62%", uf1=".98")
     exact = row(accuracy="97.62%", macro_precision="100.00%", uar="97.62%", uf1=".98")
     assert judge_any(exact, classes=8, shape=SAMM_CLIPS).status == "impossible"
-    loose = judge_any(whole, classes=8, shape=SAMM_CLIPS)
+    loose = judge_any(full, classes=8, shape=SAMM_CLIPS)
     assert loose.status == "possible"
     assert loose.reason.endswith(
         "one class must draw at least 59 % of all predictions, where the most frequent has 36 % of the data set's clips"
