@@ -107,7 +107,8 @@ def claims_table(comparison: Mapping[str, Any]) -> Table:
 
 def figure_name(line: Mapping[str, Any]) -> str:
     """Return what a line's figure is called, with its average."""
-    name = _NAMES.get(line["figure"], line["figure"])
+    figure = str(line["figure"])
+    name = _NAMES.get(figure, figure)
     return f"{name}, {line['average']}" if line["average"] else name
 
 
