@@ -19,13 +19,15 @@ PACKAGES = {"mexbench": ROOT / "benchmark" / "mexbench", "mexbench_plugins": ROO
 LAYERS = (
     ("errors", "files", "tables"),
     ("interfaces", "devices"),
-    ("fingerprint", "registry", "metrics", "adapters"),
-    ("config",),
+    ("fingerprint", "registry", "metrics"),
+    ("config", "adapters"),
     ("data", "runs"),
     ("evaluation",),
     ("studies", "testing"),
     ("reports",),
+    ("run_result",),
     ("cli",),
+    ("api",),
 )
 #: The package itself, which has the Python API with lazy imports, and ``python -m mexbench``: above every layer.
 TOP = ("mexbench", "mexbench.__main__")

@@ -15,7 +15,7 @@ from mexbench.registry.catalogue import Catalogue
 from tests.helpers import ROOT, Ran
 
 CONFIGS = ROOT / "configs"
-SMALL = "dataset.stand_in={subjects: 3, clips: 4, frames: 6, width: 240, height: 200}"
+SMALL = "dataset.stand_in={subjects: 4, clips: 8, frames: 6, width: 240, height: 200}"  # each class on both sides
 KEPT = "models=[{plugin: svm, frames: {unit: frame, count: 3}, preprocess: [{plugin: resize, size: 16}]}, majority]"
 
 

@@ -112,7 +112,12 @@ def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Calla
         for member in config["dataset"]:
             member["stand_in"] |= {"subjects": 2, "clips": 4}
 
+    def few_videos(config: dict[str, Any]) -> None:
+        config["dataset"] = {"plugin": "synthetic_long", "subjects": 2, "videos_each": 1, "seconds": 12, "micro": 1}
+        config["models"] = config["models"][:3]
+
     workspace.config("action_units.yaml", two_units)
+    workspace.config("spotting.yaml", few_videos)
     workspace.config("video.yaml", few_faces)
     workspace.config("case_study.yaml", small_study)
     workspace.config("loso_casme2.yaml", classical)
@@ -140,7 +145,7 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
     made, *shown = blocks("README.md")
     assert [line.split()[:2] for line in made.splitlines()] == [["make", "demo"], ["make", "test"]]
-    licensed, units_and_films, synth, new, boards, array, rows, dask = shown
+    licensed, units_and_films, synth, new, spotting, boards, array, rows, dask = shown
     workspace.run(filled(licensed))
     casme, flow = (workspace.folder / "runs" / name for name in ("loso_casme2", BOARD))
     manifest = json.loads((casme / "manifest.json").read_text())
@@ -151,6 +156,7 @@ def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
     assert "clip.mp4: " in said
     assert "not a diagnosis" in said
     assert "broken" not in workspace.run(filled(new)).stdout
+    assert "above null" in workspace.run(filled(spotting.splitlines()[0])).stdout
     assert len(json.loads((workspace.folder / "runs/my_model/scores.json").read_text())["rows"]) == 2
     assert "2 of 2 submissions verify" in workspace.run(filled(boards)).stdout
     assert (workspace.folder / "leaderboards" / f"{BOARD}.md").is_file()

@@ -31,7 +31,7 @@ def execute(path: Path, folder: Path) -> Any:  # noqa: ANN401 - a notebook
     environment = {key: value for key, value in os.environ.items() if key != "MEGC2019_FLOW_ROOT"}
     packages = os.pathsep.join(str(ROOT / name) for name in ("benchmark", "plugins"))
     search = os.pathsep.join(part for part in (packages, environment.get("PYTHONPATH", "")) if part)
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=550, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute(env={**environment, "PYTHONPATH": search})
     return notebook
 

@@ -62,10 +62,10 @@ def choose(device: Device | None, jobs: int) -> None:
         os.environ["JAX_PLATFORMS"] = "cpu"
     elif device == "gpu":
         asked = os.environ.get("JAX_PLATFORMS")
-        found = backend()
-        if found != "gpu":
+        platform = backend()
+        if platform != "gpu":
             reason = f"JAX_PLATFORMS is {asked!r}" if asked else _why_not()
-            raise DeviceError(f"--device gpu: JAX finds no GPU, only {found}: {reason}; or choose --device cpu")
+            raise DeviceError(f"--device gpu: JAX finds no GPU, only {platform}: {reason}; or choose --device cpu")
         import jax
 
         # By its name, so that a process that cannot get the GPU fails instead of computing elsewhere in silence.

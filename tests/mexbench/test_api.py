@@ -468,7 +468,7 @@ def test_what_evaluate_refuses(model: object, options: dict[str, Any], error: ty
 
 
 def test_a_data_set_that_is_unknown_is_looked_for_among_the_configs_too() -> None:
-    with pytest.raises(ConfigError, match="no such file, and no shipped config has this name"):
+    with pytest.raises(ConfigError, match="neither a file nor the name of a shipped config"):
         evaluate(LogisticRegression(), "sinthetic")
 
 

@@ -372,7 +372,7 @@ def test_the_command_writes_a_page_of_its_own(ran: Path, bench: Callable[..., Ra
             "is a run with 'target: action_units'",
         ),
         (["score", "runs/units/predictions.csv"], "predictions of action units ('target: action_units')"),
-        (["audit", "units.yaml"], "bench audit: measures what leaks are worth for classes, not with 'target: action"),
+        (["audit", "units.yaml"], "bench audit: measures what leaks are worth for classes and for spotters, not"),
         (
             ["run", "units.yaml", "--set", "target=emotion", "--set", "models=[majority]"],
             "holds a run of another config",

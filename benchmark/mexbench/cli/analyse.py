@@ -87,13 +87,13 @@ def _subdivide(options: argparse.Namespace) -> int:
     if not options.no_figure:
         check_matplotlib("the silhouette figure (--no-figure leaves it out)")
     dataset = _dataset(options)
-    found = dataset.coded_action_units()
-    if not found:
+    annotations = dataset.coded_action_units()
+    if not annotations:
         raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
     if notice := dataset.notice():
         say_boxed(notice)
     analysis = analyse(
-        dataset.display_name() or options.dataset, found, list(dataset.label_map()),
+        dataset.display_name() or options.dataset, annotations, list(dataset.label_map()),
         cap=options.cap, seeds=range(options.seeds),
     )  # fmt: skip
     level = next(level for level in analysis.levels if level.name == options.level)
@@ -126,9 +126,9 @@ def _dataset(options: argparse.Namespace) -> Dataset:
         given = document.override(given, assignment)
     instance, faults = build(cls, given.data)
     if faults:
-        said = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in faults]
+        messages = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in faults]
         raise ConfigError(
-            "\n".join(f"data set {options.dataset!r}: {text}" for text in said) + "\n  --root or --set gives it"
+            "\n".join(f"data set {options.dataset!r}: {text}" for text in messages) + "\n  --root or --set gives it"
         )
     return cast("Dataset", instance)
 
@@ -143,8 +143,8 @@ def _study(options: argparse.Namespace) -> int:
             raise ConfigError("--honest: a run folder quotes its own, from 'reference_run' of its protocol")
         studies = clips.read_studies(options.clips)
     else:
-        found = _with_honest(clips.read(options.clips), options.honest)
-        studies = {found.name: study(found)}
+        predictions = _with_honest(clips.read(options.clips), options.honest)
+        studies = {predictions.name: study(predictions)}
     with _damage_named(options.clips):
         page = study_page.markdown(studies)
     return _out(page, options.out)
@@ -157,9 +157,9 @@ def _agreement(options: argparse.Namespace) -> int:
 
     first = _with_honest(clips.read(options.first, options.row_a), options.honest_a)
     second = _with_honest(clips.read(options.second, options.row_b), options.honest_b)
-    found = agree(first, second)
+    agreement = agree(first, second)
     with _damage_named(options.first, options.second):
-        page = markdown(found)
+        page = markdown(agreement)
     return _out(page, options.out)
 
 

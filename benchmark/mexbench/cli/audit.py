@@ -166,21 +166,21 @@ def _audit(
     for part in plan.parts:
         if part not in parts:
             say(f"not audited, leaky itself: the rows under {part.part.protocol.name}")
-    found = cases(parts, config)
+    audit_cases = cases(parts, config)
     leaks: list[AuditLeak] = []
     for leak in chosen:
         if leak is FrameSplit:
             frames = {}
             for part in parts:
                 with progress("load frames", len(part.data.sources)) as tick:
-                    made = frame_level(part, config, cache, tick)
-                frames |= dict.fromkeys((m.name for m in part.part.models), made) if isinstance(made, str) else made
+                    case = frame_level(part, config, cache, tick)
+                frames |= dict.fromkeys((m.name for m in part.part.models), case) if isinstance(case, str) else case
             leaks.append(FrameSplit(repeats=options.repeats, frames=frames))
         elif leak is ClipSplit:
             leaks.append(ClipSplit(repeats=options.repeats))
         else:
             leaks.append(leak())
-    return parts, Audit(found, leaks, RunFolder(folder), folder / FOLDER)
+    return parts, Audit(audit_cases, leaks, RunFolder(folder), folder / FOLDER)
 
 
 def _write(
@@ -228,5 +228,5 @@ def _write(
     if "synthetic" in report["flags"]:
         print("\nsynthetic data: these figures say nothing about real faces")
     say(f"written to {root}: {', '.join(written)}")
-    whole = all(row["status"] in ("measured", "does not apply") for row in report["rows"])
-    return code if whole else cli.FAILED
+    complete = all(row["status"] in ("measured", "does not apply") for row in report["rows"])
+    return code if complete else cli.FAILED

@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> int:
         for path in compiled:
             with suppress(OSError):  # another process removed it
                 path.unlink()
-        told = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
-        print(f"removed {cache.clear()} entries{told} from {cache.root}")
+        result = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
+        print(f"removed {cache.clear()} entries{result} from {cache.root}")
         return cli.OK
     rows = [
         ["folder", str(cache.root)],

@@ -53,7 +53,7 @@ def _of_part(
 ) -> list[str]:
     """Return what there is to say about samples and folds."""
     position = {sample.sample_id: index for index, sample in enumerate(hashed.samples)}
-    found = planning.split(part, data, pixels.select([position[sample.sample_id] for sample in data.samples]))
+    result = planning.split(part, data, pixels.select([position[sample.sample_id] for sample in data.samples]))
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]
@@ -64,10 +64,10 @@ def _of_part(
     lines = [", ".join(model.name for model in part.models) + ":"] if len(config.parts) > 1 else []
     lines.append(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
     lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
-    tasks = len(found.folds) * len(part.models) * len(part.seeds)
-    verdict = f"flagged {' '.join(found.flags)}" if found.flags else "nothing on both sides of one"
-    lines.append(f"{part.protocol.name}: {len(found.folds)} folds, {verdict}; {tasks} tasks")
-    return [*lines, *map(str, found.leaks)]
+    tasks = len(result.folds) * len(part.models) * len(part.seeds)
+    verdict = f"flagged {' '.join(result.flags)}" if result.flags else "nothing on both sides of one"
+    lines.append(f"{part.protocol.name}: {len(result.folds)} folds, {verdict}; {tasks} tasks")
+    return [*lines, *map(str, result.leaks)]
 
 
 def _print_findings(data_issues: Sequence[DataIssue]) -> None:

@@ -10,7 +10,7 @@ from mexbench import cli
 from mexbench.cli.output import say
 from mexbench.files import write_text
 from mexbench.reports import compare as comparison
-from mexbench.reports.compare import Difference, RowComparison
+from mexbench.reports.compare import RowComparison, ScoreDifference
 from mexbench.runs.stored_run import read_run
 from mexbench.tables import Table, percent, probability
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.OK
 
 
-def _config(what: str, differences: Sequence[Difference]) -> list[str]:
+def _config(what: str, differences: Sequence[ScoreDifference]) -> list[str]:
     if not differences:
         return [f"{what}: the same in both"]
     return [Table([what, "A", "B"], [[d.what, d.first, d.second] for d in differences]).text()]
@@ -62,7 +62,7 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         f", {count} in {which} alone are left out" for which, count in zip("AB", found.alone, strict=True) if count
     )
     runs = len(found.runs)
-    said = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
+    heading = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
     cells = [
         [
             _NAMES[score.name],
@@ -73,7 +73,7 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         ]
         for score in found.scores
     ]
-    parts = [said, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
+    parts = [heading, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
     if not found.disagreements:
         return [*parts, "every sample is predicted alike"]
     counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())

@@ -76,10 +76,10 @@ def _submit(options: argparse.Namespace) -> int:
     from mexbench.runs.stored_run import read_run
 
     board = load(options.root, options.name)
-    found = submissions(read_run(options.run), board, open_catalogue(), options.row)
-    for path, state in store(results_folder(options.own_root, board.name), found):
+    entries = submissions(read_run(options.run), board, open_catalogue(), options.row)
+    for path, state in store(results_folder(options.own_root, board.name), entries):
         say(f"{path}: {state}")
-    say(f"{len(found)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
+    say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
     return cli.OK
 
 
@@ -165,13 +165,13 @@ def all_boards(root: Path) -> Sequence[str]:
     """
     from mexbench.reports.leaderboards.definition import names
 
-    found = names(root)
-    if not found:
+    boards = names(root)
+    if not boards:
         raise BoardError(
             f"{root}: has no leaderboards, which are NAME.yaml with samples/NAME.csv; give --root, or make one with "
             f"'bench leaderboard define'"
         )
-    return found
+    return boards
 
 
 def say_faults(found: Sequence[VerifiedSubmission]) -> None:

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     folder = options.out or Path(options.name)
-    made = scaffold.write(options.kind, options.name, folder, open_catalogue())
-    say(f"written to {folder}: {', '.join(path.name for path in made)}")
+    files = scaffold.write(options.kind, options.name, folder, open_catalogue())
+    say(f"written to {folder}: {', '.join(path.name for path in files)}")
     where = shlex.quote(str(folder))
     data = " --set root=/path/to/its/data" if options.kind == "dataset" else ""
     say("next:")

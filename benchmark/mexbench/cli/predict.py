@@ -132,9 +132,9 @@ def _watch(options: argparse.Namespace, predictor: WindowPredictor) -> int:
     try:
         for seen, frames, elapsed in camera.predict_live(options.camera, predictor, seconds=options.seconds):
             length, rate = seen.window.end_s, frames / elapsed
-            said = seen.reason if seen.scores is None else winner(seen.scores, predictor.model.classes)
+            answer = seen.reason if seen.scores is None else winner(seen.scores, predictor.model.classes)
             top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
-            print(f"{seen.window.end_s:8.1f} s  {said}{top}  ({rate:.1f} frames a second)", flush=True)
+            print(f"{seen.window.end_s:8.1f} s  {answer}{top}  ({rate:.1f} frames a second)", flush=True)
     except KeyboardInterrupt:
         say("stopped")
     print(f"\n{page.latency(predictor, frames, length)}")

@@ -181,17 +181,17 @@ def _printed_table(result: Mapping[str, Any]) -> Table:
 
 
 def _verdicts(result: Mapping[str, Any]) -> list[str]:
-    found = []
+    problems = []
     for one in result["printed"]:
         others = [rule for rule in RULES if rule not in one["agrees"]]
         values = ", ".join(f"{_number(one[rule])} by {rule}" for rule in others)
         if not one["agrees"]:
-            found.append(f"{one['figure']}: {one['printed']} is printed, and no way of counting gives it: {values}")
+            problems.append(f"{one['figure']}: {one['printed']} is printed, and no way of counting gives it: {values}")
         elif others:
-            found.append(
+            problems.append(
                 f"{one['figure']}: {one['printed']} is what {' and '.join(one['agrees'])} gives; it is {values}"
             )
-    return found or ["every printed figure agrees with every way of counting"]
+    return problems or ["every printed figure agrees with every way of counting"]
 
 
 def _disagreement_text(result: Mapping[str, Any]) -> str:
@@ -221,16 +221,16 @@ def _run_strs(options: argparse.Namespace) -> int:
     if not truth:
         raise DataError(f"{options.truth[0]}: has no true interval")
     right, printed = correct(truth, predicted, matching=options.matching), as_printed(truth, predicted)
-    found = differences(truth, predicted)
+    result = differences(truth, predicted)
     rows = [[name, _number(value), _number(printed.to_dict()[name])] for name, value in right.to_dict().items()]
     say(f"{options.file}: {len(predicted)} predictions for {len(truth)} true intervals of {options.truth[0]}")
     print(Table(["figure", "correct", "as the challenge's script prints it"], rows).text())
     lines = ["", "where the script departs from the definition:"]
-    lines += [f"- {one.what}: {one.effect or 'changes nothing here'}" for one in found]
+    lines += [f"- {one.what}: {one.effect or 'changes nothing here'}" for one in result]
     print("\n".join(lines))
     if options.json:
         both = {"correct": right.to_dict(), "as_printed": printed.to_dict()}
-        named = [{"what": one.what, "count": one.count, "effect": one.effect} for one in found]
+        named = [{"what": one.what, "count": one.count, "effect": one.effect} for one in result]
         write_json(options.json, {"schema": 1, "file": options.file.name, **both, "differences": named})
         say(f"written to {options.json}")
     return cli.OK

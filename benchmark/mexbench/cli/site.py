@@ -42,16 +42,16 @@ def run(options: argparse.Namespace) -> int:
     folder.check_own_folder(options.out)  # before the work, not after it
     claims = read_claims(options.root)
     paths = [*sorted(options.root.glob("audits/*.json")), *options.audit]
-    found = {path: audits.read(path) for path in paths}
+    audits_by_path = {path: audits.read(path) for path in paths}
     boards = [verify_board(options.root, name) for name in all_boards(options.root)]
     if unsound := [one for board in boards for one in board.submissions if one.errors]:
         say_faults(unsound)
         say("some submissions do not verify, so no page is written")
         return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
     rows = [board_rows(board, claims) for board in boards]
-    audits.check_known_boards(found, rows)
-    made = pages.site(rows, claims, list(found.values()))
-    folder.write(options.out, made)
+    audits.check_known_boards(audits_by_path, rows)
+    pages_by_name = pages.site(rows, claims, list(audits_by_path.values()))
+    folder.write(options.out, pages_by_name)
     count = sum(len(board.rows) for board in rows)
     say(f"written to {options.out}: {len(rows)} leaderboards, {count} rows; open {options.out / 'index.html'}")
     return cli.OK

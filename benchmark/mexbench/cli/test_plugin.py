@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command. Exits with 1 when a promise is broken."""
     catalogue = open_catalogue()
-    found = [entry for entry in catalogue.entries if entry.name == options.name]
-    if not found:
+    entries = [entry for entry in catalogue.entries if entry.name == options.name]
+    if not entries:
         raise PluginError(unknown("plugin", options.name, {entry.name for entry in catalogue.entries}))
     given = Document({}, "--set")
     for assignment in options.overrides:
         given = override(given, assignment)
     broken = False
-    for entry in found:
+    for entry in entries:
         plugin, faults = build(entry.load(), given.data)
         if plugin is None:
             raise ConfigError("\n".join(f"{'.'.join(path) or entry.name}: {text}" for path, text in faults))

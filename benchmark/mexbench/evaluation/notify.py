@@ -156,9 +156,9 @@ class Reporter:
     def done(self, scores: dict[str, object], reports: Iterable[str], *, complete: bool, interrupted: bool) -> None:
         """Tell that the run has ended."""
         if self._observers:
-            found = tuple(name for name in reports if (self._folder / name).is_file())
+            written = tuple(name for name in reports if (self._folder / name).is_file())
             self._observers.tell(
-                RunDone(folder=self._folder, scores=scores, complete=complete, interrupted=interrupted, reports=found)
+                RunDone(folder=self._folder, scores=scores, complete=complete, interrupted=interrupted, reports=written)
             )
 
     @cached_property
@@ -172,10 +172,10 @@ class Reporter:
     @cached_property
     def _truths(self) -> dict[int, dict[str, np.ndarray]]:
         """Part -> fold -> truth of its test side, as ``truths`` gives it, in the order of a task's scores."""
-        found = {}
+        listeners = {}
         for part in self._plan.parts:
             order = {sample.sample_id: index for index, sample in enumerate(part.data.samples)}
             truths = part.data.truths()
             ids = part.test_ids()
-            found[id(part)] = {fold: truths[[order[name] for name in inside]] for fold, inside in ids.items()}
-        return found
+            listeners[id(part)] = {fold: truths[[order[name] for name in inside]] for fold, inside in ids.items()}
+        return listeners

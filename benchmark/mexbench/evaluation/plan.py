@@ -91,8 +91,8 @@ class Plan:
     @cached_property
     def by_row(self) -> Mapping[str, tuple[RowGroupPlan, Component[Model]]]:
         """Row -> its part and its model, in the order of the config."""
-        found = {model.name: (part, model) for part in self.parts for model in part.part.models}
-        return {row: found[row] for row in self.config.rows}
+        rows = {model.name: (part, model) for part in self.parts for model in part.part.models}
+        return {row: rows[row] for row in self.config.rows}
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
@@ -112,19 +112,19 @@ def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
         DataError: The data cannot be used.
         ProtocolError: Protocols disagree about the classes, or about whether labels are needed.
     """
-    found = [read_samples(part) for part in config.parts]
-    for part, data in zip(config.parts, found, strict=True):
+    samples = [read_samples(part) for part in config.parts]
+    for part, data in zip(config.parts, samples, strict=True):
         if (part.protocol.instance.case_study is None) != (config.protocols[0].instance.case_study is None):
             raise ProtocolError(
                 f"protocols {config.protocols[0].name!r} and {part.protocol.name!r}: a case study applies models to "
                 "clips that the other could not use; run one config for each"
             )
-        if data.classes != found[0].classes:
+        if data.classes != samples[0].classes:
             raise ProtocolError(
                 f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
-                f"{listed(found[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
+                f"{listed(samples[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
             )
-    return tuple(_same_clips(found))
+    return tuple(_same_clips(samples))
 
 
 def clips_to_load(config: RunConfig, data: Sequence[LabelledSamples]) -> int:
@@ -186,17 +186,17 @@ def _plan_part(part: RowGroup, data: LabelledSamples, of_input: LabelledSamples,
             model.instance.check(arrays.x.shape[1:])
         except DataError as error:
             raise DataError(f"model {model.name!r}: {error}") from None
-    found = split(part, data, arrays.pixels)
+    sides = split(part, data, arrays.pixels)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
     return RowGroupPlan(
         part=part,
         data=data,
         arrays=arrays,
-        folds=found.folds,
-        tasks=_tasks(part, data, arrays, found.folds),
-        flags=tuple(dict.fromkeys([*flags, *([f"profile:{part.profile}"] if part.profile else []), *found.flags])),
-        leaks=found.leaks,
+        folds=sides.folds,
+        tasks=_tasks(part, data, arrays, sides.folds),
+        flags=tuple(dict.fromkeys([*flags, *([f"profile:{part.profile}"] if part.profile else []), *sides.flags])),
+        leaks=sides.leaks,
     )
 
 

@@ -93,12 +93,12 @@ class _Look:
 
     @staticmethod
     def at(samples: Sequence[Sample], pixels: Pixels) -> _Look | None:
-        found = [(owner, word) for owner, words in enumerate(pixels.hashes) for word in words if word]
-        if not found:
+        hashes = [(owner, word) for owner, words in enumerate(pixels.hashes) for word in words if word]
+        if not hashes:
             return None
-        owners = np.array([owner for owner, _ in found], dtype=np.intp)
+        owners = np.array([owner for owner, _ in hashes], dtype=np.intp)
         ids = [sample.sample_id for sample in samples]
-        return _Look(as_words([word for _, word in found]), owners, ids, pixels.digests)
+        return _Look(as_words([word for _, word in hashes]), owners, ids, pixels.digests)
 
     def alike(self, fold: Fold) -> Iterator[SplitLeak]:
         """Yield the first pair of near-duplicates that are no duplicates, if there is one."""

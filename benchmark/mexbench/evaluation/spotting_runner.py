@@ -93,10 +93,10 @@ class SpottingRunner(TaskRunner):
 
 def annotated(videos: Sequence[LongVideo]) -> NDArray[np.object_]:
     """Return what is annotated in each video (n,): a tuple of intervals, also where all have equally many."""
-    found = np.empty(len(videos), dtype=object)
+    frames = np.empty(len(videos), dtype=object)
     for position, video in enumerate(videos):
-        found[position] = video.intervals
-    return found
+        frames[position] = video.intervals
+    return frames
 
 
 def checked_intervals(spotted: object, videos: Sequence[VideoFrames]) -> tuple[tuple[ScoredInterval, ...], ...]:

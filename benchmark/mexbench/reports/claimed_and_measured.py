@@ -108,7 +108,7 @@ def claims_table(comparison: Mapping[str, Any]) -> Table:
 def figure_name(line: Mapping[str, Any]) -> str:
     """Return what a line's figure is called, with its average."""
     figure = str(line["figure"])
-    name = _NAMES.get(figure, figure)
+    name = _NAMES.get(figure) or figure
     return f"{name}, {line['average']}" if line["average"] else name
 
 

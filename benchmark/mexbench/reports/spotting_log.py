@@ -233,10 +233,10 @@ def _unlike_marks(block: LogBlock, videos: Mapping[str, SpottedVideo], matching:
     lines = {(line.video, line.truth): line for line in block.lines if line.truth is not None}
     named = []
     for name, video in videos.items():
-        found = {i for i, _ in video.pairs(matching=matching)}
+        matched = {i for i, _ in video.pairs(matching=matching)}
         for index, interval in enumerate(video.truth):
             line = lines.get((name, (interval.onset, interval.offset)))
-            if line is None or (line.mark == "TP") == (index in found):
+            if line is None or (line.mark == "TP") == (index in matched):
                 continue
             what = "marked TP, not found one to one" if line.mark == "TP" else "marked FN, found one to one"
             detail = f"{name}: true {interval.kind} {interval.onset}-{interval.offset}"
@@ -248,10 +248,10 @@ def _pairs_of_other_type(videos: Mapping[str, SpottedVideo]) -> int:
     """Count true intervals without a partner that a prediction of the other type overlaps enough."""
     total = 0
     for video in videos.values():
-        found = {i for i, _ in video.pairs()}
+        matched = {i for i, _ in video.pairs()}
         overlap = iou(video.truth, video.predicted) if video.truth and video.predicted else None
         for index, interval in enumerate(video.truth):
-            if overlap is not None and index not in found:
+            if overlap is not None and index not in matched:
                 others = [j for j, claimed in enumerate(video.predicted) if claimed.kind != interval.kind]
                 total += bool((overlap[index, others] >= IOU).any())
     return total

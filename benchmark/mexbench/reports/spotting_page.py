@@ -101,8 +101,8 @@ def count_table(scores: Mapping[str, Any]) -> Table:
     """Counts of each type, the mean over seeds and repeats."""
     rows = []
     for row in ordered(scores):
-        found = [row["counts"].get(kind) for kind in KINDS]
-        cells = [" / ".join(f"{one[name]:g}" for name in ("tp", "fp", "fn")) if one else DASH for one in found]
+        result = [row["counts"].get(kind) for kind in KINDS]
+        cells = [" / ".join(f"{one[name]:g}" for name in ("tp", "fp", "fn")) if one else DASH for one in result]
         rows.append([row["model"], *cells])
     return Table(["model", *KINDS], rows)
 
@@ -111,8 +111,8 @@ def member_table(scores: Mapping[str, Any]) -> Table:
     """F1 of every model on each member of a composite."""
     rows = []
     for row in ordered(scores):
-        found = [row["by_dataset"].get(member) for member in scores["members"]]
-        cells = [" / ".join(percent(one[n]) for n in ("f1_micro", "f1_macro", "f1")) if one else DASH for one in found]
+        result = [row["by_dataset"].get(member) for member in scores["members"]]
+        cells = [" / ".join(percent(one[n]) for n in ("f1_micro", "f1_macro", "f1")) if one else DASH for one in result]
         rows.append([row["model"], *cells])
     return Table(["model", *scores["members"]], rows)
 
@@ -123,8 +123,8 @@ def emotion_table(scores: Mapping[str, Any]) -> Table:
     support = {name: one["support"] for row in scores["rows"] for name, one in row["per_emotion"].items()}
     rows = []
     for row in ordered(scores):
-        found = [row["per_emotion"].get(name) for name in names]
-        rows.append([row["model"], *(percent(one["recall"]) if one else DASH for one in found)])
+        cells = [row["per_emotion"].get(name) for name in names]
+        rows.append([row["model"], *(percent(one["recall"]) if one else DASH for one in cells)])
     return Table(["model", *(f"{name} ({support[name]:g})" for name in names)], rows)
 
 

@@ -252,19 +252,19 @@ class _Content(BaseModel):
 
 
 def _checked(task: Task, content: object) -> StoredResult:
-    found = _Content.model_validate(content)
-    if len({len(row) for row in found.scores}) > 1:
+    checked = _Content.model_validate(content)
+    if len({len(row) for row in checked.scores}) > 1:
         raise ValueError("rows of scores differ in length")
     return StoredResult(
         task=task,
-        scores=dict(zip(found.sample_ids, found.scores, strict=True)),
-        fit_s=found.fit_s,
-        predict_s=found.predict_s,
-        warnings=tuple(found.warnings),
-        history=tuple(found.history),
-        health=found.health,
-        device=found.device,
-        intervals={} if found.intervals is None else dict(zip(found.sample_ids, _intervals(found), strict=True)),
+        scores=dict(zip(checked.sample_ids, checked.scores, strict=True)),
+        fit_s=checked.fit_s,
+        predict_s=checked.predict_s,
+        warnings=tuple(checked.warnings),
+        history=tuple(checked.history),
+        health=checked.health,
+        device=checked.device,
+        intervals={} if checked.intervals is None else dict(zip(checked.sample_ids, _intervals(checked), strict=True)),
     )
 
 

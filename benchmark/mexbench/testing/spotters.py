@@ -62,10 +62,10 @@ def inside(model: SpottingModel) -> Iterator[str]:
     predictor = _fit(model, *example_videos(model))
     videos, _ = example_videos(model, seed=1)
     for asked in (videos, videos[:1]):
-        found = _spot(predictor, asked)
-        if len(found) != len(asked):
-            yield f"{len(asked)} videos gave {len(found)} rows of intervals"
-        for one in (one for row in found for one in row):
+        spotted = _spot(predictor, asked)
+        if len(spotted) != len(asked):
+            yield f"{len(asked)} videos gave {len(spotted)} rows of intervals"
+        for one in (one for row in spotted for one in row):
             if not isinstance(one, ScoredInterval):
                 yield f"gave a {type(one).__name__}, expected a ScoredInterval"
                 return

@@ -30,7 +30,7 @@ _TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercept
 _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 
 
-class SklearnModel(ActionUnitModel):
+class SklearnBaseline(ActionUnitModel):
     """A scikit-learn classifier behind a scaler, on flattened samples; of action units, one classifier for each."""
 
     def fit_action_units(
@@ -131,7 +131,7 @@ class SklearnPredictor:
         health: How it answers its training side; see ``interfaces.Predictor``.
     """
 
-    model: SklearnModel
+    model: SklearnBaseline
     pipeline: Pipeline | None
     trained: NDArray[np.intp]
     n_classes: int

@@ -164,10 +164,10 @@ def _peaks(video: VideoFrames, curve: NDArray[np.float64], half: int, kind: str)
     # An expression may be under way at either end, where a peak has only one side.
     padded = np.pad(curve, 1, constant_values=-np.inf)
     places, _ = find_peaks(padded, distance=half)
-    found = []
+    peaks = []
     for place in places - 1:
         onset, offset = max(0, int(place) - half), min(len(curve) - 1, int(place) + half)
-        found.append(
+        peaks.append(
             ScoredInterval(
                 onset=video.first + onset,
                 offset=video.first + offset,
@@ -176,7 +176,7 @@ def _peaks(video: VideoFrames, curve: NDArray[np.float64], half: int, kind: str)
                 score=float(curve[place]),
             )
         )
-    return found
+    return peaks
 
 
 def contrast(features: NDArray[Any], half: int) -> tuple[NDArray[Any], NDArray[Any]]:

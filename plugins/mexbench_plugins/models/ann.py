@@ -10,11 +10,11 @@ from annotated_types import Ge, Gt, MinLen
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor
-from mexbench_plugins.models._sklearn import Scaler, SklearnModel
+from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
 
 
 @dataclass(frozen=True, kw_only=True)
-class ANN(SklearnModel):
+class ANN(SklearnBaseline):
     """Fully connected network on scaled, flattened samples (scikit-learn's MLPClassifier).
 
     scikit-learn's early stopping is not offered: it cuts its validation part at random, across subjects.

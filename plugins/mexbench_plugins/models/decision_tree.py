@@ -10,11 +10,11 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor
-from mexbench_plugins.models._sklearn import SklearnModel
+from mexbench_plugins.models._sklearn import SklearnBaseline
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionTree(SklearnModel):
+class DecisionTree(SklearnBaseline):
     """Decision tree on flattened samples (scikit-learn's CART); scaling would change nothing.
 
     Args:

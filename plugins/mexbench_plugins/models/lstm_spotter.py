@@ -95,9 +95,11 @@ class LstmCurves:
     def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
         """Return a curve for each type that trained."""
         x = (features(video, self.seconds, self.grid) - self.mean) / self.spread
-        found = np.asarray(_probabilities(self.weights, x[None]))[0]
+        probabilities = np.asarray(_probabilities(self.weights, x[None]))[0]
         lengths = steps(self.seconds, video.fps)
-        return {kind: smoothed(found[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds}
+        return {
+            kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
+        }
 
 
 def features(video: VideoFrames, seconds: tuple[float, float], grid: int) -> NDArray[np.float32]:
@@ -188,8 +190,8 @@ def _inside(video: VideoFrames, intervals: Sequence[Interval]) -> NDArray[np.flo
 
 def _padded(values: NDArray[Any], start: int, length: int) -> NDArray[np.float32]:
     """Return a sequence (length, D) that may begin before the video and end after it: zeros there."""
-    found = np.zeros((length, values.shape[1]), np.float32)
+    resampled = np.zeros((length, values.shape[1]), np.float32)
     low, high = max(start, 0), min(start + length, len(values))
     if high > low:
-        found[low - start : high - start] = values[low:high]
-    return found
+        resampled[low - start : high - start] = values[low:high]
+    return resampled

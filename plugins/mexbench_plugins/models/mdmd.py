@@ -34,8 +34,8 @@ class MainDirectionCurves:
     def _curve(self, flow: NDArray[Any], step: int) -> NDArray[np.float64]:
         flow = flow.astype(np.float32)
         before, _ = contrast(flow, step)  # from frame i - k to frame i
-        whole = before + flow  # on to frame i + k: the two motions, added point by point
-        difference = np.hypot(before[..., 0], before[..., 1]) - np.hypot(whole[..., 0], whole[..., 1])
+        total = before + flow  # on to frame i + k: the two motions, added point by point
+        difference = np.hypot(before[..., 0], before[..., 1]) - np.hypot(total[..., 0], total[..., 1])
         direction = (np.arctan2(before[..., 1], before[..., 0]) // (np.pi / 2)).astype(np.int8) % _DIRECTIONS
         rows = np.array_split(np.arange(flow.shape[1]), self.grid)
         columns = np.array_split(np.arange(flow.shape[2]), self.grid)

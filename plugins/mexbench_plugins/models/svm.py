@@ -10,11 +10,11 @@ from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor
-from mexbench_plugins.models._sklearn import Scaler, SklearnModel
+from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
 
 
 @dataclass(frozen=True, kw_only=True)
-class SVM(SklearnModel):
+class SVM(SklearnBaseline):
     """Support vector machine on scaled, flattened samples (scikit-learn's SVC, one against one).
 
     Args:

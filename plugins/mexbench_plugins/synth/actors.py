@@ -85,7 +85,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class ListedClip:
+class PublishedClip:
     """One clip of a published list.
 
     Args:
@@ -120,7 +120,7 @@ def scenes(options: StandIn, frequencies: Mapping[str, int], identities: str = "
             yield _scene(options, face, subject, index, words.pop())
 
 
-def listed_scenes(options: StandIn, clips: Sequence[ListedClip], identities: str) -> Iterator[Scene]:
+def listed_scenes(options: StandIn, clips: Sequence[PublishedClip], identities: str) -> Iterator[Scene]:
     """Yield the clips of a published list, person by person.
 
     Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import written
-from mexbench_plugins.synth.actors import ListedClip, Scene, StandIn
+from mexbench_plugins.synth.actors import PublishedClip, Scene, StandIn
 from mexbench_plugins.synth.clips import Take
 from mexbench_plugins.synth.layouts import Cell, DatasetLayout, Shot, challenge_clips, numbered
 
@@ -220,7 +220,7 @@ class SmicLayout(ColourLayout):
     name, identities, frequencies = "smic", "smic", emotions.SMIC
     _CODES: ClassVar[Mapping[str, str]] = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
-    def listed(self) -> Sequence[ListedClip]:
+    def listed(self) -> Sequence[PublishedClip]:
         """Return the 164 clips of the challenge."""
         classes = {name: (name,) for name in self._CODES}
         return challenge_clips("smic", classes)

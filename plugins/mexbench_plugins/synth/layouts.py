@@ -16,7 +16,7 @@ from mexbench.errors import ConfigError, DataError
 from mexbench_plugins.datasets.published import megc2019_clips, megc2019_counts
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import ActionUnit, written
-from mexbench_plugins.synth.actors import ListedClip, Scene, StandIn, listed_scenes, scenes
+from mexbench_plugins.synth.actors import PublishedClip, Scene, StandIn, listed_scenes, scenes
 from mexbench_plugins.synth.clips import Take
 
 Cell = str | int
@@ -85,7 +85,7 @@ class DatasetLayout(ABC):
         del options
         return scene.take
 
-    def listed(self) -> Sequence[ListedClip] | None:
+    def listed(self) -> Sequence[PublishedClip] | None:
         """Return the clips of MEGC2019 in this layout; None for a data set that is not a member."""
         return None
 
@@ -123,7 +123,7 @@ class DatasetLayout(ABC):
             return scenes(options, self.frequencies, self.identities)
         return listed_scenes(options, self._challenge_clips(), self.identities or " ".join(self.frequencies))
 
-    def _challenge_clips(self) -> Sequence[ListedClip]:
+    def _challenge_clips(self) -> Sequence[PublishedClip]:
         clips = self.listed()
         if clips is None:
             raise ConfigError(f"stand-in: cast = 'megc2019' is for casme2, samm and smic, not for {self.name}")
@@ -140,7 +140,7 @@ class Casme2Layout(DatasetLayout):
         "Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion",
     )  # fmt: skip
 
-    def listed(self) -> Sequence[ListedClip]:
+    def listed(self) -> Sequence[PublishedClip]:
         """Return the 145 clips of the challenge; negative ones show disgust or repression by turns."""
         return challenge_clips(
             "casme2", {"negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",)}
@@ -203,7 +203,7 @@ class SammLayout(DatasetLayout):
         "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
     )  # fmt: skip
 
-    def listed(self) -> Sequence[ListedClip]:
+    def listed(self) -> Sequence[PublishedClip]:
         """Return the 133 clips of the challenge; negative ones show five emotions by turns."""
         negative = ("Anger", "Contempt", "Disgust", "Fear", "Sadness")
         return challenge_clips("samm", {"negative": negative, "positive": ("Happiness",), "surprise": ("Surprise",)})
@@ -252,7 +252,7 @@ class SammLayout(DatasetLayout):
         book.save(root / self.sheet)
 
 
-def challenge_clips(dataset: str, words: Mapping[str, Sequence[str]]) -> list[ListedClip]:
+def challenge_clips(dataset: str, words: Mapping[str, Sequence[str]]) -> list[PublishedClip]:
     """Return the clips of a member of MEGC2019 with as many of each class per subject as were published.
 
     Which clip of a subject is of which class is this program's choice, except where the file name says it.
@@ -262,7 +262,7 @@ def challenge_clips(dataset: str, words: Mapping[str, Sequence[str]]) -> list[Li
         words: Class -> the data set's words for it, taken by turns.
     """
     counts = megc2019_counts()
-    clips: list[ListedClip] = []
+    clips: list[PublishedClip] = []
     by_subject: dict[str, list[str]] = {}
     for name in sorted(megc2019_clips(dataset)):
         subject, _, filename = name.partition("/")
@@ -271,7 +271,7 @@ def challenge_clips(dataset: str, words: Mapping[str, Sequence[str]]) -> list[Li
         # sorted alike: SMIC's file names say ne, po and sur, in the order of the classes
         classes = [name for name in words for _ in range(counts.get((subject, name), 0))]
         for index, (filename, label) in enumerate(zip(filenames, classes, strict=True)):
-            clips.append(ListedClip(subject, filename, words[label][index % len(words[label])]))
+            clips.append(PublishedClip(subject, filename, words[label][index % len(words[label])]))
     return clips
 
 

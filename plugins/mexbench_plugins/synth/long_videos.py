@@ -208,7 +208,7 @@ class LongTake:
     def _planes(self, event: LongEvent, box: Box) -> tuple[Plane, Plane, Plane]:
         """Return an event's displacements and shade in the pixels of a box."""
         left, top, right, bottom = box
-        found = []
+        events = []
         height, width = self.spec.height, self.spec.width
         shown = express(event.aus, self.face.geometry, width, height, intensity=event.strength) if event.aus else None
         for plane in (None, None, None) if shown is None else (shown.dx, shown.dy, shown.shade):
@@ -217,8 +217,8 @@ class LongTake:
                 full = full.copy()
                 x0, y0, x1, y1 = shown.box
                 full[y0:y1, x0:x1] = plane
-            found.append(full[top:bottom, left:right])
-        return found[0], found[1], found[2]
+            events.append(full[top:bottom, left:right])
+        return events[0], events[1], events[2]
 
 
 def direct(spec: LongVideoSpec, *, person: int, seed: int, expressive: bool = True) -> LongScript:

@@ -14,7 +14,7 @@ from mexbench.config.run_config import RunConfig
 from mexbench.errors import ConfigError, DataError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
-from mexbench.evaluation.executors.base import Serial
+from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.evaluation.plan import Plan
 from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer, checked_intervals
@@ -43,7 +43,7 @@ def planned(text: str, catalogue: Catalogue) -> Plan:
 
 def ran(text: str, catalogue: Catalogue, path: Path) -> RunReport:
     plan, folder = planned(text, catalogue), RunFolder(path)
-    engine.run(plan, folder, Serial())
+    engine.run(plan, folder, InProcess())
     return collect(plan, RunFolder(path))
 
 
@@ -119,7 +119,7 @@ def test_the_page_says_what_counts(catalogue: Catalogue, tmp_path: Path) -> None
 
 def test_an_interval_outside_its_video_fails_its_task_by_name(catalogue: Catalogue, tmp_path: Path) -> None:
     plan = planned(CONFIG.replace("seer, blind", "escapee"), catalogue)
-    failures = engine.run(plan, RunFolder(tmp_path), Serial())
+    failures = engine.run(plan, RunFolder(tmp_path), InProcess())
     assert len(failures) == 3
     assert "the spotter gave 1-61 in a video of frames 1 to 60" in failures[0].error
 

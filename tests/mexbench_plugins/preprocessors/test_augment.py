@@ -29,7 +29,7 @@ class Fixed(np.random.Generator):
 
 def test_rescale_of_values_changes_no_size() -> None:
     """Keras's division by 255 is shared with the original: a copy differs by its turn and its flip alone."""
-    clip = texture(1, 40, 40)
+    clip = noise_clip(1, 40, 40, 3)
     zoomed = Augment().vary(clip, Fixed(turn=0.0, growth=1.0, toss=0.9))
     same = Augment(rescale="values").vary(clip, Fixed(turn=0.0, growth=1.0, toss=0.9))
     np.testing.assert_array_equal(same.frames, clip.frames)

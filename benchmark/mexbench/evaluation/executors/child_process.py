@@ -25,7 +25,7 @@ _START = (
 )
 _MOST_TRACE = 20_000
 #: Seconds in which a process ends once its pipes are closed.
-_ENDING_S = 2.0
+_ENDING_S = 10.0
 
 
 class ChildProcess:

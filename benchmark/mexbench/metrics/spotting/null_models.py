@@ -63,7 +63,7 @@ def random_intervals(
     """
     first, last = frames
     n_frames = last - first + 1
-    found = []
+    intervals = []
     for kind in KINDS:
         lengths = statistics.seconds[kind]
         if not lengths:
@@ -71,8 +71,10 @@ def random_intervals(
         for _ in range(int(rng.poisson(statistics.rate[kind] * n_frames / fps))):
             length = min(max(1, round(float(rng.choice(lengths)) * fps)), n_frames)
             onset = first + int(rng.integers(n_frames - length + 1))
-            found.append(ScoredInterval(onset=onset, offset=onset + length - 1, kind=kind, score=float(rng.random())))
-    return tuple(sorted(found, key=lambda interval: (interval.onset, interval.offset)))
+            intervals.append(
+                ScoredInterval(onset=onset, offset=onset + length - 1, kind=kind, score=float(rng.random()))
+            )
+    return tuple(sorted(intervals, key=lambda interval: (interval.onset, interval.offset)))
 
 
 def regular_intervals(

@@ -48,7 +48,7 @@ class SpottedVideo:
 
     def pairs(self, *, threshold: float = IOU, matching: Matching = "optimal") -> list[tuple[int, int]]:
         """Match true intervals with predictions of the same type: positions (true interval, prediction)."""
-        found = []
+        matches = []
         for kind in KINDS:
             rows = [i for i, interval in enumerate(self.truth) if interval.kind == kind]
             columns = [j for j, interval in enumerate(self.predicted) if interval.kind == kind]
@@ -58,8 +58,8 @@ class SpottedVideo:
                 threshold=threshold,
                 matching=matching,
             )
-            found += [(rows[i], columns[j]) for i, j in matched]
-        return sorted(found)
+            matches += [(rows[i], columns[j]) for i, j in matched]
+        return sorted(matches)
 
 
 def count(video: SpottedVideo, *, threshold: float = IOU, matching: Matching = "optimal") -> NDArray[np.int64]:

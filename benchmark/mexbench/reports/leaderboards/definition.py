@@ -162,12 +162,12 @@ class Definition(DefinitionFile):
     @cached_property
     def truths(self) -> Mapping[str, int]:
         """Sample id -> class index, found by trying every class; a digest that fits none has no entry."""
-        found = {}
+        digests = {}
         for question in self.questions:
             for index, name in enumerate(self.classes):
                 if truth_digest(self.fingerprint, question.sample_id, name) == question.truth:
-                    found[question.sample_id] = index
-        return found
+                    digests[question.sample_id] = index
+        return digests
 
     @cached_property
     def by_key(self) -> Mapping[tuple[int, str], ExpectedSample]:
@@ -192,8 +192,8 @@ def samples_digest(questions: Sequence[ExpectedSample]) -> str:
 
 def names(root: Path) -> list[str]:
     """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one."""
-    found = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - _OTHER_FILES
-    return sorted(found | {path.name for path in root.glob("results/*") if path.is_dir()})
+    names = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - _OTHER_FILES
+    return sorted(names | {path.name for path in root.glob("results/*") if path.is_dir()})
 
 
 def load(root: Path, name: str) -> Definition:

@@ -65,7 +65,7 @@ class AllEpochs(FoldsModel):
 
 
 @dataclass(frozen=True)
-class Run:
+class EpochRun:
     """One seed and repeat: the scores of every epoch on the samples that it tests.
 
     Args:
@@ -111,7 +111,7 @@ class EpochLeak(AuditLeak):
                 row[test] = values[:, epoch].argmax(axis=1)
         return Pair(honest, leaky)
 
-    def choose(self, case: Case, run: Run) -> Sequence[int]:
+    def choose(self, case: Case, run: EpochRun) -> Sequence[int]:
         """Return the epoch that each fold is judged by, from 0."""
         raise NotImplementedError
 
@@ -132,7 +132,7 @@ class EpochPerSubject(EpochLeak):
     name: ClassVar[str] = "epoch-per-subject"
     what: ClassVar[str] = "for each test fold, the epoch with the highest accuracy on that fold"
 
-    def choose(self, case: Case, run: Run) -> Sequence[int]:
+    def choose(self, case: Case, run: EpochRun) -> Sequence[int]:
         """Take the first epoch of the highest accuracy."""
         hits = [values.argmax(2) == case.y[test][:, None] for test, values in zip(run.tested, run.scores, strict=True)]
         return [int(fold_hits.sum(axis=0).argmax()) for fold_hits in hits]
@@ -156,7 +156,7 @@ class EarlyStopping(EpochLeak):
         f"the test fold watched by early stopping with patience {PATIENCE}; the epoch with its lowest loss is kept"
     )
 
-    def choose(self, case: Case, run: Run) -> Sequence[int]:
+    def choose(self, case: Case, run: EpochRun) -> Sequence[int]:
         """Stop by log-loss."""
         losses = []
         for test, values in zip(run.tested, run.scores, strict=True):
@@ -177,7 +177,7 @@ class EpochGlobal(EpochLeak):
     name: ClassVar[str] = "epoch-global"
     what: ClassVar[str] = "the one epoch whose pooled UF1 over all test folds is highest"
 
-    def choose(self, case: Case, run: Run) -> Sequence[int]:
+    def choose(self, case: Case, run: EpochRun) -> Sequence[int]:
         """Score every epoch."""
         tested = np.concatenate(run.tested)
         answers = np.concatenate([values.argmax(2) for values in run.scores]).T.astype(np.int8)
@@ -201,7 +201,7 @@ def n_epochs(case: Case) -> int:
     return case.instance.epochs if isinstance(case.instance, EpochsModel) else 0
 
 
-def runs(case: Case, results: Sequence[StoredResult]) -> Iterator[Run]:
+def runs(case: Case, results: Sequence[StoredResult]) -> Iterator[EpochRun]:
     """Sort the stored scores of all epochs by seed, repeat and fold."""
     by_run: dict[tuple[int, int], list[tuple[NDArray[np.intp], NDArray[np.float64]]]] = {}
     for result in results:
@@ -211,7 +211,7 @@ def runs(case: Case, results: Sequence[StoredResult]) -> Iterator[Run]:
         by_run.setdefault(key, []).append((tested, values))
     for key in sorted(by_run):
         tested, values = zip(*by_run[key], strict=True)
-        yield Run(tested, values)
+        yield EpochRun(tested, values)
 
 
 def stopped(losses: NDArray[Any]) -> NDArray[np.intp]:

@@ -15,7 +15,14 @@ from mexbench.evaluation import plan as planning
 from mexbench.registry.catalogue import Catalogue
 from mexbench.studies.audit.audit import LEAKS, measure
 from mexbench.studies.audit.cases import frame_level
-from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, Run, stopped
+from mexbench.studies.audit.epoch_selection import (
+    EarlyStopping,
+    EpochGlobal,
+    EpochLeak,
+    EpochPerSubject,
+    EpochRun,
+    stopped,
+)
 from mexbench.studies.audit.fit_on_all import FittedOnEverything, Oversampling, Pca, Scaler, Selection, extra
 from mexbench.studies.audit.leak import AuditLeak, Pair
 from mexbench.studies.audit.misreported import OverFolds, PrecisionAsRecall
@@ -38,7 +45,7 @@ class SwitchedOff(EpochLeak):
     name = "off"
     what = "nothing"
 
-    def choose(self, case: Any, run: Run) -> Any:  # noqa: ANN401
+    def choose(self, case: Any, run: EpochRun) -> Any:  # noqa: ANN401
         return [-1] * len(run.tested)
 
 
@@ -195,8 +202,8 @@ def test_models_without_epochs_are_not_applicable(tmp_path: Path, builtin: Catal
     assert (scored["status"], scored["why"]) == ("does not apply", "svm has no epochs")
 
 
-def run_of(case: Any, scores: Any) -> Run:  # noqa: ANN401
-    return Run([np.array([0, 1])], [np.array(scores)])
+def run_of(case: Any, scores: Any) -> EpochRun:  # noqa: ANN401
+    return EpochRun([np.array([0, 1])], [np.array(scores)])
 
 
 def test_chosen_epochs_match_values_computed_by_hand(builtin: Catalogue) -> None:
