@@ -10,7 +10,7 @@ from mexbench import cli
 from mexbench.cli.output import say
 from mexbench.files import write_text
 from mexbench.reports import compare as comparison
-from mexbench.reports.compare import Difference, RowComparison
+from mexbench.reports.compare import ScoreDifference, RowComparison
 from mexbench.runs.stored_run import read_run
 from mexbench.tables import Table, percent, probability
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.OK
 
 
-def _config(what: str, differences: Sequence[Difference]) -> list[str]:
+def _config(what: str, differences: Sequence[ScoreDifference]) -> list[str]:
     if not differences:
         return [f"{what}: the same in both"]
     return [Table([what, "A", "B"], [[d.what, d.first, d.second] for d in differences]).text()]

@@ -20,7 +20,7 @@ from mexbench.runs.stored_run import StoredRun
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """A value that two runs do not share; ``absent`` where one has none."""
 
     what: str
@@ -75,7 +75,7 @@ class RowComparison:
     """
 
     rows: tuple[str, str]
-    config: tuple[Difference, ...]
+    config: tuple[ScoreDifference, ...]
     runs: tuple[tuple[int, int], ...]
     shared: int
     alone: tuple[int, int]
@@ -118,7 +118,7 @@ def chosen_rows(first: StoredRun, second: StoredRun, named: Sequence[str] = ()) 
     )
 
 
-def run_differences(first: StoredRun, second: StoredRun) -> list[Difference]:
+def run_differences(first: StoredRun, second: StoredRun) -> list[ScoreDifference]:
     """Return how the manifests differ in code, versions and machine."""
     return _differences(_facts(first), _facts(second))
 
@@ -227,7 +227,7 @@ def _flat(value: object, path: str = "") -> dict[str, str]:
     return {key: text for part in parts for key, text in part.items()}
 
 
-def _differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
+def _differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[ScoreDifference]:
     keys = dict.fromkeys([*first, *second])
-    pairs = [Difference(key, first.get(key, "absent"), second.get(key, "absent")) for key in keys]
+    pairs = [ScoreDifference(key, first.get(key, "absent"), second.get(key, "absent")) for key in keys]
     return [pair for pair in pairs if pair.first != pair.second]
