@@ -72,7 +72,8 @@ def catalogue() -> Catalogue:
 def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None:
     """Run the command in a folder and end this process with its exit code.
 
-    What is written to standard streams goes to ``output.txt``; the number of events in the run folder to ``events.txt``.
+    What is written to standard streams goes to ``output.txt``; the number of events in the run folder goes to
+    ``events.txt``.
     An event is what Python's audit hooks tell of a file in it: opened, renamed, removed, and a training.
 
     Args:
