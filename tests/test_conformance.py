@@ -298,7 +298,7 @@ def test_a_valid_model_passes_every_check() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "promise", "fault"),
+    ("cls", "promise", "message"),
     [
         (Undocumented, "says what it is", "'source' is empty"),
         (Shapeless, "gives finite scores", "gave float64 (24, 2), expected numbers (24, 4)"),
@@ -319,10 +319,10 @@ def test_a_valid_model_passes_every_check() -> None:
         (Unsendable, "sent to another process", "TypeError: not me"),
     ],
 )
-def test_a_broken_promise_of_a_model_is_found(cls: type[Good], promise: str, fault: str) -> None:
+def test_a_broken_promise_of_a_model_is_found(cls: type[Good], promise: str, message: str) -> None:
     result = faults_of(cls())
     (words,) = [words for words in result if promise in words]
-    assert any(fault in text for text in result[words]), result
+    assert any(message in text for text in result[words]), result
     with pytest.raises(AssertionError, match="promises are broken"):
         assert_conforms(cls())
 
@@ -381,7 +381,7 @@ class Growing(Augmentation):
 
 
 @pytest.mark.parametrize(
-    ("cls", "fault"),
+    ("cls", "message"),
     [
         (Counting, "the second time the result is another one"),
         (Timeless, "gave an array (3,), expected (T, ...)"),
@@ -390,9 +390,9 @@ class Growing(Augmentation):
         (Growing, "a copy is uint8 (2, 64, 64, 3)"),
     ],
 )
-def test_a_broken_promise_of_a_step_is_found(cls: type[Preprocessor], fault: str) -> None:
+def test_a_broken_promise_of_a_step_is_found(cls: type[Preprocessor], message: str) -> None:
     result = faults_of(cls())
-    assert any(fault in text for texts in result.values() for text in texts), result
+    assert any(message in text for texts in result.values() for text in texts), result
     assert faults_of(Step()) == {}
 
 

@@ -1,4 +1,4 @@
-"""Every command of README, CONTRIBUTING and FAQ, as it stands there, in a folder like a checkout.
+"""Every command of README, CONTRIBUTING and FAQ, as written, in a folder like a checkout.
 
 The data is small and written here, in the layouts of the originals: a made-up cast as CASME-II and flow images as the
 MEGC2019 pack; the configs are the project's, with models that take no minutes. Where the real flow pack is at hand, the

@@ -36,7 +36,7 @@ class Hang(BaseException):
     """A case took too long: not to be caught by what catches every error."""
 
 
-def fault(surface: Surface, content: bytes) -> str | None:
+def failure(surface: Surface, content: bytes) -> str | None:
     """Return the traceback of a case that fails."""
 
     def stop(*_: object) -> None:
@@ -97,7 +97,7 @@ def fuzz(name: str, count: int, seed: int = 0) -> list[tuple[bytes, str]]:
     with tempfile.TemporaryDirectory() as folder, silent_decoders():
         surface = SURFACES[name](Path(folder))
         with limited_memory():
-            messages = ((content, fault(surface, content)) for content in cases(surface, count, seed))
+            messages = ((content, failure(surface, content)) for content in cases(surface, count, seed))
             return [(content, text) for content, text in messages if text is not None]
 
 

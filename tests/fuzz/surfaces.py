@@ -267,7 +267,7 @@ class Submissions(Surface):
     def mutate(self, rng: Random, content: bytes) -> bytes:
         if rng.random() < 0.5:
             return mutation.of_json(rng, content)
-        full = json.loads(content)  # else what is no figure, so that some submissions still verify
+        full = json.loads(content)  # else what is not a figure, so that some submissions still verify
         key = ("model", "origin", "flags", "costs", "curves")[int(rng.integers(5))]
         full[key] = json.loads(mutation.of_values(rng, json.dumps(full[key]).encode()))
         return json.dumps(full).encode()

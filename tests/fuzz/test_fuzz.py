@@ -9,7 +9,7 @@ import pytest
 
 from mexbench.errors import ConfigError
 from tests.fuzz.mutation import of_json
-from tests.fuzz.run import CORPUS, fault, fuzz
+from tests.fuzz.run import CORPUS, failure, fuzz
 from tests.fuzz.surfaces import SURFACES, Sheets, Surface
 
 CASES = 100
@@ -24,7 +24,7 @@ def test_a_hundred_cases(name: str) -> None:
 def test_what_was_found_once(name: str, tmp_path: Path) -> None:
     surface = SURFACES[name](tmp_path / "work")
     for path in (CORPUS / name).glob("*"):
-        assert fault(surface, path.read_bytes()) is None, path
+        assert failure(surface, path.read_bytes()) is None, path
 
 
 @pytest.mark.parametrize("name", [name for name in SURFACES if name != "run-folders"])
@@ -56,9 +56,9 @@ class Bad(Surface):
 def test_the_fuzzer_sees_a_bug_and_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fuzz.run.SECONDS", 0.1)
     surface = Bad(tmp_path / "work")
-    assert fault(surface, b"fine") is None
-    assert "KeyError: 'bug'" in (fault(surface, b"bug") or "")
-    assert "Hang" in (fault(surface, b"hang") or "")
+    assert failure(surface, b"fine") is None
+    assert "KeyError: 'bug'" in (failure(surface, b"bug") or "")
+    assert "Hang" in (failure(surface, b"hang") or "")
 
 
 def test_mutation_changes_values_and_keeps_most_files_whole() -> None:

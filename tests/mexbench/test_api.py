@@ -299,7 +299,7 @@ def test_importing_mexbench_loads_nothing_heavy() -> None:
         mexbench.rum  # noqa: B018
 
 
-# What is no plugin.
+# What is not a plugin.
 
 
 def evaluate(model: object, data: Any = "toy", *arguments: Any, **options: Any) -> mexbench.Run:  # noqa: ANN401

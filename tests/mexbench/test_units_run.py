@@ -83,7 +83,7 @@ class Faces(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class Overconfident(ActionUnitModel):
-    """Scores that are no probabilities.
+    """Scores that are not probabilities.
 
     Args:
         most: The score.

@@ -49,13 +49,13 @@ class Observers:
     def tell(self, record: RunStarted | TaskDone | RunDone) -> None:
         """Give each observer a copy of its own. One that raises is named, and told nothing more."""
         hook, argument = _EVENTS[type(record)]
-        for found in list(self._managers):
-            name, manager = found
+        for entry in list(self._managers):
+            name, manager = entry
             try:
                 with redirect_stdout(sys.stderr):  # stdout is for results
                     getattr(manager.hook, hook)(**{argument: copy.deepcopy(record)})
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the run goes on
-                self._managers.remove(found)
+                self._managers.remove(entry)
                 text = " ".join(f"{type(error).__name__}: {error}".split())
                 self._say(f"warning: observer {name} failed in {hook} and is told nothing more of this run: {text}")
 

@@ -168,7 +168,7 @@ def plan(
                 part, samples, cache, lambda count, start=before: progress(start + count)
             )
             done += len(samples.sources)
-    usable = _same_clips([*(found for found, _ in loaded.values()), *data])[len(loaded) :]
+    usable = _same_clips([*(samples for samples, _ in loaded.values()), *data])[len(loaded) :]
     return Plan(
         config,
         tuple(

@@ -241,5 +241,5 @@ def shortened(text: str, most: int = _MOST_TRACE) -> str:
 
 
 def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
-    texts = (printable(f"{found.category.__name__}: {found.message}") for found in caught)
+    texts = (printable(f"{warning.category.__name__}: {warning.message}") for warning in caught)
     return tuple(dict.fromkeys(shortened(text, _MOST_ERROR) for text in texts))

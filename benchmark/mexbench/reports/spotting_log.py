@@ -155,7 +155,7 @@ def _by_rule(
         marked = [(line.video, line.truth) for line in block.lines if line.mark == "TP" and line.truth is not None]
         kinds = {(name, (one.onset, one.offset)): one.kind for name, video in videos.items() for one in video.truth}
         marked = list(dict.fromkeys(marked)) if rule == "found" else marked
-        hits.update(kinds.get(found, kind_of(found[1], limit)) for found in marked)
+        hits.update(kinds.get(key, kind_of(key[1], limit)) for key in marked)
     if rule == "lines":
         predicted.update(kind_of(line.predicted, limit) for line in block.lines if line.predicted is not None)
     else:

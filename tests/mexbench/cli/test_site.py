@@ -83,7 +83,7 @@ def test_bad_input(boards: Path, tmp_path: Path, bench: Callable[..., Ran]) -> N
         (("--root", boards, "--out", foreign), "foreign: holds what 'bench site' did not write: thesis.tex"),
         (("--root", boards, "--out", boards), "boards: holds what 'bench site' did not write"),
         (("--root", boards, "--out", boards / "toy.yaml" / "x"), "toy.yaml"),
-        (("--root", boards, "--audit", tmp_path / "audit.json"), "audit.json: is no result of 'bench audit'"),
+        (("--root", boards, "--audit", tmp_path / "audit.json"), "audit.json: is not a result of 'bench audit'"),
         (("--root", boards, "--audit", tmp_path / "none.json"), "none.json: No such file or directory"),
     ):
         ran = bench("site", *(["--out", tmp_path / "site"] if "--out" not in arguments else []), *arguments)

@@ -241,7 +241,7 @@ def test_a_named_observer_is_told_of_the_run_that_names_it(
     assert bench("run", config, "--out", tmp_path / "b", "--observe", "named", "--observe", "named").code == 0
     assert [prepared for prepared, _ in Named.told] == [True] * 12
     assert rows_without_times(tmp_path / "a") == rows_without_times(tmp_path / "b")
-    # It is no part of the run: the folder of a run that was not watched goes on being that run's.
+    # It is not part of the run: the folder of a run that was not watched goes on being that run's.
     assert bench("run", config, "--out", tmp_path / "a", "--observe", "named").code == 0
 
 

@@ -68,7 +68,7 @@ def test_by_hand() -> None:
     assert permutation_test(right[None], wrong[None]) == 2 / 8
     assert permutation_test(wrong[None], right[None]) == 2 / 8
     assert permutation_test(right[None], right[None]) == 1
-    # The third subject's predictions are equal: swapping it is no permutation.
+    # The third subject's predictions are equal: swapping it changes nothing.
     mixed = np.stack([wrong[0], wrong[1], right[2]])
     assert permutation_test(right[None], mixed[None]) == every_swap(right[None], mixed[None]) == 2 / 4
 

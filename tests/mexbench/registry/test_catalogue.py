@@ -159,7 +159,7 @@ def test_two_calls_are_independent(install: Install) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hook", "watching", "fault"),
+    ("hook", "watching", "problem_text"),
     [
         ("def bench_task_done(task): ...", ["watch-dist 2.0"], None),
         ("def bench_run_done(run): ...", ["watch-dist 2.0"], None),
@@ -168,10 +168,10 @@ def test_two_calls_are_independent(install: Install) -> None:
     ],
 )
 def test_a_module_with_run_hooks_is_a_listener(
-    install: Install, hook: str, watching: list[str], fault: str | None
+    install: Install, hook: str, watching: list[str], problem_text: str | None
 ) -> None:
     install("watch-dist", f"from mexbench import hookimpl\n@hookimpl\n{hook}\n")
     catalogue = load_catalogue()
     assert [name for name, _ in catalogue.run_listeners] == watching
     assert the_rest_works(catalogue)
-    assert [str(fault) in str(problem) for problem in catalogue.problems] == [True] * (fault is not None)
+    assert [str(problem_text) in str(problem) for problem in catalogue.problems] == [True] * (problem_text is not None)

@@ -82,8 +82,8 @@ def test_class_names_do_not_collide() -> None:
     ],
 )
 def test_invalid_names_are_rejected(name: str, message: str, builtin: Catalogue, tmp_path: Path) -> None:
-    stranger = CatalogueEntry(kind="model", name="mine", target="mine:Mine", distribution="other-models 2.0")
-    catalogue = Catalogue((*builtin.entries, stranger), disputed={("model", "ours"): ("aaa 1.0", "bbb 1.0")})
+    third_party = CatalogueEntry(kind="model", name="mine", target="mine:Mine", distribution="other-models 2.0")
+    catalogue = Catalogue((*builtin.entries, third_party), disputed={("model", "ours"): ("aaa 1.0", "bbb 1.0")})
     with pytest.raises(PluginError) as caught:
         scaffold.write("dataset", name, tmp_path / "new", catalogue)
     assert message in str(caught.value)

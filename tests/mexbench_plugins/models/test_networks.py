@@ -111,7 +111,7 @@ def test_the_table_of_hybrid_micronet_has_the_shapes_of_table_2() -> None:
 
 def test_action_units_join_the_averages() -> None:
     table = HybridMicroNetAU().layers(5, (1, 7, 7, 512 + 3))
-    assert table[0].shape == (13, 13, 512), "the planes are no image"
+    assert table[0].shape == (13, 13, 512), "the planes are not an image"
     assert [(row.name, row.shape, row.n_params) for row in table[-3:]] == [
         ("GlobalAveragePooling2D", (32,), 0), ("Concatenate", (35,), 0), ("Dense 5", (5,), 36 * 5),
     ]  # fmt: skip

@@ -193,10 +193,10 @@ def test_classes_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_predictor_of_another_model_is_not_saved(tmp_path: Path) -> None:
-    stranger = fitted(Majority())
+    foreign = fitted(Majority())
     for model in (SVM(), NETWORK):
         with pytest.raises(TypeError, match="Constant is not a predictor of"):
-            model.save(stranger, tmp_path)
+            model.save(foreign, tmp_path)
 
 
 def test_majority_refuses_odd_numbers(tmp_path: Path) -> None:

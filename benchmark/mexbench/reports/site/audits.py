@@ -107,7 +107,7 @@ def read(path: Path) -> AuditSummary:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))
         raise BoardError(
-            f"{path}: is no result of 'bench audit', which is RUN/audit/audit.json: "
+            f"{path}: is not a result of 'bench audit', which is RUN/audit/audit.json: "
             f"{where + ': ' if where else ''}{first['msg'][0].lower()}{first['msg'][1:]}"
         ) from None
     if summary.schema != SCHEMA:

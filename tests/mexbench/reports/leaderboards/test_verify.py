@@ -60,7 +60,7 @@ def change(*path: str, to: object) -> Edit:
     return edit
 
 
-def append_a_stranger(data: dict[str, Any]) -> None:
+def append_unknown_sample(data: dict[str, Any]) -> None:
     data["predictions"].append(["x", "casme2/sub09/x", "casme2/sub09", "0" * 16, [[1, 0, 0], [1, 0, 0]]])
 
 
@@ -121,7 +121,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         ["protocol: plugin is 'kfold', the board's is 'loso'", "protocol: k is 5, the board's is 'absent'"],
     ),
     "another epoch": (change("origin", "epoch", to=2), ["code of epoch 2; the board accepts 1"]),
-    "a stranger": (append_a_stranger, ["1 samples that the board does not ask for: casme2/sub09/x"]),
+    "an unknown sample": (append_unknown_sample, ["1 samples that the board does not ask for: casme2/sub09/x"]),
     "a sample twice": (
         lambda data: data["predictions"].append(data["predictions"][0]),
         ["predicted twice: casme2/sub01/c00"],

@@ -38,7 +38,7 @@ def without(**fields: object) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("fields", "message"), [
     ({"schema": 2}, "schema 2, this version reads 1"),
-    ({"schema": "one"}, "is no result of 'bench audit', which is RUN/audit/audit.json: schema: input should be"),
+    ({"schema": "one"}, "is not a result of 'bench audit', which is RUN/audit/audit.json: schema: input should be"),
     ({"null": {}}, "null: has no random predictor for svm-linear"),
     ({"rows": without(inflation={})}, "rows: clip-split: measured, but without figures"),
     ({"rows": without(null={"uar": [0, 0, 0]})}, "rows: clip-split: measured, but without figures"),

@@ -51,8 +51,8 @@ class Watched:
         return self.page
 
     def check(self) -> None:
-        strangers = [url for url in self.asked if not url.startswith((self.folder.as_uri(), "data:,"))]
-        assert (strangers, self.complaints) == ([], [])
+        external = [url for url in self.asked if not url.startswith((self.folder.as_uri(), "data:,"))]
+        assert (external, self.complaints) == ([], [])
         assert self.asked
 
 

@@ -23,7 +23,7 @@ from tests.helpers import config_of, entry, sample, with_plugins
 
 @dataclass(frozen=True, kw_only=True)
 class Faces(Dataset):
-    """Clips of noise: what can be learned is who, or which clip, and never the emotion of a stranger.
+    """Clips of noise: what can be learned is who, or which clip, and never the emotion of another person.
 
     Args:
         subjects: How many.

@@ -210,7 +210,7 @@ def test_the_honest_score_is_read_from_the_reference_run(catalogue: Catalogue, t
     assert (quoted["protocol"], quoted["dataset"], quoted["run"]) == ("loso", "lab", "honest")
     assert quoted["uf1"] == honest.scores()["rows"][0]["uf1"]
     assert quoted["other_classes"] == []
-    # The path says where and not what: it is no part of the run's identity.
+    # The path says where and not what: it is not part of the run's identity.
     configs = [config_of(text(more=more), catalogue) for more in ("", f", reference_run: {tmp_path / 'honest'}")]
     assert configs[0].fingerprint == configs[1].fingerprint
 
