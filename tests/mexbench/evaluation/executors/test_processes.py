@@ -204,7 +204,10 @@ def test_whatever_a_task_does_is_the_failure_of_that_task(deed: str) -> None:
     first, second, third = run_hostile(Hostile(deed=deed), 2 if "hang" in deed else 60)
     assert isinstance(first, Success)
     assert isinstance(second, Failure)
-    assert second.error == DEEDS[deed][1]
+    if deed == "close":  # which of its closed files the process misses first depends on the moment
+        assert second.error.startswith("its process ")
+    else:
+        assert second.error == DEEDS[deed][1]
     assert isinstance(third, Success)
     second.trace.encode()
     if deed == "crash":
