@@ -156,7 +156,7 @@ def test_readme(workspace: Workspace, filled: Callable[[str], str]) -> None:
     assert "clip.mp4: " in output
     assert "not a diagnosis" in output
     assert "broken" not in workspace.run(filled(new)).stdout
-    assert "above null" in workspace.run(filled(spotting.splitlines()[0])).stdout
+    assert "above it" in workspace.run(filled(spotting.splitlines()[0])).stdout
     assert len(json.loads((workspace.folder / "runs/my_model/scores.json").read_text())["rows"]) == 2
     assert "2 of 2 submissions verify" in workspace.run(filled(boards)).stdout
     assert (workspace.folder / "leaderboards" / f"{BOARD}.md").is_file()

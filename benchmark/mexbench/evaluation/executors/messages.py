@@ -12,12 +12,15 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from multiprocessing.reduction import ForkingPickler
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 import numpy as np
 
+from mexbench.errors import DataError
 from mexbench.evaluation.task_runner import GroupData, check_scores, shortened
+from mexbench.interfaces import IntervalKind, ScoredInterval
 from mexbench.runs.task import Failure, Outcome, Success, Task, printable
 
 _LENGTH = struct.Struct("<Q")
@@ -86,7 +89,7 @@ def load_outcomes(content: bytes, data: GroupData, n_classes: int) -> list[Outco
         if len(values) != len(data.tasks):
             raise ValueError(f"{len(values)} outcomes of {len(data.tasks)} tasks")
         return [
-            _from_plain(value, task, (len(test), n_classes), of_units=data.y.ndim == 2)
+            _from_plain(value, task, (len(test), n_classes), data)
             for value, task, test in zip(values, data.tasks, data.test_rows, strict=True)
         ]
     except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
@@ -105,16 +108,22 @@ def _to_plain(outcome: Outcome) -> dict[str, Any]:
         "health": dict(outcome.health),
         "unsaved": outcome.unsaved,
         "device": outcome.device,
+        "intervals": None if outcome.intervals is None else [[asdict(one) for one in row] for row in outcome.intervals],
     }
 
 
-def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], *, of_units: bool) -> Outcome:
+def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], data: GroupData) -> Outcome:
     if "error" in value:
         return Failure(task, _text(value["error"]), _text(value["trace"]))
-    scores = np.array(value["scores"], dtype=np.float64).reshape(shape)  # of no samples, the list tells no width
+    spots = data.y.dtype == object  # what is annotated in long videos
+    if spots:
+        scores = np.empty((shape[0], 0))
+    else:  # of no samples, the list tells no width
+        plain = np.array(value["scores"], dtype=np.float64).reshape(shape)
+        scores = check_scores(plain, shape, of_units=data.y.ndim == 2)
     return Success(
         task,
-        check_scores(scores, shape, of_units=of_units),
+        scores,
         fit_s=_seconds(value["fit_s"]),
         predict_s=_seconds(value["predict_s"]),
         warnings=tuple(_text(text) for text in value["warnings"]),
@@ -122,7 +131,32 @@ def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], *,
         health={_text(name): _number(x) for name, x in value["health"].items()},
         unsaved=None if value["unsaved"] is None else _text(value["unsaved"]),
         device=_text(value["device"]),
+        intervals=_intervals(value["intervals"], shape[0]) if spots else None,
     )
+
+
+def _intervals(value: Sequence[Sequence[Mapping[str, Any]]], n_videos: int) -> tuple[tuple[ScoredInterval, ...], ...]:
+    rows = tuple(tuple(_interval(one) for one in row) for row in value)
+    if len(rows) != n_videos:
+        raise ValueError(f"intervals of {len(rows)} videos, expected {n_videos}")
+    return rows
+
+
+def _interval(value: Mapping[str, Any]) -> ScoredInterval:
+    frames = [value["onset"], value["offset"], *([] if value["apex"] is None else [value["apex"]])]
+    if any(type(frame) is not int for frame in frames) or value["kind"] not in get_args(IntervalKind):
+        raise ValueError(f"expected an interval of whole frames, micro or macro, got {value!r}")
+    try:
+        return ScoredInterval(
+            onset=value["onset"],
+            offset=value["offset"],
+            kind=value["kind"],
+            score=_number(value["score"]),
+            apex=value["apex"],
+            emotion=None if value["emotion"] is None else _text(value["emotion"]),
+        )
+    except DataError as error:
+        raise ValueError(str(error)) from None
 
 
 def _text(value: object) -> str:
