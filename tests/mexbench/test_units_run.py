@@ -304,6 +304,14 @@ def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
         plan_of(builtin, "synthetic")
 
 
+def test_models_are_saved_that_trained_on_every_sample(catalogue: Catalogue, tmp_path: Path) -> None:
+    plan, folder = plan_of(catalogue, "{plugin: faces, subjects: 2}", "[majority]"), RunFolder(tmp_path)
+    writer = keeping.model_writer_for("all", plan, folder, plan.tasks, always=False)
+    assert keeping.train_on_everything(plan, InProcess(), writer, lambda _: None) == []
+    about = saved.read_about(tmp_path / "models" / "majority" / "all" / "0")
+    assert about["trained_on"]["samples"] == len(plan.parts[0].data.samples)
+
+
 def test_kept_models_score_the_same_and_are_not_taken_for_models_of_emotions(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:

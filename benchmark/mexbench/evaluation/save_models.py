@@ -105,7 +105,9 @@ def with_model_writer(runner: TaskRunner, model_writer: ModelWriter) -> TaskRunn
     """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
     if model_writer.scope == "task":
         return replace(runner, model_writer=model_writer)
-    labelled, nothing = np.flatnonzero(runner.y >= 0), np.empty(0, dtype=np.intp)
+    # A class of -1 is an unlabelled sample of a case study; rows of action units (n, units) are all labelled.
+    labelled = np.flatnonzero(runner.y >= 0) if runner.y.ndim == 1 else np.arange(len(runner.y))
+    nothing = np.empty(0, dtype=np.intp)
     return replace(runner, model_writer=model_writer, folds={EVERYTHING: (labelled, nothing)})
 
 
@@ -158,7 +160,11 @@ def _refits(plan: Plan) -> Iterator[Task]:
 
 def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     if scope == "all":
-        sides = {EVERYTHING: tuple(s.sample_id for s in part.data.samples if s.label is not None)}
+        sides = {
+            EVERYTHING: tuple(
+                s.sample_id for s in part.data.samples if s.label is not None or part.data.target != "emotion"
+            )
+        }
     else:
         sides = {fold.name: fold.train for fold in part.folds}
     return {
