@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import importlib.util
 import inspect
 import math
@@ -10,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -20,8 +21,10 @@ from mexbench.errors import ConfigError, PluginError
 from mexbench.interfaces import ActionUnitModel
 from mexbench.registry.parameters import build
 
-if TYPE_CHECKING:
-    import torch
+# PyTorch is an optional extra: a type checker must pass where it is absent, so its types have names here alone.
+TorchModule: TypeAlias = Any  # torch.nn.Module
+TorchTensor: TypeAlias = Any  # torch.Tensor
+TorchOptimizer: TypeAlias = Any  # torch.optim.Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ class TorchModel(ActionUnitModel):
     recipe: TorchRecipe = TorchRecipe()
 
     @abstractmethod
-    def module(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
+    def module(self, shape: tuple[int, ...], n_outputs: int) -> TorchModule:
         """Return a new module, with weights drawn from PyTorch's generator, which is seeded.
 
         Args:
@@ -81,7 +84,7 @@ class TorchModel(ActionUnitModel):
         """Return PyTorch's version: another one may train otherwise."""
         return {"torch": _torch().__version__}
 
-    def prepare(self, x: NDArray[Any]) -> torch.Tensor:
+    def prepare(self, x: NDArray[Any]) -> TorchTensor:
         """Turn samples (n, T, ...) into what the module takes, float32.
 
         Images (n, T, H, W, C) become (n, C, H, W), with time (n, T, C, H, W) where T is above 1, and bytes are
@@ -117,7 +120,7 @@ class TorchModel(ActionUnitModel):
         return self._train(x, _torch().from_numpy(np.array(y, dtype=np.float32)), y.shape[1], seed, None)
 
     def _train(
-        self, x: NDArray[Any], targets: torch.Tensor, n_outputs: int, seed: int, weights: torch.Tensor | None
+        self, x: NDArray[Any], targets: TorchTensor, n_outputs: int, seed: int, weights: TorchTensor | None
     ) -> TorchPredictor:
         torch = _torch()
         units, recipe = targets.ndim == 2, self.recipe
@@ -176,7 +179,7 @@ class FactoryModel(TorchModel):
         self.factory = factory
         self.recipe = recipe
 
-    def module(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
+    def module(self, shape: tuple[int, ...], n_outputs: int) -> TorchModule:
         """Call the factory."""
         if isinstance(self.factory, _torch().nn.Module):
             return copy.deepcopy(self.factory)
@@ -201,7 +204,7 @@ class TorchPredictor:
     """
 
     model: TorchModel
-    module: torch.nn.Module
+    module: TorchModule
     n_outputs: int
     units: bool
     history: tuple[Mapping[str, float], ...]
@@ -222,7 +225,7 @@ def _n_batches(samples: int, recipe: TorchRecipe) -> int:
     return min(math.ceil(samples / recipe.batch_size), max(samples // 2, 1)) if recipe.batch_size > 1 else samples
 
 
-def _optimizer(module: torch.nn.Module, recipe: TorchRecipe) -> torch.optim.Optimizer:
+def _optimizer(module: TorchModule, recipe: TorchRecipe) -> TorchOptimizer:
     torch = _torch()
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimizer == "sgd":
@@ -267,6 +270,4 @@ def _torch() -> Any:  # noqa: ANN401 - the module
     """
     if importlib.util.find_spec("torch") is None:
         raise PluginError("a PyTorch module needs torch, which is not installed: pip install torch")
-    import torch
-
-    return torch
+    return importlib.import_module("torch")
