@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexbench import devices
 from mexbench.config.from_values import ConfigLike, load_config
-from mexbench.config.local_code import local_component
+from mexbench.config.local_code import LocalComponent, local_component
 from mexbench.config.local_config import config_for_model, with_local_model
 from mexbench.config.run_config import NAME, RunConfig
 from mexbench.errors import ConfigError, PluginError, unknown
@@ -195,19 +195,9 @@ def evaluate(
         workers=workers,
         command=f"mexbench.evaluate({name}, {_config_text(config_or_dataset)})",
     )
-    try:
-        evaluated, result = _carry_out(config, catalogue, settings, messages, progress=progress)
-        rows = frozenset(config.row(component, protocol) for protocol in config.protocols)
-        failed = [failure for failure, _ in result.failures if failure.task.model in rows]
-        if failed and not any(stored.task.model in rows for stored in result.report.done):
-            raise PluginError(f"{name} failed in every task: {failed[0].error}\n\n{failed[0].trace}")
-    except BaseException:
-        if out is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if out is None:
-        weakref.finalize(evaluated, shutil.rmtree, folder, ignore_errors=True)
-    return evaluated
+    keep = out is not None
+    return _evaluate_in(folder, config, component, catalogue, settings=settings, messages=messages, progress=progress,
+                        keep=keep)  # fmt: skip
 
 
 def plugins(kind: str | None = None) -> pd.DataFrame:
@@ -253,9 +243,29 @@ class _ApiMonitor(Monitor):
         return progress(what, total)
 
 
+def _evaluate_in(
+    folder: Path, config: RunConfig, component: LocalComponent, catalogue: Catalogue, *,
+    settings: ExperimentSettings, messages: list[str], progress: bool, keep: bool,
+) -> Run:  # fmt: skip
+    """Carry out an evaluation; a folder that is not kept is removed with the returned object, or after an error."""
+    try:
+        evaluated, result = _carry_out(config, catalogue, settings, messages, progress=progress, stacklevel=5)
+        rows = frozenset(config.row(component, protocol) for protocol in config.protocols)
+        failed = [failure for failure, _ in result.failures if failure.task.model in rows]
+        if failed and not any(stored.task.model in rows for stored in result.report.done):
+            raise PluginError(f"{component.name} failed in every task: {failed[0].error}\n\n{failed[0].trace}")
+    except BaseException:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not keep:
+        weakref.finalize(evaluated, shutil.rmtree, folder, ignore_errors=True)
+    return evaluated
+
+
 def _carry_out(
     config: RunConfig, catalogue: Catalogue, settings: ExperimentSettings, messages: list[str], *,
-    figures: bool = False, progress: bool = True,
+    figures: bool = False, progress: bool = True, stacklevel: int = 4,
 ) -> tuple[Run, ExperimentResult]:  # fmt: skip
     """Run an experiment with one thread per task, as ``bench`` does, and warn about what a user should know."""
     from threadpoolctl import threadpool_limits
@@ -279,7 +289,7 @@ def _carry_out(
     if result.missing:
         messages.append(f"warning: incomplete: {result.missing} of {total} tasks have no result; the same call tries "
                         "them again")  # fmt: skip
-    _warn(messages, stacklevel=4)
+    _warn(messages, stacklevel=stacklevel)
     if result.written:
         loaded = load_run(result.folder.path)
         return replace(loaded, messages=tuple(messages), failures=failures), result
