@@ -38,6 +38,8 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
     "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
+    "gradient_boosting": {"max_iter": 3},
+    "random_convolutions": {"kernels": 50},
     **{
         name: {"epochs": 1}
         for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")

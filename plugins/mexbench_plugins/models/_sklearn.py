@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 Scaler = Literal["standard", "minmax", "none"]
 
-#: What skops does not know by itself and we do: the nodes of a decision tree, which are arrays.
-TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
+#: What skops does not know by itself and we do: the nodes of decision and boosted trees, which are arrays.
+TRUSTED = frozenset({"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"})
 #: What a classifier keeps of its training and needs for no prediction.
-_TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_")
+_TRAINING_ONLY = (
+    "_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_", "_feature_subsample_rng",
+)  # fmt: skip
 _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 
 
@@ -35,7 +37,7 @@ class SklearnBaseline(ActionUnitModel):
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
-    ) -> ActionUnitPredictor:
+    ) -> Predictor:
         """Train a classifier for each unit, present against absent, each with the same seed."""
         fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
         return ActionUnitPredictor(tuple(unit for unit in fitted if isinstance(unit, SklearnPredictor)))
@@ -79,6 +81,13 @@ class SklearnBaseline(ActionUnitModel):
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Return scores (n, trained classes) of a fitted pipeline for x (n, features)."""
 
+    def check_pipeline(self, pipeline: Any) -> None:  # noqa: ANN401 - a fitted Pipeline
+        """Refuse what a loaded pipeline may not hold, beyond types and numbers; nothing here.
+
+        Raises:
+            ValueError: With the reason.
+        """
+
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write the fitted pipeline through skops, and beside it what is ours.
 
@@ -113,6 +122,8 @@ class SklearnBaseline(ActionUnitModel):
         pipeline = _read_pipeline(folder / pipeline_name) if len(trained) > 1 else None
         if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
             raise ValueError(f"{pipeline_name} has the classes {pipeline.classes_}, {rest_name} has {trained}")
+        if pipeline is not None:
+            self.check_pipeline(pipeline)
         return SklearnPredictor(
             self, pipeline, trained, document["n_classes"], tuple(document["history"]), document.get("health", {})
         )

@@ -193,8 +193,9 @@ def test_list(bench: Callable[..., Ran]) -> None:
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()[2:] if line.startswith("model")] == [
         "always_present", "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "every_k_frames", "frame_difference",
-        "hybrid_micronet", "hybrid_micronet_au", "lbp_chi2", "lstm_spotter", "majority", "mdmd", "off_apexnet",
-        "random_intervals", "softnet", "ststnet", "svm",
+        "gradient_boosting", "hybrid_micronet", "hybrid_micronet_au", "knn", "lbp_chi2", "lda", "logistic_regression",
+        "lstm_spotter", "majority", "mdmd", "off_apexnet", "random_convolutions", "random_intervals", "softnet",
+        "ststnet", "svm",
     ]  # fmt: skip
     assert bench("list", "model").out == ran.out
     assert {"dataset", "model", "protocol"} <= {

@@ -23,6 +23,7 @@ from mexbench_plugins.models._sklearn import SklearnPredictor
 from mexbench_plugins.models.ann import ANN
 from mexbench_plugins.models.cnn import CNN
 from mexbench_plugins.models.decision_tree import DecisionTree
+from mexbench_plugins.models.gradient_boosting import GradientBoosting
 from mexbench_plugins.models.majority import Majority
 from mexbench_plugins.models.ststnet import STSTNet
 from mexbench_plugins.models.svm import SVM
@@ -173,6 +174,17 @@ def test_odd_numbers_in_a_skops_file_are_refused(tmp_path: Path) -> None:
         model.save(predictor, tmp_path)
     with pytest.raises(ValueError, match="NaN or infinite"):
         model.load(tmp_path)
+
+
+def test_a_boosted_tree_that_leads_outside_its_nodes_is_refused(tmp_path: Path) -> None:
+    """Compiled code follows the nodes without looking: a child of the wrong number would read any memory."""
+    model = GradientBoosting(max_iter=2, min_samples_leaf=2)
+    for name, value in (("left", 10_000), ("right", 0), ("feature_idx", 9_999), ("feature_idx", -1)):
+        predictor = fitted(model)
+        predictor.pipeline[-1]._predictors[0][0].nodes[name][0] = value
+        model.save(predictor, tmp_path)
+        with pytest.raises(ValueError, match="nodes or features that do not exist"):
+            model.load(tmp_path)
 
 
 def test_only_trees_need_to_be_vouched_for_and_training_leaves_nothing_behind(tmp_path: Path) -> None:
