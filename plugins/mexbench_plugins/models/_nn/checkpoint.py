@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from mexbench.files import read_arrays, read_json, write_arrays, write_json
+from mexbench_plugins.models._nn.layers import SHAPES_ONLY
 from mexbench_plugins.models._nn.losses import HEADS
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.train_program import BuildNetwork
@@ -59,7 +60,7 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
     document, arrays = read_json(folder / (prefix + _NETWORK)), read_arrays(folder / (prefix + _WEIGHTS))
     shape, n_classes = tuple(document["shape"]), int(document["n_classes"])
     build = builder(shape, n_classes)
-    _, params, stats = nnx.split(nnx.eval_shape(lambda: build(np.random.default_rng(0))), nnx.Param, ...)
+    _, params, stats = nnx.split(nnx.eval_shape(lambda: build(SHAPES_ONLY)), nnx.Param, ...)
     leaves, structure = jax.tree_util.tree_flatten_with_path((params, stats))
     expected = {_name(path): (leaf.shape, leaf.dtype) for path, leaf in leaves}
     actual = {name: (array.shape, array.dtype) for name, array in arrays.items()}
