@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mexbench.errors import DataError
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
@@ -44,6 +46,8 @@ class SammLong(SheetDataset):
         kind: Which expressions are samples.
         classes: 2 macro and micro; 3 and 7 are the emotions as the loader samm has them.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
+            reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -66,6 +70,7 @@ class SammLong(SheetDataset):
     kind: Literal["micro", "macro", "both"] = "both"
     classes: Literal[2, 3, 7] = 2
     errata: Literal["on", "off"] = "on"
+    video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:

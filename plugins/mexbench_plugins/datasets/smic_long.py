@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mexbench.interfaces import DataIssue
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
@@ -39,6 +41,8 @@ class SmicLong(SheetDataset):
         apex: middle takes the middle of onset and offset, none leaves the apex unknown.
         classes: 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
+            reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -63,6 +67,7 @@ class SmicLong(SheetDataset):
     apex: Literal["middle", "none"] = "middle"
     classes: Literal[3] = 3
     errata: Literal["on", "off"] = "on"
+    video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
