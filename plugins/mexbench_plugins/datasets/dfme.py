@@ -33,9 +33,9 @@ _COLUMNS = SheetColumns(
 class Dfme(SheetDataset):
     """DFME, micro-expressions at 200, 300 or 500 fps in parts of disjoint subjects: training, testA, testB.
 
-    The first release has 1,856 + 474 + 299 clips of 176 + 42 + 41 people. A part is the ``condition`` of its samples:
-    protocol ``fixed_split`` trains on one and tests on others; ``kfold`` by subject takes all. Frames count from 0,
-    and the rate is that of the row. Action descriptors (AD31) and head codes (M57) are not action units.
+    The first release has 1,856 + 474 + 299 clips of 176 + 42 + 41 people. Protocol ``fixed_split`` trains on one part
+    and tests on others; ``kfold`` by subject takes all. Frames count from 0, and the rate is that of the row. Action
+    descriptors (AD31) and head codes (M57) are not action units.
 
     No copy was at hand, neither sheets nor frames: columns, counts and file names are those that public code and the
     paper state, and a clip's folder is looked for by its name wherever it lies.
@@ -88,7 +88,7 @@ class Dfme(SheetDataset):
                 clip_folders=clip_folders,
             )
             part_rows, part_issues = read_clip_rows(table)
-            rows += [replace(row, condition=part) for row in part_rows]
+            rows += [replace(row, part=part) for row in part_rows]
             issues += part_issues
         return ClipLayout(
             dataset=self.name_in_ids,
