@@ -41,10 +41,12 @@ def bench_preprocessors() -> dict[str, str]:
         "grayscale": "mexbench_plugins.preprocessors.grayscale:Grayscale",
         "lbp": "mexbench_plugins.preprocessors.lbp:Lbp",
         "lbp_top": "mexbench_plugins.preprocessors.lbp_top:LbpTop",
+        "magnification": "mexbench_plugins.preprocessors.magnification:Magnification",
         "normalise": "mexbench_plugins.preprocessors.normalise:Normalise",
         "optical_flow": "mexbench_plugins.preprocessors.optical_flow:OpticalFlow",
         "resize": "mexbench_plugins.preprocessors.resize:Resize",
         "rgb": "mexbench_plugins.preprocessors.rgb:Rgb",
+        "temporal_interpolation": "mexbench_plugins.preprocessors.temporal_interpolation:TemporalInterpolation",
         "vgg16": "mexbench_plugins.preprocessors.vgg16:VGG16",
     }
 
