@@ -29,7 +29,10 @@ COMMANDS = {
     "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),
     "compare": ("mexbench.cli.compare", "compare two runs: config, samples, a paired test"),
     "leaderboard": ("mexbench.cli.leaderboard", "define, submit, verify and render leaderboards"),
-    "analyse": ("mexbench.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),
+    "analyse": (
+        "mexbench.cli.analyse",
+        "sub-divide action units, describe a case study, compare models or optical flow",
+    ),
     "site": ("mexbench.cli.site", "write the leaderboards as a static web page"),
     "claims": ("mexbench.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "papers": ("mexbench.cli.papers", "put what papers claim beside what runs of their configs measured"),
