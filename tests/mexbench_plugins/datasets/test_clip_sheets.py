@@ -30,7 +30,11 @@ def test_casme_takes_the_first_of_two_apexes(tmp_path: Path) -> None:
     }
     assert not any(sample.aus_complete for sample in samples.values())  # nothing is coded in this sheet
     assert [issue.detail for issue in dataset.data_issues()] == ["AU: no action units"]
-    write_xlsx(tmp_path / "CASME_coding.xlsx", (*header, "AU"), [(*row, cell) for row, cell in zip(rows, ("4+9", 12))])
+    write_xlsx(
+        tmp_path / "CASME_coding.xlsx",
+        (*header, "AU"),
+        [(*row, cell) for row, cell in zip(rows, ("4+9", 12), strict=True)],
+    )
     coded = by_id(Casme(root=tmp_path))
     assert [(sorted(s.aus), s.aus_complete) for s in coded.values()] == [(["AU4", "AU9"], True), (["AU12"], True)]
     assert Casme(root=tmp_path).data_issues() == ()
