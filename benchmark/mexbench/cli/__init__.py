@@ -24,6 +24,7 @@ COMMANDS = {
     "configs": ("mexbench.cli.configs", "list the configs that come with mexbench, or copy one"),
     "list": ("mexbench.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
     "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "data": ("mexbench.cli.data", "say where data sets come from, verify a copy, fetch a public pack"),
     "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "predict": ("mexbench.cli.predict", "say what a saved model sees in films, window by window"),
     "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),

@@ -95,7 +95,7 @@ def _subdivide(options: argparse.Namespace) -> int:
 
     if not options.no_figure:
         check_matplotlib("the silhouette figure (--no-figure leaves it out)")
-    dataset = _dataset(options)
+    dataset = build_dataset(options.dataset, options.root, options.overrides)
     annotations = dataset.coded_action_units()
     if not annotations:
         raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
@@ -119,8 +119,8 @@ def _subdivide(options: argparse.Namespace) -> int:
     return cli.OK
 
 
-def _dataset(options: argparse.Namespace) -> Dataset:
-    """Build the data set.
+def build_dataset(name: str, root: str | None, overrides: Sequence[str]) -> Dataset:
+    """Build a data set from its plugin's name, its ``root`` and further parameters as ``KEY=VALUE``.
 
     Raises:
         ConfigError: A parameter is missing, unknown or of another type.
@@ -129,16 +129,14 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     from mexbench.config import document
     from mexbench.registry.parameters import build
 
-    cls = open_catalogue().get("dataset", options.dataset).load()
-    given = document.Document({} if options.root is None else {"root": options.root}, f"--dataset {options.dataset}")
-    for assignment in options.overrides:
+    cls = open_catalogue().get("dataset", name).load()
+    given = document.Document({} if root is None else {"root": root}, f"--dataset {name}")
+    for assignment in overrides:
         given = document.override(given, assignment)
     instance, errors = build(cls, given.data)
     if errors:
         messages = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in errors]
-        raise ConfigError(
-            "\n".join(f"data set {options.dataset!r}: {text}" for text in messages) + "\n  --root or --set gives it"
-        )
+        raise ConfigError("\n".join(f"data set {name!r}: {text}" for text in messages) + "\n  --root or --set gives it")
     return cast("Dataset", instance)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError
-from mexbench.interfaces import DataIssue
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -69,6 +69,24 @@ class Casme(SheetDataset):
     classes: Literal[4, 8, 3] = 4
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e1",
+            request=(
+                "CASME: a signed licence agreement, by a member of staff of a university or institute, for "
+                "research alone"
+            ),
+            size="195 clips of 19 people, 60 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 195, "subjects": 19}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

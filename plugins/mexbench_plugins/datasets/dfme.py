@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -71,6 +72,26 @@ class Dfme(SheetDataset):
     classes: Literal[7, 3] = 7
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the DFME authors (MEA Lab)",
+            page="https://mea-lab-421.github.io/",
+            request=(
+                "DFME, frames and the sheets of training, testA and testB: a signed licence agreement, by a "
+                "member of staff of a university or institute, for research alone"
+            ),
+            size="7,526 clips of 671 people in all, 2,629 of 259 in the three parts; 200 to 500 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        parts = {"training": (1856, 176), "testA": (474, 42), "testB": (299, 41), "all": (2629, 259)}
+        clips, subjects = parts[self.part]
+        return {"clips": clips, "subjects": subjects}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         clip_folders = _clip_folders(frames)
