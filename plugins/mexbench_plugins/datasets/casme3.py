@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -88,6 +89,27 @@ class Casme3(SheetDataset):
     errata: Literal["on", "off"] = "on"
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e4",
+            request=(
+                "CAS(ME)3, part A or C, with the label sheets: a signed licence agreement, by a member of "
+                "staff of a university or institute, for research alone"
+            ),
+            size="part A 860 micro-expressions of 94 people, part C 165 of 30; 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        if self.part == "C":
+            return {"clips": 165, "subjects": 30}
+        emotions = {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sad": 57, "happy": 55}
+        return {"clips": 860, "subjects": 94, **{f"emotion {name}": count for name, count in emotions.items()}}
 
     def __post_init__(self) -> None:
         """Check the classes against the part."""

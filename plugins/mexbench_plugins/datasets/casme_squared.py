@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError, listed
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word
 from mexbench_plugins.datasets._io.errata import ANY
@@ -76,6 +77,24 @@ class CasmeSquared(SheetDataset):
     errata: Literal["on", "off"] = "on"
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e3",
+            request=(
+                "CAS(ME)2, with the code sheet: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="98 long videos of 22 people with 300 macro- and 57 micro-expressions, 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"videos": 98, "intervals": 357, **({"subjects": 22} if self.kind == "both" else {})}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -72,6 +73,24 @@ class SammLong(SheetDataset):
     errata: Literal["on", "off"] = "on"
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Manchester Metropolitan University",
+            page="https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php",
+            request=(
+                "SAMM Long Videos with their FACS sheet: a signed licence agreement, by a member of staff of "
+                "a university or institute, for research alone"
+            ),
+            size="147 videos with 343 macro- and 159 micro-expressions, 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"videos": 147, "intervals": 502}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

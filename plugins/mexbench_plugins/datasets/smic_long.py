@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from mexbench.interfaces import DataIssue
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word, subject_name
 from mexbench_plugins.datasets._io.errata import ANY
@@ -69,6 +69,23 @@ class SmicLong(SheetDataset):
     errata: Literal["on", "off"] = "on"
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "SMIC-E, HS, with its annotation: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="157 long clips of 16 people, 100 fps",
+            variable=cls.variable,
+        )
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

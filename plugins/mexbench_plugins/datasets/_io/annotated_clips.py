@@ -234,7 +234,7 @@ class _ClipReader:
                 aus=units.names,
                 aus_complete=units.certain,
                 fps=row.fps,
-                condition=row.condition,
+                part=row.part,
             ),
             frames=self.frames,
         )
