@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic, Literal, TypeVar
@@ -26,12 +26,13 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
 
 @dataclass(frozen=True)
 class Component(Generic[P]):
-    """One plugin of a config: which, under what name, from where, and the object itself."""
+    """One plugin of a config: which, under what name, from where, the object itself, and its place in the config."""
 
     plugin: str
     name: str
     distribution: str
     instance: P
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, object]:
         """Return the block as a config would spell it out, defaults included."""
@@ -55,10 +56,12 @@ class Input:
     Args:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
+        where: Place of the ``frames`` block in the config.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""
