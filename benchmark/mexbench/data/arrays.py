@@ -82,7 +82,7 @@ def load_arrays(
         except SampleRejected as error:
             rejected[source.clip.sample_id] = str(error)
         else:
-            parts = [frames_as_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
+            parts = [cut_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
             versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
             pixels.append(pixels_of(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
@@ -147,7 +147,7 @@ def joined(parts: Sequence[Pixels]) -> Pixels:
     )
 
 
-def frames_as_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
+def cut_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
     """Cut a clip's array into those of its samples."""
     if not by_frame:
         return [array]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.config.run_config import Component, RowGroup, RunConfig
-from mexbench.data.arrays import frames_as_samples, joined, pixels_of
+from mexbench.data.arrays import cut_samples, joined, pixels_of
 from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
@@ -181,7 +181,7 @@ class _ChainChecker:
                 )
             arrays: list[NDArray[Any]] = [array[0]]
         else:
-            arrays = frames_as_samples(array, source, by_frame=self.pipeline.by_frame)
+            arrays = cut_samples(array, source, by_frame=self.pipeline.by_frame)
         for one in arrays:
             ids = self.result.shapes.setdefault((one.shape, one.dtype.name), [])
             if source.clip.sample_id not in ids[-1:]:

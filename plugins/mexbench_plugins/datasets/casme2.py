@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects
@@ -77,6 +78,24 @@ class Casme2(SheetDataset):
     selection: Literal["all", "megc2019"] = "all"
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e2",
+            request=(
+                "CASME II, raw or cropped, with the coding sheet: a signed licence agreement, by a member of "
+                "staff of a university or institute, for research alone"
+            ),
+            size="255 clips of 26 people, 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 145, "subjects": 24} if self.selection == "megc2019" else {"clips": 255, "subjects": 26}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         version, sheet = self._newest_annotation(root)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -73,6 +74,27 @@ class FourDme(SheetDataset):
     multi_label: Literal["exclude", "first", "refuse"] = "exclude"
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "4DME, gray_micro and the labelling sheet: a signed licence agreement, by a member of staff "
+                "of a university or institute, for research alone"
+            ),
+            size="267 clips of 41 people, 60 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 267, "subjects": 41}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

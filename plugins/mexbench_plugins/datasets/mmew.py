@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import DataIssue
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, emotion_word, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -68,6 +68,24 @@ class Mmew(SheetDataset):
     classes: Literal[7, 6, 4, 3] = 7
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the MMEW authors (Ben Xianye and others)",
+            page="https://github.com/benxianyeteam/MMEW-Dataset",
+            request=(
+                "MMEW with MMEW_Micro_Exp.xlsx: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="300 micro-expressions of 36 people, 90 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 300, "subjects": 36}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

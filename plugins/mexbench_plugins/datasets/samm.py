@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -61,6 +62,28 @@ class Samm(SheetDataset):
     classes: Literal[7, 8, 3] = 7
     errata: Literal["on", "off"] = "on"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Manchester Metropolitan University",
+            page="https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php",
+            request=(
+                "SAMM with the micro FACS codes: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="159 clips of 29 people (32 were recorded), 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        emotions = {
+            "anger": 57, "other": 26, "happiness": 26, "surprise": 15, "contempt": 12, "disgust": 9, "fear": 8,
+            "sadness": 6,
+        }  # fmt: skip
+        return {"clips": 159, "subjects": 29, **{f"emotion {name}": count for name, count in emotions.items()}}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.interfaces import Interval, LongVideo
+from mexbench.interfaces import UNITS, Interval, LongVideo
 from mexbench.registry.parameters import build
 from mexbench_plugins.datasets.casme3 import Casme3
 from tests.helpers import Ran
@@ -214,3 +214,13 @@ def test_the_real_sheet_of_part_c(tmp_path: Path, shared_folder: Path) -> None:
     unread = [issue for issue in dataset.data_issues() if issue.what == "action units not fully read"]
     assert unread == []
     assert sum(sample.aus_complete for sample in samples) == 164  # one cell is in doubt: 13?
+
+
+def test_action_units_of_the_real_part_a_are_those_of_cd6me(shared_folder: Path) -> None:
+    """Table 4 of the paper of CD6ME, which counts occurrences in all 860 clips of CAS(ME)3 part A."""
+    published = (153, 128, 274, 44, 8, 27, 50, 10, 15, 193, 6, 20)
+    coded = Casme3(root=shared_folder / "casme3_annotation").coded_action_units()
+    counts = Counter(number for clip in coded for number in clip.numbers)
+    assert len(coded) == 860
+    assert tuple(counts[str(number)] for number in UNITS) == published
+    assert sum(published) == 928
