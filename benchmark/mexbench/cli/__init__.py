@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from types import ModuleType
 
 from mexbench import devices
 from mexbench.errors import BenchError
+from mexbench.evaluation.streams import lasting_streams, open_missing_descriptors
 
 #: Built-in command -> (its module, its line in ``bench --help``). Plugins add others by the hook ``bench_commands``.
 COMMANDS = {
@@ -57,7 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
     """
     devices.use_one_thread()  # before numpy is loaded
+    open_missing_descriptors()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with lasting_streams() as streams:
+        code = _main(arguments)
+        for stream in streams:
+            stream.flush()
+        if (error := next((one.error for one in streams if one.error), None)) is None:
+            return code
+        print(f"error: the output could not be written: {error.strerror or error}", file=sys.stderr)
+        return code or BAD_INPUT
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
         parser, module = _parser(arguments[0] if arguments else None)
         options = parser.parse_args(arguments)
@@ -66,9 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except BrokenPipeError:  # the reader of our output has gone, as in "bench list | head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
