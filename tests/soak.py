@@ -112,7 +112,7 @@ def main() -> int:
                 kills += 1
                 state = "killed"
             done = len(list((disturbed / "run" / "tasks").rglob("*.json")))
-            print(f"round {number}: {state} after {wait:.1f} s, {done} of {2 * SUBJECTS} tasks are kept", flush=True)
+            print(f"round {number}: {state} after {wait:.1f} s, {done} of {2 * SUBJECTS} tasks are stored", flush=True)
         finish(disturbed, config)
         same = predictions(disturbed) == predictions(undisturbed)
         leftover = [path.name for path in (disturbed / "run").rglob(".tmp-*")]
