@@ -58,6 +58,8 @@ class Casme3(SheetDataset):
             others; 3 without others, which are excluded.
         apex: For part C, whose sheet has none: middle takes the middle of onset and offset, none leaves it unknown.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -80,6 +82,7 @@ class Casme3(SheetDataset):
     classes: Literal[7, 4, 3] = 7
     apex: Literal["middle", "none"] = "middle"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod
