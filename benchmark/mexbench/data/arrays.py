@@ -82,7 +82,7 @@ def load_arrays(
         except SampleRejected as error:
             rejected[source.clip.sample_id] = str(error)
         else:
-            parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
+            parts = [cut_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
             versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
             pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
@@ -145,7 +145,7 @@ def _joined(parts: Sequence[Pixels]) -> Pixels:
     )
 
 
-def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
+def cut_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
     """Cut a clip's array into those of its samples."""
     if not by_frame:
         return [array]

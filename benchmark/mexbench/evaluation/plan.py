@@ -60,6 +60,7 @@ class RowGroupPlan:
             folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
             models={model.name: model.instance for model in self.part.models},
             n_classes=len(self.data.classes),
+            tunings={model.name: model.tuning for model in self.part.models if model.tuning is not None},
         )
         if self.arrays.spans is None:
             return runner
@@ -214,7 +215,7 @@ def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequenc
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
-        step = folds_per_group(model.instance, arrays, part.target)
+        step = folds_per_group(model, arrays, part.target)
         # Folds that are trained together share noise: which ones they are is part of what each of them is.
         beside = [
             [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
@@ -233,10 +234,12 @@ def _recording(sample: Sample) -> list[float]:
     return [] if sample.video is None else [sample.video.fps, *(sample.video.frames or ())]
 
 
-def folds_per_group(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+def folds_per_group(component: Component[Model], arrays: Arrays, target: Target = "emotion") -> int:
     """Return how many folds of a model are trained at once.
 
-    With augmented copies, and where emotions are not the target, they are trained one by one.
+    With augmented copies, and where emotions are not the target, they are trained one by one; so are those of a tuned
+    model, each of which may choose other values, and whose inner folds are trained together instead.
     """
-    fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
-    return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1
+    model, alone = component.instance, component.tuning is not None
+    may = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion" and not alone
+    return model.folds_at_once() if isinstance(model, FoldsModel) and may else 1

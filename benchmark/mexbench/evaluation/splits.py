@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mexbench.config.run_config import RowGroup
@@ -47,6 +48,7 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
         check_folds(folds, data.samples, data.classes if data.target == "emotion" else None)
     except ProtocolError as error:
         raise ProtocolError(f"{where}: {error}") from None
+    _check_tunings(part, data, folds, where)
     leaks = find_leaks(folds, data.samples, pixels)
     kinds = Counter(leak.kind for leak in leaks)
     first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
@@ -60,3 +62,19 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
         )
     nameless = any(sample.subject is None for sample in data.samples)
     return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
+
+
+def _check_tunings(part: RowGroup, data: LabelledSamples, folds: Sequence[Fold], where: str) -> None:
+    """See that every training side has the subjects that the inner folds of tuned models need."""
+    group = {sample.sample_id: sample.group for sample in data.samples}
+    tuned = [(model.name, model.tuning.inner) for model in part.models if model.tuning is not None]
+    if not tuned:
+        return
+    name, inner = max(tuned, key=lambda pair: pair[1])
+    for fold in folds:
+        subjects = len({group[sample] for sample in fold.train})
+        if subjects < inner:
+            raise ProtocolError(
+                f"{where}: model {name!r} is tuned on {inner} inner folds, and the training side of fold {fold.name!r} "
+                f"has {subjects} subjects, of which each inner fold needs one; lower 'tune.inner'"
+            )

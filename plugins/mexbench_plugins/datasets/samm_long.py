@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mexbench.errors import DataError
 from mexbench.interfaces import DataSource
@@ -47,6 +49,8 @@ class SammLong(SheetDataset):
         errata: Whether known errors of the annotation are corrected; none is known yet.
         apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
             take the place of the annotation's.
+        video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
+            reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -70,6 +74,7 @@ class SammLong(SheetDataset):
     classes: Literal[2, 3, 7] = 2
     errata: Literal["on", "off"] = "on"
     apex_file: Path | None = None
+    video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

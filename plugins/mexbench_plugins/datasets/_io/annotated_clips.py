@@ -44,6 +44,8 @@ class ClipLayout:
         missing_apex: ``middle`` takes the middle of onset and offset where the sheet has no apex.
         missing_offset: What ends a clip whose offset is unknown: ``exclude`` no clip then, ``apex`` its apex, ``last``
             the last frame in its folder.
+        unlisted_videos: Long videos on disk that no row names, each as a row without frames; they only count for
+            ``videos``.
     """
 
     dataset: str
@@ -63,6 +65,7 @@ class ClipLayout:
     apexes_from: str = ""
     missing_apex: Literal["none", "middle"] = "none"
     missing_offset: Literal["exclude", "apex", "last"] = "exclude"
+    unlisted_videos: Sequence[ClipRow] = ()
 
     def sample_id(self, row: ClipRow) -> str:
         """Return the id of a row's sample."""

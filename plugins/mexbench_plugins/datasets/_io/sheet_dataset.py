@@ -6,18 +6,19 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedActionUnits, Correction, LongVideo
+from mexbench.interfaces import Clip, CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
 from mexbench_plugins.datasets._io.errata import SheetCorrection
 from mexbench_plugins.datasets._io.feature_table import read_apexes
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
-from mexbench_plugins.datasets._io.long_videos import read_videos
+from mexbench_plugins.datasets._io.long_videos import VideoFolder, read_video_folders
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
 
 
@@ -32,6 +33,8 @@ class SheetDataset(StandInDataset):
     sheet_text: ClassVar[str]
     #: Number of classes -> emotion -> class.
     label_maps: ClassVar[Mapping[int, Mapping[str, str]]]
+    #: Most pixels along the longer side of a frame of a long video; a field of the data sets that have such videos.
+    video_side: int = 640
 
     annotation: Any
     classes: Any
@@ -57,13 +60,31 @@ class SheetDataset(StandInDataset):
 
     def videos(self) -> Sequence[LongVideo]:
         """Return the long videos with their intervals; the annotation is enough, frames give their range."""
+        return [one.video for one in self._video_folders.values()]
+
+    def load_video(self, video: LongVideo) -> Clip:
+        """Read every frame of a long video, reduced to ``video_side``."""
+        return self._video_folder(video).load(self.video_side)
+
+    def video_files(self, video: LongVideo) -> Sequence[Path]:
+        """Return the frames' files."""
+        return self._video_folder(video).files()
+
+    def _video_folder(self, video: LongVideo) -> VideoFolder:
+        if video.video_id not in self._video_folders:
+            known = listed(self._video_folders, limit=5)
+            raise DataError(f"no long video {video.video_id!r} in this copy; videos: {known}")
+        return self._video_folders[video.video_id]
+
+    @cached_property
+    def _video_folders(self) -> Mapping[str, VideoFolder]:
         root = self.folder()
         require_folder(root, self.layout_text)
         try:
             frames = self._frames_folder(root)
         except DataError:
             frames = root
-        return read_videos(self._layout(root, frames))
+        return read_video_folders(self._layout(root, frames))
 
     def _read(self) -> DatasetIndex:
         root = self.folder()
