@@ -108,7 +108,7 @@ def main() -> int:
         kills = completed = 0
         while kills < options.rounds:
             process = start(disturbed, config)
-            wait = rng.uniform(0.02, 0.9) * seconds
+            wait = rng.uniform(0.5, 1.05) * seconds
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(wait)
             if process.poll() is None:
