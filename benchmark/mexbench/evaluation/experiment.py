@@ -130,7 +130,7 @@ def run_experiment(
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
         save_models.check_savable(config)
     folder = RunFolder(settings.out or Path("runs") / config.name, keep=not settings.trains)
-    folder.check(config.identity(), replace=settings.replaces)
+    folder.check(config.identity(recorded=True), replace=settings.replaces)
     reports.check(config)
     trains = settings.trains
     opened = (
@@ -140,7 +140,9 @@ def run_experiment(
         plan = _plan(config, monitor)
         with only_one(folder.path, monitor.message) if trains else nullcontext():
             if trains:
-                folder.check(config.identity(), replace=settings.replaces)  # the last holder may have begun another run
+                folder.check(
+                    config.identity(recorded=True), replace=settings.replaces
+                )  # the last holder may have begun another run
                 folder.remove_temporaries()
             waiting = plan.tasks if settings.replaces else engine.missing(plan, folder)
             monitor.planned(plan, len(waiting), folder)
@@ -284,9 +286,9 @@ class _Experiment:
         distributions = [component.distribution for component in config.components()]
         manifest = {
             "schema": 1,
-            "config": config.resolved(),
+            "config": config.resolved(recorded=True),
             "config_fingerprint": config.fingerprint,
-            "identity": config.identity(),
+            "identity": config.identity(recorded=True),
             "parts": [
                 {
                     "rows": [model.name for model in part.part.models],

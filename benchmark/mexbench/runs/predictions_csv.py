@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
+from mexbench.files import read_plain
 
 Format = Literal["predictions.csv", "CSV", "MEGC2019 log"]
 
@@ -166,9 +167,11 @@ def text_lines(path: Path) -> list[tuple[int, str]]:
         DataError: There is none, or the file is not text in UTF-8.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
+    except ValueError as error:  # a device or a pipe, which may never end, or a file too large
+        raise DataError(f"{path}: cannot be read: {error}") from None
     # A lone carriage return ends a line too; the other separators that splitlines knows may occur in a name.
     lines = re.split(r"\r\n|\n|\r", text)
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

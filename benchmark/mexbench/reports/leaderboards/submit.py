@@ -106,6 +106,8 @@ def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, s
     for submission in submissions:
         path = folder / files.file_name(submission.model.name)
         state = "new"
+        if path.is_symlink():
+            raise BoardError(f"{path}: is a symbolic link, which is not followed below a leaderboard; remove it")
         if path.exists():
             before = files.read(path)
             config, same = before.origin.config, submission.origin.config
