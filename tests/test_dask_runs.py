@@ -46,7 +46,8 @@ def results(folder: Path) -> dict[str, Any]:
     result = {}
     for path in folder.glob("run/tasks/*/*/*.json"):
         content = json.loads(path.read_bytes())
-        timeless = {key: value for key, value in content.items() if key not in ("fit_s", "predict_s", "processor_s", "checksum")}
+        times = ("fit_s", "predict_s", "processor_s", "checksum")
+        timeless = {key: value for key, value in content.items() if key not in times}
         result[path.relative_to(folder).as_posix()] = json.dumps(timeless)
     return result
 

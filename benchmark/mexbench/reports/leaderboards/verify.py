@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mexbench.config.tuning import SEEN_TEST_FLAG
 from mexbench.errors import BoardError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.predictions import MAX_SEED, Predictions
@@ -262,6 +263,10 @@ def _flags(board: Definition, submission: Submission) -> Iterator[str]:
             f"{subject!r} in {listed(sorted(map(repr, subject_folds)), limit=_SHOWN)}, and the flag 'leak:subject' is "
             "missing"
         )
+    block = next(iter(submission.origin.config.get("models", [])), {})
+    declared = isinstance(block, dict) and block.get("selection") == "seen-test"
+    if declared and SEEN_TEST_FLAG not in submission.flags:
+        yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
     if "incomplete" in submission.flags:
         yield "flags: 'incomplete': finish the run first"
 
