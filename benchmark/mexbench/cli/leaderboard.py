@@ -123,9 +123,11 @@ def _one(root: Path, path: Path) -> VerifiedSubmission:
 
 
 def _render(options: argparse.Namespace) -> int:
+    from mexbench.reports import state_of_the_art
     from mexbench.reports.leaderboards.page import pages
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
+    from mexbench.studies.claims.methods import load_methods
 
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
@@ -138,7 +140,12 @@ def _render(options: argparse.Namespace) -> int:
             say(f"{name}: has submissions that do not verify, so its page is not written")
             code = cli.FAILED
             continue
-        texts = {options.root / file: text for file, text in pages(board_rows(board, claims)).items()}
+        rows = board_rows(board, claims)
+        texts = {options.root / file: text for file, text in pages(rows).items()}
+        if name == state_of_the_art.BOARD and claims is not None:
+            methods = load_methods(options.root / "methods.yaml")
+            more = state_of_the_art.pages(options.root, rows, claims, methods)
+            texts |= {options.root / file: text for file, text in more.items()}
         code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
     return code
 

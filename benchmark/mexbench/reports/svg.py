@@ -34,6 +34,11 @@ def dot(x: float, y: float, colour: str, *, hollow: bool = False, radius: float 
     )
 
 
+def ring(x: float, y: float, colour: str) -> str:
+    """Draw a hollow round mark."""
+    return dot(x, y, colour, hollow=True)
+
+
 def square(x: float, y: float, colour: str) -> str:
     """Draw a square mark."""
     return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" fill="{colour}"/>'

@@ -53,7 +53,8 @@ def detectable_text(board: BoardRows, tests: CriticalDifference) -> str:
     return (
         f"**Smallest difference that can be shown.** With {subjects} subjects, two rows as alike as those here must "
         f"be {middle} points of {name} apart (median over {len(tests.p)} pairs; from {low} to {high}) for a paired "
-        f"test at {ALPHA:.0%} to show it in {POWER:.0%} of such data sets, before any correction for the number of rows."
+        f"test at {ALPHA:.0%} to show it in {POWER:.0%} of such data sets, before any correction for the number of "
+        "rows."
     )
 
 
