@@ -32,6 +32,8 @@ from mexbench.runs.stored_run import read_run
 from tests.helpers import SEARCH_PATH, Ran, Toy, entry, sample, with_plugins
 from tests.mexbench.test_units_run import Faces
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 QUICK: dict[str, Any] = {
     "dataset": {"plugin": "synthetic", "subjects": 3, "clips": 6},
     "protocol": "loso",

@@ -94,7 +94,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         if required and key not in data:
             reader.add_error((), f"needs the key {key!r}")
     members = reader.several("dataset", Dataset, data.get("dataset"))
-    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data))
+    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data), document.where(("frames",)))
     protocols = reader.several("protocol", Protocol, data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
@@ -152,7 +152,8 @@ class _ConfigReader:
             self.add_error((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
-        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance)
+        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance,
+                         where=self.document.where((*path, "plugin")))  # fmt: skip
 
     def mapping(self, kind: str, path: ValuePath, block: object) -> dict[str, Any] | None:
         """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a string."""
@@ -211,7 +212,9 @@ class _ConfigReader:
             path = ("models", index)
             frames = self.frames((*path, "frames"), block["frames"]) if "frames" in block else common.frames
             steps = self.steps(path, block) if "preprocess" in block else common.preprocess
-            inputs[str(block.get("name", block.get("plugin")))] = Input(frames, steps)
+            inputs[str(block.get("name", block.get("plugin")))] = Input(
+                frames, steps, self.document.where((*path, "frames") if "frames" in block else ("frames",))
+            )
         return inputs
 
     def tuned(
@@ -344,4 +347,6 @@ def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:
     name = "+".join(member.plugin for member in members)
     distributions = dict.fromkeys(member.distribution for member in members)
     composite = CompositeDataset(tuple((member.plugin, member.instance) for member in members))
-    return Component(plugin=name, name=name, distribution=", ".join(distributions), instance=composite)
+    return Component(
+        plugin=name, name=name, distribution=", ".join(distributions), instance=composite, where=members[0].where
+    )

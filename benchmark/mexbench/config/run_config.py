@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic, Literal, TypeVar
@@ -36,6 +36,7 @@ class Component(Generic[P]):
         instance: The object, with its parameters.
         tuning: Of a model: what is chosen inside each training side; None where nothing is.
         selection: Of a model: how the values in its block were chosen, as the config declares; None where it does not.
+        where: Its place in the config.
     """
 
     plugin: str
@@ -44,6 +45,7 @@ class Component(Generic[P]):
     instance: P
     tuning: Tuning | None = None
     selection: Selection | None = None
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, object]:
         """Return the block as a config would spell it out, defaults included."""
@@ -76,10 +78,12 @@ class Input:
     Args:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
+        where: Place of the ``frames`` block in the config.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mexbench.config.run_config import RowGroup
 from mexbench.data.duplicates import Pixels
 from mexbench.data.samples import LabelledSamples
-from mexbench.errors import ProtocolError
+from mexbench.errors import BenchError, ProtocolError, raised
 from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, SplitLeak, check_folds, find_leaks
 from mexbench.interfaces import Fold
 
@@ -43,11 +43,16 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
     """
     protocol = part.protocol.instance
     where = f"protocol {part.protocol.plugin!r}"
+    place = f"\n  in {part.protocol.where}" if part.protocol.where else ""
     try:
         folds = tuple(protocol.folds(data.samples))
         check_folds(folds, data.samples, data.classes if data.target == "emotion" else None)
     except ProtocolError as error:
-        raise ProtocolError(f"{where}: {error}") from None
+        raise ProtocolError(f"{where}: {error}{place}") from None
+    except BenchError:
+        raise
+    except Exception as error:  # whatever third-party code raises
+        raise ProtocolError(f"{raised(where, error)}{place}") from error
     _check_tunings(part, data, folds, where)
     leaks = find_leaks(folds, data.samples, pixels)
     kinds = Counter(leak.kind for leak in leaks)
@@ -58,7 +63,7 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
             f"{where} promises that nothing stands on both sides of a fold, and "
             + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
             + "".join(f"\n  {leak}" for leak in shown)
-            + "\n  mend the data (remove or relabel one of the two), then run again"
+            + f"{place}\n  fix the data (remove or relabel one of the two), then run again"
         )
     nameless = any(sample.subject is None for sample in data.samples)
     return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)

@@ -13,7 +13,7 @@ from mexbench.files import write_json, write_text
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.run_folder import RunFolder
-from mexbench.runs.tuning_record import tuning_csv
+from mexbench.runs.tuning_csv import tuning_csv
 from mexbench.studies.case_study.from_run import check_honest
 
 

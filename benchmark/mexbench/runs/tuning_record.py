@@ -1,18 +1,13 @@
-"""What was chosen inside a training side: a part of a task's result, and of ``tuning.csv``."""
+"""What was chosen inside a training side: a part of a task's result."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-
-if TYPE_CHECKING:
-    from mexbench.runs.run_folder import StoredResult
 
 _Count = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -60,22 +55,6 @@ class TuningRecord(BaseModel):
         return max(one.score for one in self.candidates if one.score is not None)
 
 
-def tuning_csv(results: Iterable[StoredResult]) -> str | None:
-    """Return the text of ``tuning.csv``, one row per tuned task; None where no model was tuned."""
-    tuned = [(result.task, result.tuning) for result in results if result.tuning is not None]
-    if not tuned:
-        return None
-    names = list(dict.fromkeys(name for _, record in tuned for name in record.chosen))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["model", "seed", "fold", *names, "metric", "inner_score", "candidates", "fits", "seconds"])
-    for task, record in tuned:
-        values = [_text(record.chosen[name]) if name in record.chosen else "" for name in names]
-        cost = [len(record.candidates), record.fits, f"{record.seconds:.3f}"]
-        writer.writerow([task.model, task.seed, task.fold, *values, record.metric, f"{record.score:.6f}", *cost])
-    return stream.getvalue()
-
-
 def tuning_summary(records: Sequence[TuningRecord], runs: int) -> dict[str, Any] | None:
     """Return what a row of ``scores.json`` has of its choices: how often each value was chosen, and their cost.
 
@@ -87,7 +66,7 @@ def tuning_summary(records: Sequence[TuningRecord], runs: int) -> dict[str, Any]
         return None
     names = list(dict.fromkeys(name for record in records for name in record.chosen))
     choices = [record.chosen for record in records]
-    counts = {name: Counter(_text(chosen[name]) for chosen in choices if name in chosen) for name in names}
+    counts = {name: Counter(value_text(chosen[name]) for chosen in choices if name in chosen) for name in names}
     return {
         "metric": records[0].metric,
         "inner": records[0].inner,
@@ -112,5 +91,6 @@ def chosen_text(summary: Mapping[str, Any], most: int = 4) -> str:
     return "; ".join(parts)
 
 
-def _text(value: object) -> str:
+def value_text(value: object) -> str:
+    """Write a chosen value: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
