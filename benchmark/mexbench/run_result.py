@@ -269,5 +269,5 @@ def load_run(folder: str | Path) -> Run:
     manifest, report = read_reports(path)
     run = Run(path, manifest, report)
     with damage_is_an_error(path):
-        run.table(), run.name, run.flags, run.complete
+        _ = run.table(), run.name, run.flags, run.complete
     return run

@@ -331,7 +331,7 @@ class StoredRuns(Surface):
             run = load_run(self.damaged)
             for text in (run.table(), run.to_latex(), run._repr_html_(), repr(run)):
                 text.encode()
-            run.scores, run.predictions, run.histories, run.flags, run.complete  # noqa: B018
+            _ = run.scores, run.predictions, run.histories, run.flags, run.complete
         except BenchError as error:
             yield error
 

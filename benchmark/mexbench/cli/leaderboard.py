@@ -90,6 +90,7 @@ def _submit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """Look at everything, and say everything: 2 where something cannot be read, 1 where something does not verify."""
     from mexbench.reports.leaderboards.definition import NAME
+    from mexbench.reports.leaderboards.stated import STATED
     from mexbench.reports.leaderboards.verify import verify_board
 
     found: list[VerifiedSubmission] = []
@@ -107,6 +108,7 @@ def _verify(options: argparse.Namespace) -> int:
     say_faults(found)
     sound = [one for one in found if not one.errors]
     print(f"{len(sound)} of {len(found)} submissions verify")
+    say(f"figures follow from predictions; stated by the submitter: {STATED}")
     if broken or any(not one.readable for one in found):
         return cli.BAD_INPUT
     return cli.OK if len(sound) == len(found) else cli.FAILED

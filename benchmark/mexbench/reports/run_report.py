@@ -114,7 +114,7 @@ class RunReport:
             return {**self._head(), "target": "spotting", "iou": IOU, "rows": above_null(rows, self.pools)}
         if self.of_action_units:
             return {**self._head(), "target": "action_units", "threshold": THRESHOLD, "rows": rows}
-        ranks: dict[str, list[int]] = {}
+        ranks: dict[str, list[int] | None] = {}
         comparisons: list[dict[str, Any]] = []
         groups = self._comparable([row["model"] for row in rows if competes(row)])
         for names in groups:

@@ -45,6 +45,8 @@ class Casme(SheetDataset):
         classes: 4 disgust, surprise, repression, tense; 8 happiness, sadness, fear and contempt as well; 3 negative,
             positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -68,6 +70,7 @@ class Casme(SheetDataset):
     annotation: str = "auto"
     classes: Literal[4, 8, 3] = 4
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

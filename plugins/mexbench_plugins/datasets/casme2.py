@@ -55,6 +55,8 @@ class Casme2(SheetDataset):
         selection: megc2019 takes the 145 clips that the challenge lists, with ``classes: 3`` its labels; all takes
             every clip.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -77,6 +79,7 @@ class Casme2(SheetDataset):
     classes: Literal[5, 7, 3] = 5
     selection: Literal["all", "megc2019"] = "all"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

@@ -63,6 +63,8 @@ class Casme3(SheetDataset):
             others; 3 without others, which are excluded.
         apex: For part C, whose sheet has none: middle takes the middle of onset and offset, none leaves it unknown.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -87,6 +89,7 @@ class Casme3(SheetDataset):
     classes: Literal[7, 4, 3] = 7
     apex: Literal["middle", "none"] = "middle"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 

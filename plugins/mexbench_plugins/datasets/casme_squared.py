@@ -50,6 +50,8 @@ class CasmeSquared(SheetDataset):
         kind: Which expressions are samples.
         classes: 4 negative, positive, surprise, others; 3 without others, which are excluded; 2 macro and micro.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -75,6 +77,7 @@ class CasmeSquared(SheetDataset):
     kind: Literal["micro", "macro", "both"] = "both"
     classes: Literal[4, 3, 2] = 4
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 

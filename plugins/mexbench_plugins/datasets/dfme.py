@@ -48,6 +48,8 @@ class Dfme(SheetDataset):
             that one alone.
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -71,6 +73,7 @@ class Dfme(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

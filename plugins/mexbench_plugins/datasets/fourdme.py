@@ -49,6 +49,8 @@ class FourDme(SheetDataset):
         classes: 5 positive, negative, surprise, repression, others; 3 negative, positive, surprise.
         multi_label: What becomes of a clip with several emotions.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -73,6 +75,7 @@ class FourDme(SheetDataset):
     classes: Literal[5, 3] = 5
     multi_label: Literal["exclude", "first", "refuse"] = "exclude"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

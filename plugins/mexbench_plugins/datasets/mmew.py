@@ -44,6 +44,8 @@ class Mmew(SheetDataset):
         classes: 7 happiness, surprise, anger, disgust, fear, sadness, others; 6 without others; 4 happiness,
             surprise, disgust, others; 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -67,6 +69,7 @@ class Mmew(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 6, 4, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

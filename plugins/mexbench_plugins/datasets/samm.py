@@ -43,6 +43,8 @@ class Samm(SheetDataset):
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
             surprise as in MEGC2019, other excluded.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -61,6 +63,7 @@ class Samm(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 8, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
     @classmethod

@@ -41,6 +41,8 @@ class SmicLong(SheetDataset):
         apex: middle takes the middle of onset and offset, none leaves the apex unknown.
         classes: 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -67,6 +69,7 @@ class SmicLong(SheetDataset):
     apex: Literal["middle", "none"] = "middle"
     classes: Literal[3] = 3
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 

@@ -11,6 +11,7 @@ from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
+from mexbench.reports.leaderboards.stated import STATED
 from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
@@ -120,8 +121,8 @@ def legend(board: BoardRows) -> str:
         f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
         "macro recall. A rank is a range where the interval of a difference includes zero; all pairs are compared. "
         "Parameters are the values of a network, running statistics included; a dash stands for a model that has no "
-        "layers to count. Parameters, milliseconds and what a model was trained on are as the run reported them; "
-        "everything else follows from the predictions."
+        "layers to count. Scores follow from the predictions, and flags of data and protocol from this board; no "
+        f"verification shows that a model made the predictions. Stated by the submitter: {STATED}."
     )
 
 

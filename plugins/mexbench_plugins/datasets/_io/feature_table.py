@@ -104,6 +104,25 @@ def read_table(table: Path, *, label: str, joins: Sequence[Path]) -> tuple[list[
     return rows, issues
 
 
+def read_apexes(path: Path) -> dict[str, int]:
+    """Read apexes by sample id: a CSV or parquet with the columns ``sample_id`` and ``apex``; blank cells are skipped.
+
+    Raises:
+        DataError: It cannot be read, has no such column, or names a sample twice.
+    """
+    rows = _rows(path)
+    if rows and "apex" not in rows[0].cells:
+        raise DataError(f"{path}: has no column apex; its columns: {listed(rows[0].cells, limit=12)}")
+    apexes: dict[str, int] = {}
+    for row in rows:
+        _check_cells(row)
+        if row.cells[KEY] in apexes:
+            raise DataError(f"{row.where}: sample_id {row.cells[KEY]!r} appears twice; remove one row")
+        if (apex := row.whole("apex")) is not None:
+            apexes[row.cells[KEY]] = apex
+    return apexes
+
+
 def _join(path: Path, by_id: Mapping[str, FeatureRow], known: set[str]) -> list[DataIssue]:
     others = _rows(path)
     issues: list[DataIssue] = []

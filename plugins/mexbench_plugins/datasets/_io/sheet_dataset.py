@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +15,7 @@ from mexbench.interfaces import Clip, CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
 from mexbench_plugins.datasets._io.errata import SheetCorrection
+from mexbench_plugins.datasets._io.feature_table import read_apexes
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
 from mexbench_plugins.datasets._io.long_videos import VideoFolder, read_video_folders
@@ -37,6 +39,7 @@ class SheetDataset(StandInDataset):
     annotation: Any
     classes: Any
     errata: Literal["on", "off"]
+    apex_file: Path | None
 
     @abstractmethod
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
@@ -86,7 +89,12 @@ class SheetDataset(StandInDataset):
     def _read(self) -> DatasetIndex:
         root = self.folder()
         require_folder(root, self.layout_text)
-        return index_dataset(self._layout(root, self._frames_folder(root)))
+        layout = self._layout(root, self._frames_folder(root))
+        if self.apex_file is not None:
+            apexes = _by_original_id(read_apexes(self.apex_file), self.dataset, self.name_in_ids)
+            described_by = (*layout.described_by, self.apex_file)
+            layout = replace(layout, apexes=apexes, apexes_from=self.apex_file.name, described_by=described_by)
+        return index_dataset(layout)
 
     def _annotation_alone(self) -> ClipLayout:
         root = self.folder()
@@ -125,3 +133,12 @@ class SheetDataset(StandInDataset):
                 f"'annotation: {others[0]}'"
             )
         return sheets[0]
+
+
+def _by_original_id(apexes: Mapping[str, int], dataset: str, name_in_ids: str) -> dict[str, int]:
+    """Return apexes by the ids of this copy: those of a stand-in have another name in front."""
+    prefix = f"{dataset}/"
+    return {
+        f"{name_in_ids}/{name.removeprefix(prefix)}" if name.startswith(prefix) else name: apex
+        for name, apex in apexes.items()
+    }
