@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mexbench import devices
 from mexbench.config.from_values import ConfigLike, load_config
@@ -46,7 +46,7 @@ def run(
     config: ConfigLike,
     *,
     models: Sequence[Any] | str | Mapping[str, Any] | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: Sequence[int] | Literal[0] | None = None,
     out: str | os.PathLike[str] | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name of the command line's option
     jobs: int | None = None,
@@ -126,7 +126,7 @@ def evaluate(
     recipe: TorchRecipe | Mapping[str, Any] | None = None,
     flatten: bool = True,
     compare_with: Sequence[Any] = (),
-    seeds: Sequence[int] | None = None,
+    seeds: Sequence[int] | Literal[0] | None = None,
     out: str | os.PathLike[str] | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002
     jobs: int | None = None,

@@ -310,7 +310,7 @@ class _ConfigReader:
             return False
 
     def seeds(self, path: ValuePath, block: object) -> tuple[int, ...]:
-        if isinstance(block, int) and not isinstance(block, bool):
+        if isinstance(block, int) and not isinstance(block, bool) and block > 0:  # no seeds at all is never meant
             self.add_error(
                 path,
                 f"expected a list of seeds, got {block}: [{block}] is one seed with this number, [0, 1, 2] are three",

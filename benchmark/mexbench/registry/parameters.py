@@ -172,7 +172,8 @@ def build(cls: type[D], to_dict: Mapping[str, object]) -> tuple[D | None, list[t
             errors += [((name, *path), text) for path, text in wrong]
             continue
         if not _is_finite(to_dict[name]):  # JSON, which configs are recorded in, has no such number
-            errors.append(((name,), f"expected {parameter.type_text}, got a number that is infinite or NaN"))
+            shown = json.dumps(to_dict[name], ensure_ascii=False)
+            errors.append(((name,), f"expected {parameter.type_text}, got {shown}; every number must be finite"))
             continue
         try:
             checked[name] = _expanded(

@@ -22,7 +22,7 @@ UNVERIFIED = "unverified"
 MEGC_CLASSES = ("negative", "positive", "surprise")
 _OF_MEGC = ("MEGC2019 log", "STSTNet log")
 #: More classes, or more numbers in all resampled confusion matrices, take more memory than a machine has.
-MOST_CLASSES, _MOST_NUMBERS = 200, 4 * 10**8
+MOST_CLASSES, _MOST_NUMBERS = 200, 10**8
 MOST_MODELS = 1000
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a"})
 

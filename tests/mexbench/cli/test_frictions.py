@@ -131,12 +131,13 @@ def test_changes_of_versions_are_listed() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("models=[{plugin: svm, C: .inf}]", "models[0].C: expected float (> 0), got a number that is infinite or NaN"),
-        ("models=[{plugin: svm, C: .nan}]", "models[0].C: expected float (> 0), got a number that is infinite or NaN"),
-        ("models=[{plugin: ann, hidden_layer_sizes: [.inf]}]", "got a number that is infinite or NaN"),
+        ("models=[{plugin: svm, C: .inf}]", "models[0].C: expected float (> 0), got Infinity; every number must be"),
+        ("models=[{plugin: svm, C: .nan}]", "models[0].C: expected float (> 0), got NaN; every number must be finite"),
+        ("models=[{plugin: ann, hidden_layer_sizes: [.inf]}]", "got [Infinity]; every number must be finite"),
         ("seeds=3", "seeds: expected a list of seeds, got 3: [3] is"),
         (f"seeds=[{'9' * 5000}]", "--set"),
         (f"seeds={'9' * 5000}", "--set"),
+        (f"seeds=[0x{'f' * 5000}]", "more than 1024 bits"),
         (f"dataset.subjects={'9' * 5000}", "--set"),
     ],
 )
