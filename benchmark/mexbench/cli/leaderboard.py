@@ -12,6 +12,7 @@ from mexbench.cli.output import open_catalogue, say
 from mexbench.config.shipped import find_leaderboards
 from mexbench.config.tuning import Selection
 from mexbench.errors import BenchError, BoardError
+from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.verify import VerifiedSubmission
@@ -104,7 +105,7 @@ def _verify(options: argparse.Namespace) -> int:
             if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
                 found += verify_board(options.root, what).submissions
             else:
-                found.append(_one(options.root, Path(what)))
+                found.append(_one(options.root, expand_home(Path(what))))
         except BenchError as error:
             broken.append(str(error))
     for text in broken:

@@ -318,6 +318,12 @@ class _ConfigReader:
             return False
 
     def seeds(self, path: ValuePath, block: object) -> tuple[int, ...]:
+        if isinstance(block, int) and not isinstance(block, bool) and block > 0:  # no seeds at all is never meant
+            self.add_error(
+                path,
+                f"expected a list of seeds, got {block}: [{block}] is one seed with this number, [0, 1, 2] are three",
+            )
+            return ()
         given = block if isinstance(block, list) else [block]
         seeds: list[int] = []
         for index, seed in enumerate(given):

@@ -68,6 +68,9 @@ class _NotSetError(ConfigError):
     """An environment variable has no value."""
 
 
+_MOST_BITS = 1024
+
+
 class YamlReader:
     """Turns PyYAML's nodes into plain values and notes their lines."""
 
@@ -159,7 +162,10 @@ class YamlReader:
             if kind == "bool":
                 return expanded.lower() == "true"
             if kind == "int":
-                return int(expanded, 0 if expanded[:2] in ("0o", "0x") else 10)
+                number = int(expanded, 0 if expanded[:2] in ("0o", "0x") else 10)
+                if number.bit_length() > _MOST_BITS:  # Python reads such a one in hex and cannot print it
+                    raise ValueError(f"more than {_MOST_BITS} bits")
+                return number
             if kind == "float":
                 return float(re.sub(r"^([-+]?)\.(?=[inINF])", r"\1", expanded))
         except ValueError as error:
