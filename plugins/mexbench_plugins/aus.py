@@ -1,4 +1,4 @@
-"""Facial action units (AUs) as annotation sheets write them: ``4+R10``, ``12A``, ``(R6 or R12)+R15``, ``?``.
+"""Facial action units (AUs) as annotation sheets write them: ``4+R10``, ``AU12A``, ``(R6 or R12)+R15``, ``?``.
 
 A sheet is text that people typed, so nothing in a cell is an error: what is understood becomes units, and the cell
 itself is kept beside them.
@@ -18,7 +18,9 @@ Intensity = Literal["A", "B", "C", "D", "E"]
 
 #: A longer cell is prose. The bound also keeps nested brackets from exhausting the stack.
 _LONGEST = 200
-_UNIT = re.compile(r"([LRABT])?\s*(\d{1,2})\s*([A-E])?\s*(\?)?", re.IGNORECASE)
+_UNIT = re.compile(r"(?:AU)?\s*([LRABT])?\s*(?:AU)?\s*(\d{1,2})\s*([A-E])?\s*(\?)?", re.IGNORECASE)
+#: Action descriptors, AD31, and codes of head and eyes, M57: understood, and not units.
+_DESCRIPTOR = re.compile(r"[LR]?\s*(?:AD|M)\s*\d{1,2}\s*[A-E]?\s*\??", re.IGNORECASE)
 #: The last is the full-width comma, which one cell of CAS(ME)3 has.
 _PLUS = re.compile(r"[+,;&\uff0c]")
 _OR = re.compile(r"\bor\b|/", re.IGNORECASE)
@@ -137,6 +139,8 @@ def _term(text: str) -> _Part:
         return _Part(units, all(part.complete for part in parts), agreed)
     if (unit := _UNIT.fullmatch(text)) is not None:
         return _unit(unit)
+    if _DESCRIPTOR.fullmatch(text):
+        return _Part(complete=True)
     if text.startswith("(") and text.endswith(")") and _is_one_bracket(text):
         return _sum(text[1:-1])
     if (marked := _MARKED.fullmatch(text)) is not None:

@@ -147,3 +147,24 @@ def test_tokens_as_written_and_units_with_their_side(cell: object, tokens: set[s
     assert parsed.tokens == tokens
     assert parsed.sided == sided
     assert {int(unit.lstrip("LRABT")) for unit in parsed.sided} == parsed.numbers
+
+
+@pytest.mark.parametrize(
+    ("cell", "names", "units"),
+    [
+        ("AU4+AU12", {"AU4", "AU12"}, [(4, None), (12, None)]),
+        ("au4 + LAU12A", {"AU4", "AU12"}, [(4, None), (12, "L")]),
+        ("AU R10, AU 7", {"AU10", "AU7"}, [(10, "R"), (7, None)]),
+        ("4+AD31", {"AU4"}, [(4, None)]),
+        ("M57+AU1+M58", {"AU1"}, [(1, None)]),
+        ("AD38", set(), []),
+    ],
+)
+def test_prefixes_of_units_descriptors_and_head_codes(
+    cell: str, names: set[str], units: list[tuple[int, str | None]]
+) -> None:
+    parsed = parse(cell)
+    assert parsed.names == names
+    assert [(unit.number, unit.side) for unit in parsed.units] == units
+    assert parsed.complete
+    assert parsed.certain

@@ -10,7 +10,7 @@ from typing import Literal
 
 from mexbench.interfaces import DataIssue
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
-from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word, subject_name
+from mexbench_plugins.datasets._io.clip_rows import ClipRow, check_any_readable, emotion_word, readable, subject_name
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
@@ -74,7 +74,10 @@ class SmicLong(SheetDataset):
                 text = row.text("Subject")
                 issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
             else:
-                rows += _rows(row)
+                name = f"{row.text('Subject')}/{row.text('Filename')}"
+                rows += readable(name, lambda row=row: _rows(row), issues)
+        if not rows:
+            check_any_readable(issues)
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,

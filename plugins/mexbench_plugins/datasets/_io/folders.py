@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mexbench.data.image import IMAGES
-from mexbench.errors import DataError
+from mexbench.errors import DataError, listed
 
 
 def list_frames(folder: Path) -> dict[int, Path]:
@@ -103,6 +103,30 @@ def find_files(root: Path, name: re.Pattern[str], *, skip: re.Pattern[str], abov
             continue
         paths += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
     return paths
+
+
+def only_one(root: Path, files: Sequence[Path]) -> Path:
+    """Return the one annotation among files that ``find_files`` gave, or one of several equal copies.
+
+    Those above ``root`` count only where none is in or below it.
+
+    Raises:
+        DataError: They differ: one of them must not be taken in silence.
+    """
+    below = [path for path in files if path.absolute().is_relative_to(root.absolute())]
+    nearest = below or [path for path in files if path.parent == files[0].parent]
+    others = [path for path in nearest[1:] if not _same_bytes(path, nearest[0])]
+    if others:
+        names = listed([str(path.relative_to(root)) if below else path.name for path in (nearest[0], *others)])
+        raise DataError(
+            f"{root}: more than one annotation: {names}; they differ: keep the right one, or choose one of another "
+            f"name, such as 'annotation: {nearest[0].name}'"
+        )
+    return nearest[0]
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def resolve(root: Path, parts: Sequence[str]) -> Path:

@@ -39,12 +39,14 @@ class DatasetIndex:
         data_issues: What is irregular, those that cannot be used among it.
         errata: Corrections that were made.
         described_by: Files that say which frame is onset, apex and offset, such as the annotation.
+        read_from: Those files, with the sheet of each, in words.
     """
 
     clips: Mapping[str, FrameClip]
     data_issues: tuple[DataIssue, ...] = ()
     errata: tuple[Correction, ...] = ()
     described_by: tuple[Path, ...] = ()
+    read_from: tuple[str, ...] = ()
 
 
 class FrameDataset(Dataset):
@@ -77,6 +79,10 @@ class FrameDataset(Dataset):
     def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that were made to this copy's annotation."""
         return self._copy.errata
+
+    def read_from(self) -> Sequence[str]:
+        """Return the files and sheets that the annotation was read from."""
+        return self._copy.read_from
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the numbers of the frames on disk from onset to offset, rising; one may be missing in between."""

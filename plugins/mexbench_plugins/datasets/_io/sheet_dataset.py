@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError
 from mexbench.interfaces import CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
 from mexbench_plugins.datasets._io.errata import SheetCorrection
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, only_one, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
 from mexbench_plugins.datasets._io.long_videos import read_videos
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
@@ -97,10 +97,4 @@ class SheetDataset(StandInDataset):
                 f"{root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
                 "the annotation beside the frames"
             )
-        others = [path.name for path in sheets if path.parent == sheets[0].parent]
-        if len(others) > 1:
-            raise DataError(
-                f"{root}: more than one annotation in {sheets[0].parent}: {listed(others)}; choose one, such as "
-                f"'annotation: {others[0]}'"
-            )
-        return sheets[0]
+        return only_one(root, sheets)
