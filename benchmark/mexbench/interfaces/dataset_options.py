@@ -60,6 +60,10 @@ class OptionalDatasetMethods(Plugin):
         """
         return ()
 
+    def read_from(self) -> Sequence[str]:
+        """Return the files, and the sheets in them, that the annotation was read from; a run prints them."""
+        return ()
+
     def videos(self) -> Sequence[LongVideo]:
         """Return the long videos with the intervals annotated in them, for spotting; () where there are none.
 
@@ -190,6 +194,10 @@ class Correction:
     corrected: str
     reason: str
     source: str
+
+
+#: ``DataIssue.what`` of a clip with a cell in its annotation that holds neither a value nor a sign for none.
+DAMAGED_CELL = "cell of the annotation cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

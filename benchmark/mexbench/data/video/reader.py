@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mexbench.data.image_header import check_size
 from mexbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Endings of the films that the data sets come in.
 FILMS = frozenset({".mp4", ".avi", ".mov", ".webm"})
-#: Pixels of the largest frame that is decoded: 8K. A file may claim any size.
-MOST_PIXELS = 8192 * 4320
 
 # Counted over clips by their text, so they hold no numbers.
 ENDS_EARLY = "the film ends before the time that its header promises: it may be cut off"
@@ -94,15 +93,13 @@ class Video:
         self._shortest_s, self._longest_s = math.inf, 0.0
         self._decoded = self._backwards = 0
         self._reached_end = False
-        pixels = self.width * self.height
-        if not 0 < pixels <= MOST_PIXELS:
+        try:
+            if min(self.width, self.height) <= 0:
+                raise DataError(f"{path}: has no frame that can be decoded; get the film again")
+            check_size(path, self.width, self.height)
+        except DataError:
             self.close()
-            raise DataError(
-                f"{path}: claims frames of {self.width}x{self.height} pixels; at most {MOST_PIXELS} pixels, 8K, are "
-                "decoded: scale the film down"
-                if pixels
-                else f"{path}: has no frame that can be decoded; get the film again"
-            )
+            raise
 
     def __enter__(self) -> Self:
         """Return the film."""
