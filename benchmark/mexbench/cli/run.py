@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from mexbench import cli
@@ -10,6 +11,7 @@ from mexbench.cli.executor_options import add_where_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.cli.run_messages import TerminalMonitor, say_unusable
 from mexbench.config.loader import load
+from mexbench.config.run_config import RunConfig
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.reports.experiment_reports import RunReports
 from mexbench.reports.plots import check_matplotlib
@@ -50,16 +52,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what would run, then stop; writes nothing")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
+def run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig] = lambda config: config) -> int:
+    """Run the command.
+
+    Args:
+        options: Its arguments.
+        change: What another command, which starts from this one, does to the config before anything is read.
+    """
     try:
-        return _run(options)
+        return _run(options, change)
     except KeyboardInterrupt:  # while data are loaded, while another process is waited for, while reports are written
         say("stopped: what is done is kept; the same command goes on from here")
         return cli.INTERRUPTED
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig]) -> int:
     if options.figures:
         check_matplotlib()
     settings = ExperimentSettings(
@@ -73,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     settings.workers.prepare()
     catalogue = open_catalogue()
-    config = load(options.config, catalogue, options.overrides)
+    config = change(load(options.config, catalogue, options.overrides))
     result = run_experiment(
         config, catalogue, settings, reports=RunReports(figures=options.figures), monitor=TerminalMonitor()
     )

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable
+from mexbench.config.tuning import SEEN_TEST_FLAG, Selection, Tuning
 from mexbench.config.variables import marked
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
@@ -29,13 +30,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
 class Component(Generic[P]):
     """One plugin of a config: which, under what name, from where, and the object itself.
 
-    ``variables`` has the parameters that came from the environment, as the config writes them.
+    Args:
+        plugin: Its name in the catalogue.
+        name: Its name in this run.
+        distribution: Where it comes from.
+        instance: The object, with its parameters.
+        tuning: Of a model: what is chosen inside each training side; None where nothing is.
+        selection: Of a model: how the values in its block were chosen, as the config declares; None where it does not.
+        where: Its place in the config.
+        variables: Parameters that came from the environment, as the config writes them.
     """
 
     plugin: str
     name: str
     distribution: str
     instance: P
+    tuning: Tuning | None = None
+    selection: Selection | None = None
+    where: str = field(default="", compare=False)
+
     variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def resolved(self, *, recorded: bool = False) -> dict[str, object]:
@@ -45,18 +58,27 @@ class Component(Generic[P]):
             recorded: Whether it is written down: then variables of the environment stay variables.
         """
         own = self.variables if recorded else {}
-        return {"plugin": self.plugin, "name": self.name, **to_dict(self.instance), **own}
+        tuned = set((self.tuning.values or {}) if self.tuning else ())
+        values = {key: value for key, value in ({**to_dict(self.instance), **own}).items() if key not in tuned}
+        return {
+            "plugin": self.plugin,
+            "name": self.name,
+            **({"selection": self.selection} if self.selection else {}),
+            **values,
+            **({"tune": self.tuning.resolved()} if self.tuning else {}),
+        }
 
     def flags(self) -> tuple[str, ...]:
         """Return words that must stand beside every score made with this plugin."""
-        return self.instance.flags()
+        return (*self.instance.flags(), *([SEEN_TEST_FLAG] if self.selection == "seen-test" else []))
 
     def identity(self, *, recorded: bool = False) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())
         beside = {"provenance": provenance} if provenance else {}
         values = to_dict(self.instance, paths=False)
-        return {"plugin": self.plugin, **(marked(values, self.variables) if recorded else values), **beside}
+        tuned = {"tune": self.tuning.resolved()} if self.tuning else {}
+        return {"plugin": self.plugin, **(marked(values, self.variables) if recorded else values), **beside, **tuned}
 
 
 @dataclass(frozen=True)
@@ -66,10 +88,12 @@ class Input:
     Args:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
+        where: Place of the ``frames`` block in the config.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
+    where: str = field(default="", compare=False)
 
     def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""

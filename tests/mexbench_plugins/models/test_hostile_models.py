@@ -104,8 +104,8 @@ def test_an_altered_tree_is_refused_by_name(attribute: str, edit: Any, text: str
 @pytest.mark.parametrize(
     ("model", "attribute", "edit", "text"),
     [
-        (SVM(), "_n_support", lambda n: n + np.int32([9, -9, 0, 1000]), r"_n_support counts .* there are"),
-        (SVM(), "_n_support", lambda n: n * 0 + np.int32([-5, 5, 0, 16]), "_n_support counts"),
+        (SVM(), "_n_support", lambda n: n + np.array([9, -9, 0, 1000], np.int32), r"_n_support counts .* there are"),
+        (SVM(), "_n_support", lambda n: n * 0 + np.array([-5, 5, 0, 16], np.int32), "_n_support counts"),
         (SVM(), "support_vectors_", lambda v: v[:, :-1], r"expected float64 \(None, 108\)"),
         (SVM(), "_dual_coef_", lambda d: d[:1], r"dual_coef_ is float64 \(1, \d+\), expected"),
         (SVM(), "_intercept_", lambda i: i[:2], r"_intercept_ is float64 \(2,\), expected float64 \(6,\)"),
@@ -138,7 +138,7 @@ def test_a_perceptron_of_other_layers_is_refused(tmp_path: Path) -> None:
 def tree_of(left: list[int], right: list[int], feature: list[int]) -> StoredObject:
     from sklearn.tree._tree import NODE_DTYPE
 
-    nodes = np.zeros(len(left), NODE_DTYPE)
+    nodes: Any = np.zeros(len(left), NODE_DTYPE)  # of a structured type, which pyright does not know
     nodes["left_child"], nodes["right_child"], nodes["feature"] = left, right, feature
     values = {"nodes": nodes, "values": np.ones((len(left), 1, 2)), "node_count": len(left), "max_depth": 1}
     return StoredObject("sklearn.tree._tree.Tree", values, (3, np.array([2]), 1))
