@@ -336,7 +336,7 @@ def test_a_model_with_half_a_character_in_its_description_is_damaged(tmp_path: P
     write(tmp_path)
     path = tmp_path / "model.json"
     path.write_text(path.read_text().replace("my mean", "my \\ud800"))
-    with pytest.raises(SavedModelError, match="is damaged: model.json cannot be read"):
+    with pytest.raises(SavedModelError, match=r"is damaged: model\.json cannot be read"):
         saved.load(tmp_path, catalogue)
 
 
