@@ -18,6 +18,9 @@ class OptionalDatasetMethods(Plugin):
 
     #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
     checked_on: ClassVar[str] = ""
+    #: Whether the names of subjects and clips are the user's own, and so may be those of people: pseudonyms stand for
+    #: them in whatever leaves a run folder.
+    own_names: ClassVar[bool] = False
 
     def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""

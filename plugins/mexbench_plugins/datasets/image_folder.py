@@ -33,6 +33,7 @@ class ImageFolder(Dataset):
     """
 
     source = "the user's own images"
+    own_names = True
     licence = "that of the images"
 
     root: Path

@@ -45,6 +45,7 @@ class Youtube(Dataset):
     """
 
     source = "the user's own films"
+    own_names = True
     licence = "that of the films; the people in them have to agree to the analysis"
 
     manifest: Path
