@@ -24,6 +24,8 @@ from mexbench.studies.audit.stress.altered_samples import check_pictures, unalte
 from mexbench.studies.audit.stress.stress import Stress, stress_parts
 from tests.helpers import config_of, entry, sample, with_plugins
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 LIGHT, DARK = 180, 60
 
 
