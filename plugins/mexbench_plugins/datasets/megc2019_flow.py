@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mexbench.data.image import read_image
+from mexbench.data.video.reader import check_name
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import Clip, Dataset, DataSource, Sample
 from mexbench_plugins.datasets.published import megc2019_counts
@@ -162,7 +163,10 @@ def _clips(subject_folder: Path) -> Iterator[tuple[Sample, Path]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _LITTER.fullmatch(path.name))
+    paths = sorted(path for path in folder.iterdir() if not _LITTER.fullmatch(path.name))
+    for path in paths:
+        check_name(path)
+    return paths
 
 
 def _member(subject: str) -> str | None:

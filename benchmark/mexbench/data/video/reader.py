@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Endings of the films that the data sets come in.
-FILMS = frozenset({".mp4", ".avi", ".mov", ".webm"})
+FILMS = frozenset({".mp4", ".m4v", ".avi", ".mov", ".webm", ".mkv", ".3gp"})
 
 # Counted over clips by their text, so they hold no numbers.
 ENDS_EARLY = "the film ends before the time that its header promises: it may be cut off"
@@ -223,13 +223,29 @@ class Video:
         return None
 
 
+def check_name(path: Path) -> None:
+    """Refuse a path that is not UTF-8: OpenCV takes none, and neither does JSON.
+
+    Raises:
+        DataError: It is not; the text shows its bytes.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise DataError(f"{shown}: its name is not UTF-8 and cannot be read: rename it") from None
+
+
 def check_is_video(path: Path) -> None:
     """Look at a file's first bytes: a decoder would follow a play list, whatever its name, to other files.
 
     Raises:
         DataError: It is missing, empty or something else than a film.
     """
+    check_name(path)
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{path}: not a plain file; expected a film")
         with path.open("rb") as stream:
             start = stream.read(12)
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mexbench.data.image import IMAGES
+from mexbench.data.video.reader import check_name
 from mexbench.errors import DataError, listed
 
 
@@ -48,12 +49,15 @@ def visible(folder: Path) -> list[Path]:
     """Return what lies in a folder, sorted by name, without hidden files and what archivers leave behind.
 
     Raises:
-        DataError: The folder cannot be listed.
+        DataError: The folder cannot be listed, or a name in it is not UTF-8: ids and digests are made of names.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
+    for path in paths:
+        check_name(path)
+    return paths
 
 
 def folders(folder: Path) -> list[Path]:
