@@ -3,7 +3,7 @@
 OpenCV decodes a damaged JPEG in silence, and most rows may be wrong. So a JPEG's body is first decoded by a library
 that reports what libjpeg warns of, a PNG's checksums are compared, and so is a BMP's length. The pixels are OpenCV's.
 
-**What it finds.** Of holes of 64 bytes in a JPEG's body libjpeg notices 75 to 100 %, of stretches that were overwritten
+**What it finds.** Of holes of 64 bytes in a JPEG's body libjpeg notices 69 to 100 %, of stretches that were overwritten
 70 to 99 %, of single flipped bits 20 to 40 %: the others give another valid JPEG, which only a checksum of the whole
 file could distinguish from the right one. A BMP has no checksum; a PNG has one for every byte.
 """
