@@ -10,6 +10,7 @@ from mexbench.cli.output import say
 from mexbench.files import write_text
 from mexbench.reports import papers_page
 from mexbench.reports.plots import check_matplotlib, draw_papers
+from mexbench.runs.stored_run import damage_is_an_error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,11 @@ def run(options: argparse.Namespace) -> int:
     if options.figures:
         check_matplotlib()
     runs = papers_page.read_runs(options.folder)
+    with damage_is_an_error(options.folder):
+        return _write(options, runs)
+
+
+def _write(options: argparse.Namespace, runs: papers_page.Runs) -> int:
     write_text(options.folder / "papers.md", papers_page.markdown(runs))
     written = ["papers.md"]
     if options.figures:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mexbench.errors import ConfigError, unknown
+from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
 from mexbench.tables import UNRANKED, Row
 
@@ -41,13 +43,14 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
     ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None and row["ci"][metric] is not None])
+    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
     figure = Figure(figsize=(8, 2.2 + 0.5 * max(len(rows), 1)))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
-        low, high = (100 * bound for bound in row["ci"][metric])
         colour, face = (_ORANGE, "white") if _is_unranked(row) else (_BLUE, _BLUE)
-        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        if (bounds := row["ci"][metric]) is not None:
+            low, high = (100 * bound for bound in bounds)
+            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot(100 * row[metric], place, "o", color=colour, markerfacecolor=face, markersize=8)
         if _is_unranked(row) and place and _is_pair(rows[place - 1], row):
             ends = [(100 * rows[place - 1][metric], place - 1), (100 * row[metric], place)]
@@ -64,7 +67,8 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     axes.set_xlim(0, 100)
     axes.grid(axis="x", alpha=0.3)
     interval = scores["intervals"]
-    axes.set_xlabel(f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s")
+    label = f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s"
+    axes.set_xlabel("\n".join([label, *(textwrap.fill(text, 90) for text in few_subjects.note(scores, "no interval"))]))
     figure.suptitle(_title(scores))
     return figure
 

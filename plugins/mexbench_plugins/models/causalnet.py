@@ -53,8 +53,9 @@ class CausalNet(NetworkModel, ClassOrder):
         order: by_class, as the authors' code lists files and never shuffles.
     """
 
-    source = "Zhang et al., CausalNet, ICCV 2025, and the authors' public code"
+    source = "CausalNet, by the authors' public code of 2025"
     example_shape = (MAPS, 28, 28, 3)
+    cuts_batches = True
     has_batch_norm = False
 
     channels: Literal["reversed", "as_given"] = "reversed"

@@ -37,11 +37,9 @@ class DualInception(NetworkModel):
         batch_size: As in the original code.
     """
 
-    source = (
-        "Zhou et al., Dual-Inception network for cross-database micro-expression recognition, FG 2019, and the "
-        "authors' public code of 2019"
-    )
+    source = "Dual-Inception network, by the authors' public code of 2019 for the MEGC2019"
     example_shape = (1, 28, 28, 2)
+    cuts_batches = True
     has_batch_norm = False
 
     variant: Variant = "original"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import SklearnBaseline
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +55,11 @@ class GradientBoosting(SklearnBaseline):
         if self.max_features > 1:
             raise ValueError(f"max_features: {self.max_features:g}: a share of the features, at most 1")
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Grow the trees; the seed draws the features of each split where they are a share."""
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; the seed draws the features of each split where they are a share."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        del groups
-        classifier = HistGradientBoostingClassifier(
+        return HistGradientBoostingClassifier(
             learning_rate=self.learning_rate,
             max_iter=self.max_iter,
             max_leaf_nodes=self.max_leaf_nodes,
@@ -72,28 +71,7 @@ class GradientBoosting(SklearnBaseline):
             early_stopping=False,  # pyright: ignore[reportArgumentType] - documented
             random_state=seed,
         )
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler="none")
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by ``predict_proba``."""
         return pipeline.predict_proba(x)
-
-    def check_pipeline(self, pipeline: Any) -> None:  # noqa: ANN401 - a fitted Pipeline
-        """Refuse trees that would lead outside their own nodes or the features: compiled code walks them unchecked.
-
-        Raises:
-            ValueError: A tree does.
-        """
-        boosting = pipeline[-1]
-        for trees in boosting._predictors:
-            for tree in trees:
-                nodes = tree.nodes
-                inner = nodes[nodes["is_leaf"] == 0]
-                position = np.flatnonzero(nodes["is_leaf"] == 0)
-                # A child comes after its parent, so that every walk ends.
-                valid = len(nodes) > 0 and not inner["is_categorical"].any()
-                for side in ("left", "right"):
-                    valid = valid and bool(((inner[side] > position) & (inner[side] < len(nodes))).all())
-                feature = inner["feature_idx"]
-                if not (valid and ((feature >= 0) & (feature < boosting.n_features_in_)).all()):
-                    raise ValueError("pipeline.skops holds a tree with nodes or features that do not exist")

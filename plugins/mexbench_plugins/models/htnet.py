@@ -46,11 +46,9 @@ class HTNet(NetworkModel, ClassOrder):
         order: by_class, as the authors' code lists files and never shuffles.
     """
 
-    source = (
-        "Wang et al., HTNet for micro-expression recognition, arXiv 2307.14637 (Neurocomputing 2024), and the authors' "
-        "public code"
-    )
+    source = "HTNet, by the authors' public code"
     example_shape = (1, 28, 28, 3)
+    cuts_batches = True
     has_batch_norm = False
 
     channels: Literal["reversed", "as_given"] = "reversed"

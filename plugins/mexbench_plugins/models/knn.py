@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
-from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
+from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline, SklearnPredictor
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +35,21 @@ class KNN(SklearnBaseline):
     metric: Literal["euclidean", "manhattan", "cosine"] = "euclidean"
     scaler: Scaler = "standard"
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Keep the training side; there is no randomness, so the seed does nothing."""
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; there is no randomness, so the seed does nothing."""
         from sklearn.neighbors import KNeighborsClassifier
 
-        del groups, seed
-        classifier = KNeighborsClassifier(
-            n_neighbors=min(self.n_neighbors, len(y)), weights=self.weights, metric=self.metric, algorithm="brute"
-        )
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
+        del seed
+        return KNeighborsClassifier(self.n_neighbors, weights=self.weights, metric=self.metric, algorithm="brute")
+
+    def fit(
+        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
+    ) -> SklearnPredictor:
+        """Keep the training side; all of it votes where it has fewer samples than ``n_neighbors``."""
+        del groups
+        pipeline = self.unfitted(seed)
+        pipeline.steps[-1][1].set_params(n_neighbors=min(self.n_neighbors, len(y)))
+        return self.fit_pipeline(pipeline, x, y, n_classes=n_classes)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the shares of the votes."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
-from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
+from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline, SklearnPredictor
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,31 +44,36 @@ class LDA(SklearnBaseline):
     priors: Literal["training", "uniform"] = "training"
     scaler: Scaler = "none"
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Fit components, then discriminants; there is no randomness, so the seed does nothing.
-
-        Raises:
-            ValueError: There are not more training samples than classes among them.
-        """
-        from sklearn.decomposition import PCA
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the discriminant analysis; there is no randomness, so the seed does nothing."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        del seed
+        return LinearDiscriminantAnalysis(solver="svd" if self.shrinkage is None else "lsqr", shrinkage=self.shrinkage)
+
+    def unfitted(self, seed: int) -> Pipeline:
+        """Return the scaler, where there is one, the principal components and the discriminant analysis."""
+        from sklearn.decomposition import PCA
         from sklearn.pipeline import make_pipeline
 
-        del groups, seed
+        *scaler, (_, discriminant) = super().unfitted(seed).steps
+        return make_pipeline(*(step for _, step in scaler), PCA(self.components, svd_solver="full"), discriminant)
+
+    def fit(
+        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
+    ) -> SklearnPredictor:
+        """Fit components, then discriminants; the number of components is limited by samples and features."""
+        del groups
         trained = len(np.unique(y))
         most = min(max(len(y) - trained, 1), x[0].size)
         components = self.components
         if components is None or (isinstance(components, int) and components > most):
             components = most
-        discriminant = LinearDiscriminantAnalysis(
-            solver="svd" if self.shrinkage is None else "lsqr",
-            shrinkage=self.shrinkage,
-            priors=np.full(trained, 1 / trained) if self.priors == "uniform" else None,
-        )
-        classifier = make_pipeline(PCA(components, svd_solver="full"), discriminant)
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
+        pipeline = self.unfitted(seed)
+        (_, principal), (_, discriminant) = pipeline.steps[-2:]
+        principal.set_params(n_components=components)
+        discriminant.set_params(priors=np.full(trained, 1 / trained) if self.priors == "uniform" else None)
+        return self.fit_pipeline(pipeline, x, y, n_classes=n_classes)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the posteriors."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +35,12 @@ class LogisticRegression(SklearnBaseline):
     tol: Annotated[float, Gt(0)] = 1e-4
     scaler: Scaler = "standard"
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Train; L-BFGS has no randomness, so the seed does nothing."""
-        from sklearn.linear_model import LogisticRegression as Classifier
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; L-BFGS has no randomness, so the seed does nothing."""
+        from sklearn.linear_model import LogisticRegression
 
-        del groups, seed
-        classifier = Classifier(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, tol=self.tol)
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
+        del seed
+        return LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, tol=self.tol)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by ``predict_proba``."""

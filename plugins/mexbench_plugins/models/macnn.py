@@ -26,7 +26,8 @@ class MACNN(NetworkModel, StepDecay):
     Layers and recipe are those of the re-implementation in Off-TANet's repository, whose input is TV-L1 flow of faces
     of 112x112; a flow pack of 28x28 that is enlarged is another input. Those authors keep the epoch with the best mean
     recall on the held-out subjects; here the last epoch predicts. Other filters or hidden units than the published flag
-    the row ``resized-network``.
+    the row ``resized-network``. Whole-number pixels are divided by 255 where those authors do not scale;
+    ``pixels: raw`` does as they do.
 
     Args:
         filters: Of the first block; each next one has twice as many.
@@ -39,8 +40,9 @@ class MACNN(NetworkModel, StepDecay):
         batch_size: As in that code.
     """
 
-    source = "Lai et al., MACNN, 2020, as re-implemented in the public code of Off-TANet (PRICAI 2021)"
+    source = "MACNN as re-implemented in the public code of Off-TANet (PRICAI 2021)"
     example_shape = (1, 112, 112, 3)
+    cuts_batches = True
     has_batch_norm = False
 
     filters: Annotated[int, Ge(1)] = PUBLISHED[0]

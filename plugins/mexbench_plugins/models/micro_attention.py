@@ -37,6 +37,7 @@ class MicroAttention(NetworkModel, StepDecay):
     of 224x224; a flow pack of 28x28 that is enlarged is another input. Those authors keep the epoch with the best mean
     recall on the held-out subjects; here the last epoch predicts, and statistics of batch normalisation are exact ones
     (``batch_norm_statistics``). Other filters or hidden units than the published flag the row ``resized-network``.
+    Whole-number pixels are divided by 255 where those authors do not scale; ``pixels: raw`` does as they do.
 
     Args:
         filters: Of the first convolution; the blocks have 2, 4 and 8 times as many.
@@ -52,11 +53,9 @@ class MicroAttention(NetworkModel, StepDecay):
         batch_size: As in that code.
     """
 
-    source = (
-        "Wang et al., Micro-attention for micro-expression recognition, Neurocomputing 410, 2020, as re-implemented in "
-        "the public code of Off-TANet (PRICAI 2021)"
-    )
+    source = "Micro-Attention as re-implemented in the public code of Off-TANet (PRICAI 2021)"
     example_shape = (1, 224, 224, 3)
+    cuts_batches = True
 
     filters: Annotated[int, Ge(1)] = PUBLISHED[0]
     hidden: Annotated[int, Ge(1)] = PUBLISHED[1]

@@ -32,10 +32,11 @@ from mexbench_plugins.models._nn.recipe import StepDecay
 class OffTANet(NetworkModel, StepDecay):
     """Two residual blocks and an attention block on flow of 112x112: 59,403 trainable values for 3 classes.
 
-    The authors compute TV-L1 flow of faces of 112x112, unscaled, and a strain with uy where vy is usual; a flow pack of
+    The authors compute TV-L1 flow of faces of 112x112 and a strain with uy where vy is usual; a flow pack of
     28x28 that is enlarged is another input. Their 294 clips of CASME, CASME II and CAS(ME)^2 are not those of MEGC2019.
     They keep the epoch with the best mean recall on the held-out subjects; here the last epoch predicts. After training
-    the statistics of batch normalisation are exact ones (``batch_norm_statistics``).
+    the statistics of batch normalisation are exact ones (``batch_norm_statistics``). Whole-number pixels are divided by
+    255 where the authors do not scale; ``pixels: raw`` does as they do.
 
     Args:
         dropout: Share of the values that are set to zero after each hidden dense layer.
@@ -46,8 +47,9 @@ class OffTANet(NetworkModel, StepDecay):
         batch_size: As in the authors' code.
     """
 
-    source = "Zhang et al., Off-TANet, PRICAI 2021, and the authors' public code"
+    source = "Off-TANet, PRICAI 2021, by the authors' public code"
     example_shape = (1, 112, 112, 3)
+    cuts_batches = True
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.5
     learning_rate: Annotated[float, Gt(0)] = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -15,6 +15,9 @@ from mexbench.errors import DataError
 from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import ActionUnitPredictor, SklearnBaseline, SklearnPredictor
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 _SIZES = (3, 5, 7, 9)
 #: Penalties that inner folds choose from.
@@ -131,10 +134,18 @@ class RandomConvolutions(SklearnBaseline):
         "convolutional kernels, Data Mining and Knowledge Discovery 34, 2020; images are our extension"
     )
     example_shape = (1, 12, 12, 3)
+    scaler = "standard"
 
     kernels: Annotated[int, Ge(1)] = 1_000
     alpha: Literal["inner"] | Annotated[float, Gt(0)] = "inner"
     class_weight: Literal["balanced"] | None = "balanced"
+
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the ridge classifier, with the penalty where the recipe has one; it has no randomness."""
+        from sklearn.linear_model import RidgeClassifier
+
+        del seed
+        return RidgeClassifier(alpha=1.0 if self.alpha == "inner" else self.alpha, class_weight=self.class_weight)
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse what is not images of at least 3x3 pixels."""
@@ -165,29 +176,24 @@ class RandomConvolutions(SklearnBaseline):
     def _fit_ridge(
         self, features: NDArray[Any], y: NDArray[np.intp], n_classes: int, groups: NDArray[np.str_]
     ) -> SklearnPredictor:
-        from sklearn.linear_model import RidgeClassifier
-
-        alpha = self._inner_alpha(features, y, groups) if self.alpha == "inner" else self.alpha
-        classifier = RidgeClassifier(alpha=alpha, class_weight=self.class_weight)
-        return self.fit_scaled(classifier, features, y, n_classes=n_classes, scaler="standard")
+        pipeline = self.unfitted(0)
+        if self.alpha == "inner":
+            pipeline.steps[-1][1].set_params(alpha=self._inner_alpha(features, y, groups))
+        return self.fit_pipeline(pipeline, features, y, n_classes=n_classes)
 
     def _inner_alpha(self, features: NDArray[Any], y: NDArray[np.intp], groups: NDArray[np.str_]) -> float:
         """Choose the penalty inside the training side; with a single subject or class, the middle one."""
-        from sklearn.linear_model import RidgeClassifier
         from sklearn.metrics import recall_score
         from sklearn.model_selection import GroupKFold
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
 
         n_groups = len(np.unique(groups))
         predicted = np.full((len(ALPHAS), len(y)), -1)
         for train, test in GroupKFold(min(5, n_groups)).split(features, y, groups) if n_groups > 1 else ():
             if len(np.unique(y[train])) > 1:
                 for row, alpha in zip(predicted, ALPHAS, strict=True):
-                    ridge = RidgeClassifier(alpha=alpha, class_weight=self.class_weight)
-                    row[test] = (
-                        make_pipeline(StandardScaler(), ridge).fit(features[train], y[train]).predict(features[test])
-                    )
+                    pipeline = self.unfitted(0)
+                    pipeline.steps[-1][1].set_params(alpha=alpha)
+                    row[test] = pipeline.fit(features[train], y[train]).predict(features[test])
         scored = predicted[0] >= 0
         if not scored.any():
             return ALPHAS[len(ALPHAS) // 2]

@@ -54,11 +54,9 @@ class RCNA(NetworkModel, StepDecay):
         batch_size: As in the authors' code.
     """
 
-    source = (
-        "Xia et al., Revealing the invisible with model and data shrinking for composite-database micro-expression "
-        "recognition, IEEE TIP 29, 2020 (arXiv 2006.09674), and the authors' public code, version 3"
-    )
+    source = "RCN-A, IEEE TIP 2020 (arXiv 2006.09674), by the authors' public code, version 3"
     example_shape = (1, 28, 28, 3)
+    cuts_batches = True
 
     filters: Annotated[int, Ge(1)] = 64
     pool: Annotated[int, Ge(1), Le(12)] = 7

@@ -154,11 +154,11 @@ def test_fisherfaces_keep_as_many_components_as_samples_less_classes() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12, 1, 40)).astype(np.float32)
     predictor = fit(LDA(), x, np.arange(12) % 3)
-    pca, discriminant = predictor.pipeline[-1]
+    pca, discriminant = predictor.pipeline
     assert pca.n_components_ == 9
     assert discriminant.scalings_.shape == (9, 2)
     asked_for_more = fit(LDA(components=100), x, np.arange(12) % 3)
-    assert asked_for_more.pipeline[-1][0].n_components_ == 9
+    assert asked_for_more.pipeline[0].n_components_ == 9
 
 
 def test_fewer_training_samples_than_neighbours_all_vote() -> None:

@@ -24,7 +24,11 @@ from mexbench_plugins.models.ann import ANN
 from mexbench_plugins.models.cnn import CNN
 from mexbench_plugins.models.decision_tree import DecisionTree
 from mexbench_plugins.models.gradient_boosting import GradientBoosting
+from mexbench_plugins.models.knn import KNN
+from mexbench_plugins.models.lda import LDA
+from mexbench_plugins.models.logistic_regression import LogisticRegression
 from mexbench_plugins.models.majority import Majority
+from mexbench_plugins.models.random_convolutions import RandomConvolutions
 from mexbench_plugins.models.ststnet import STSTNet
 from mexbench_plugins.models.svm import SVM
 
@@ -70,6 +74,13 @@ def test_scores_and_curves_stay_the_same(model: Model, tmp_path: Path) -> None:
         DecisionTree(max_features=0.5, ccp_alpha=0.01),
         ANN(solver="sgd", max_iter=300, tol=1e-2),
         ANN(solver="lbfgs"),
+        LogisticRegression(scaler="minmax"),
+        KNN(weights="distance", metric="manhattan", n_neighbors=99),
+        KNN(metric="cosine", scaler="none"),
+        LDA(shrinkage="auto", priors="uniform", components=0.9),
+        LDA(scaler="standard"),
+        GradientBoosting(max_iter=3, min_samples_leaf=2, max_features=0.5),
+        RandomConvolutions(kernels=20),
     ],
     ids=str,
 )
@@ -179,11 +190,17 @@ def test_odd_numbers_in_a_skops_file_are_refused(tmp_path: Path) -> None:
 def test_a_boosted_tree_that_leads_outside_its_nodes_is_refused(tmp_path: Path) -> None:
     """Compiled code follows the nodes without looking: a child of the wrong number would read any memory."""
     model = GradientBoosting(max_iter=2, min_samples_leaf=2)
-    for name, value in (("left", 10_000), ("right", 0), ("feature_idx", 9_999), ("feature_idx", -1)):
+    for name, value, text in (
+        ("left", 10_000, "node 0 of a boosted tree has the child 10000"),
+        ("right", 0, "node 0 of a boosted tree has the child 0"),
+        ("feature_idx", 9_999, "node 0 of a boosted tree asks for feature 9999 of 108"),
+        ("feature_idx", -1, "node 0 of a boosted tree asks for feature -1 of 108"),
+        ("is_categorical", 1, "node 0 of a boosted tree asks for a category"),
+    ):
         predictor = fitted(model)
         predictor.pipeline[-1]._predictors[0][0].nodes[name][0] = value
         model.save(predictor, tmp_path)
-        with pytest.raises(ValueError, match="nodes or features that do not exist"):
+        with pytest.raises(ValueError, match=text):
             model.load(tmp_path)
 
 

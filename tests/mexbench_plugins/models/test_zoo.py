@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mexbench.errors import DataError
 from mexbench.registry.catalogue import Catalogue
 from mexbench_plugins.models._nn import one_token_levels, train_program
-from mexbench_plugins.models._nn.layers import SHAPES_ONLY, StepContext, adaptive_average_pool, count_values
+from mexbench_plugins.models._nn.layers import ShapesOnly, StepContext, adaptive_average_pool, count_values
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.recipe import StepDecay
 from mexbench_plugins.models.causalnet import CausalNet, _mask_and_offset
@@ -57,14 +57,14 @@ def flows(model: NetworkModel, n: int = 3, seed: int = 0) -> jax.Array:
 )
 def test_trainable_values_are_as_published(model: NetworkModel, values: int) -> None:
     """Counted by shapes alone: nothing of that size is allocated."""
-    network = nnx.eval_shape(lambda: model.network(model.example_shape, 3, SHAPES_ONLY))
+    network = nnx.eval_shape(lambda: model.network(model.example_shape, 3, ShapesOnly()))
     assert count_values(network, nnx.Param) == values
 
 
 @pytest.mark.parametrize("model", [*ZOO[2:], SMALL_HTNET, SMALL_CAUSALNET], ids=lambda model: type(model).__name__)
 def test_the_table_has_every_value_once(model: NetworkModel) -> None:
     rows = model.layers(3)
-    network = nnx.eval_shape(lambda: model.network(model.example_shape, 3, SHAPES_ONLY))
+    network = nnx.eval_shape(lambda: model.network(model.example_shape, 3, ShapesOnly()))
     assert sum(row.n_params for row in rows) == count_values(network)
     assert rows[-1].shape == (3,)
 
@@ -81,7 +81,7 @@ def test_the_table_of_htnet() -> None:
 def test_queries_and_keys_that_never_act() -> None:
     """22,195,200 of HTNet's values and 41,518,080 of CausalNet's towers'."""
     for model, values in ((HTNet(), 22_195_200), (CausalNet(), 41_518_080)):
-        network = nnx.eval_shape(lambda model=model: model.network(model.example_shape, 3, SHAPES_ONLY))
+        network = nnx.eval_shape(lambda model=model: model.network(model.example_shape, 3, ShapesOnly()))
         leaves, _ = jax.tree_util.tree_flatten_with_path(nnx.state(network, nnx.Param))
         idle = [leaf for path, leaf in leaves if "queries_keys" in jax.tree_util.keystr(path)]
         assert sum(int(np.prod(leaf.shape)) for leaf in idle) == values

@@ -18,13 +18,14 @@ from mexbench.tables import percent
 _WIDTH = 360
 
 
-def interval_mark(value: float, low: float, high: float) -> Markup:
-    """Draw a score from 0 to 1 with its interval, for a table's cell that says the same in figures."""
-    x, start, end = (f"{100 * share:.1f}" for share in (value, low, high))
+def interval_mark(value: float, bounds: Sequence[float] | None) -> Markup:
+    """Draw a score from 0 to 1 with its interval, if any, for a table's cell that says the same in figures."""
+    ends = [f"{100 * share:.1f}" for share in bounds or ()]
+    whisker = Markup('<path class="whisker" d="M{} 6H{}"/>').format(*ends) if ends else ""
     return Markup(
         '<svg class="mark" viewBox="-3 0 106 12" aria-hidden="true"><path class="axis" d="M0 6H100"/>'
-        '<path class="whisker" d="M{} 6H{}"/><circle class="dot" cx="{}" cy="6" r="3"/></svg>'
-    ).format(start, end, x)
+        '{}<circle class="dot" cx="{}" cy="6" r="3"/></svg>'
+    ).format(whisker, f"{100 * value:.1f}")
 
 
 def class_bars(per_class: Mapping[str, Mapping[str, float | None]]) -> Markup:

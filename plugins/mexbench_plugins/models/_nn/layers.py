@@ -18,6 +18,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from mexbench.interfaces import LayerRow
 
@@ -107,24 +108,44 @@ def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variabl
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(module, kind)))
 
 
-class _ShapesOnly(Generator):
-    """Takes the place of a source of weights where only their shapes count, as in ``jax.eval_shape``."""
+class ShapesOnly(Generator):
+    """Takes the place of a source of weights where only their shapes count: inside ``jax.eval_shape``.
 
+    ``uniform`` and ``normal`` below take no memory and no time with it.
+    """
 
-#: Networks that are built by it have weights of zero; inside ``eval_shape`` they take no memory and no time.
-SHAPES_ONLY = _ShapesOnly(np.random.PCG64(0))
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def count(self, shape: tuple[int, ...]) -> None:
+        """Take note of weights that are asked for."""
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        """Return zeros."""
+        return self._zeros(size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        """Return zeros."""
+        return self._zeros(size)
+
+    def _zeros(self, size: int | tuple[int, ...] | None) -> NDArray[np.float64]:
+        shape = (size,) if isinstance(size, int) else size or ()
+        self.count(shape)
+        return np.zeros(shape)
 
 
 def uniform(rng: Generator, shape: tuple[int, ...], limit: float) -> Array:
     """Draw weights between -limit and limit, in numpy: JAX takes seconds to compile the draws of a whole network."""
-    if rng is SHAPES_ONLY:
+    if isinstance(rng, ShapesOnly):
+        rng.count(shape)
         return jnp.zeros(shape)
     return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
 
 
 def normal(rng: Generator, shape: tuple[int, ...], deviation: float) -> Array:
     """Draw normal weights of mean zero."""
-    if rng is SHAPES_ONLY:
+    if isinstance(rng, ShapesOnly):
+        rng.count(shape)
         return jnp.zeros(shape)
     return jnp.asarray(rng.normal(0, deviation, shape), jnp.float32)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mexbench.errors import DataError
 from mexbench.interfaces import EpochsModel, Predictor
 from mexbench_plugins.models._nn import checkpoint, trainer
-from mexbench_plugins.models._nn.layers import SHAPES_ONLY, LayerRow, Network, recording
+from mexbench_plugins.models._nn.layers import LayerRow, Network, ShapesOnly, recording
 from mexbench_plugins.models._nn.recipe import Training
 
 Shape = tuple[int, ...]
@@ -90,7 +90,7 @@ class NetworkModel(Training, EpochsModel):
         self.check(shape)
         with recording() as rows:
             jax.eval_shape(
-                lambda x: self.network(shape, n_classes, SHAPES_ONLY)(x, None),
+                lambda x: self.network(shape, n_classes, ShapesOnly())(x, None),
                 jax.ShapeDtypeStruct((1, *shape), jnp.float32),
             )
         return rows

@@ -66,6 +66,8 @@ class Training:
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum):
             raise ValueError("nesterov needs optimiser: sgd and a momentum")
 
+    #: Whether a batch far larger than the data is cut down: less is computed, and sums round another way.
+    cuts_batches: ClassVar[bool] = False
     #: Whether the step size changes between epochs.
     decays: ClassVar[bool] = False
 

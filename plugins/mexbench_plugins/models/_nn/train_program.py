@@ -18,7 +18,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mexbench_plugins._compilations import keep_compilations
-from mexbench_plugins.models._nn.layers import SHAPES_ONLY, Network, StatisticsContext, StepContext, Values
+from mexbench_plugins.models._nn.layers import Network, ShapesOnly, StatisticsContext, StepContext, Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName
 from mexbench_plugins.models._nn.recipe import Training
 
@@ -77,7 +77,7 @@ def _train_program(recipe: Training, build: BuildNetwork, head_name: HeadName) -
     keep_compilations()
     keep_memory()
     optimiser = recipe.transformation()
-    graph = nnx.graphdef(nnx.eval_shape(lambda: build(SHAPES_ONLY)))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: build(ShapesOnly())))
     init_optimiser = jax.jit(optimiser.init)
 
     def init(rng: np.random.Generator) -> TrainState:
@@ -163,8 +163,8 @@ def batches(
 
 
 def rows_per_step(recipe: Training, n: int) -> int:
-    """Return the number of rows of a padded batch of n samples: the batch size, or less where n is far below it."""
-    return min(recipe.batch_size, -(-n // _ROWS) * _ROWS)
+    """Return the rows of a padded batch of n samples: the batch size, or for recipes that cut it, not far above n."""
+    return min(recipe.batch_size, -(-n // _ROWS) * _ROWS) if recipe.cuts_batches else recipe.batch_size
 
 
 def as_input(x: NDArray[Any], recipe: Training) -> NDArray[Any]:
