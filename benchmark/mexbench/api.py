@@ -23,6 +23,7 @@ from mexbench.evaluation.executors.choice import ExecutorName, WorkerSettings
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.evaluation.monitor import Monitor, Ticker
 from mexbench.evaluation.run import Recompute
+from mexbench.evaluation.streams import lasting_streams
 from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.registry.listing import plugin_rows
@@ -271,7 +272,7 @@ def _carry_out(
     from threadpoolctl import threadpool_limits
 
     monitor = _ApiMonitor(messages, progress=progress)
-    with devices.one_thread_in_children(), threadpool_limits(1):
+    with devices.one_thread_in_children(), threadpool_limits(1), lasting_streams():
         result = run_experiment(config, catalogue, settings, reports=RunReports(figures=figures), monitor=monitor)
     assert result is not None  # noqa: S101 - no dry run was asked for
     total = len(result.plan.tasks)

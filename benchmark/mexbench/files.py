@@ -119,7 +119,7 @@ def special_files(root: Path) -> Iterator[tuple[Path, str]]:
                     yield Path(entry.path), "not a plain file"
 
 
-def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(path: Path, *, most: int = 2**30, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file.
 
     Raises:
@@ -127,7 +127,7 @@ def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 
         OSError: It cannot be read.
     """
     try:
-        return json.loads(read_plain(path, follow_links=follow_links))
+        return json.loads(read_plain(path, most=most, follow_links=follow_links))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -159,7 +159,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     from safetensors.numpy import load
 
     try:
-        arrays = load(path.read_bytes())
+        arrays = load(read_plain(path, most=2**33))
     except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
         raise ValueError(f"{path.name}: invalid safetensors file: {error}") from None
     _check_numbers(arrays)

@@ -47,11 +47,17 @@ def probability(value: float) -> str:
 
 
 def with_interval(row: Row, name: str) -> str:
-    """Write a score with its interval, a dash where there is none."""
-    if row[name] is None:
-        return DASH
-    low, high = row["ci"][name]
+    """Write a score with its interval, the score alone where it has none, a dash where there is no score."""
+    if row[name] is None or (bounds := (row["ci"] or {}).get(name)) is None:
+        return percent(row[name])
+    low, high = bounds
     return f"{percent(row[name])} [{percent(low)}, {percent(high)}]"
+
+
+def subjects_text(row: Row) -> str:
+    """Write the number of subjects of a row: unknown where the data does not say of each sample who it shows."""
+    unknown = row["n_subjects"] is None or "unknown-subjects" in row.get("flags", ())
+    return "unknown" if unknown else str(row["n_subjects"])
 
 
 def percent(value: float | None) -> str:

@@ -220,7 +220,7 @@ def test_a_run_goes_on_where_it_stopped_and_ends_the_same(catalogue: Catalogue, 
     result = run(plan, tmp_path / "b", notify=lambda outcome: again.append(str(outcome.task)))
     assert len(again) == 2
     assert result.predictions() == full.predictions()
-    strip = ("fit_s", "predict_ms_per_sample")
+    strip = ("fit_s", "predict_ms_per_sample", "processor_s")
     one, other = (
         [{k: v for k, v in row.items() if k not in strip} for row in r.scores()["rows"]] for r in (result, full)
     )

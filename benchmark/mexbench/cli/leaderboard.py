@@ -58,12 +58,13 @@ def run(options: argparse.Namespace) -> int:
 def _define(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import save
     from mexbench.reports.leaderboards.submit import define
-    from mexbench.runs.stored_run import read_run
+    from mexbench.runs.stored_run import damage_is_an_error, read_run
 
     run_folder = read_run(options.run)
-    board = define(
-        run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
-    )
+    with damage_is_an_error(options.run):
+        board = define(
+            run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
+        )
     for path in save(options.own_root, board):
         say(f"written to {path}")
     return cli.OK
@@ -73,10 +74,12 @@ def _submit(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submit import store, submissions
     from mexbench.reports.leaderboards.verify import results_folder
-    from mexbench.runs.stored_run import read_run
+    from mexbench.runs.stored_run import damage_is_an_error, read_run
 
     board = load(options.root, options.name)
-    entries = submissions(read_run(options.run), board, open_catalogue(), options.row)
+    run_folder = read_run(options.run)
+    with damage_is_an_error(options.run):
+        entries = submissions(run_folder, board, open_catalogue(), options.row)
     for path, state in store(results_folder(options.own_root, board.name), entries):
         say(f"{path}: {state}")
     say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
@@ -86,6 +89,7 @@ def _submit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """Look at everything, and say everything: 2 where something cannot be read, 1 where something does not verify."""
     from mexbench.reports.leaderboards.definition import NAME
+    from mexbench.reports.leaderboards.stated import STATED
     from mexbench.reports.leaderboards.verify import verify_board
 
     found: list[VerifiedSubmission] = []
@@ -103,6 +107,7 @@ def _verify(options: argparse.Namespace) -> int:
     say_faults(found)
     sound = [one for one in found if not one.errors]
     print(f"{len(sound)} of {len(found)} submissions verify")
+    say(f"figures follow from predictions; stated by the submitter: {STATED}")
     if broken or any(not one.readable for one in found):
         return cli.BAD_INPUT
     return cli.OK if len(sound) == len(found) else cli.FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+import sys
 from pathlib import Path
 
 from mexbench import cli
@@ -135,6 +136,8 @@ def _watch(options: argparse.Namespace, predictor: WindowPredictor) -> int:
             answer = seen.reason if seen.scores is None else winner(seen.scores, predictor.model.classes)
             top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
             print(f"{seen.window.end_s:8.1f} s  {answer}{top}  ({rate:.1f} frames a second)", flush=True)
+            if getattr(sys.stdout, "reader_gone", False):  # what is printed is all that there is
+                break
     except KeyboardInterrupt:
         say("stopped")
     print(f"\n{page.latency(predictor, frames, length)}")

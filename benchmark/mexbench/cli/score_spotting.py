@@ -13,6 +13,7 @@ from mexbench.cli.output import say
 from mexbench.errors import DataError, listed
 from mexbench.files import write_json
 from mexbench.interfaces.video import Interval
+from mexbench.metrics.few_subjects import why_none
 from mexbench.metrics.spotting.matching import MATCHINGS
 from mexbench.metrics.spotting.strs import as_printed, correct, differences
 from mexbench.reports.spotting_log import RULES, PrintedLogFigure, recount
@@ -142,11 +143,11 @@ def _log_text(result: Mapping[str, Any]) -> str:
     )
     parts = [title, _rule_table(result).text()]
     ci = figures["ci"]
-    parts.append(
-        "by one_to_one, 95 % over subjects: "
-        + ", ".join(f"{name} [{ci[name][0]:.4f}, {ci[name][1]:.4f}]" for name in ("f1_micro", "f1_macro", "f1")
-                    if ci[name])
-    )  # fmt: skip
+    bounds = [f"{name} [{ci[name][0]:.4f}, {ci[name][1]:.4f}]" for name in ("f1_micro", "f1_macro", "f1") if ci[name]]
+    if bounds:
+        parts.append(f"by one_to_one, 95 % over subjects: {', '.join(bounds)}")
+    elif why := why_none([figures["n_subjects"]], what="no interval"):
+        parts.append(why)
     parts.append(_sweep_table(figures).text())
     if result["printed"]:
         parts += [_printed_table(result).text(), *_verdicts(result)]

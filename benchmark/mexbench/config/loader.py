@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -15,6 +16,7 @@ from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable, read_paper_table
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
+from mexbench.config.tuning import Selection, read_tuning
 from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.interfaces import (
     ActionUnitModel,
@@ -47,6 +49,8 @@ BLOCKS: Mapping[str, bool] = {
 }
 #: What a model's block may have besides the model's parameters: an input of its own.
 INPUT = frozenset({"frames", "preprocess"})
+#: What a model's block may have about how its values were chosen, or are to be chosen.
+CHOICE = frozenset({"tune", "selection"})
 _MAX_SEED = 2**32 - 1  # the largest that numpy's and scikit-learn's generators take
 
 
@@ -90,7 +94,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         if required and key not in data:
             reader.add_error((), f"needs the key {key!r}")
     members = reader.several("dataset", Dataset, data.get("dataset"))
-    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data))
+    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data), document.where(("frames",)))
     protocols = reader.several("protocol", Protocol, data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
@@ -100,6 +104,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
     target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
+    models = reader.tuned(data.get("models"), models, target)
     paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
@@ -141,13 +146,14 @@ class _ConfigReader:
         except PluginError as error:
             self.add_error((*path, "plugin") if (*path, "plugin") in self.document.lines else path, str(error))
             return None
-        taken = RESERVED | (INPUT if kind == "model" else set())
+        taken = RESERVED | (INPUT | CHOICE if kind == "model" else set())
         instance, errors = build(cls, {key: value for key, value in given.items() if key not in taken})
         for key, message in errors:
             self.add_error((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
-        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance)
+        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance,
+                         where=self.document.where((*path, "plugin")))  # fmt: skip
 
     def mapping(self, kind: str, path: ValuePath, block: object) -> dict[str, Any] | None:
         """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a string."""
@@ -206,8 +212,34 @@ class _ConfigReader:
             path = ("models", index)
             frames = self.frames((*path, "frames"), block["frames"]) if "frames" in block else common.frames
             steps = self.steps(path, block) if "preprocess" in block else common.preprocess
-            inputs[str(block.get("name", block.get("plugin")))] = Input(frames, steps)
+            inputs[str(block.get("name", block.get("plugin")))] = Input(
+                frames, steps, self.document.where((*path, "frames") if "frames" in block else ("frames",))
+            )
         return inputs
+
+    def tuned(
+        self, blocks: object, models: tuple[Component[Model], ...], target: Target
+    ) -> tuple[Component[Model], ...]:
+        """Read how the values of single models were chosen (``selection``), or are to be chosen (``tune``)."""
+        if not isinstance(blocks, list) or len(blocks) != len(models):  # a block has errors of its own
+            return models
+        return tuple(
+            self._tuned(("models", index), block, model, target) if isinstance(block, dict) else model
+            for index, (block, model) in enumerate(zip(blocks, models, strict=True))
+        )
+
+    def _tuned(
+        self, path: ValuePath, block: Mapping[str, Any], model: Component[Model], target: Target
+    ) -> Component[Model]:
+        if "selection" in block and block["selection"] not in get_args(Selection):
+            self.add_error((*path, "selection"), unknown("selection", block["selection"], get_args(Selection)))
+        tuning = None
+        if "tune" in block:
+            given = [key for key in block if key not in RESERVED | INPUT | CHOICE]
+            tuning, errors = read_tuning(block["tune"], model.instance, given=given, target=target)
+            for key, message in errors:
+                self.add_error((*path, "tune", *key), message)
+        return replace(model, tuning=tuning, selection=block.get("selection"))
 
     def frames(self, path: ValuePath, block: object) -> FrameSelection | None:
         if block is None:
@@ -315,4 +347,6 @@ def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:
     name = "+".join(member.plugin for member in members)
     distributions = dict.fromkeys(member.distribution for member in members)
     composite = CompositeDataset(tuple((member.plugin, member.instance) for member in members))
-    return Component(plugin=name, name=name, distribution=", ".join(distributions), instance=composite)
+    return Component(
+        plugin=name, name=name, distribution=", ".join(distributions), instance=composite, where=members[0].where
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic, Literal, TypeVar
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable
+from mexbench.config.tuning import SEEN_TEST_FLAG, Selection, Tuning
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.parameters import to_dict
@@ -26,26 +27,48 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
 
 @dataclass(frozen=True)
 class Component(Generic[P]):
-    """One plugin of a config: which, under what name, from where, and the object itself."""
+    """One plugin of a config: which, under what name, from where, and the object itself.
+
+    Args:
+        plugin: Its name in the catalogue.
+        name: Its name in this run.
+        distribution: Where it comes from.
+        instance: The object, with its parameters.
+        tuning: Of a model: what is chosen inside each training side; None where nothing is.
+        selection: Of a model: how the values in its block were chosen, as the config declares; None where it does not.
+        where: Its place in the config.
+    """
 
     plugin: str
     name: str
     distribution: str
     instance: P
+    tuning: Tuning | None = None
+    selection: Selection | None = None
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, object]:
         """Return the block as a config would spell it out, defaults included."""
-        return {"plugin": self.plugin, "name": self.name, **to_dict(self.instance)}
+        tuned = set((self.tuning.values or {}) if self.tuning else ())
+        values = {key: value for key, value in to_dict(self.instance).items() if key not in tuned}
+        return {
+            "plugin": self.plugin,
+            "name": self.name,
+            **({"selection": self.selection} if self.selection else {}),
+            **values,
+            **({"tune": self.tuning.resolved()} if self.tuning else {}),
+        }
 
     def flags(self) -> tuple[str, ...]:
         """Return words that must stand beside every score made with this plugin."""
-        return self.instance.flags()
+        return (*self.instance.flags(), *([SEEN_TEST_FLAG] if self.selection == "seen-test" else []))
 
     def identity(self) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())
         beside = {"provenance": provenance} if provenance else {}
-        return {"plugin": self.plugin, **to_dict(self.instance, paths=False), **beside}
+        tuned = {"tune": self.tuning.resolved()} if self.tuning else {}
+        return {"plugin": self.plugin, **to_dict(self.instance, paths=False), **beside, **tuned}
 
 
 @dataclass(frozen=True)
@@ -55,10 +78,12 @@ class Input:
     Args:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
+        where: Place of the ``frames`` block in the config.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
+    where: str = field(default="", compare=False)
 
     def resolved(self) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""

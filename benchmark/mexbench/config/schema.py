@@ -7,6 +7,7 @@ from typing import Any, get_args
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import paper_schema
 from mexbench.config.run_config import NAME, Target
+from mexbench.config.tuning import Selection, Tuning
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import KINDS, Catalogue
@@ -21,6 +22,16 @@ _INPUT: dict[str, Any] = {
         "type": "array",
         "items": {"$ref": "#/$defs/preprocessor"},
         "description": "steps that every sample goes through, in order",
+    },
+}
+
+#: How a model's values were chosen, or are to be chosen.
+_CHOICE: dict[str, Any] = {
+    "tune": {"$ref": "#/$defs/tune"},
+    "selection": {
+        "enum": list(get_args(Selection)),
+        "description": "how the values in this block were chosen: by data without a test sample, from a paper, or with "
+        "scores of test samples in view",
     },
 }
 
@@ -48,6 +59,12 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "description": summary(FrameSelection),
         **_properties(json_schema(FrameSelection)),
     }
+    tune = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": summary(Tuning),
+        **_properties(json_schema(Tuning)),
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mexbench config",
@@ -55,7 +72,7 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["dataset", "protocol", "models"],
         "properties": _blocks(),
-        "$defs": {**definitions, "frames": frames},
+        "$defs": {**definitions, "frames": frames, "tune": tune},
     }
 
 
@@ -117,7 +134,7 @@ def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any
     properties: dict[str, Any] = {"plugin": {"const": name}}
     if kind in ("model", "protocol"):
         properties["name"] = {"type": "string", "pattern": f"^(?:{NAME.pattern})$"}
-    properties |= _INPUT if kind == "model" else {}
+    properties |= {**_INPUT, **_CHOICE} if kind == "model" else {}
     properties |= schema["properties"]
     mapping = {
         "type": "object",

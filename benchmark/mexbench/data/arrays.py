@@ -84,7 +84,7 @@ def load_arrays(
         else:
             parts = [cut_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
             versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
-            pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
+            pixels.append(pixels_of(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
         progress(count)
     data = data.without(rejected)
@@ -96,7 +96,7 @@ def load_arrays(
         x=x,
         copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
         digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
-        pixels=_joined(pixels),
+        pixels=joined(pixels),
         notes=notes,
         spans=spans,
     )
@@ -127,18 +127,20 @@ def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lam
     pixels: list[Pixels] = []
     for count, source in enumerate(data.sources, start=1):
         traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
-        pixels.append(_pixels(*traits, by_frame=pipeline.by_frame))
+        pixels.append(pixels_of(*traits, by_frame=pipeline.by_frame))
         progress(count)
-    return _joined(pixels)
+    return joined(pixels)
 
 
-def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
+def pixels_of(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
+    """Return what the samples of one clip are compared by."""
     if by_frame:
         return Pixels(tuple(frame_digests), tuple((frame_hash,) for frame_hash in hashes))
     return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
 
 
-def _joined(parts: Sequence[Pixels]) -> Pixels:
+def joined(parts: Sequence[Pixels]) -> Pixels:
+    """Return what the samples of several clips are compared by."""
     return Pixels(
         digests=tuple(item for part in parts for item in part.digests),
         hashes=tuple(item for part in parts for item in part.hashes),

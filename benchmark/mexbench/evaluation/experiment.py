@@ -201,8 +201,6 @@ class _Experiment:
     def run(self) -> ExperimentResult:
         try:
             return self.run_and_report()
-        except BrokenPipeError:  # the reader of our output is gone
-            raise
         except OSError as error:  # such as a full disk
             where = f"{error.filename}: " if error.filename else ""
             raise RunFolderError(

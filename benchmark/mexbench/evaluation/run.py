@@ -77,10 +77,7 @@ def _task_runner(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRu
 
 def _task_groups(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:
     """Cut the tasks into groups, always at the same places: what trains together must not depend on what is missing."""
-    size = {
-        row: folds_per_group(model.instance, part.arrays, part.part.target)
-        for row, (part, model) in plan.by_row.items()
-    }
+    size = {row: folds_per_group(model, part.arrays, part.part.target) for row, (part, model) in plan.by_row.items()}
     groups: list[TaskGroup] = []
     for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
         row = list(tasks)

@@ -15,7 +15,7 @@ The docstring of the class explains each parameter in a section ``Args:``.
 """
 
 from mexbench.interfaces.dataset import Dataset
-from mexbench.interfaces.dataset_options import CodedActionUnits, Correction, DataIssue
+from mexbench.interfaces.dataset_options import CodedActionUnits, Correction, DataArchive, DataIssue, DataSource
 from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
@@ -40,7 +40,9 @@ __all__ = [
     "ClipInfo",
     "CodedActionUnits",
     "Correction",
+    "DataArchive",
     "DataIssue",
+    "DataSource",
     "Dataset",
     "EpochsModel",
     "Fold",

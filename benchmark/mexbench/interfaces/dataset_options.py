@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +31,18 @@ class OptionalDatasetMethods(Plugin):
     def known_corrections(cls) -> Sequence[Correction]:
         """Return every correction that this loader knows, for ``bench info``."""
         return ()
+
+    @classmethod
+    def data_source(cls) -> DataSource | None:
+        """Return who gives the data and how to get it, for ``bench data``; None where nobody does."""
+        return None
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return what the owners say that the data holds, under these parameters, for ``bench data verify``.
+
+        Names are ``clips``, ``subjects``, ``videos``, ``intervals``, or ``emotion`` and a word of the data set.
+        """
+        return {}
 
     def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that ``samples`` made; a run records them."""
@@ -91,6 +103,49 @@ class OptionalDatasetMethods(Plugin):
         """
         del sample, numbers
         return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataArchive:
+    """A public archive of a data set whose licence lets anybody fetch it.
+
+    Args:
+        url: Where it is: https, a .tar.gz or a .zip.
+        folder: The folder in it that holds the data, below the archive's top folder; "" for all.
+        sha256: Checksum of the archive; None where its owner publishes none, as of archives made on request: then the
+            data set's own check of its content is the only one.
+        licence: The licence under which it may be fetched.
+        largest: Bytes that it may have, packed and unpacked.
+        missing: What is not in it and must be got elsewhere, for the user.
+    """
+
+    url: str
+    folder: str = ""
+    sha256: str | None = None
+    licence: str
+    largest: int = 2**30
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource:
+    """Who gives a data set, and how to get it.
+
+    Args:
+        owner: Who gives it.
+        page: Address of the page with the agreement or the files; addresses change, so it may be outdated.
+        request: What to ask for, and under which conditions it is given.
+        size: How large it is, in words, and what was published of its counts.
+        variable: The environment variable that the shipped configs take its root from; "" for none.
+        archive: What ``bench data fetch`` fetches; None where the licence does not let it.
+    """
+
+    owner: str
+    page: str
+    request: str
+    size: str
+    variable: str = ""
+    archive: DataArchive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

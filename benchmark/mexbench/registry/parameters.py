@@ -222,14 +222,14 @@ def _group(cls: type[Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, **json_schema(cls)}
 
 
-def summary(cls: type[Plugin]) -> str:
+def summary(cls: type[Any]) -> str:
     """Return the first paragraph of a class's docstring on one line."""
     if cls.__doc__ is None or cls.__doc__.startswith(f"{cls.__name__}("):  # a dataclass's own signature
         return ""
     return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
 
 
-def _argument_docs(cls: type[Plugin]) -> dict[str, str]:
+def _argument_docs(cls: type[Any]) -> dict[str, str]:
     """Read the ``Args:`` section of a Google docstring, of base classes too."""
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mexbench.errors import ConfigError, unknown
+from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
 from mexbench.tables import UNRANKED, Row
 
@@ -44,15 +45,16 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
     ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None and row["ci"][metric] is not None])
+    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
     labels = [_label(row) for row in rows]
     places, bottom = _places(labels)
     figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
     axes = figure.add_subplot()
     for index, (place, row) in enumerate(zip(places, rows, strict=True)):
-        low, high = (100 * bound for bound in row["ci"][metric])
         colour, face = (_ORANGE, "white") if _is_unranked(row) else (_BLUE, _BLUE)
-        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        if (bounds := row["ci"][metric]) is not None:
+            low, high = (100 * bound for bound in bounds)
+            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot(100 * row[metric], place, "o", color=colour, markerfacecolor=face, markersize=8, clip_on=False)
         if _is_unranked(row) and index and _is_pair(rows[index - 1], row):
             ends = [(100 * rows[index - 1][metric], places[index - 1]), (100 * row[metric], place)]
@@ -67,7 +69,8 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     axes.set_xlim(0, 100)
     axes.grid(axis="x", alpha=0.3)
     interval = scores["intervals"]
-    axes.set_xlabel(f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s")
+    label = f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s"
+    axes.set_xlabel("\n".join([label, *(textwrap.fill(text, 90) for text in few_subjects.note(scores, "no interval"))]))
     figure.suptitle(_title(scores))
     return figure
 

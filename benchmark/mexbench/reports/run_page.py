@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.metrics import few_subjects
 from mexbench.reports import claimed_and_measured
 from mexbench.reports.health_table import HEALTH_NOTE, health_table
-from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, with_interval
+from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, subjects_text, with_interval
 
 _FEW_FOLDS = 6
 
@@ -49,7 +50,8 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
         )
     if flags != DASH:
         lines.append(f"every row is flagged: {flags}")
-    return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
+    parts = [lines[0], *(["; ".join(lines[1:])] if lines[1:] else []), *few_subjects.note(scores)]
+    return "\n\n".join(parts)
 
 
 def main_table(scores: Mapping[str, Any]) -> Table:
@@ -68,11 +70,11 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         folds = (
             f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
         )
-        cells = [_rank(place, row), row["model"]]
+        cells = [rank_text(place, row), row["model"]]
         cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
         cells += [percent(row["spread"]["uf1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or DASH)]
+        cells += [str(row["n_samples"]), subjects_text(row), str(folds or DASH)]
         cells += [str(row["repeats"])] if repeated else []
         cells.append(str(len(row["seeds"])))
         rows.append([*cells, " ".join(row["flags"]) or DASH])
@@ -154,6 +156,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *banners(scores),
         *setting(scores),
         main_table(scores).markdown(),
+        *few_subjects.note(scores),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds and repeats of the split" if _several(scores) else "")
         + f". In brackets: {intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s "
@@ -252,11 +255,12 @@ def _several(scores: Mapping[str, Any]) -> bool:
     return any(len(row["per_seed"]) > 1 for row in scores["rows"])
 
 
-def _rank(place: int | None, row: Row) -> str:
-    if place is None:
+def rank_text(place: int | None, row: Row, dash: str = "-") -> str:
+    """Write a row's rank, a range where the difference to others is not clear; a dash where it has none."""
+    if place is None or ("rank" in row and row["rank"] is None):
         return DASH
     low, high = row.get("rank") or (place, place)
-    return str(low) if low == high else f"{low}-{high}"
+    return str(low) if low == high else f"{low}{dash}{high}"
 
 
 def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:

@@ -38,8 +38,8 @@ _KEYS: Mapping[str, type] = {
     "plugin": str, "distribution": str, "parameters": dict, "code": str, "classes": list, "sample": dict,
     "input": dict, "preprocess": list, "fingerprint": str, "versions": dict, "files": dict,
 }  # fmt: skip
-#: Bytes of the largest sample that a predictor is tried out on.
-_MOST_SAMPLE_BYTES = 2**30
+#: Values of the largest sample, and bytes of the largest ``model.json``, that are read.
+_MOST_SAMPLE_VALUES, _MOST_ABOUT = 2**26, 2**26
 
 
 class _SampleAbout(BaseModel):
@@ -174,7 +174,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         SavedModelError: It is not a saved model, of a newer format, incomplete or damaged; the text names the file.
     """
     try:
-        about = read_json(folder / ABOUT, follow_links=False)
+        about = read_json(folder / ABOUT, most=_MOST_ABOUT, follow_links=False)
     except (FileNotFoundError, NotADirectoryError):
         raise SavedModelError(
             f"{folder}: is not a saved model: it has no {ABOUT}; give a folder such as RUN/models/MODEL/SEED/FOLD, "
@@ -199,6 +199,9 @@ def read_about(folder: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         raise _damaged(folder, f"{ABOUT}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if math.prod(shape := about["sample"]["shape"]) > _MOST_SAMPLE_VALUES:
+        values = f"{math.prod(shape)} values, at most {_MOST_SAMPLE_VALUES} are read"
+        raise _damaged(folder, f"{ABOUT}: sample.shape: a sample of shape {tuple(shape)} has {values}")
     _check_files(folder, about["files"])
     return about
 
@@ -278,9 +281,6 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
     Raises:
         ValueError: With both shapes.
     """
-    size = math.prod(about["sample"]["shape"]) * np.dtype(about["sample"]["dtype"]).itemsize
-    if size > _MOST_SAMPLE_BYTES:
-        raise ValueError(f"a sample of shape {tuple(about['sample']['shape'])} has {size} bytes")
     sample = np.zeros((1, *about["sample"]["shape"]), about["sample"]["dtype"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from anything that it knows

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
-from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, read_clip_rows
+from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
@@ -30,6 +33,8 @@ _COLUMNS = {
         subject="sub", clip="count", onset="onset", apex=None, offset="offset", aus="au", emotion="emotion"
     ),
 }
+_PART_A_SUBJECT = re.compile(r"spNO\.\d+", re.ASCII | re.IGNORECASE)
+_PART_C_SUBJECT = re.compile(r"\d{1,2}", re.ASCII)
 _SHEETS = {
     "A": re.compile(r"cas\(?me\)?3_part_?A_ME.*\.(xlsx|csv)", re.IGNORECASE),
     "C": re.compile(r"cas\(?me\)?3_part_?C_ME.*\.(xlsx|csv)", re.IGNORECASE),
@@ -47,7 +52,8 @@ class Casme3(SheetDataset):
     subjects are called c01 to c31, of whom the sheet leaves c22 out: 30 have a micro-expression.
 
     The annotations of both parts were read; the layout of the frames is known from public code alone. Depth images
-    and the macro-expressions, which have sheets of their own, are not read.
+    and the macro-expressions, which have sheets of their own, are not read: in part A spotting finds micro-expressions
+    alone, in the videos without any as well.
 
     Args:
         root: Folder that holds the frames and the annotation; stand-in builds synthetic data in the same layout.
@@ -57,6 +63,10 @@ class Casme3(SheetDataset):
             others; 3 without others, which are excluded.
         apex: For part C, whose sheet has none: middle takes the middle of onset and offset, none leaves it unknown.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
+        video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
+            reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -79,7 +89,30 @@ class Casme3(SheetDataset):
     classes: Literal[7, 4, 3] = 7
     apex: Literal["middle", "none"] = "middle"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
+    video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e4",
+            request=(
+                "CAS(ME)3, part A or C, with the label sheets: a signed licence agreement, by a member of "
+                "staff of a university or institute, for research alone"
+            ),
+            size="part A 860 micro-expressions of 94 people, part C 165 of 30; 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        if self.part == "C":
+            return {"clips": 165, "subjects": 30}
+        emotions = {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sad": 57, "happy": 55}
+        return {"clips": 860, "subjects": 94, **{f"emotion {name}": count for name, count in emotions.items()}}
 
     def __post_init__(self) -> None:
         """Check the classes against the part."""
@@ -91,7 +124,7 @@ class Casme3(SheetDataset):
         return "casme3" if self.part == "A" else "casme3_c"
 
     def _frames_folder(self, root: Path) -> Path:
-        wanted = re.compile(r"spNO\.\d+" if self.part == "A" else r"\d{1,2}", re.ASCII | re.IGNORECASE)
+        wanted = _PART_A_SUBJECT if self.part == "A" else _PART_C_SUBJECT
         for folder in holding_subjects(root, self.subject_folder):
             if any(wanted.fullmatch(inner.name) for inner in folders(folder)):
                 return folder
@@ -105,9 +138,11 @@ class Casme3(SheetDataset):
         rows, issues = read_clip_rows(self._table(sheet, frames))
         if self.part == "C":
             rows = [replace(row, subject=f"c{row.subject}", name=f"c{row.name}", video=None) for row in rows]
+        unlisted = _unlisted_videos(frames, {row.video for row in rows}) if self.part == "A" else []
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,
+            unlisted_videos=unlisted,
             issues=issues,
             annotation=ANY,
             described_by=(sheet,),
@@ -139,3 +174,21 @@ class Casme3(SheetDataset):
             folder="{subject}/{clip}/color" if padded else "{number}/{clip}/color",
             fps=30.0,
         )
+
+
+def _unlisted_videos(frames: Path, in_sheet: Collection[str | None]) -> list[ClipRow]:
+    """Return the videos of part A without a micro-expression, as rows without frames."""
+    known = {name.casefold() for name in in_sheet if name is not None}
+    rows = []
+    for subject in folders(frames):
+        if not _PART_A_SUBJECT.fullmatch(subject.name):
+            continue
+        for film in folders(subject):
+            name = f"{subject.name}/{film.name.lower()}"
+            if name.casefold() not in known and (film / "color").is_dir():
+                row = ClipRow(
+                    where=str(film), name=name, subject=subject.name, folder=(subject.name, film.name, "color"),
+                    onset=None, apex=None, offset=None, emotion=None, fps=30.0, video=name,
+                )  # fmt: skip
+                rows.append(row)
+    return rows

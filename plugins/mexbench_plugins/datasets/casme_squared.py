@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mexbench.errors import DataError, listed
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word
 from mexbench_plugins.datasets._io.errata import ANY
@@ -34,7 +37,8 @@ class CasmeSquared(SheetDataset):
     The workbook has no header; its second sheet translates the subjects, its third the videos, whose codes the
     folders carry: ``rawpic/s15/15_0101disgustingteeth/img1.jpg``. An id is the video's code, onset and offset:
     ``casme_squared/s15/0101_557_608``. An apex or offset of 0 is unknown; then the apex ends the expression, as in
-    the ground truth of MEGC 2020. A sample is one expression; spotting reads the intervals of all videos.
+    the ground truth of MEGC 2020. A sample is one expression; spotting reads all videos, those on disk that the
+    workbook does not name as well.
 
     Of the workbook no copy was at hand: its columns are those that public code states. The intervals were compared
     with the ground truth of MEGC 2020, which has the same 357 expressions.
@@ -46,6 +50,10 @@ class CasmeSquared(SheetDataset):
         kind: Which expressions are samples.
         classes: 4 negative, positive, surprise, others; 3 without others, which are excluded; 2 macro and micro.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
+        video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
+            reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -69,13 +77,36 @@ class CasmeSquared(SheetDataset):
     kind: Literal["micro", "macro", "both"] = "both"
     classes: Literal[4, 3, 2] = 4
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
+    video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e3",
+            request=(
+                "CAS(ME)2, with the code sheet: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="98 long videos of 22 people with 300 macro- and 57 micro-expressions, 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"videos": 98, "intervals": 357, **({"subjects": 22} if self.kind == "both" else {})}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)
+        on_disk = _video_folders(frames, self.subject_folder)
+        rows = _rows(sheet, on_disk)
         return ClipLayout(
             dataset=self.name_in_ids,
-            rows=_rows(sheet, _video_folders(frames, self.subject_folder)),
+            rows=rows,
+            unlisted_videos=_unlisted_videos(on_disk, {row.video for row in rows}),
             annotation=ANY,
             described_by=(sheet,),
             frames=frames,
@@ -133,6 +164,18 @@ def _row(
         video=f"{subject}/{video}",
         kind="macro" if kind.startswith("macro") else "micro",
     )
+
+
+def _unlisted_videos(on_disk: Mapping[tuple[str, str], str], in_sheet: Collection[str | None]) -> list[ClipRow]:
+    """Return the videos in which nothing is annotated, as rows without frames."""
+    return [
+        ClipRow(
+            where=folder, name=f"{subject}/{video}", subject=subject, folder=(subject, folder), onset=None, apex=None,
+            offset=None, emotion=None, fps=30.0, video=f"{subject}/{video}",
+        )
+        for (subject, video), folder in on_disk.items()
+        if f"{subject}/{video}" not in in_sheet
+    ]  # fmt: skip
 
 
 def _translated(row: SheetRow, table: Mapping[str, str], text: str, what: str, sheet: str) -> str:

@@ -14,7 +14,7 @@ from annotated_types import MinLen
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.interfaces import Clip, DataArchive, Dataset, DataSource, Sample
 from mexbench_plugins.datasets._io import flow_packs
 from mexbench_plugins.datasets._io.folders import inside, read_image, require_folder
 
@@ -75,6 +75,35 @@ class CausalNetMaps(Dataset):
     def flags(self) -> tuple[str, ...]:
         """Return ``unknown-pack`` where the pack may be any."""
         return () if self.expect == "published" else (flow_packs.UNKNOWN_PACK,)
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the authors of CausalNet",
+            page="https://github.com/tony19980810/CausalNet",
+            request=(
+                "nothing: the maps are public (MIT); SMIC, CASME II and SAMM, from which they derive, are for research "
+                "alone"
+            ),
+            size="442 clips of 68 people; some MiB",
+            variable="CAUSALNET_MAPS_ROOT",
+            archive=DataArchive(
+                url="https://codeload.github.com/tony19980810/CausalNet/tar.gz/9d2596e63e63bb72158d9fe2667bb27c8301e7f8",
+                folder="datasets/STSNet_whole_norm_u_v_os",
+                licence="MIT; the maps derive from SMIC, CASME II and SAMM, which are for research alone",
+                largest=512 * 2**20,
+                missing=(
+                    "labels.csv, the classes of the 442 clips with the columns dataset, sub, filename_o and label: put "
+                    "it beside the maps; they belong to SMIC, CASME II and SAMM"
+                ),
+            ),
+        )
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return those of the MEGC2019 composite."""
+        emotions = {"emotion negative": 250, "emotion positive": 109, "emotion surprise": 83}
+        return {"clips": 442, "subjects": 68, **emotions}
 
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes of MEGC2019: negative, positive, surprise."""

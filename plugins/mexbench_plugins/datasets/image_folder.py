@@ -24,7 +24,7 @@ class ImageFolder(Dataset):
     """Still images, one folder per class, JPEG, PNG or BMP, of any size.
 
     Nobody knows who is in the pictures, so the same face may stand on both sides of any split. A ``train`` and a
-    ``test`` folder stay part of the ids: ``fer/test/anger/0001.png``.
+    ``test`` folder stay part of the ids, ``fer/test/anger/0001.png``, and are the parts of protocol ``fixed_split``.
 
     Args:
         root: Folder of the class folders, or of the folders train and test.
@@ -94,7 +94,12 @@ class ImageFolder(Dataset):
                     name = f"{self.title}/{path.relative_to(self.root).as_posix()}"
                     yield (
                         Sample(
-                            sample_id=name, clip_id=name, subject=None, dataset=self.title, emotion=path.parent.name
+                            sample_id=name,
+                            clip_id=name,
+                            subject=None,
+                            dataset=self.title,
+                            emotion=path.parent.name,
+                            part=folder.parent.name if folder.parent != self.root else None,
                         ),
                         path,
                     )

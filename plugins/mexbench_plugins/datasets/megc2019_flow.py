@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.interfaces import Clip, Dataset, DataSource, Sample
 from mexbench_plugins.datasets.published import megc2019_counts
 
 #: Name of a class folder -> class.
@@ -48,6 +48,22 @@ class Megc2019Flow(Dataset):
     root: Path
     channels: Literal["rgb", "bgr"] = "rgb"
     expect: Literal["published", "any"] = "published"
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the authors of STSTNet",
+            page="https://github.com/christy1206/STSTNet",
+            request="the folder norm_u_v_os; it derives from SMIC, CASME II and SAMM: get them from their owners first",
+            size="442 clips of 68 people; some MiB",
+            variable="MEGC2019_FLOW_ROOT",
+        )
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return those of the MEGC2019 composite."""
+        emotions = {"emotion negative": 250, "emotion positive": 109, "emotion surprise": 83}
+        return {"clips": 442, "subjects": 68, **emotions}
 
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes of MEGC2019: negative, positive, surprise."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import DataIssue, Sample
+from mexbench.interfaces import DataIssue, DataSource, Sample
 from mexbench_plugins.datasets._io.annotated_clips import MIDDLE
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects, list_frames, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip
@@ -56,6 +56,27 @@ class Smic(StandInDataset):
     release: Literal["auto", "raw", "cropped"] = "auto"
     apexes: Path | Literal["none", "middle"] = "none"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "SMIC, HS, cropped or raw: a signed licence agreement, by a member of staff of a university "
+                "or institute, for research alone"
+            ),
+            size="164 clips of 16 people, 100 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 164, "subjects": 16, "emotion negative": 70, "emotion positive": 51, "emotion surprise": 43}
 
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes: negative, positive, surprise."""

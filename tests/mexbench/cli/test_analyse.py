@@ -13,6 +13,8 @@ from mexbench.files import read_json
 from tests.helpers import Ran, write_flow
 from tests.mexbench_plugins.datasets.layouts import SAMM_HEADER, samm_row, write_xlsx
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 Bench = Callable[..., Ran]
 
 

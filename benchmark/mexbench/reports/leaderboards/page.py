@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
-from mexbench.tables import DASH, Table, escape, percent, probability, with_interval
+from mexbench.reports.leaderboards.stated import STATED
+from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
@@ -63,7 +65,7 @@ def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = Fals
     for row in rows:
         entry, figures = row.entry, row.entry.figures
         line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
-        line += [str(figures["n_subjects"]), str(len(entry.seeds))]
+        line += [subjects_text({**figures, "flags": entry.flags}), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
         if not brief:
@@ -113,13 +115,14 @@ def _setting(board: BoardRows) -> str:
 
 def legend(board: BoardRows) -> str:
     """Say how to read the main table."""
-    return (
+    few = few_subjects.why_none([len(board.groups)], _unit(board))
+    return (f"{few} " if few else "") + (
         "Scores are x 100, pooled over folds and averaged over seeds. In brackets: "
         f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
         "macro recall. A rank is a range where the interval of a difference includes zero; all pairs are compared. "
         "Parameters are the values of a network, running statistics included; a dash stands for a model that has no "
-        "layers to count. Parameters, milliseconds and what a model was trained on are as the run reported them; "
-        "everything else follows from the predictions."
+        "layers to count. Scores follow from the predictions, and flags of data and protocol from this board; no "
+        f"verification shows that a model made the predictions. Stated by the submitter: {STATED}."
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.metrics.classification import LEVEL, bootstrap_weights, interval, replicated
+from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.significance import Comparison, holm, permutation_test, pooled_score
 
 
@@ -37,7 +38,7 @@ class Ranking:
 
     Args:
         order: Rows, the highest score first.
-        ranks: Row -> the best and the worst rank that it may have.
+        ranks: Row -> the best and the worst rank that it may have; empty where too few subjects are tested.
         comparisons: The tests that were made, by the first row, then by the second.
     """
 
@@ -58,7 +59,10 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
     score = pooled_score(metric)
     pooled = {name: float(score(counts.matrices.sum(axis=1)).mean()) for name, counts in rows.items()}
     order = sorted(rows, key=lambda name: (-pooled[name], name))
-    weights = bootstrap_weights(next(iter(rows.values())).matrices.shape[1])
+    subjects = next(iter(rows.values())).matrices.shape[1]
+    if not enough(subjects):
+        return Ranking(tuple(order), {}, ())
+    weights = bootstrap_weights(subjects)
     drawn = np.stack([replicated(rows[name].matrices, weights)[metric] for name in order])
     pairs = sorted({*((0, other) for other in range(1, len(order))), *pairwise(range(len(order)))})
     ps = [permutation_test(*paired(rows[order[a]], rows[order[b]]), metric=metric) for a, b in pairs]

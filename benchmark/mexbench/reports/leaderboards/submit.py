@@ -27,7 +27,7 @@ from mexbench.reports.leaderboards.verify import board_figures, differences, ver
 from mexbench.runs.stored_run import StoredRun
 
 #: Of the flags of a run, those that every row on a board of the same data and protocol has.
-_SHARED = ("synthetic", "unknown-subjects")
+_SHARED = ("synthetic", "unknown-subjects", "leak:")
 _INPUT = ("plugin", "name", "frames", "preprocess")
 
 
@@ -42,7 +42,7 @@ def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = 
     for row in run.rows:
         fingerprint = run.part(row)["dataset_fingerprint"]
         questions = _questions(run, row)
-        flags = [flag for flag in _SHARED if flag in run.rows[row]["flags"]]
+        flags = [flag for flag in run.rows[row]["flags"] if flag.startswith(_SHARED)]
         boards.append((fingerprint, run.row_config(row).protocol, sorted(questions, key=_order), flags))
     if any(board != boards[0] for board in boards):
         raise BoardError(f"{run.path}: its rows have different samples or protocols; define a board from a run of one")
@@ -84,7 +84,7 @@ def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: S
     checked, errors = [], []
     for row in chosen:
         submission = _submission(run, board, row, catalogue)
-        problems = verify(board, submission) or _unlike_the_report(run, row, submission)
+        problems = verify(board, submission, catalogue) or _unlike_the_report(run, row, submission)
         errors += [f"{row}: {error}" for error in problems]
         checked.append(submission)
     if errors:

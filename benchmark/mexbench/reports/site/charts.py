@@ -19,13 +19,14 @@ from mexbench.tables import percent
 _WIDTH = 360
 
 
-def interval_mark(value: float, low: float, high: float) -> Markup:
-    """Draw a score from 0 to 1 with its interval, for a table's cell that says the same in figures."""
-    x, start, end = (f"{100 * share:.1f}" for share in (value, low, high))
+def interval_mark(value: float, bounds: Sequence[float] | None) -> Markup:
+    """Draw a score from 0 to 1 with its interval, if any, for a table's cell that says the same in figures."""
+    ends = [f"{100 * share:.1f}" for share in bounds or ()]
+    whisker = Markup('<path class="whisker" d="M{} 6H{}"/>').format(*ends) if ends else ""
     return Markup(
         '<svg class="mark" viewBox="-3 0 106 12" aria-hidden="true"><path class="axis" d="M0 6H100"/>'
-        '<path class="whisker" d="M{} 6H{}"/><circle class="dot" cx="{}" cy="6" r="3"/></svg>'
-    ).format(start, end, x)
+        '{}<circle class="dot" cx="{}" cy="6" r="3"/></svg>'
+    ).format(whisker, f"{100 * value:.1f}")
 
 
 def class_bars(per_class: Mapping[str, Mapping[str, float | None]]) -> Markup:
@@ -151,9 +152,10 @@ def stress_curves(rows: Sequence[StressRow], random: float) -> Markup:
         def y(share: float, top: int = top) -> float:
             return top + 80 * (1 - share)
 
+        known = [(at, pair) for at, pair in zip(x, ends, strict=True) if pair is not None]
         band = [
-            *((at, y(high)) for at, (_, high) in zip(x, ends, strict=True)),
-            *((at, y(low)) for at, (low, _) in reversed(list(zip(x, ends, strict=True)))),
+            *((at, y(high)) for at, (_, high) in known),
+            *((at, y(low)) for at, (low, _) in reversed(known)),
         ]
         curve_points = [(at, y(share)) for at, share in zip(x, points, strict=True)]
         parts += [
@@ -161,7 +163,7 @@ def stress_curves(rows: Sequence[StressRow], random: float) -> Markup:
             Markup('<path class="axis" d="M{0} {1}V{2}H{3}"/>').format(left, top, top + 80, left + 145),
             Markup('<text class="end" x="{}" y="{}">100</text>').format(left - 4, top + 8),
             Markup('<text class="end" x="{}" y="{}">0</text>').format(left - 4, top + 82),
-            Markup('<path class="band" d="M{}z"/>').format(_way(band)),
+            Markup('<path class="band" d="M{}z"/>').format(_way(band)) if band else Markup(""),
             Markup('<path class="chance" d="M{} {:.1f}h145"/>').format(left, y(random)),
             Markup('<path class="curve" d="M{}"/>').format(_way(curve_points)),
             Markup('<text x="{}" y="{}">none</text>').format(left, top + 95),

@@ -180,7 +180,7 @@ def _lines(board: BoardRows, rows: Sequence[BoardRow]) -> list[SiteLine]:
 
 def _mark(board: BoardRows, row: BoardRow) -> Markup:
     figures, name = row.entry.figures, board.definition.headline
-    return charts.interval_mark(figures[name], *figures["ci"][name])
+    return charts.interval_mark(figures[name], figures["ci"][name])
 
 
 def _board(board: BoardRows) -> dict[str, Any]:

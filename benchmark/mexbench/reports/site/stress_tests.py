@@ -28,7 +28,7 @@ class StressLevel:
         level: From 1.
         strength: In the alteration's unit.
         uf1: The score.
-        ci: Score -> its interval over subjects.
+        ci: Score -> its interval over subjects; None where they are too few.
         change: Score -> less that on unaltered pictures.
         change_ci: Score -> interval of the change.
         unanswered: Samples that a step rejects, as a mean over runs.
@@ -39,9 +39,9 @@ class StressLevel:
     level: Annotated[int, Ge(1)]
     strength: float
     uf1: Annotated[float, Ge(0), Le(1)]
-    ci: Mapping[Score, _Ends]
+    ci: Mapping[Score, _Ends | None]
     change: Mapping[Score, Share]
-    change_ci: Mapping[Score, _Ends]
+    change_ci: Mapping[Score, _Ends | None]
     unanswered: Annotated[float, Ge(0)]
 
 
@@ -67,14 +67,14 @@ class StressRow:
     status: str
     why: str = ""
     clean: Mapping[Score, Share] = field(default_factory=dict)
-    clean_ci: Mapping[Score, _Ends] = field(default_factory=dict)
+    clean_ci: Mapping[Score, _Ends | None] = field(default_factory=dict)
     levels: tuple[StressLevel, ...] = ()
     samples: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether it has the figures that are shown."""
-        figures = [self.clean, self.clean_ci]
+        figures: list[Mapping[Score, object]] = [self.clean, self.clean_ci]
         for level in self.levels:
             figures += [level.ci, level.change, level.change_ci]
         return bool(self.levels) and all("uf1" in one for one in figures)

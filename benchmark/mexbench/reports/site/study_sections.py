@@ -42,11 +42,13 @@ def stress_section(test: StressSummary, rows: Sequence[StressRow]) -> dict[str, 
     cells = []
     for row in measured:
         for level in row.levels:
-            low, high = (f"{100 * end:+.2f}" for end in level.change_ci["uf1"])
+            ends, change_ends = level.ci["uf1"], level.change_ci["uf1"]
+            interval = "[{}, {}]".format(*map(percent, ends)) if ends else ""
+            change_interval = "{:+.2f} to {:+.2f}".format(*(100 * end for end in change_ends)) if change_ends else DASH
             cells.append([
                 row.alteration, about[row.alteration].what, f"{level.strength:g} {about[row.alteration].unit}",
-                "{} [{}, {}]".format(percent(level.uf1), *map(percent, level.ci["uf1"])),
-                f"{100 * level.change['uf1']:+.2f}", f"{low} to {high}",
+                f"{percent(level.uf1)} {interval}".rstrip(),
+                f"{100 * level.change['uf1']:+.2f}", change_interval,
                 f"{level.unanswered:g} of {row.samples}" if level.unanswered else DASH,
             ])  # fmt: skip
     headers = ["alteration", "what is done", "strength", page.NAMES["uf1"], "change", "its interval", "no answer"]

@@ -15,6 +15,7 @@ from mexbench.errors import DataError
 from mexbench.evaluation.executors.base import Executor
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import bootstrap_weights, interval
+from mexbench.metrics.few_subjects import enough
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome
 from mexbench.studies.audit.cases import Case, Job, Predicted
@@ -128,7 +129,7 @@ def measure(case: Case, pair: Pair) -> dict[str, Any]:
 
     Returns:
         ``honest``, ``leaky`` and ``inflation`` by score, ``ci`` of the inflation (None where no sample is tested by
-        both), and the number of samples.
+        both, or of too few subjects), and the number of samples and of the subjects whose samples both test.
     """
     honest, leaky = pair.on_common_samples
     paired = bool((honest >= 0).any())
@@ -144,8 +145,9 @@ def measure(case: Case, pair: Pair) -> dict[str, Any]:
         "ci": None,
     }
     measurement["inflation"] = {name: measurement["leaky"][name] - measurement["honest"][name] for name in SHOWN}
-    if paired:
-        tested = honest_counts.sum(axis=(0, 2, 3)) > 0
+    tested = honest_counts.sum(axis=(0, 2, 3)) > 0
+    measurement["subjects"] = int(tested.sum()) if paired else None
+    if paired and enough(int(tested.sum())):
         weights = np.zeros((len(drawn := bootstrap_weights(int(tested.sum()))), len(tested)))
         weights[:, tested] = drawn
         low, high = pooled(honest_counts, weights), pair.scorer(leaky_counts, weights)

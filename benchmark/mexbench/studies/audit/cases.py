@@ -111,6 +111,7 @@ class Case:
             folds=sides,
             models={self.model: model or self.instance},
             n_classes=width or self.workload.n_classes,
+            tunings=self.workload.tunings if model is None else {},  # what takes the model's place is not tuned
         )
         run_digests = {seed: digest([t.fingerprint for t in self.tasks if t.seed == seed]) for seed in self.seeds}
         tasks = tuple(
@@ -238,7 +239,7 @@ def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
                 seeds=part.part.seeds,
                 workload=workload,
                 tasks=tuple(task for task in part.tasks if task.model == component.name),
-                folds_per_group=folds_per_group(component.instance, part.arrays),
+                folds_per_group=folds_per_group(component, part.arrays),
             )
     return [by_row[row] for row in config.rows if row in by_row]
 

@@ -30,7 +30,7 @@ class ClipRow:
             has a folder of its own.
         video_frames: First and last frame of that video where the sheet says so.
         kind: Micro- or macro-expression.
-        condition: The part of the data set that the clip belongs to, for data sets that publish a split.
+        part: The part of the data set that the clip belongs to, for data sets that publish a split.
     """
 
     where: str
@@ -46,7 +46,7 @@ class ClipRow:
     video: str | None = None
     video_frames: tuple[int, int] | None = None
     kind: IntervalKind = "micro"
-    condition: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

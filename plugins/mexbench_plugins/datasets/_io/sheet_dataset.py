@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import CodedActionUnits, Correction, LongVideo
+from mexbench.interfaces import Clip, CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
 from mexbench_plugins.datasets._io.errata import SheetCorrection
+from mexbench_plugins.datasets._io.feature_table import read_apexes
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
-from mexbench_plugins.datasets._io.long_videos import read_videos
+from mexbench_plugins.datasets._io.long_videos import VideoFolder, read_video_folders
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
 
 
@@ -30,10 +33,13 @@ class SheetDataset(StandInDataset):
     sheet_text: ClassVar[str]
     #: Number of classes -> emotion -> class.
     label_maps: ClassVar[Mapping[int, Mapping[str, str]]]
+    #: Most pixels along the longer side of a frame of a long video; a field of the data sets that have such videos.
+    video_side: int = 640
 
     annotation: Any
     classes: Any
     errata: Literal["on", "off"]
+    apex_file: Path | None
 
     @abstractmethod
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
@@ -54,18 +60,41 @@ class SheetDataset(StandInDataset):
 
     def videos(self) -> Sequence[LongVideo]:
         """Return the long videos with their intervals; the annotation is enough, frames give their range."""
+        return [one.video for one in self._video_folders.values()]
+
+    def load_video(self, video: LongVideo) -> Clip:
+        """Read every frame of a long video, reduced to ``video_side``."""
+        return self._video_folder(video).load(self.video_side)
+
+    def video_files(self, video: LongVideo) -> Sequence[Path]:
+        """Return the frames' files."""
+        return self._video_folder(video).files()
+
+    def _video_folder(self, video: LongVideo) -> VideoFolder:
+        if video.video_id not in self._video_folders:
+            known = listed(self._video_folders, limit=5)
+            raise DataError(f"no long video {video.video_id!r} in this copy; videos: {known}")
+        return self._video_folders[video.video_id]
+
+    @cached_property
+    def _video_folders(self) -> Mapping[str, VideoFolder]:
         root = self.folder()
         require_folder(root, self.layout_text)
         try:
             frames = self._frames_folder(root)
         except DataError:
             frames = root
-        return read_videos(self._layout(root, frames))
+        return read_video_folders(self._layout(root, frames))
 
     def _read(self) -> DatasetIndex:
         root = self.folder()
         require_folder(root, self.layout_text)
-        return index_dataset(self._layout(root, self._frames_folder(root)))
+        layout = self._layout(root, self._frames_folder(root))
+        if self.apex_file is not None:
+            apexes = _by_original_id(read_apexes(self.apex_file), self.dataset, self.name_in_ids)
+            described_by = (*layout.described_by, self.apex_file)
+            layout = replace(layout, apexes=apexes, apexes_from=self.apex_file.name, described_by=described_by)
+        return index_dataset(layout)
 
     def _annotation_alone(self) -> ClipLayout:
         root = self.folder()
@@ -104,3 +133,12 @@ class SheetDataset(StandInDataset):
                 f"'annotation: {others[0]}'"
             )
         return sheets[0]
+
+
+def _by_original_id(apexes: Mapping[str, int], dataset: str, name_in_ids: str) -> dict[str, int]:
+    """Return apexes by the ids of this copy: those of a stand-in have another name in front."""
+    prefix = f"{dataset}/"
+    return {
+        f"{name_in_ids}/{name.removeprefix(prefix)}" if name.startswith(prefix) else name: apex
+        for name, apex in apexes.items()
+    }

@@ -47,7 +47,7 @@ def full_table(report: Mapping[str, Any], model: str) -> Table:
         [
             row["alteration"],
             f"{level['strength']:g} {units[row['alteration']]}",
-            *(f"{percent(level[name])} {_range(level['ci'][name])}" for name in ("uf1", "uar")),
+            *(f"{percent(level[name])} {_range(level['ci'][name])}".rstrip() for name in ("uf1", "uar")),
             *(_change(level, name) for name in ("uf1", "uar")),
             _unanswered(level, row["samples"]),
         ]
@@ -59,12 +59,15 @@ def full_table(report: Mapping[str, Any], model: str) -> Table:
 
 
 def _change(level: Row, name: str) -> str:
+    change = f"{100 * level['change'][name]:+.2f}"
+    if level["change_ci"][name] is None:
+        return change
     low, high = (100 * end for end in level["change_ci"][name])
-    return f"{100 * level['change'][name]:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{change} [{low:+.2f}, {high:+.2f}]"
 
 
-def _range(ends: Sequence[float]) -> str:
-    return f"[{percent(ends[0])}, {percent(ends[1])}]"
+def _range(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"[{percent(ends[0])}, {percent(ends[1])}]"
 
 
 def _unanswered(level: Row, samples: int) -> str:
@@ -84,7 +87,10 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
                 f"{model}: trained again, it answers the unaltered pictures otherwise than in the run; costs are "
                 "against these trainings"
             ] = None
-        if row["clean_ci"]["uf1"][0] <= report["null"][model]["uf1"][2]:
+        ends = row["clean_ci"]["uf1"]
+        if ends is None:
+            lines[f"{model}: too few subjects for intervals"] = None
+        if (row["clean"]["uf1"] if ends is None else ends[0]) <= report["null"][model]["uf1"][2]:
             lines[f"{model}: on unaltered pictures no better than a random predictor, so there is little to lose"] = (
                 None
             )
@@ -187,8 +193,9 @@ def _panel(axes: Axes, row: Row, random: Sequence[float]) -> None:
     places = range(len(row["levels"]) + 1)
     points = [row["clean"]["uf1"], *(level["uf1"] for level in row["levels"])]
     ranges = [row["clean_ci"]["uf1"], *(level["ci"]["uf1"] for level in row["levels"])]
-    low, high = ([100 * ends[side] for ends in ranges] for side in (0, 1))
-    axes.fill_between(places, low, high, color=_BLUE, alpha=0.2, linewidth=0, label="95 % interval over subjects")
+    if all(ends is not None for ends in ranges):
+        low, high = ([100 * ends[side] for ends in ranges] for side in (0, 1))
+        axes.fill_between(places, low, high, color=_BLUE, alpha=0.2, linewidth=0, label="95 % interval over subjects")
     axes.plot(places, [100 * point for point in points], "o-", color=_BLUE, markersize=3.5, label="UF1")
     axes.axhline(100 * random[0], color="0.4", linestyle="--", linewidth=1, label="random predictor")
     axes.set_ylim(0, 100)

@@ -102,7 +102,11 @@ class Stress:
 
 
 def stress_parts(
-    plans: Sequence[RowGroupPlan], cases: Sequence[Case], alterations: Sequence[Alteration], root: Path, cache: Cache
+    plans: Sequence[RowGroupPlan],
+    cases: Sequence[Case],
+    alterations: Sequence[Alteration],
+    root: Path,
+    cache: Cache | None,
 ) -> list[StressPart]:
     """Bring the rows of a run together by their input.
 
@@ -111,7 +115,7 @@ def stress_parts(
         cases: The rows to test.
         alterations: What is done.
         root: Folder of the audit.
-        cache: Where altered samples are kept.
+        cache: Where altered samples are kept; without one, they are made whenever they are needed.
     """
     parts = []
     for plan in plans:
