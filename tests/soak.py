@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,26 +99,33 @@ def main() -> int:
         undisturbed, disturbed = root / "undisturbed", root / "disturbed"
         for folder in (undisturbed, disturbed):
             folder.mkdir()
+        finish(undisturbed, config)  # fills the cache of compiled programs as well
+        expected = predictions(undisturbed)
+        shutil.rmtree(undisturbed / "run")
         seconds = finish(undisturbed, config)
-        print(f"undisturbed: {seconds:.1f} s, predictions {predictions(undisturbed)[:16]}", flush=True)
-        kills = 0
-        for number in range(1, options.rounds + 1):
+        same = predictions(undisturbed) == expected
+        print(f"undisturbed: {seconds:.1f} s, predictions {expected[:16]}, again equal: {same}", flush=True)
+        kills = completed = 0
+        while kills < options.rounds:
             process = start(disturbed, config)
-            wait = rng.uniform(0.05, 1) * seconds
-            try:
+            wait = rng.uniform(0.5, 1.05) * seconds
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(wait)
-                state = "had ended"
-            except subprocess.TimeoutExpired:
+            if process.poll() is None:
                 kill(process)
                 kills += 1
-                state = "killed"
-            done = len(list((disturbed / "run" / "tasks").rglob("*.json")))
-            print(f"round {number}: {state} after {wait:.1f} s, {done} of {2 * SUBJECTS} tasks are stored", flush=True)
+                done = len(list((disturbed / "run" / "tasks").rglob("*.json")))
+                print(f"kill {kills} after {wait:.1f} s: {done} of {2 * SUBJECTS} tasks are stored", flush=True)
+                continue
+            completed += 1
+            same &= process.returncode == 0 and predictions(disturbed) == expected
+            print(f"run {completed} went to its end, equal so far: {same}", flush=True)
+            shutil.rmtree(disturbed / "run")
         finish(disturbed, config)
-        same = predictions(disturbed) == predictions(undisturbed)
+        same &= predictions(disturbed) == expected
         leftover = [path.name for path in (disturbed / "run").rglob(".tmp-*")]
         verdict = "byte-equal" if same else "DIFFERENT"
-        print(f"{kills} kills in {options.rounds} rounds; predictions {verdict}; temporary files left: {len(leftover)}")
+        print(f"{kills} kills, {completed + 1} runs completed: predictions {verdict}; temporary files: {len(leftover)}")
         return 0 if same and not leftover else 1
 
 

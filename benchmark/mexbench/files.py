@@ -62,6 +62,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def expand_home(path: Path) -> Path:
+    """Write out the home folder in a path that begins with ``~``; one of nobody's stays as it is.
+
+    A shell does this too, but not behind an equals sign, and not for values of a config or of the environment.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user, or a home folder that nobody knows
+        return path
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file in UTF-8."""
     with replacing(path) as stream:

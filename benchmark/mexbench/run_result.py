@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError, RunFolderError, unknown
+from mexbench.files import expand_home
 from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
 from mexbench.reports.latex import latex_table
@@ -264,7 +265,7 @@ def load_run(folder: str | Path) -> Run:
     Raises:
         RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
-    path = Path(folder)
+    path = expand_home(Path(folder))
     manifest, report = read_reports(path)
     run = Run(path, manifest, report)
     with damage_is_an_error(path):

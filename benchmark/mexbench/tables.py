@@ -15,7 +15,7 @@ DASH = "-"
 
 
 #: A row with one of these flags has no rank, and is listed below the others.
-UNRANKED = ("leak:", "incomplete")
+UNRANKED = ("leak:", "incomplete", "selection:seen-test")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Table:
 
 
 def competes(row: Row) -> bool:
-    """Whether a row may be ranked: it is complete, and nothing was on both sides of its folds."""
+    """Whether a row may be ranked: it is complete, and no test sample took part in its training or its choices."""
     return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
 
 

@@ -27,6 +27,8 @@ from tests.helpers import ROOT, Ran, config_of, entry, sample, with_plugins
 from tests.mexbench.metrics.test_action_units import reference
 from tests.mexbench_plugins.datasets.layouts import write_casme2
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 MODELS = "[svm, {plugin: decision_tree, max_depth: 3}, majority, always_present]"
 
 

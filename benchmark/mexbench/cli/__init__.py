@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 from mexbench import devices
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     try:
         parser, module = _parser(arguments[0] if arguments else None)
-        options = parser.parse_args(arguments)
+        options = _with_home(parser.parse_args(arguments))
         with _sigterm_as_ctrl_c():
             return module.run(options) if module else BAD_INPUT  # without a module the parser has exited already
     except BenchError as error:
@@ -85,6 +86,18 @@ def _main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _with_home(options: argparse.Namespace) -> argparse.Namespace:
+    """Write out the home folder in every path: a shell does not in ``--out=~/run``."""
+    from mexbench.files import expand_home
+
+    for name, value in vars(options).items():
+        if isinstance(value, Path):
+            setattr(options, name, expand_home(value))
+        elif isinstance(value, list) and any(isinstance(one, Path) for one in value):
+            setattr(options, name, [expand_home(one) if isinstance(one, Path) else one for one in value])
+    return options
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, positive, say, say_boxed
 from mexbench.errors import ConfigError, DataError, RunFolderError, listed
-from mexbench.files import write_text
+from mexbench.files import expand_home, write_text
 from mexbench.interfaces import Dataset
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _with_honest(found: ClipPredictions, given: Sequence[str] | None) -> ClipPre
 
     if given is None:
         return found
-    return dataclasses.replace(found, honest=honest_score(Path(given[0]), given[1], found.classes))
+    return dataclasses.replace(found, honest=honest_score(expand_home(Path(given[0])), given[1], found.classes))
 
 
 def _out(page: str, path: Path | None) -> int:

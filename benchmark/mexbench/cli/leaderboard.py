@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, say
 from mexbench.config.shipped import find_leaderboards
+from mexbench.config.tuning import Selection
 from mexbench.errors import BenchError, BoardError
+from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.verify import VerifiedSubmission
@@ -34,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "--row", action="append", default=[], metavar="ROW", help="submit this row alone; may be repeated"
     )
+    submit.add_argument(
+        "--selection", choices=get_args(Selection),
+        help="how values that differ from a plugin's own were chosen, for rows whose config does not declare it",
+    )  # fmt: skip
     verify = actions.add_parser("verify", help="recompute every figure from the predictions")
     verify.add_argument("what", nargs="*", metavar="NAME|FILE", help="leaderboards or submissions (default: all)")
     render = actions.add_parser("render", help="write the pages")
@@ -79,7 +85,7 @@ def _submit(options: argparse.Namespace) -> int:
     board = load(options.root, options.name)
     run_folder = read_run(options.run)
     with damage_is_an_error(options.run):
-        entries = submissions(run_folder, board, open_catalogue(), options.row)
+        entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
     for path, state in store(results_folder(options.own_root, board.name), entries):
         say(f"{path}: {state}")
     say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
@@ -99,7 +105,7 @@ def _verify(options: argparse.Namespace) -> int:
             if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
                 found += verify_board(options.root, what).submissions
             else:
-                found.append(_one(options.root, Path(what)))
+                found.append(_one(options.root, expand_home(Path(what))))
         except BenchError as error:
             broken.append(str(error))
     for text in broken:
@@ -123,10 +129,11 @@ def _one(root: Path, path: Path) -> VerifiedSubmission:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from mexbench.files import write_text
-    from mexbench.reports.leaderboards.page import markdown
+    from mexbench.reports import state_of_the_art
+    from mexbench.reports.leaderboards.page import pages
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
+    from mexbench.studies.claims.methods import load_methods
 
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
@@ -134,23 +141,38 @@ def _render(options: argparse.Namespace) -> int:
     boards = [verify_board(options.root, name) for name in options.names or all_boards(options.root)]
     for board in boards:
         name = board.definition.name
-        page = options.root / f"{name}.md"
         if not board.is_valid:
             say_faults(board.submissions)
             say(f"{name}: has submissions that do not verify, so its page is not written")
             code = cli.FAILED
             continue
-        text = markdown(board_rows(board, claims))
-        current = page.read_bytes() if page.is_file() else None
+        rows = board_rows(board, claims)
+        texts = {options.root / file: text for file, text in pages(rows).items()}
+        if name == state_of_the_art.BOARD and claims is not None:
+            methods = load_methods(options.root / "methods.yaml")
+            more = state_of_the_art.pages(options.root, rows, claims, methods)
+            texts |= {options.root / file: text for file, text in more.items()}
+        code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
+    return code
+
+
+def _bring_up_to_date(texts: Mapping[Path, str], about: str, name: str, *, check: bool) -> int:
+    """Write what differs, or with ``check`` say so; a drawing is named only where it differs."""
+    from mexbench.files import write_text
+
+    code = cli.OK
+    for path, text in texts.items():
+        current = path.read_bytes() if path.is_file() else None
         if current == text.encode():
-            say(f"{page}: up to date, {len(board.submissions)} rows")
-        elif options.check:
+            if path.suffix == ".md":
+                say(f"{path}: up to date, {about}")
+        elif check:
             state = "missing" if current is None else "stale"
-            say(f"{page}: {state}; 'bench leaderboard render {name}' writes it")
+            say(f"{path}: {state}; 'bench leaderboard render {name}' writes it")
             code = cli.FAILED
         else:
-            write_text(page, text)
-            say(f"written to {page}: {len(board.submissions)} rows")
+            write_text(path, text)
+            say(f"written to {path}: {about}")
     return code
 
 

@@ -11,6 +11,7 @@ from mexbench.files import write_json, write_text
 from mexbench.reports import papers_page
 from mexbench.reports.plots import check_matplotlib, draw_papers
 from mexbench.runs import provenance
+from mexbench.runs.stored_run import damage_is_an_error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,11 @@ def run(options: argparse.Namespace) -> int:
     if options.figures:
         check_matplotlib()
     runs = papers_page.read_runs(options.folder)
+    with damage_is_an_error(options.folder):
+        return _write(options, runs)
+
+
+def _write(options: argparse.Namespace, runs: papers_page.Runs) -> int:
     write_text(options.folder / "papers.md", papers_page.markdown(runs))
     write_json(options.folder / "papers.json", papers_page.summary(runs, provenance.git_commit() or "unknown"))
     written = ["papers.md", "papers.json"]

@@ -101,7 +101,7 @@ def run(options: argparse.Namespace, kind: FileKind) -> int:
 def _limits(texts: Sequence[str]) -> dict[str, int]:
     limits = {}
     for text in texts:
-        if (parts := re.fullmatch(r"([12])=([1-9]\d*)", text)) is None:
+        if (parts := re.fullmatch(r"([12])=([1-9]\d{0,14})", text)) is None:
             raise DataError(f"--micro-frames {text}: expected BLOCK=N with a block 1 or 2, such as 2=16")
         limits[parts[1]] = int(parts[2])
     return limits
@@ -111,7 +111,7 @@ def _printed(texts: Sequence[str]) -> dict[str, list[PrintedLogFigure]]:
     printed: dict[str, list[PrintedLogFigure]] = {}
     for text in texts:
         block, _, rest = text.partition(":")
-        pairs = [re.fullmatch(r"\s*(\w+)=(\d+|\d*\.\d+)\s*", pair) for pair in rest.split(",")]
+        pairs = [re.fullmatch(r"\s*(\w+)=(\d{1,15}|\d{0,15}\.\d{1,15})\s*", pair) for pair in rest.split(",")]
         if block not in LOG_DATASETS or not all(pairs):
             raise DataError(f"--printed {text}: expected BLOCK:NAME=VALUE,..., such as 2:f1_micro=.0082,f1=.0376")
         printed.setdefault(block, []).extend(PrintedLogFigure(pair[1], pair[2]) for pair in pairs if pair)

@@ -17,6 +17,7 @@ from mexbench.config.paper_table import PaperTable, read_paper_table
 from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
 from mexbench.config.tuning import Selection, read_tuning
+from mexbench.config.variables import has_variable, written, written_parameters
 from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.interfaces import (
     ActionUnitModel,
@@ -146,14 +147,21 @@ class _ConfigReader:
         except PluginError as error:
             self.add_error((*path, "plugin") if (*path, "plugin") in self.document.lines else path, str(error))
             return None
+        if has_variable(given.get("name")):
+            self.add_error((*path, "name"), "is part of every output, so it cannot come from an environment variable")
         taken = RESERVED | (INPUT | CHOICE if kind == "model" else set())
-        instance, errors = build(cls, {key: value for key, value in given.items() if key not in taken})
+        values = {key: value for key, value in given.items() if key not in taken}
+        if kind == "dataset" and "title" in values:  # it is a part of every id: the variable's name is, not its value
+            values["title"] = written(values["title"])
+        instance, errors = build(cls, values)
         for key, message in errors:
             self.add_error((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
-        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance,
-                         where=self.document.where((*path, "plugin")))  # fmt: skip
+        return Component(
+            plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance,
+            variables=written_parameters(values), where=self.document.where((*path, "plugin")),
+        )  # fmt: skip
 
     def mapping(self, kind: str, path: ValuePath, block: object) -> dict[str, Any] | None:
         """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a string."""
@@ -310,6 +318,12 @@ class _ConfigReader:
             return False
 
     def seeds(self, path: ValuePath, block: object) -> tuple[int, ...]:
+        if isinstance(block, int) and not isinstance(block, bool) and block > 0:  # no seeds at all is never meant
+            self.add_error(
+                path,
+                f"expected a list of seeds, got {block}: [{block}] is one seed with this number, [0, 1, 2] are three",
+            )
+            return ()
         given = block if isinstance(block, list) else [block]
         seeds: list[int] = []
         for index, seed in enumerate(given):

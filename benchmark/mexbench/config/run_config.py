@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable
 from mexbench.config.tuning import SEEN_TEST_FLAG, Selection, Tuning
+from mexbench.config.variables import marked
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.parameters import to_dict
@@ -37,6 +38,7 @@ class Component(Generic[P]):
         tuning: Of a model: what is chosen inside each training side; None where nothing is.
         selection: Of a model: how the values in its block were chosen, as the config declares; None where it does not.
         where: Its place in the config.
+        variables: The parameters that came from the environment, as the config writes them.
     """
 
     plugin: str
@@ -46,11 +48,17 @@ class Component(Generic[P]):
     tuning: Tuning | None = None
     selection: Selection | None = None
     where: str = field(default="", compare=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def resolved(self) -> dict[str, object]:
-        """Return the block as a config would spell it out, defaults included."""
+    def resolved(self, *, recorded: bool = False) -> dict[str, object]:
+        """Return the block as a config would spell it out, defaults included.
+
+        Args:
+            recorded: Whether it is written down: then variables of the environment stay variables.
+        """
+        own = self.variables if recorded else {}
         tuned = set((self.tuning.values or {}) if self.tuning else ())
-        values = {key: value for key, value in to_dict(self.instance).items() if key not in tuned}
+        values = {key: value for key, value in {**to_dict(self.instance), **own}.items() if key not in tuned}
         return {
             "plugin": self.plugin,
             "name": self.name,
@@ -63,12 +71,13 @@ class Component(Generic[P]):
         """Return words that must stand beside every score made with this plugin."""
         return (*self.instance.flags(), *([SEEN_TEST_FLAG] if self.selection == "seen-test" else []))
 
-    def identity(self) -> dict[str, object]:
+    def identity(self, *, recorded: bool = False) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())
         beside = {"provenance": provenance} if provenance else {}
         tuned = {"tune": self.tuning.resolved()} if self.tuning else {}
-        return {"plugin": self.plugin, **to_dict(self.instance, paths=False), **beside, **tuned}
+        values = to_dict(self.instance, paths=False)
+        return {"plugin": self.plugin, **(marked(values, self.variables) if recorded else values), **beside, **tuned}
 
 
 @dataclass(frozen=True)
@@ -85,13 +94,16 @@ class Input:
     preprocess: tuple[Component[Preprocessor], ...]
     where: str = field(default="", compare=False)
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""
-        return {**self._frames(), "preprocess": [without_name(step) for step in self.preprocess]}
+        return {
+            **self._frames(),
+            "preprocess": [without_name(step, recorded=recorded) for step in self.preprocess],
+        }
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return what decides the results: ``resolved`` without paths."""
-        return {**self._frames(), "preprocess": [step.identity() for step in self.preprocess]}
+        return {**self._frames(), "preprocess": [step.identity(recorded=recorded) for step in self.preprocess]}
 
     def _frames(self) -> dict[str, Any]:
         chosen = to_dict(self.frames) if self.frames else {}
@@ -186,38 +198,52 @@ class RunConfig:
         """Return the name of a row: the model's, with the protocol's where there are several."""
         return model.name if len(self.protocols) == 1 else f"{model.name} under {protocol.name}"
 
-    def resolved(self) -> dict[str, Any]:
-        """Return the whole config with every default and variable filled in; loading it gives this config again."""
-        own = {name: {"frames": None, **input_.resolved()} for name, input_ in self.inputs.items()}
+    def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
+        """Return the whole config with every default and variable filled in; loading it gives this config again.
+
+        Args:
+            recorded: Whether it is written down: then variables of the environment stay variables.
+        """
+        own = {name: {"frames": None, **input_.resolved(recorded=recorded)} for name, input_ in self.inputs.items()}
         return {
-            "dataset": without_name(self.dataset) if self.is_single else [without_name(one) for one in self.members],
-            **self.input.resolved(),
-            "protocol": without_name(self.protocols[0])
+            "dataset": without_name(self.dataset, recorded=recorded)
+            if self.is_single
+            else [without_name(one, recorded=recorded) for one in self.members],
+            **self.input.resolved(recorded=recorded),
+            "protocol": without_name(self.protocols[0], recorded=recorded)
             if len(self.protocols) == 1
-            else [protocol.resolved() for protocol in self.protocols],
-            "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
+            else [protocol.resolved(recorded=recorded) for protocol in self.protocols],
+            "models": [{**model.resolved(recorded=recorded), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
             **self._target(),
             **({"paper": self.paper.resolved()} if self.paper else {}),
             **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }
 
-    def identity(self) -> dict[str, Any]:
-        """Return what decides the results: ``resolved`` without paths."""
-        own = {name: input_.identity() for name, input_ in self.inputs.items()}
+    def identity(self, *, recorded: bool = False) -> dict[str, Any]:
+        """Return what decides the results: ``resolved`` without paths.
+
+        Args:
+            recorded: Whether it is written down: then variables with a short digest stand for values.
+        """
+        own = {name: input_.identity(recorded=recorded) for name, input_ in self.inputs.items()}
         return {
             # A path says where and not what, but data that is made up is not the data.
             "dataset": {
                 **(
-                    self.dataset.identity() if self.is_single else {"members": [one.identity() for one in self.members]}
+                    self.dataset.identity(recorded=recorded)
+                    if self.is_single
+                    else {"members": [one.identity(recorded=recorded) for one in self.members]}
                 ),
                 "title": dataset_title(self),
             },
-            **self.input.identity(),
-            "protocol": self.protocols[0].identity()
+            **self.input.identity(recorded=recorded),
+            "protocol": self.protocols[0].identity(recorded=recorded)
             if len(self.protocols) == 1
-            else {protocol.name: protocol.identity() for protocol in self.protocols},
-            "models": {model.name: {**model.identity(), **own.get(model.name, {})} for model in self.models},
+            else {protocol.name: protocol.identity(recorded=recorded) for protocol in self.protocols},
+            "models": {
+                model.name: {**model.identity(recorded=recorded), **own.get(model.name, {})} for model in self.models
+            },
             "seeds": list(self.seeds),
             **self._target(),
         }
@@ -247,6 +273,6 @@ def dataset_title(config: RunConfig | RowGroup) -> str:
     return config.dataset.instance.display_name() or config.dataset.plugin
 
 
-def without_name(component: Component[Any]) -> dict[str, object]:
+def without_name(component: Component[Any], *, recorded: bool = False) -> dict[str, object]:
     """Return a plugin's block without a name."""
-    return {key: value for key, value in component.resolved().items() if key != "name"}
+    return {key: value for key, value in component.resolved(recorded=recorded).items() if key != "name"}

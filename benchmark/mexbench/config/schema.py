@@ -7,7 +7,7 @@ from typing import Any, get_args
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import paper_schema
 from mexbench.config.run_config import NAME, Target
-from mexbench.config.tuning import Selection, Tuning
+from mexbench.config.tuning import SELECTION_TEXT, Selection, Tuning
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import KINDS, Catalogue
@@ -30,8 +30,7 @@ _CHOICE: dict[str, Any] = {
     "tune": {"$ref": "#/$defs/tune"},
     "selection": {
         "enum": list(get_args(Selection)),
-        "description": "how the values in this block were chosen: by data without a test sample, from a paper, or with "
-        "scores of test samples in view",
+        "description": f"how the values in this block were chosen: {SELECTION_TEXT}",
     },
 }
 

@@ -26,9 +26,13 @@ from mexbench.errors import unknown
 from mexbench.interfaces import EpochsModel, Model
 from mexbench.registry.parameters import build, parameters, to_dict
 
-#: How the choice of a config's values came about, as its author declares: by data that hold no test sample, taken from
-#: a paper, or with scores of test samples in view.
-Selection = Literal["inner", "paper", "seen-test"]
+#: How the values of a model's block were chosen, as the config declares: by data that hold no test sample, taken from a
+#: paper, set before any score was seen, or with scores of test samples in view.
+Selection = Literal["inner", "paper", "beforehand", "seen-test"]
+SELECTION_TEXT = (
+    "inner (by data without a test sample), paper (taken from one), beforehand (set before any score was seen) or "
+    "seen-test (with scores of test samples in view: the row is flagged)"
+)
 SEEN_TEST_FLAG = "selection:seen-test"
 
 Metric = Literal["uf1", "uar", "accuracy", "f1", "macro_f1"]

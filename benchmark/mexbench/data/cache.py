@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import tempfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mexbench.files import replacing
+from mexbench.files import expand_home, replacing
 from mexbench.interfaces import Clip
 
 #: Action units and clip info are for steps alone, and after the last one nothing reads them.
@@ -29,7 +30,15 @@ def default_root() -> Path:
     """Return ``$MEXBENCH_CACHE``, or the user's cache folder."""
     import platformdirs
 
-    return Path(os.environ.get("MEXBENCH_CACHE") or platformdirs.user_cache_dir("mexbench", appauthor=False))
+    if given := os.environ.get("MEXBENCH_CACHE"):
+        return expand_home(Path(given))
+    root = Path(platformdirs.user_cache_dir("mexbench", appauthor=False))
+    # A process without a home folder, as some containers run: a cache of its own user, as long as the machine is up.
+    return root if root.is_absolute() else Path(tempfile.gettempdir()) / f"mexbench-{_user()}" / "cache"
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else "user"
 
 
 def programs_root() -> Path:

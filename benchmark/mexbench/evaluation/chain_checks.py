@@ -22,10 +22,10 @@ from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
 from mexbench.data.samples import LabelledSamples, Source
-from mexbench.errors import BenchError, DataError, SampleRejected, listed
+from mexbench.errors import BenchError, DataError, SampleRejected, listed, raised
 from mexbench.evaluation.plan import check_shape
 from mexbench.fingerprint import environment
-from mexbench.interfaces import Clip
+from mexbench.interfaces import Clip, Preprocessor
 
 Shape = tuple[tuple[int, ...], str]
 #: Kinds of which one goes through the steps: images of the wild may all differ in size.
@@ -75,6 +75,9 @@ def _gathered(errors: list[str], component: Component[Any] | None = None) -> Ite
         yield
     except (BenchError, OSError) as error:
         errors.append(f"{error}\n  in {component.where}" if component and component.where else str(error))
+    except Exception as error:  # noqa: BLE001 - whatever third-party code raises
+        text = raised(f"plugin {component.plugin!r}" if component else "this machine", error)
+        errors.append(f"{text}\n  in {component.where}" if component and component.where else text)
 
 
 def check_chain(
@@ -97,6 +100,7 @@ class _ChainChecker:
     def __init__(self, part: RowGroup, pipeline: Pipeline, data: LabelledSamples, *, every: bool) -> None:
         self.pipeline, self.data, self.every = pipeline, data, every
         self.steps = part.input.preprocess
+        self.asked = [step for step in self.steps if type(step.instance).check_clip is not Preprocessor.check_clip]
         self.result = ChainCheck()
         self.errors: Counter[str] = Counter()  # without the sample's name -> how many
         self.examples: dict[str, str] = {}
@@ -138,7 +142,7 @@ class _ChainChecker:
         """Ask the steps about a clip, and put it through them where its kind needs one."""
         clip = source.clip
         try:
-            for step in self.steps:
+            for step in self.asked:
                 self.ask(step, source, raw)
             kind = _kind(source, raw)
             if not self.every:
@@ -157,11 +161,15 @@ class _ChainChecker:
             self.failed(source, error)
 
     def ask(self, step: Component[Any], source: Source, raw: Clip) -> None:
+        place = f"\n  in {step.where}" if step.where else ""
         try:
             step.instance.check_clip(self.pipeline.clip_info(source.clip, raw), source.clip.aus)
         except (DataError, OSError) as error:
-            place = f"\n  in {step.where}" if step.where else ""
             raise DataError(f"sample {source.clip.sample_id}: {error}{place}") from None
+        except BenchError:
+            raise
+        except Exception as error:  # whatever third-party code raises
+            raise DataError(f"sample {source.clip.sample_id}: {raised(step.plugin, error)}{place}") from error
 
     def processed(self, source: Source, raw: Clip) -> list[CacheEntry]:
         if self.every and self.pipeline.cache is not None:

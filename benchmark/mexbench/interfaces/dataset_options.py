@@ -157,8 +157,9 @@ class CodedActionUnits:
         emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
         cell: The cell as text, unchanged.
         raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
-        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
-        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
+        sided: All units, with their side and without intensity: ``{"4", "R10"}``; nothing where one is in doubt.
+        numbers: All units by number alone: ``{"4", "10"}``; nothing where one is in doubt, as in ``L12 or L14``.
+        opened: Every unit that the cell names, alternatives and references too, as written: ``{"L12", "L14"}``.
     """
 
     clip_id: str
@@ -167,6 +168,7 @@ class CodedActionUnits:
     raw: frozenset[str] = frozenset()
     sided: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

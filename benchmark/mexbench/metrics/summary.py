@@ -24,7 +24,7 @@ from mexbench.metrics.classification import (
 )
 from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions
-from mexbench.metrics.significance import compare, ranks
+from mexbench.metrics.significance import ALL_PAIRS, compare, compare_with_best, ranks
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,19 @@ def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str,
         predictions: Model -> what it predicted; lines without a class do not count.
 
     Returns:
-        The comparisons as JSON, and model -> [best, worst] rank; neither where too few subjects are tested.
+        The comparisons as JSON, and model -> [best, worst] rank; neither where too few subjects are tested. Of more
+        than ``ALL_PAIRS`` models, each is compared with the best alone: the pairs of a thousand are half a million.
     """
     tables = {model: table.labelled() for model, table in predictions.items()}
     groups = sorted({name for table in tables.values() for name in table.group})
     if not enough(len(groups)):
         return [], dict.fromkeys(tables)
-    compared = compare({model: table.counts(groups) for model, table in tables.items()})
+    counts = {model: table.counts(groups) for model, table in tables.items()}
+    if len(counts) > ALL_PAIRS:
+        compared, ranked = compare_with_best(counts)
+    else:
+        compared = compare(counts)
+        ranked = ranks(list(tables), compared)
     comparisons = [
         {
             "models": [one.first, one.second],
@@ -139,7 +145,7 @@ def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str,
         }
         for one in compared
     ]
-    return comparisons, {model: list(pair) for model, pair in ranks(list(tables), compared).items()}
+    return comparisons, {model: list(pair) for model, pair in ranked.items()}
 
 
 def _dataset_scores(predictions: Predictions, scoring: Scoring) -> dict[str, float | int | None]:

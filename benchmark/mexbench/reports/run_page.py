@@ -7,6 +7,7 @@ from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics import few_subjects
+from mexbench.metrics.significance import ALL_PAIRS
 from mexbench.reports import claimed_and_measured
 from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, subjects_text, with_interval
@@ -60,7 +61,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     A rank is a range where the difference to others is not clear.
     """
     several = _several(scores)
-    headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
+    precise = all("macro_precision" in row for row in scores["rows"])
+    headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["macro precision"] if precise else [])]
+    headers += ["UF1 spread"] if several else []
     repeated = any(row.get("repeats", 0) > 1 for row in scores["rows"])
     protocols = {row.get("protocol") for row in scores["rows"]}
     headers += ["protocol"] if len(protocols) > 1 else []
@@ -72,6 +75,7 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         )
         cells = [rank_text(place, row), row["model"]]
         cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
+        cells += [percent(row["macro_precision"])] if precise else []
         cells += [percent(row["spread"]["uf1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
         cells += [str(row["n_samples"]), subjects_text(row), str(folds or DASH)]
@@ -214,7 +218,12 @@ FOLD_NOTE = (
 
 def _comparison_note(scores: Mapping[str, Any]) -> str:
     intervals = scores["intervals"]
-    return (
+    n_rows = len({name for one in scores["comparisons"] for name in one["models"]})
+    each_with_best = (
+        f"Of more than {ALL_PAIRS} rows, each is compared with the best alone; `bench compare RUN RUN --rows A B` "
+        "compares any two. "
+    )
+    return (each_with_best if n_rows > ALL_PAIRS else "") + (
         f"Paired: both models on the same {intervals['unit']}s. The interval of the difference is by bootstrap over "
         f"{intervals['unit']}s; p is that of a permutation test which swaps the two models' predictions "
         f"{intervals['unit']} by {intervals['unit']} ({scores['permutations']} permutations), corrected for the number "

@@ -20,6 +20,7 @@ is of another task, or of other data, code, parameters or versions, as FOLD.fore
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +148,7 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path}: holds a run of another config:"
                 + "".join(f"\n  {change}" for change in changes[:20])
-                + "\n  choose another --out, or give '--recompute always' to replace it"
+                + _advice(changes)
             )
 
     def read_result(self, task: Task) -> StoredResult | None:
@@ -310,6 +311,15 @@ def folder_name(fold: str) -> str:
 def _file_name(fold: str) -> str:
     name = urllib.parse.quote(fold, safe=" ")
     return f"{name[:_LONGEST_NAME]}-{digest(fold)}" if len(name) > _LONGEST_NAME else name
+
+
+def _advice(changes: Sequence[str]) -> str:
+    if all(re.match(r"models\.[^:]*: was .*, now absent$", change, re.DOTALL) for change in changes):
+        return (
+            "\n  the models in the folder stay in its table: keep them in the config, and give '--only MODEL' to run "
+            "some of them alone; or choose another --out"
+        )
+    return "\n  choose another --out, or give '--recompute always' to replace it"
 
 
 def _changes(before: object, now: object, path: str = "") -> Iterator[str]:

@@ -116,7 +116,11 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
     for key, value in block.items():
         if key == "preprocess":
             shown[key] = [_without_paths(step, plain) for step, plain in zip(value, identity[key], strict=True)]
-        elif key in identity or key in ("plugin", "name", "frames", "selection"):
+        elif (
+            key in identity
+            or key in ("plugin", "name", "frames", "selection")
+            or (isinstance(value, str) and "${" in value)
+        ):
             shown[key] = value
         elif value is not None:
             variable = f"{block['plugin']}_{key}".upper()

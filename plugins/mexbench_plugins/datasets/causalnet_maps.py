@@ -211,12 +211,18 @@ class CausalNetMaps(Dataset):
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{self._list}: cannot be read as UTF-8 text ({error})") from None
         reader = csv.DictReader(text.splitlines())
-        absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        try:
+            absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        except csv.Error as error:
+            raise DataError(f"{self._list}: expected a CSV: {error}") from None
         if absent:
             raise DataError(
                 f"{self._list}: has no column {listed(absent)}; its columns are {listed(reader.fieldnames or ())}"
             )
-        rows = [(reader.line_num, row) for row in reader]
+        try:
+            rows = [(reader.line_num, row) for row in reader]
+        except csv.Error as error:
+            raise DataError(f"{self._list}: expected a CSV: {error}") from None
         for number, row in rows:
             if any(row[name] is None for name in _COLUMNS):
                 raise DataError(f"{self._list}, line {number}: has fewer cells than the header")

@@ -125,7 +125,7 @@ def test_all_mistakes_are_reported_together(builtin: Catalogue) -> None:
 
 def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
-    result = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
+    result = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=[9]"])
     assert result.name == "mine"
     assert result.resolved()["models"][2]["gamma"] == "auto"
     assert result.seeds == (9,)

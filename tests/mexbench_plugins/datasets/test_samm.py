@@ -143,4 +143,5 @@ def test_the_units_need_the_sheet_alone(tmp_path: Path) -> None:
         raw=frozenset({"R14", "17", "soft focus"}),
         sided=frozenset({"R14", "17"}),
         numbers=frozenset({"14", "17"}),
+        opened=frozenset({"R14", "17"}),
     )

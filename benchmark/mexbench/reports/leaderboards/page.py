@@ -12,6 +12,7 @@ from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.reports.leaderboards.stated import STATED
+from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
 from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
@@ -21,7 +22,8 @@ HEADINGS: Mapping[Section, tuple[str, str]] = {
     "honest": ("Honest", "Nothing is known to be on both sides of a fold."),
     "flagged": (
         "Flagged",
-        "The flags say what is wrong with these figures, such as a person on both sides of a fold. They have no rank.",
+        "The flags say what is wrong with these figures, such as a person on both sides of a fold, or values that were "
+        "chosen with scores of test samples in view (`selection:seen-test`). They have no rank.",
     ),
     "synthetic": (
         "Synthetic",
@@ -30,8 +32,14 @@ HEADINGS: Mapping[Section, tuple[str, str]] = {
 }
 
 
-def markdown(board: BoardRows) -> str:
-    """Write the page."""
+def pages(board: BoardRows) -> dict[str, str]:
+    """Return the page and its drawings: name of the file -> text."""
+    drawn = drawings(board)
+    return {f"{board.definition.name}.md": markdown(board, tuple(drawn)), **drawn}
+
+
+def markdown(board: BoardRows, drawn: Sequence[str] = ()) -> str:
+    """Write the page; ``drawn`` names the drawings beside it."""
     definition = board.definition
     parts = [
         f"# {escape(definition.title)}",
@@ -39,12 +47,12 @@ def markdown(board: BoardRows) -> str:
         _setting(board),
     ]
     for section, (heading, text) in HEADINGS.items():
-        if rows := board.section(section):
+        if rows := [row for row in board.section(section) if not is_floor(row)]:
             parts += [f"## {heading}", text, main_table(board, rows).markdown()]
     if not board.rows:
         parts.append("No row has been submitted yet.")
     else:
-        parts.append(legend(board))
+        parts += [legend(board), *sections(board, drawn)]
     if claims := [(row, beside) for row in board.rows for beside in row.claims]:
         parts += ["## Claimed beside measured", claims_table(claims).markdown(), _CLAIMS]
     for section, comparisons in board.comparisons.items():
@@ -193,17 +201,16 @@ def _scores(board: BoardRows) -> dict[str, Any]:
 
 
 def _origins(board: BoardRows) -> Table:
-    headers = ["model", "plugin, version", "epoch", "commit", "device", "training, s per seed", "started", "submission"]
+    headers = ["model", "plugin, version", "epoch", "commit", "device", "cost of one seed", "started", "submission"]
     cells = []
     for row in board.rows:
         entry, origin = row.entry, row.entry.origin
-        took = DASH if entry.costs.fit_s is None else f"{entry.costs.fit_s:.3g}"
         version = f"{entry.model.plugin}, {entry.model.distribution}"
         origin_cells = [
             str(origin.epoch),
             origin.commit or DASH,
             f"{origin.device}, {origin.machine}",
-            took,
+            cost_text(row),
             origin.started,
         ]
         cells.append([row.name, version, *origin_cells, row.file])

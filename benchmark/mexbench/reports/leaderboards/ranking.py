@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mexbench.metrics.classification import LEVEL, bootstrap_weights, interval, replicated
 from mexbench.metrics.few_subjects import enough
-from mexbench.metrics.significance import Comparison, holm, permutation_test, pooled_score
+from mexbench.metrics.significance import Comparison, holm, permutation_test, pooled_score, rank_ranges
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,7 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
         )
         for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
     )
-    return Ranking(tuple(order), dict(zip(order, _ranks(drawn), strict=True)), comparisons)
-
-
-def _ranks(drawn: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Give each row its range of ranks, as ``significance.ranks`` does, from replicates (rows, replicates)."""
-    better, worse = np.zeros(len(drawn), dtype=int), np.zeros(len(drawn), dtype=int)
-    tail = (1 - LEVEL) / 2
-    for index in range(len(drawn) - 1):
-        low, high = np.quantile(drawn[index] - drawn[index + 1 :], [tail, 1 - tail], axis=1)
-        ahead, behind = low > 0, high < 0
-        worse[index] += ahead.sum()
-        better[index] += behind.sum()
-        better[index + 1 :] += ahead
-        worse[index + 1 :] += behind
-    return [(1 + int(above), len(drawn) - int(below)) for above, below in zip(better, worse, strict=True)]
+    return Ranking(tuple(order), dict(zip(order, rank_ranges(drawn), strict=True)), comparisons)
 
 
 def paired(first: Counts, second: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

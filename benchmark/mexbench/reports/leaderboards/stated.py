@@ -7,6 +7,7 @@ the plugins that are installed here, and a page says of the rest that it is as s
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -86,7 +87,10 @@ def plugin_flags(
         values = {key: _expanded(value) for key, value in block.items() if key not in _NOT_PARAMETERS}
         if earlier:
             values = {key: value for key, value in values.items() if key in {one.name for one in parameters(cls)}}
-        instance, problems = build(cls, values)
+        unknown_here = {key for key, value in values.items() if "${" in json.dumps(value)}  # of the submitter's machine
+        instance, problems = build(cls, {key: value for key, value in values.items() if key not in unknown_here})
+        if unknown_here and any(not key for key, _ in problems):
+            continue
         errors += [f"origin.config: {'.'.join([path, *key])}: {text}" for key, text in problems]
         if isinstance(instance, Plugin):
             flags |= dict.fromkeys(instance.flags(), str(block["plugin"]))

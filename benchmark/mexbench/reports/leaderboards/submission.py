@@ -112,12 +112,15 @@ class Costs:
     Args:
         fit_s: Seconds of training for one seed and repeat, all folds together.
         predict_ms_per_sample: Milliseconds per prediction.
+        processor_s: Seconds of processor time of training and prediction, of all threads, for one seed and repeat;
+            None where it was not measured.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     fit_s: float | None
     predict_ms_per_sample: float | None
+    processor_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

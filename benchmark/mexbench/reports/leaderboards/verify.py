@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mexbench.config.tuning import SEEN_TEST_FLAG
 from mexbench.errors import BoardError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.files import read_plain
@@ -285,6 +286,10 @@ def _flags(submission: Submission) -> Iterator[str]:
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
             f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
         )
+    block = next(iter(submission.origin.config.get("models", [])), {})
+    declared = isinstance(block, dict) and block.get("selection") == "seen-test"
+    if declared and SEEN_TEST_FLAG not in submission.flags:
+        yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
 
 
 def differences(stored: object, recomputed: object) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError, listed
+from mexbench.files import read_plain
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 
 SCHEMA = 1
@@ -94,6 +95,14 @@ class AuditSummary:
         return tuple(effect for effect in self.rows if effect.model == row.name)
 
 
+def audit_bytes(path: Path) -> bytes:
+    """Read a file that somebody handed in: a plain one, of a size that can be read."""
+    try:
+        return read_plain(path, most=2**28, follow_links=False)
+    except ValueError as error:
+        raise BoardError(f"{path}: cannot be read: {error}") from None
+
+
 def read(path: Path) -> AuditSummary:
     """Read an ``audit.json``.
 
@@ -102,7 +111,7 @@ def read(path: Path) -> AuditSummary:
         OSError: It cannot be read.
     """
     try:
-        summary = TypeAdapter(AuditSummary).validate_json(path.read_bytes())
+        summary = TypeAdapter(AuditSummary).validate_json(audit_bytes(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))

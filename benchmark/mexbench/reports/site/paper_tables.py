@@ -14,6 +14,7 @@ from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError
 from mexbench.reports import claimed_and_measured as claimed
 from mexbench.reports.papers_page import PAPERS_SCHEMA, overview_table
+from mexbench.reports.site.audits import audit_bytes
 
 _FINITE = ConfigDict(allow_inf_nan=False)
 
@@ -90,7 +91,7 @@ def read(path: Path) -> PaperTables:
         OSError: It cannot be read.
     """
     try:
-        tables = TypeAdapter(PaperTables).validate_json(path.read_bytes())
+        tables = TypeAdapter(PaperTables).validate_json(audit_bytes(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))

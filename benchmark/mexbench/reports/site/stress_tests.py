@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError, listed
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
-from mexbench.reports.site.audits import Range, Score, Share
+from mexbench.reports.site.audits import Range, Score, Share, audit_bytes
 
 SCHEMA = 1
 _FINITE = ConfigDict(allow_inf_nan=False)
@@ -141,7 +141,7 @@ def read(path: Path) -> StressSummary:
         OSError: It cannot be read.
     """
     try:
-        summary = TypeAdapter(StressSummary).validate_json(path.read_bytes())
+        summary = TypeAdapter(StressSummary).validate_json(audit_bytes(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))

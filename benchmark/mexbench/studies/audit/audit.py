@@ -19,6 +19,7 @@ from mexbench.metrics.few_subjects import enough
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome
 from mexbench.studies.audit.cases import Case, Job, Predicted
+from mexbench.studies.audit.chosen_on_test import AuthorsRule, SettingsOnTest
 from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, n_epochs
 from mexbench.studies.audit.fit_on_all import Oversampling, Pca, Scaler, Selection
 from mexbench.studies.audit.leak import AuditLeak, Pair, pooled, score_random
@@ -28,7 +29,8 @@ from mexbench.studies.audit.taxonomy import label
 
 #: In the order of the table.
 LEAKS: tuple[type[AuditLeak], ...] = (
-    FrameSplit, ClipSplit, EpochPerSubject, EpochGlobal, EarlyStopping, Scaler, Pca, Selection, Oversampling,
+    FrameSplit, ClipSplit, AuthorsRule, EpochPerSubject, EpochGlobal, EarlyStopping, SettingsOnTest, Scaler, Pca,
+    Selection, Oversampling,
     OverFolds, PrecisionAsRecall,
 )  # fmt: skip
 SHOWN = ("uf1", "uar")
@@ -117,7 +119,8 @@ class Audit:
 
     def _null(self, leak: AuditLeak, case: Case, honest: Predicted) -> Summary:
         # Nothing but the samples and the number of epochs decides it; models share it.
-        key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
+        key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples),
+               *leak.null_key(case))  # fmt: skip
         if key not in self._nulls:
             scored = leak.null(case, honest, _rng(leak.name))
             self._nulls[key] = self.null(case) if scored is None else _summary(scored)

@@ -51,6 +51,7 @@ class Case:
         workload: Data, folds and model for the executors.
         tasks: The honest tasks of this model, by seed, then fold.
         folds_per_group: How many folds are trained at once.
+        plugin: Name of the model's plugin.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Case:
     workload: TaskRunner
     tasks: tuple[Task, ...]
     folds_per_group: int
+    plugin: str = ""
 
     @cached_property
     def y(self) -> NDArray[np.intp]:
@@ -240,6 +242,7 @@ def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
                 workload=workload,
                 tasks=tuple(task for task in part.tasks if task.model == component.name),
                 folds_per_group=folds_per_group(component, part.arrays),
+                plugin=component.plugin,
             )
     return [by_row[row] for row in config.rows if row in by_row]
 

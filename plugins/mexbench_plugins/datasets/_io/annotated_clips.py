@@ -141,8 +141,9 @@ def coded_units(layout: ClipLayout) -> list[CodedActionUnits]:
                 emotion=row.emotion,
                 cell=cell.raw,
                 raw=cell.tokens,
-                sided=cell.sided,
-                numbers=frozenset(map(str, cell.numbers)),
+                sided=frozenset() if cell.side_in_doubt else cell.sided,
+                numbers=frozenset() if cell.in_doubt else frozenset(map(str, cell.numbers)),
+                opened=cell.opened,
             )
         )
     return coded

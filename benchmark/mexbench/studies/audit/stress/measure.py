@@ -75,7 +75,7 @@ def measure(case: Case, alteration: Alteration, results: Sequence[StoredResult])
 
     Returns:
         ``clean`` and ``clean_ci`` by score; ``levels``, each with strength, scores, change, intervals and how many
-        samples had no answer, as a mean over runs; ``samples``. Intervals are None where there are too few subjects.
+        samples had no answer, as a mean over runs; ``samples`` and ``subjects``. Intervals of too few are None.
     """
     clean = predicted(case, results, 0)
     tested = clean >= 0
@@ -83,7 +83,7 @@ def measure(case: Case, alteration: Alteration, results: Sequence[StoredResult])
     answers = [predicted(case, results, level) for level in range(1, len(alteration.strengths) + 1)]
     tables += [counts(case, given, tested) for given in answers]
     people = tables[0].sum(axis=(0, 2, 3)) > 0
-    has_intervals = enough(int(people.sum()))
+    suffices = enough(int(people.sum()))
     weights = np.zeros((len(drawn := bootstrap_weights(int(people.sum()))), len(people)))
     weights[:, people] = drawn
     every = np.ones((1, len(people)))
@@ -97,13 +97,13 @@ def measure(case: Case, alteration: Alteration, results: Sequence[StoredResult])
             value, before = points[level][name][0], points[0][name][0]
             levels[-1][name] = float(value)
             levels[-1].setdefault("change", {})[name] = float(value - before)
-            levels[-1].setdefault("ci", {})[name] = _interval(replicates[level][name]) if has_intervals else None
-            levels[-1].setdefault("change_ci", {})[name] = (
-                _interval(replicates[level][name] - replicates[0][name]) if has_intervals else None
-            )
+            shift = replicates[level][name] - replicates[0][name]
+            levels[-1].setdefault("ci", {})[name] = _interval(replicates[level][name]) if suffices else None
+            levels[-1].setdefault("change_ci", {})[name] = _interval(shift) if suffices else None
     return {
         "clean": {name: float(points[0][name][0]) for name in SHOWN},
-        "clean_ci": {name: _interval(replicates[0][name]) if has_intervals else None for name in SHOWN},
+        "clean_ci": {name: _interval(replicates[0][name]) if suffices else None for name in SHOWN},
+        "subjects": int(people.sum()),
         "levels": levels,
         "samples": int(tested.any(axis=0).sum()),
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mexbench.errors import PluginError, missing_extra
 from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.few_subjects import why_none
 from mexbench.tables import DASH, Table, percent
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def full_table(report: Mapping[str, Any], model: str) -> Table:
         [
             row["alteration"],
             f"{level['strength']:g} {units[row['alteration']]}",
-            *(f"{percent(level[name])} {_range(level['ci'][name])}".rstrip() for name in ("uf1", "uar")),
+            *(f"{percent(level[name])}{_range(level['ci'][name])}" for name in ("uf1", "uar")),
             *(_change(level, name) for name in ("uf1", "uar")),
             _unanswered(level, row["samples"]),
         ]
@@ -67,7 +68,7 @@ def _change(level: Row, name: str) -> str:
 
 
 def _range(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"[{percent(ends[0])}, {percent(ends[1])}]"
+    return "" if ends is None else f" [{percent(ends[0])}, {percent(ends[1])}]"
 
 
 def _unanswered(level: Row, samples: int) -> str:
@@ -87,10 +88,10 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
                 f"{model}: trained again, it answers the unaltered pictures otherwise than in the run; costs are "
                 "against these trainings"
             ] = None
-        ends = row["clean_ci"]["uf1"]
-        if ends is None:
-            lines[f"{model}: too few subjects for intervals"] = None
-        if (row["clean"]["uf1"] if ends is None else ends[0]) <= report["null"][model]["uf1"][2]:
+        clean = row["clean_ci"]["uf1"]
+        if (few := why_none([row.get("subjects") or 0], what="no interval")) and clean is None:
+            lines[few] = None
+        if clean is not None and clean[0] <= report["null"][model]["uf1"][2]:
             lines[f"{model}: on unaltered pictures no better than a random predictor, so there is little to lose"] = (
                 None
             )
@@ -121,7 +122,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         parts += [
             f"## {model}",
             short_table(report, model).markdown(),
-            f"A random predictor that answers by the classes' frequencies: UF1 {percent(random[0])} "
+            f"A random predictor that answers by the classes' frequencies: UF1 {percent(random[0])}"
             f"{_range(random[1:])}.",
         ]
         if measured(report, model):
@@ -193,7 +194,7 @@ def _panel(axes: Axes, row: Row, random: Sequence[float]) -> None:
     places = range(len(row["levels"]) + 1)
     points = [row["clean"]["uf1"], *(level["uf1"] for level in row["levels"])]
     ranges = [row["clean_ci"]["uf1"], *(level["ci"]["uf1"] for level in row["levels"])]
-    if all(ends is not None for ends in ranges):
+    if None not in ranges:
         low, high = ([100 * ends[side] for ends in ranges] for side in (0, 1))
         axes.fill_between(places, low, high, color=_BLUE, alpha=0.2, linewidth=0, label="95 % interval over subjects")
     axes.plot(places, [100 * point for point in points], "o-", color=_BLUE, markersize=3.5, label="UF1")

@@ -24,6 +24,8 @@ from mexbench.studies.audit.stress.altered_samples import check_pictures, unalte
 from mexbench.studies.audit.stress.stress import Stress, stress_parts
 from tests.helpers import config_of, entry, sample, with_plugins
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 LIGHT, DARK = 180, 60
 SUBJECTS = 6
 
@@ -34,9 +36,11 @@ class Pictures(Dataset):
 
     Args:
         length: Frames of a clip; 0 for data that is not a sequence of frames.
+        subjects: How many people.
     """
 
     length: int = 2
+    subjects: int = SUBJECTS
 
     def label_map(self) -> Mapping[str, str]:
         return {"sad": "negative", "glad": "positive"}
@@ -44,7 +48,7 @@ class Pictures(Dataset):
     def samples(self) -> Sequence[Sample]:
         return [
             sample(f"toy/p{subject}/c{clip}", emotion="glad" if clip % 2 else "sad")
-            for subject in range(SUBJECTS)
+            for subject in range(self.subjects)
             for clip in range(4)
         ]
 
@@ -191,9 +195,9 @@ def test_folds_that_train_together_do_so_under_stress(catalogue_with_toys: Catal
     pytest.importorskip("jax")
     model = "{plugin: ststnet, epochs: 2, batch_size: 8}"
     config = config_of(
-        text(frames="{unit: clip, count: 1}", model=model).replace(
-            "preprocess: [", "preprocess: [{plugin: resize, size: 28}, "
-        ),
+        text(frames="{unit: clip, count: 1}", model=model)
+        .replace("preprocess: [", "preprocess: [{plugin: resize, size: 28}, ")
+        .replace("length: 2", "length: 2, subjects: 3"),
         catalogue_with_toys,
     )
     stress, _ = run(config, tmp_path)
