@@ -1,6 +1,6 @@
 """A run that trains folds together, killed again and again: ``python -m tests.soak --rounds 20``, from the root.
 
-Each round kills the run with SIGKILL, it and the process that it trains in, after a random time, and the next one goes
+Each round kills the run with SIGKILL, it and the process that it trains in, at a random moment, and the next one goes
 on. In the end the predictions must be those of a run that nobody disturbed, to the byte. The network is STSTNet, on
 pictures of optical flow that are made up here.
 """
@@ -71,6 +71,11 @@ def descendants(pid: int) -> list[int]:
     return [one for child in own for one in (child, *descendants(child))]
 
 
+def tasks(folder: Path) -> list[Path]:
+    """Return the results that are kept."""
+    return list((folder / "run" / "tasks").rglob("*.json"))
+
+
 def predictions(folder: Path) -> str:
     return hashlib.sha256((folder / "run" / "predictions.csv").read_bytes()).hexdigest()
 
@@ -108,14 +113,16 @@ def main() -> int:
         kills = completed = 0
         while kills < options.rounds:
             process = start(disturbed, config)
-            wait = rng.uniform(0.5, 1.05) * seconds
+            kept = len(tasks(disturbed))
+            until = rng.randint(kept, min(kept + 6, 2 * SUBJECTS - 1))
+            while process.poll() is None and len(tasks(disturbed)) < until:
+                time.sleep(0.02)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(wait)
+                process.wait(rng.uniform(0, 0.3) * seconds)  # anywhere between two tasks, or before the first
             if process.poll() is None:
                 kill(process)
                 kills += 1
-                done = len(list((disturbed / "run" / "tasks").rglob("*.json")))
-                print(f"kill {kills} after {wait:.1f} s: {done} of {2 * SUBJECTS} tasks are stored", flush=True)
+                print(f"kill {kills}: {len(tasks(disturbed))} of {2 * SUBJECTS} tasks are stored", flush=True)
                 continue
             completed += 1
             same &= process.returncode == 0 and predictions(disturbed) == expected

@@ -138,9 +138,13 @@ def read_json(path: Path, *, most: int = 2**30, follow_links: bool = True) -> An
         OSError: It cannot be read.
     """
     try:
-        return json.loads(read_plain(path, most=most, follow_links=follow_links))
+        content = read_plain(path, most=most, follow_links=follow_links)
+        value = json.loads(content)
+        if b"\\ud" in content.lower():  # half of a pair stands for no character, and no digest or file takes it
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return value
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -26,8 +26,10 @@ _OR = re.compile(r"\bor\b|/", re.IGNORECASE)
 _TWO_INTENSITIES = re.compile(r"(?<!\d)([LRABT]?\s*\d{1,2})\s*([A-E])\s*/\s*([A-E])\b(?!\s*\d)", re.IGNORECASE)
 #: "A/L12": two sides of one unit.
 _TWO_SIDES = re.compile(r"\b([LRABT])\s*/\s*([LRABT])\s*(\d{1,2}\s*[A-E]?)\b", re.IGNORECASE)
-#: "AU4", "AD19", "M55", "L AU12": what some sheets put before a number. FACS numbers all of them in one series.
-_PREFIX = re.compile(r"\b(?:([LRABT])\s*)?(?:AU|AD|M)[\s_-]*(?=[LRABT]?\s*\d)", re.IGNORECASE)
+#: "AU4", "L AU12": what some sheets put before a number.
+_PREFIX = re.compile(r"\b(?:([LRABT])\s*)?AU[\s_-]*(?=[LRABT]?\s*\d)", re.IGNORECASE)
+#: Action descriptors, AD31, and codes of head and eyes, M57: read, and not action units.
+_DESCRIPTOR = re.compile(r"[LR]?\s*(?:AD|M)[\s_-]*\d{1,2}\s*[A-E]?\s*\??", re.IGNORECASE)
 #: "ref(7B)": a word that says something about the units in the brackets.
 _MARKED = re.compile(r"[a-z][a-z .]*\((.*)\)", re.IGNORECASE)
 
@@ -78,7 +80,7 @@ class AUCell:
 
     @property
     def tokens(self) -> frozenset[str]:
-        """What is between the plus signs, as it is written, without AU, AD or M before a number.
+        """What is between the plus signs, as it is written, without AU before a number.
 
         Nothing where the cell names no unit.
         """
@@ -165,6 +167,8 @@ def _term(text: str) -> _Part:
         return _Part(units, all(part.complete for part in parts), agreed)
     if (unit := _UNIT.fullmatch(text)) is not None:
         return _unit(unit)
+    if _DESCRIPTOR.fullmatch(text):
+        return _Part(complete=True)
     if text.startswith("(") and text.endswith(")") and _is_one_bracket(text):
         return _sum(text[1:-1])
     if (marked := _MARKED.fullmatch(text)) is not None:

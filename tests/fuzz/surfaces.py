@@ -20,6 +20,7 @@ from mexbench import cli
 from mexbench.cli import compare as compare_command
 from mexbench.config import document
 from mexbench.config.loader import from_document
+from mexbench.data.image import read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.download import url_problem
 from mexbench.data.video.reader import Video
@@ -42,7 +43,6 @@ from mexbench.runs import predictions_csv as predictions_file
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.stored_run import damage_is_an_error, read_run
 from mexbench.runs.task import Success, Task
-from mexbench_plugins.datasets._io import folders as _files
 from mexbench_plugins.datasets.casme2 import Casme2
 from mexbench_plugins.datasets.samm import Samm
 from mexbench_plugins.preprocessors.clahe import Clahe
@@ -154,7 +154,7 @@ class Images(Surface):
         return mutation.of_bytes(rng, content)
 
     def read(self, content: bytes) -> None:
-        clip = Clip(frames=_files.read_image(self.file("frame", content))[None])
+        clip = Clip(frames=read_image(self.file("frame", content))[None])
         Resize(size=28)(Clahe(on="gray")(Grayscale()(clip)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mexbench.errors import ConfigError
+from tests.fuzz import saved_models
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, failure, fuzz
 from tests.fuzz.surfaces import SURFACES, Sheets, Surface
@@ -72,3 +73,12 @@ def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
         except ValueError:
             continue
     assert full > 100
+
+
+@pytest.mark.parametrize("family", ["majority", "svm", "decision_tree", "ann", "units", "cnn"])
+def test_mutated_saved_models_have_a_clear_outcome(family: str) -> None:
+    outcomes, failures = saved_models.fuzz(family, 40)
+    assert failures == []
+    assert outcomes.total() == 40
+    assert outcomes["damaged, refused"] > 0
+    assert outcomes["forged, refused"] > 0

@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     errors = chain_checks.check_plugins(config)
     data = planning.read(config)
     issues = config.dataset.instance.data_issues()
+    for text in config.dataset.instance.read_from():
+        say(f"annotation: {text}")
     _print_findings(issues)
     for part, samples in zip(config.parts, data, strict=True):
         splits.split(part, samples)  # a hopeless request fails at once

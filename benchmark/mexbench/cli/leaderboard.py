@@ -16,6 +16,7 @@ from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.verify import VerifiedSubmission
+    from mexbench.runs.stored_run import StoredRun
     from mexbench.studies.claims.claims import Claims
 
 
@@ -45,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render = actions.add_parser("render", help="write the pages")
     render.add_argument("names", nargs="*", metavar="NAME", help="of leaderboards (default: all)")
     render.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is stale")
+    for action in (define, submit):
+        action.add_argument(
+            "--keep-names", action="store_true",
+            help="of subjects and clips of your own lists (image_folder, youtube, features); without it, pseudonyms "
+            "stand for them",
+        )  # fmt: skip
     for action in (define, submit, verify, render):
         action.add_argument(
             "--root", type=Path, metavar="DIR",
@@ -64,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
 def _define(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import save
     from mexbench.reports.leaderboards.submit import define
-    from mexbench.runs.stored_run import damage_is_an_error, read_run
+    from mexbench.runs.stored_run import damage_is_an_error
 
-    run_folder = read_run(options.run)
+    run_folder = _read(options)
     with damage_is_an_error(options.run):
         board = define(
             run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
@@ -76,14 +83,22 @@ def _define(options: argparse.Namespace) -> int:
     return cli.OK
 
 
+def _read(options: argparse.Namespace) -> StoredRun:
+    from mexbench.reports.leaderboards.pseudonyms import with_pseudonyms
+    from mexbench.runs.stored_run import read_run
+
+    run_folder = read_run(options.run)
+    return run_folder if options.keep_names else with_pseudonyms(run_folder)
+
+
 def _submit(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submit import store, submissions
     from mexbench.reports.leaderboards.verify import results_folder
-    from mexbench.runs.stored_run import damage_is_an_error, read_run
+    from mexbench.runs.stored_run import damage_is_an_error
 
     board = load(options.root, options.name)
-    run_folder = read_run(options.run)
+    run_folder = _read(options)
     with damage_is_an_error(options.run):
         entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
     for path, state in store(results_folder(options.own_root, board.name), entries):

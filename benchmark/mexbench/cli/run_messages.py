@@ -41,6 +41,8 @@ class TerminalMonitor(Monitor):
             lines.append(f"{len(samples.samples)} samples{of_clips}, {people} subjects; {support}")
         for line in dict.fromkeys(lines):
             say(f"{dataset_title(config)}: {line}")
+        for text in config.dataset.instance.read_from():
+            say(f"annotation: {text}")
         for member in config.members:
             if corrections := member.instance.applied_corrections():
                 say(f"annotation corrected in {len(corrections)} places: 'bench info {member.plugin}' lists them")

@@ -14,7 +14,7 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable, read_paper_table
-from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
+from mexbench.config.run_config import NAME, Component, Damaged, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
 from mexbench.config.tuning import Selection, read_tuning
 from mexbench.config.variables import has_variable, written, written_parameters
@@ -43,6 +43,7 @@ BLOCKS: Mapping[str, bool] = {
     "protocol": True,
     "models": True,
     "seeds": False,
+    "damaged": False,
     "sweep": False,
     "paper": False,
     "profile": False,
@@ -104,13 +105,14 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("models",), models)
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
+    damaged = reader.damaged(data.get("damaged", "exclude"))
     target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
     models = reader.tuned(data.get("models"), models, target)
     paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper, damaged)
 
 
 #: Target -> the interface that a model needs for it, the method of that interface, and what it does.
@@ -268,6 +270,12 @@ class _ConfigReader:
                 what = str(path[0]).removesuffix("s")
                 self.add_error(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
             seen.add(one.name.lower())
+
+    def damaged(self, value: object) -> Damaged:
+        """Read what becomes of damaged clips."""
+        if value not in get_args(Damaged):
+            self.add_error(("damaged",), unknown("value", value, get_args(Damaged)))
+        return cast("Damaged", value)
 
     def target(self, value: object, models: tuple[Component[Model], ...], inputs: Iterable[Input]) -> Target:
         """Read what the models predict, and refuse those that cannot."""

@@ -21,6 +21,8 @@ P = TypeVar("P", bound=Plugin)
 #: What a run's models predict of a sample: its one class, which of twelve action units show, or where in a long video
 #: the expressions are.
 Target = Literal["emotion", "action_units", "spotting"]
+#: What becomes of damaged clips: they are excluded and named, or the run is refused.
+Damaged = Literal["exclude", "refuse"]
 
 #: Names of models and protocols become file names, table cells and page titles.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
@@ -123,6 +125,7 @@ class RowGroup:
         seeds: As in ``RunConfig``.
         profile: As in ``RunConfig``.
         target: As in ``RunConfig``.
+        damaged: As in ``RunConfig``.
     """
 
     dataset: Component[Dataset]
@@ -133,6 +136,7 @@ class RowGroup:
     seeds: tuple[int, ...]
     profile: str | None = None
     target: Target = "emotion"
+    damaged: Damaged = "exclude"
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ class RunConfig:
         seeds: Every model is trained once per seed.
         profile: Name of the profile in force, None where the config has none.
         target: What models predict of a sample.
+        damaged: What becomes of clips with a damaged image or a cell of the annotation that cannot be read.
         paper: What a published table claims of the rows; None where the config re-does none.
     """
 
@@ -164,6 +169,7 @@ class RunConfig:
     profile: str | None = None
     target: Target = "emotion"
     paper: PaperTable | None = None
+    damaged: Damaged = "exclude"
 
     @cached_property
     def parts(self) -> tuple[RowGroup, ...]:
@@ -185,6 +191,7 @@ class RunConfig:
                 self.seeds,
                 self.profile,
                 self.target,
+                self.damaged,
             )
             for (name, seen), rows in groups.items()
         )
@@ -216,6 +223,7 @@ class RunConfig:
             "models": [{**model.resolved(recorded=recorded), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
             **self._target(),
+            **({} if self.damaged == "exclude" else {"damaged": self.damaged}),
             **({"paper": self.paper.resolved()} if self.paper else {}),
             **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import paper_schema
-from mexbench.config.run_config import NAME, Target
+from mexbench.config.run_config import NAME, Damaged, Target
 from mexbench.config.tuning import SELECTION_TEXT, Selection, Tuning
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
@@ -105,6 +105,11 @@ def _blocks() -> dict[str, Any]:
             "enum": list(get_args(Target)),
             "description": "what models predict of a sample: its class, which action units show, or, of a long video, "
             "where expressions are",
+        },
+        "damaged": {
+            "enum": list(get_args(Damaged)),
+            "description": "clips with a damaged image, or a cell of the annotation that cannot be read: they are "
+            "excluded and named, or the run is refused",
         },
         "sweep": {
             "type": "object",

@@ -13,7 +13,7 @@ from mexbench.config import frame_selection as frames
 from mexbench.config.run_config import Component, RowGroup
 from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.perceptual_hash import few_of, perceptual_hash
-from mexbench.errors import BenchError, DataError, raised
+from mexbench.errors import BenchError, DataError, SampleRejected, raised
 from mexbench.fingerprint import digest, digest_array, digest_code, digest_files, environment
 from mexbench.interfaces import Augmentation, Clip, ClipInfo, Preprocessor, Sample
 
@@ -164,6 +164,8 @@ def _named(sample: Sample, action: Callable[[], T], what: str, where: str = "") 
     place = f"\n  in {where}" if where else ""
     try:
         return action()
+    except SampleRejected:  # a damaged image too
+        raise
     except (DataError, OSError) as error:
         raise DataError(f"sample {sample.sample_id}: {error}{place}") from None
     except BenchError:

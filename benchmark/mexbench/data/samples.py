@@ -16,7 +16,7 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.run_config import RowGroup, Target
 from mexbench.errors import BenchError, DataError, ProtocolError, SampleRejected, listed, raised
 from mexbench.fingerprint import digest
-from mexbench.interfaces import UNIT_NAMES, CaseStudySpec, Interval, Sample
+from mexbench.interfaces import DAMAGED_CELL, UNIT_NAMES, CaseStudySpec, Interval, Sample
 from mexbench.interfaces.video import IntervalKind
 
 
@@ -180,7 +180,9 @@ def _read_clips(group: RowGroup) -> LabelledSamples:
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    unusable = {issue.where: issue.what for issue in group.dataset.instance.data_issues() if issue.excluded}
+    issues = [issue for issue in group.dataset.instance.data_issues() if issue.excluded]
+    check_damage(group, {issue.where: issue.detail for issue in issues if issue.what == DAMAGED_CELL})
+    unusable = {issue.where: issue.what for issue in issues}
     data = LabelledSamples(sources=tuple(sources), classes=classes, excluded={}, target=group.target)
     data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
@@ -268,6 +270,20 @@ def _source(group: RowGroup, sample: Sample) -> Source:
         return Source(sample, None, (sample,))
     pick = chosen.pick(group.dataset.instance, sample)
     return Source(sample, pick, chosen.split(sample, pick))
+
+
+def check_damage(group: RowGroup, damaged: Mapping[str, str]) -> None:
+    """Under ``damaged: refuse``, refuse data some of whose clips are damaged: clip -> what is wrong with it.
+
+    Raises:
+        DataError: Lists them.
+    """
+    if group.damaged == "refuse" and damaged:
+        texts = [f"\n  sample {clip}: {text}" for clip, text in damaged.items()]
+        raise DataError(
+            f"{len(damaged)} clips are damaged:{''.join(texts)}\n  get them again, or set 'damaged: exclude' to go on "
+            "without them"
+        )
 
 
 def check_not_empty(data: LabelledSamples, where: str) -> None:

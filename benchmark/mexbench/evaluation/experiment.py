@@ -342,6 +342,7 @@ class _Experiment:
                 for part in self.plan.parts
             ],
             "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_corrections()],
+            "own_names": any(type(member.instance).own_names for member in config.members),
             "plugins": {component.plugin: component.distribution for component in config.components()},
             "versions": provenance.all_versions(distributions),
             "epoch": provenance.EPOCH,

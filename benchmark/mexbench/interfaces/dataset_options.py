@@ -18,6 +18,9 @@ class OptionalDatasetMethods(Plugin):
 
     #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
     checked_on: ClassVar[str] = ""
+    #: Whether the names of subjects and clips are the user's own, and so may be those of people: pseudonyms stand for
+    #: them in whatever leaves a run folder.
+    own_names: ClassVar[bool] = False
 
     def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
@@ -58,6 +61,10 @@ class OptionalDatasetMethods(Plugin):
         Raises:
             DataError: The annotation cannot be read.
         """
+        return ()
+
+    def read_from(self) -> Sequence[str]:
+        """Return the files, and the sheets in them, that the annotation was read from; a run prints them."""
         return ()
 
     def videos(self) -> Sequence[LongVideo]:
@@ -190,6 +197,10 @@ class Correction:
     corrected: str
     reason: str
     source: str
+
+
+#: ``DataIssue.what`` of a clip with a cell in its annotation that holds neither a value nor a sign for none.
+DAMAGED_CELL = "cell of the annotation cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

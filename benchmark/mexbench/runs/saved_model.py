@@ -112,7 +112,10 @@ class SavedModel:
                 f"{self.folder}: trained on samples {tuple(expected['shape'])} {expected['dtype']}, "
                 f"asked about samples {x.shape[1:]} {x.dtype.name}"
             )
-        return self.predictor(x)
+        scores = self.predictor(x)
+        if not np.isfinite(np.asarray(scores, dtype=np.float64)).all():
+            raise SavedModelError(f"{self.folder}: gives scores that are not finite: its weights are damaged")
+        return scores
 
     def check_same_input(self, wanted: Mapping[str, Any]) -> None:
         """Refuse samples that were made another way than those that the model was trained on.
@@ -288,6 +291,8 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
     expected = (1, len(about["classes"]))
     if scores.shape != expected or scores.dtype.kind not in "biuf":
         raise ValueError(f"the predictor gives {scores.dtype} {scores.shape}, expected numbers {expected}")
+    if not np.isfinite(scores).all():
+        raise ValueError("the predictor gives scores that are not finite")
 
 
 def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:

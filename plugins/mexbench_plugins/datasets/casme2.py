@@ -12,7 +12,7 @@ from mexbench.errors import DataError, listed
 from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, only_one
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets.published import megc2019_clips
 from mexbench_plugins.synth.standin import StandIn
@@ -138,7 +138,7 @@ class Casme2(SheetDataset):
         for version in versions:
             name = re.compile(rf"CASME2-coding-{version}\.(xlsx|csv)", re.IGNORECASE)
             if sheets := find_files(root, name, skip=_SUBJECT):
-                return version, sheets[0]
+                return version, only_one(root, sheets)
         names = [f"CASME2-coding-{version}.xlsx" for version in versions]
         raise DataError(
             f"{root}: no annotation: looked for {listed(names)}, or .csv of that name, in it, three levels below and "

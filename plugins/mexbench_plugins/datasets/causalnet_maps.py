@@ -13,10 +13,11 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from mexbench.data.image import read_image
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import Clip, DataArchive, Dataset, DataSource, Sample
 from mexbench_plugins.datasets._io import flow_packs
-from mexbench_plugins.datasets._io.folders import inside, read_image, require_folder
+from mexbench_plugins.datasets._io.folders import inside, require_folder
 
 Map = Literal["onset_apex", "apex_offset", "onset_apex_direction", "apex_offset_direction"]
 #: Map -> what its file name ends in, before the blank.

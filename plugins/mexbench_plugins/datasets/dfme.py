@@ -13,7 +13,7 @@ from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
-from mexbench_plugins.datasets._io.folders import find_files, folders, walk
+from mexbench_plugins.datasets._io.folders import find_files, folders, only_one, walk
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.synth.standin import StandIn
 
@@ -134,8 +134,8 @@ class Dfme(SheetDataset):
         for part in PARTS if self.part == "all" else (self.part,):
             name = rf"{part}.*\.(xlsx|csv)" if self.annotation == "auto" else re.escape(self.annotation)
             files = find_files(root, re.compile(name, re.IGNORECASE), skip=_CLIP)
-            if files and files[0] not in sheets.values():
-                sheets[part] = files[0]
+            if files and (sheet := only_one(root, files)) not in sheets.values():
+                sheets[part] = sheet
         if not sheets or (self.part == "all" and self.annotation == "auto" and "training" not in sheets):
             raise DataError(
                 f"{root}: no annotation: looked for training*.xlsx, testA*.xlsx and testB*.xlsx, or .csv, in it, three "

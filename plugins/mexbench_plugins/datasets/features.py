@@ -85,6 +85,7 @@ class Features(Dataset):
     """
 
     source = "the user's own arrays"
+    own_names = True
     licence = "that of the data they were computed from"
     checked_on = "arrays that the tests write with numpy, safetensors, pandas and pyarrow"
 

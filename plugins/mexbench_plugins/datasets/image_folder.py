@@ -10,9 +10,10 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from mexbench.data.image import IMAGES, read_image
 from mexbench.errors import DataError
 from mexbench.interfaces import Clip, DataIssue, Dataset, Sample
-from mexbench_plugins.datasets._io.folders import IMAGES, folders, inside, read_image, require_folder, visible
+from mexbench_plugins.datasets._io.folders import folders, inside, require_folder, visible
 
 #: Folders that hold parts of a data set rather than classes.
 PARTS = ("train", "test")
@@ -32,6 +33,7 @@ class ImageFolder(Dataset):
     """
 
     source = "the user's own images"
+    own_names = True
     licence = "that of the images"
 
     root: Path

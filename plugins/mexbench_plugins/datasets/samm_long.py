@@ -15,7 +15,7 @@ from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
-from mexbench_plugins.datasets._io.folders import find_files, folders, walk
+from mexbench_plugins.datasets._io.folders import find_files, folders, only_one, walk
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME
 from mexbench_plugins.datasets.samm import LABEL_MAPS as EMOTION_MAPS
@@ -147,7 +147,9 @@ class SammLong(SheetDataset):
             )
         if not sheets:
             return {}
-        rows, _ = read_clip_rows(ClipTable(path=sheets[0], sheet_name="MICRO_ONLY", subject_digits=3, fps=200.0))
+        rows, _ = read_clip_rows(
+            ClipTable(path=only_one(root, sheets), sheet_name="MICRO_ONLY", subject_digits=3, fps=200.0)
+        )
         return {row.name.rpartition("/")[2]: row.emotion for row in rows}
 
 

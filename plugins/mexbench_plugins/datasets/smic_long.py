@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
-from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word, subject_name
+from mexbench_plugins.datasets._io.clip_rows import ClipRow, check_any_readable, emotion_word, readable, subject_name
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
@@ -99,7 +99,10 @@ class SmicLong(SheetDataset):
                 text = row.text("Subject")
                 issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
             else:
-                rows += _rows(row)
+                name = f"{row.text('Subject')}/{row.text('Filename')}"
+                rows += readable(name, lambda row=row: _rows(row), issues)
+        if not rows:
+            check_any_readable(issues)
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,

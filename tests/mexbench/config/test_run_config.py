@@ -103,7 +103,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", "models, seeds, sweep, paper, profile, profiles; got a list"),
+        ("- a", "models, seeds, damaged, sweep, paper, profile, profiles; got a list"),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),

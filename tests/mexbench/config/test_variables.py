@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,3 +107,18 @@ def test_a_row_is_not_named_by_the_environment(config: Path, bench: Bench) -> No
     ran = bench("run", config, "--in-process")
     assert ran.code == 2
     assert "models[1].name: is part of every output, so it cannot come from an environment variable" in ran.err
+
+
+def test_names_of_an_own_list_leave_the_run_folder_as_pseudonyms(config: Path, tmp_path: Path, bench: Bench) -> None:
+    assert bench("run", config, "--in-process", "--out", tmp_path / "run").code == 0
+    for folder, extra in (("boards", ()), ("plain", ("--keep-names",))):
+        for action in ("define", "submit"):
+            ran = bench("leaderboard", action, tmp_path / "run", "board", "--root", tmp_path / folder, *extra)
+            assert ran.code == 0, ran.err
+        assert bench("leaderboard", "verify", "--root", tmp_path / folder).out == "3 of 3 submissions verify\n"
+        assert bench("site", "--root", tmp_path / folder, "--out", tmp_path / f"{folder}-site").code == 0
+    private = [path for where in ("boards", "boards-site") for path in (tmp_path / where).rglob("*") if path.is_file()]
+    assert not [path for path in private if b"/3.png" in path.read_bytes()]
+    assert "/3.png" in (tmp_path / "plain" / "samples" / "board.csv").read_text()
+    first, *_ = (tmp_path / "boards" / "samples" / "board.csv").read_text().splitlines()[1:]
+    assert re.search(r"\$\{CLINIC\}/clip-[0-9a-f]{12},", first)

@@ -330,3 +330,18 @@ def test_an_archive_of_a_large_uncompressed_model_is_read(tmp_path: Path) -> Non
     with zipfile.ZipFile(tmp_path / "pipeline.skops", "w") as archive:
         archive.writestr("x.npy", bytes(2**28 + 1))
     assert list(file_errors(tmp_path, saved.ABOUT)) == []
+
+
+def test_a_model_with_half_a_character_in_its_description_is_damaged(tmp_path: Path, catalogue: Catalogue) -> None:
+    write(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(path.read_text().replace("my mean", "my \\ud800"))
+    with pytest.raises(SavedModelError, match=r"is damaged: model\.json cannot be read"):
+        saved.load(tmp_path, catalogue)
+
+
+def test_scores_that_overflow_are_an_error(tmp_path: Path, catalogue: Catalogue) -> None:
+    write(tmp_path)
+    loaded = saved.load(tmp_path, catalogue)
+    with np.errstate(over="ignore"), pytest.raises(SavedModelError, match="gives scores that are not finite"):
+        loaded(np.full((1, 1, 3), 3e38, np.float32))

@@ -114,7 +114,7 @@ def test_the_annotation_of_the_long_videos_is_another_one(tmp_path: Path) -> Non
 def test_two_annotations_require_a_choice(tmp_path: Path) -> None:
     root = write_samm(tmp_path, ROWS)
     write_xlsx(root / "SAMM_v2.xlsx", SAMM_HEADER, ROWS[:1])
-    with pytest.raises(DataError, match=r"more than one annotation in .*: SAMM_Micro\.xlsx, SAMM_v2\.xlsx; choose one"):
+    with pytest.raises(DataError, match=r"more than one annotation: SAMM_Micro\.xlsx, SAMM_v2\.xlsx; they differ"):
         Samm(root=root).samples()
     assert len(Samm(root=root, annotation="samm_v2.xlsx").samples()) == 1
     with pytest.raises(DataError, match=r"no annotation: looked for other\.xlsx"):

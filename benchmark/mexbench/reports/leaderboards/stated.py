@@ -17,6 +17,7 @@ from typing import Any
 
 from mexbench.config.local_code import LOCAL_CODE
 from mexbench.config.run_config import NAME
+from mexbench.config.tuning import SEEN_TEST_FLAG
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import Catalogue
@@ -31,7 +32,7 @@ STATED = "code, commit, device, versions, dates, costs, weights and that the nam
 _PROFILE = "profile:"
 _FLAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:=+-]*")
 #: Keys of a model's block that are not its parameters.
-_NOT_PARAMETERS = RESERVED | {"frames", "preprocess"}
+_NOT_PARAMETERS = RESERVED | {"frames", "preprocess", "selection", "tune"}
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-(?P<default>[^}]*))?\}")
 #: Categories of characters that are not seen, or change how others are: controls, marks of direction, zero width.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -94,6 +95,8 @@ def plugin_flags(
         errors += [f"origin.config: {'.'.join([path, *key])}: {text}" for key, text in problems]
         if isinstance(instance, Plugin):
             flags |= dict.fromkeys(instance.flags(), str(block["plugin"]))
+        if kind == "model" and block.get("selection") == "seen-test":
+            flags[SEEN_TEST_FLAG] = str(block["plugin"])
     return flags, errors
 
 

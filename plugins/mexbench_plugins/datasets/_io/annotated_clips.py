@@ -123,6 +123,7 @@ def index_dataset(layout: ClipLayout) -> DatasetIndex:
         data_issues=tuple(issues),
         errata=tuple(corrections),
         described_by=(*layout.described_by, *used),
+        read_from=tuple(dict.fromkeys(row.where.rpartition(", row ")[0] for row in layout.rows)),
     )
 
 
