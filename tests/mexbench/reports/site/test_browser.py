@@ -17,7 +17,7 @@ from mexbench.reports.leaderboards.rows import BoardRows
 from mexbench.reports.site import audits
 from mexbench.reports.site.config_text import yaml_text
 from mexbench.reports.site.folder import write
-from mexbench.reports.site.pages import row_path, site
+from mexbench.reports.site.pages import Studies, row_path, site
 from tests.mexbench.reports.site.conftest import MARKUP
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -59,7 +59,7 @@ class Watched:
 @pytest.fixture
 def folder(board: BoardRows, rich: Path, tmp_path: Path) -> Path:
     values = [audits.read(path) for path in rich.glob("audits/*.json")]
-    write(tmp_path / "site", site([board], read_claims(rich), values))
+    write(tmp_path / "site", site([board], Studies(read_claims(rich), values)))
     return tmp_path / "site"
 
 
