@@ -210,7 +210,8 @@ def test_contributing(workspace: Workspace, casme2: Path, tmp_path: Path, reques
     if real:
         rows = len([path for path in before if path.parent.name == BOARD]) + 1
         assert f"{rows} of {rows} submissions verify" in done.stdout
-        assert (added, changed) == ({f"results/{BOARD}/my_model.json"}, {f"{BOARD}.md"})
+        pages = {f"{BOARD}.md", f"{BOARD}_differences.svg", f"{BOARD}_cost.svg", "state_of_the_art.md"}
+        assert (added, changed) == ({f"results/{BOARD}/my_model.json"}, pages)
     ran = workspace.run(dataset.replace("/path/to/data", str(stills)))
     assert ("broken" in ran.stdout, "1 passed" in ran.stdout) == (False, True)
 
