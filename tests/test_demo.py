@@ -35,7 +35,6 @@ def test_random_frames_are_flagged_and_loso_is_not(demo_row: Mapping[str, Any]) 
     assert any(flag.startswith("leak:") for flag in leak["flags"])
     assert leak["rank"] is None
     assert not any(flag.startswith("leak:") for flag in honest["flags"])
-    assert honest["rank"] is not None
     assert leak["uf1"] > honest["uf1"]  # frames of one clip are nearly equal
 
 

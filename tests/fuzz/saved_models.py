@@ -43,7 +43,7 @@ FAMILIES: Mapping[str, tuple[str, dict[str, Any], bool]] = {
     "majority": ("majority", {}, False),
     "svm": ("svm", {"kernel": "rbf"}, False),
     "decision_tree": ("decision_tree", {}, False),
-    "ann": ("ann", {"hidden_layer_sizes": [5], "max_iter": 50, "tol": 0.01}, False),
+    "ann": ("ann", {"hidden_layer_sizes": [5], "max_iter": 500, "tol": 0.01}, False),
     "units": ("decision_tree", {}, True),
     "ststnet": ("ststnet", {"epochs": 1}, False),
     "cnn": ("cnn", {"epochs": 1, "filters": [2], "hidden": 4, "early_stopping": None}, False),

@@ -387,7 +387,7 @@ class Audits(Surface):
     def read(self, content: bytes) -> None:
         result = audits.read(self.file("audit.json", content))
         audits.check_known_boards({Path("audit.json"): result}, [self.rows])
-        for text in pages.site([self.rows], audits=[result]).values():
+        for text in pages.site([self.rows], pages.Studies(audits=[result])).values():
             assert "nan" not in re.split(r"[^a-z]+", text)
             text.encode()
 

@@ -37,7 +37,7 @@ def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) 
 
 def test_the_sheets_are_read_to_the_end(tmp_path: Path) -> None:
     surface = Sheets(tmp_path / "work")
-    for content, dataset, count in zip(surface.seeds, surface.datasets, (3, 2), strict=True):
+    for content, dataset, count in zip(surface.seeds, surface.datasets, (4, 2), strict=True):
         surface.read(content)
         assert len(dataset.samples()) == count
 

@@ -72,7 +72,16 @@ def test_values_of_the_environment_are_written_nowhere(config: Path, tmp_path: P
     assert ran.code == 0, ran.err
     for command in (
         ("leaderboard", "define", tmp_path / "run", "board", "--root", tmp_path / "boards"),
-        ("leaderboard", "submit", tmp_path / "run", "board", "--root", tmp_path / "boards"),
+        (
+            "leaderboard",
+            "submit",
+            tmp_path / "run",
+            "board",
+            "--root",
+            tmp_path / "boards",
+            "--selection",
+            "beforehand",
+        ),
         ("leaderboard", "render", "--root", tmp_path / "boards"),
         ("site", "--root", tmp_path / "boards", "--out", tmp_path / "site"),
         ("compare", tmp_path / "run", tmp_path / "run"),
@@ -112,8 +121,10 @@ def test_a_row_is_not_named_by_the_environment(config: Path, bench: Bench) -> No
 def test_names_of_an_own_list_leave_the_run_folder_as_pseudonyms(config: Path, tmp_path: Path, bench: Bench) -> None:
     assert bench("run", config, "--in-process", "--out", tmp_path / "run").code == 0
     for folder, extra in (("boards", ()), ("plain", ("--keep-names",))):
-        for action in ("define", "submit"):
-            ran = bench("leaderboard", action, tmp_path / "run", "board", "--root", tmp_path / folder, *extra)
+        for action, declared in (("define", ()), ("submit", ("--selection", "beforehand"))):
+            ran = bench(
+                "leaderboard", action, tmp_path / "run", "board", "--root", tmp_path / folder, *declared, *extra
+            )
             assert ran.code == 0, ran.err
         assert bench("leaderboard", "verify", "--root", tmp_path / folder).out == "3 of 3 submissions verify\n"
         assert bench("site", "--root", tmp_path / folder, "--out", tmp_path / f"{folder}-site").code == 0

@@ -12,7 +12,7 @@ from mexbench.metrics.critical_difference import ALPHA, POWER, CriticalDifferenc
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.ranking import paired
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
-from mexbench.tables import DASH, Table, escape, percent
+from mexbench.tables import DASH, Table, escape, percent, with_interval
 
 #: Plugins that look at no sample: they are a floor, not a competitor.
 FLOORS = ("majority",)
@@ -63,9 +63,7 @@ def floor_table(board: BoardRows) -> Table:
     cells = []
     for row in board.rows:
         if is_floor(row):
-            figures = row.entry.figures
-            shown = [f"{percent(figures[key])} [{percent(figures['ci'][key][0])}, {percent(figures['ci'][key][1])}]"
-                     for key in _NAMES]  # fmt: skip
+            shown = [with_interval(row.entry.figures, key) for key in _NAMES]
             cells.append([f"{row.name}: always the most frequent class of the training side", *shown])
     means, ranges = _guessing(board)
     shown = [f"{percent(means[key])} [{percent(ranges[key][0])}, {percent(ranges[key][1])}]" for key in _NAMES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,6 +12,7 @@ from mexbench.metrics import classification
 from mexbench.studies.audit.stress.measure import scores
 
 
+@settings(deadline=None)  # a loaded machine
 @given(arrays(np.int64, (3, 3), elements=st.integers(0, 9)))
 def test_without_missing_answers_they_are_the_scores_of_every_run(matrix: np.ndarray) -> None:
     expected = classification.scores(matrix)

@@ -27,6 +27,7 @@ from tests.helpers import config_of, entry, sample, with_plugins
 pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
 
 LIGHT, DARK = 180, 60
+SUBJECTS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,11 @@ class Pictures(Dataset):
 
     Args:
         length: Frames of a clip; 0 for data that is not a sequence of frames.
+        subjects: How many people.
     """
 
     length: int = 2
+    subjects: int = SUBJECTS
 
     def label_map(self) -> Mapping[str, str]:
         return {"sad": "negative", "glad": "positive"}
@@ -45,7 +48,7 @@ class Pictures(Dataset):
     def samples(self) -> Sequence[Sample]:
         return [
             sample(f"toy/p{subject}/c{clip}", emotion="glad" if clip % 2 else "sad")
-            for subject in range(3)
+            for subject in range(self.subjects)
             for clip in range(4)
         ]
 
@@ -125,21 +128,22 @@ def run(config: RunConfig, folder: Path, names: Sequence[str] = ("brightness",))
 @pytest.mark.parametrize("frames", ["{unit: clip, count: 2}", "{unit: frame, count: 2}"])
 def test_the_test_side_alone_is_altered(catalogue_with_toys: Catalogue, tmp_path: Path, frames: str) -> None:
     stress, outcomes = run(config_of(text(frames=frames), catalogue_with_toys), tmp_path)
-    assert [type(outcome).__name__ for outcome in outcomes] == ["Success"] * 3
-    assert len(Level.trained) == 3
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Success"] * SUBJECTS
+    assert len(Level.trained) == SUBJECTS
     own = planning.plan(config_of(text(frames=frames), catalogue_with_toys)).parts[0]
     for trained, (train, _) in zip(Level.trained, own.task_runner().folds.values(), strict=True):
         np.testing.assert_array_equal(trained, own.arrays.x[train])
     (row,) = stress.rows()
     assert (row["status"], row["reproduced"]) == ("measured", True)
     assert row["clean"] == {"uf1": 1, "uar": 1}
-    assert row["samples"] == (24 if "frame," in frames else 12)
+    assert row["samples"] == (8 * SUBJECTS if "frame," in frames else 4 * SUBJECTS)
     by_level = [level["uf1"] for level in row["levels"]]
     assert by_level[:3] == [1, 1, 1], "10, 25 and 45 levels leave dark below 120 and light above"
     assert by_level[4] < by_level[3] < 1 or by_level[3] == by_level[4] < 1
     for level in row["levels"]:
         assert level["change"]["uf1"] == pytest.approx(level["uf1"] - 1)
-        assert level["change_ci"]["uf1"][0] <= level["change"]["uf1"] <= level["change_ci"]["uf1"][1]
+        low, high = level["change_ci"]["uf1"]
+        assert low <= level["change"]["uf1"] <= high
 
 
 def test_stored_results_are_used_and_another_alteration_is_added(
@@ -149,7 +153,7 @@ def test_stored_results_are_used_and_another_alteration_is_added(
     first, _ = run(config, tmp_path)
     before = list(first.rows())
     again, outcomes = run(config, tmp_path, ("brightness", "noise"))
-    assert len(outcomes) == len(Level.trained) == 3, "one training per fold, for noise"
+    assert len(outcomes) == len(Level.trained) == SUBJECTS, "one training per fold, for noise"
     assert [row["alteration"] for row in again.rows()] == ["brightness", "noise"]
     assert next(iter(again.rows())) == before[0]
     done, outcomes = run(config, tmp_path, ("brightness", "noise"))
@@ -159,7 +163,7 @@ def test_stored_results_are_used_and_another_alteration_is_added(
 def test_one_training_serves_all_alterations_that_fit(catalogue_with_toys: Catalogue, tmp_path: Path) -> None:
     config = config_of(text(), catalogue_with_toys)
     together, outcomes = run(config, tmp_path / "together", tuple(ALTERATIONS))
-    assert len(outcomes) == 3
+    assert len(outcomes) == SUBJECTS
     plan = planning.plan(config)
     parts = honest_parts(plan)
     (part,) = stress_parts(
@@ -171,7 +175,7 @@ def test_one_training_serves_all_alterations_that_fit(catalogue_with_toys: Catal
     alone = Stress([apart], together.alterations, together.run)
     outcomes = []
     alone.train(InProcess(), lambda _: lambda: None, outcomes.append)
-    assert len(outcomes) == 3 * len(ALTERATIONS)
+    assert len(outcomes) == SUBJECTS * len(ALTERATIONS)
     assert list(alone.rows()) == list(together.rows())
 
 
@@ -179,20 +183,21 @@ def test_a_rejected_clip_has_no_answer_and_counts_as_missed(catalogue_with_toys:
     """Dark clips, at 60, are rejected below 30: those that become darker by 45 levels or more."""
     stress, _ = run(config_of(text(least=30), catalogue_with_toys), tmp_path)
     (row,) = stress.rows()
+    dark = 2 * SUBJECTS
     unanswered = [level["unanswered"] for level in row["levels"]]
     assert unanswered[:2] == [0, 0]
-    assert 0 < unanswered[2] < 6
+    assert 0 < unanswered[2] < dark
     third = row["levels"][2]
-    assert third["uar"] == pytest.approx((1 + (6 - unanswered[2]) / 6) / 2)
+    assert third["uar"] == pytest.approx((1 + (dark - unanswered[2]) / dark) / 2)
 
 
 def test_folds_that_train_together_do_so_under_stress(catalogue_with_toys: Catalogue, tmp_path: Path) -> None:
     pytest.importorskip("jax")
     model = "{plugin: ststnet, epochs: 2, batch_size: 8}"
     config = config_of(
-        text(frames="{unit: clip, count: 1}", model=model).replace(
-            "preprocess: [", "preprocess: [{plugin: resize, size: 28}, "
-        ),
+        text(frames="{unit: clip, count: 1}", model=model)
+        .replace("preprocess: [", "preprocess: [{plugin: resize, size: 28}, ")
+        .replace("length: 2", "length: 2, subjects: 3"),
         catalogue_with_toys,
     )
     stress, _ = run(config, tmp_path)
