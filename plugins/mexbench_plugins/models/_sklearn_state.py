@@ -184,7 +184,13 @@ def _linear(values: Values, features: int, trained: NDArray[np.intp], _: Values)
 def _ridge(values: Values, features: int, trained: NDArray[np.intp], params: Values) -> Values:
     from sklearn.preprocessing import LabelBinarizer
 
-    linear = _linear(values, features, trained, params)
+    coefficients = values.get("coef_")
+    if len(trained) == 2 and isinstance(coefficients, np.ndarray) and coefficients.ndim == 1:
+        # One row without its axis, as newer versions of scikit-learn have it; the same axes give the same last digits.
+        row = _array(values, "coef_", (features,), "f")
+        linear = {**_linear({**values, "coef_": row[None]}, features, trained, params), "coef_": row}
+    else:
+        linear = _linear(values, features, trained, params)
     return {**linear, "_label_binarizer": LabelBinarizer(pos_label=1, neg_label=-1).fit(linear["classes_"])}
 
 

@@ -90,6 +90,21 @@ def test_options_of_scikit_learn_models(model: Model, tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.load(tmp_path)(test), fitted(model)(test))
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(), KNN(), LDA(), GradientBoosting(max_iter=3, min_samples_leaf=2),
+        RandomConvolutions(kernels=20),
+    ],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+def test_classifiers_of_two_classes_stay_the_same(model: Model, tmp_path: Path) -> None:
+    test, two = examples(model, ALL, seed=1), np.asarray(ALL) % 2 * 2
+    predictor = model.fit(examples(model, ALL), two, n_classes=N_CLASSES, groups=GROUPS, seed=3)
+    model.save(predictor, tmp_path)
+    np.testing.assert_array_equal(model.load(tmp_path)(test), predictor(test))
+
+
 def test_folds_trained_together_are_saved_one_by_one(tmp_path: Path) -> None:
     model = STSTNet(epochs=1, batch_size=8)
     x, masks = examples(model, ALL), np.ones((2, len(ALL)), bool)
