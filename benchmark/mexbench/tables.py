@@ -47,7 +47,7 @@ def probability(value: float) -> str:
 
 
 def with_interval(row: Row, name: str) -> str:
-    """Write a score with its interval, the score alone where it has none, a dash where there is no score."""
+    """Write a score with its interval, the score alone where it has none, a dash instead of a missing score."""
     if row[name] is None or (bounds := (row["ci"] or {}).get(name)) is None:
         return percent(row[name])
     low, high = bounds

@@ -36,6 +36,7 @@ def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) 
 
 
 def test_the_sheets_are_read_to_the_end(tmp_path: Path) -> None:
+    """Subject 26.0 of the fourth row, as pandas writes whole numbers, is subject 26."""
     surface = Sheets(tmp_path / "work")
     for content, dataset, count in zip(surface.seeds, surface.datasets, (4, 2), strict=True):
         surface.read(content)

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 from mexbench import devices
@@ -90,6 +89,8 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _with_home(options: argparse.Namespace) -> argparse.Namespace:
     """Write out the home folder in every path: a shell does not in ``--out=~/run``."""
+    from pathlib import Path  # 'bench --help' ends before, and shall not wait for it
+
     from mexbench.files import expand_home
 
     for name, value in vars(options).items():

@@ -164,11 +164,11 @@ def _draw_one(given: list[Any] | dict[str, Any], rng: np.random.Generator) -> ob
     if isinstance(given, list):
         return given[int(rng.integers(len(given)))]
     low, high = given["low"], given["high"]
-    whole = isinstance(low, int) and isinstance(high, int)
+    is_integer = isinstance(low, int) and isinstance(high, int)
     if given.get("scale") == "log":
         drawn = math.exp(rng.uniform(math.log(low), math.log(high)))
-        return min(max(round(drawn), low), high) if whole else min(max(drawn, low), high)
-    return int(rng.integers(low, high + 1)) if whole else float(rng.uniform(low, high))
+        return min(max(round(drawn), low), high) if is_integer else min(max(drawn, low), high)
+    return int(rng.integers(low, high + 1)) if is_integer else float(rng.uniform(low, high))
 
 
 def read_tuning(

@@ -140,7 +140,8 @@ def read_samples(group: RowGroup) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
-        DataError: There are no samples, none with a class, or two with one id; or the plugin raised something else.
+        DataError: The dataset has no samples, none with a class, or two with one id; or the plugin raised something
+            else.
         ProtocolError: The protocol has no use for action units.
     """
     try:

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 #: What a write to a pipe or a terminal says whose other side is gone. Nobody reads the rest, so nothing is missing.
@@ -83,7 +82,7 @@ def open_missing_descriptors() -> None:
 def lasting_streams() -> Iterator[tuple[LastingStream, ...]]:
     """Let no write to standard output or error end what is done within the block; one that is closed takes anything."""
     before = sys.stdout, sys.stderr
-    with Path(os.devnull).open("w") as nowhere:
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - importing pathlib would slow 'bench --help'
         streams = tuple(LastingStream(nowhere if stream is None else stream) for stream in before)
         sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", streams)
         try:

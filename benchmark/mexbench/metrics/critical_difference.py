@@ -25,7 +25,7 @@ class CriticalDifference:
         p: Pair of rows, in this order -> p of the paired permutation test over subjects, corrected after Holm.
         groups: Rows next to each other of which no two differ significantly; only the largest ones, of two or more.
         detectable: Smallest difference that such a test shows with a power of 80 %: the least, the median and the
-            greatest over all pairs of rows. None where there is no pair.
+            greatest over all pairs of rows. None without a pair.
     """
 
     order: tuple[str, ...]

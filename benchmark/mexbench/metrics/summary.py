@@ -206,7 +206,7 @@ def _unit_details(
 
     Args:
         matrices: Counts (runs, units, 2, 2).
-        drawn: Counts (runs, replicates, units, 2, 2); None where there is no interval.
+        drawn: Counts (runs, replicates, units, 2, 2); None without an interval.
         units: Their names.
     """
     scored, replicates = unit_scores(matrices), None if drawn is None else unit_scores(drawn)

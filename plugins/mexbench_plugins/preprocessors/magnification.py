@@ -70,7 +70,7 @@ class Magnification(Preprocessor):
         """Magnify.
 
         Raises:
-            DataError: The frames are no uint8 images or too small, or a band is asked for and the rate is unknown.
+            DataError: The frames are not uint8 images, or too small, or a band is asked for and the rate is unknown.
         """
         frames = require("magnification", clip, channels=(1, 3))
         if min(frames.shape[1:3]) < SMALLEST:

@@ -66,10 +66,10 @@ def test_some_models_of_a_run_alone(config: Path, bench: Bench, tmp_path: Path) 
     assert "--only: not run, and with the results that they had: decision_tree" in ran.err
     rows = {row["model"]: row["tasks"] for row in json.loads((tmp_path / "run/scores.json").read_text())["rows"]}
     assert rows == {"majority": {"done": 6, "total": 6}, "decision_tree": {"done": 0, "total": 6}}
-    kept = {path: path.read_bytes() for path in (tmp_path / "run/tasks/majority").rglob("*.json")}
+    stored = {path: path.read_bytes() for path in (tmp_path / "run/tasks/majority").rglob("*.json")}
     ran = bench("run", config, "--in-process", "--out", "run", "--only", "decision_tree", "--recompute", "always")
     assert ran.code == 0
-    assert {path: path.read_bytes() for path in kept} == kept
+    assert {path: path.read_bytes() for path in stored} == stored
     rows = {row["model"]: row["tasks"] for row in json.loads((tmp_path / "run/scores.json").read_text())["rows"]}
     assert rows == {"majority": {"done": 6, "total": 6}, "decision_tree": {"done": 6, "total": 6}}
     ran = bench("run", config, "--out", "run", "--only", "svm")
@@ -102,12 +102,12 @@ def test_a_patch_release_of_python_keeps_every_result(
     try:
         python("3.11.7")
         assert bench("run", config, "--in-process", "--out", "run").code == 0
-        kept = {path: path.read_bytes() for path in (tmp_path / "run/tasks").rglob("*.json")}
+        stored = {path: path.read_bytes() for path in (tmp_path / "run/tasks").rglob("*.json")}
         python("3.11.8")
         ran = bench("run", config, "--in-process", "--out", "run")
         assert ran.code == 0
         assert "python 3.11.7, now 3.11.8: results are kept, since a patch release of Python changes none" in ran.err
-        assert {path: path.read_bytes() for path in kept} == kept
+        assert {path: path.read_bytes() for path in stored} == stored
         python("3.12.0")
         ran = bench("run", config, "--in-process", "--out", "run")
         assert "python 3.11.8, now 3.12.0; results made with the others count as missing" in ran.err

@@ -321,12 +321,12 @@ def _public_addresses_only(*, loopback: bool) -> Iterator[None]:
     resolve = socket.getaddrinfo
 
     def guarded(host: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as socket has it
-        found = resolve(host, *arguments, **options)
-        for entry in found:
+        addresses = resolve(host, *arguments, **options)
+        for entry in addresses:
             address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
             if not (address.is_global or host in proxies or (loopback and address.is_loopback)):
                 raise OSError(f"{host} is {address}, in a private network: nothing is fetched from there")
-        return found
+        return addresses
 
     socket.getaddrinfo = guarded
     try:

@@ -74,8 +74,8 @@ class SheetRow:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         text = "" if value is None else str(value).strip()
-        whole = _WHOLE.fullmatch(text)
-        return whole[1] if whole else text
+        match = _WHOLE.fullmatch(text)
+        return match[1] if match else text
 
     def frame(self, column: str, *, missing: frozenset[str] = NO_FRAME) -> int | None:
         """Return a frame number; None for a cell that names none.

@@ -33,8 +33,8 @@ def method(**changes: Any) -> MethodCode:  # noqa: ANN401
     return MethodCode(**{**values, **changes})
 
 
-def row(made: Any) -> dict[str, Any]:  # noqa: ANN401
-    (scored,) = made.rows()
+def row(measured: Any) -> dict[str, Any]:  # noqa: ANN401
+    (scored,) = measured.rows()
     return scored
 
 
@@ -42,28 +42,30 @@ def test_a_planted_cheat_is_shown(tmp_path: Path, builtin: Catalogue) -> None:
     """On data without any signal, the best of twelve seeds of a coin looks better than the honest choice of one."""
     values = ", ".join(f"{index}" for index in range(1, 13))
     model = f"{{plugin: coin, tune: {{values: {{epochs: [{values}]}}, epochs: fixed, inner: 3}}}}"
-    made = audit(tmp_path, config(builtin, NOISE, model), SettingsOnTest())
-    scored = row(made)
+    measured = audit(tmp_path, config(builtin, NOISE, model), SettingsOnTest())
+    scored = row(measured)
     assert scored["status"] == "measured"
     assert scored["note"] == "12 candidates"
     assert scored["inflation"]["uf1"] > 0.03
-    assert scored["null"]["uf1"][0] > made.null(made.cases[0])["uf1"][0] + 0.05, "choosing lifts a random predictor too"
-    (case,) = made.cases
-    predicted = [case.predicted(job.done(made.root), case.repeats) for job in made.jobs()]
+    assert scored["null"]["uf1"][0] > measured.null(measured.cases[0])["uf1"][0] + 0.05, (
+        "choosing lifts a random predictor too"
+    )
+    (case,) = measured.cases
+    predicted = [case.predicted(job.done(measured.root), case.repeats) for job in measured.jobs()]
     best = max(float(scores(case.counts(one).sum(axis=1))["uf1"].mean()) for one in predicted)
     assert scored["leaky"]["uf1"] == pytest.approx(best)
 
 
 def test_a_model_without_a_search_has_no_settings_to_choose(tmp_path: Path, builtin: Catalogue) -> None:
-    made = audit(tmp_path, config(builtin, NOISE, "{plugin: coin, epochs: 2}"), SettingsOnTest())
-    assert row(made)["why"] == "coin has no 'tune' block: there is nothing to choose"
+    measured = audit(tmp_path, config(builtin, NOISE, "{plugin: coin, epochs: 2}"), SettingsOnTest())
+    assert row(measured)["why"] == "coin has no 'tune' block: there is nothing to choose"
 
 
 def test_the_authors_rule_takes_each_subjects_best_epoch(tmp_path: Path, builtin: Catalogue) -> None:
-    made = audit(
+    measured = audit(
         tmp_path, config(builtin, NOISE, "{plugin: coin, epochs: 8}"), AuthorsRule(methods=(method(ties="last"),))
     )
-    scored = row(made)
+    scored = row(measured)
     assert scored["status"] == "measured"
     assert scored["inflation"]["uf1"] > 0.1
     assert scored["note"] == "8 epochs; best accuracy on each test subject, among equals the later (a/b, 2020-01)"
@@ -95,10 +97,10 @@ def test_the_epoch_of_each_rule_by_hand(tmp_path: Path, builtin: Catalogue, ties
 
 
 def test_clean_and_unlisted_codes_have_no_rule(tmp_path: Path, builtin: Catalogue) -> None:
-    made = config(builtin, NOISE, "{plugin: coin, epochs: 2}")
-    clean = row(audit(tmp_path / "a", made, AuthorsRule(methods=(method(selection="fixed"),))))
+    run_config = config(builtin, NOISE, "{plugin: coin, epochs: 2}")
+    clean = row(audit(tmp_path / "a", run_config, AuthorsRule(methods=(method(selection="fixed"),))))
     assert clean["why"] == "its public code (a/b, 2020-01) chooses no epoch on a test side: fixed"
-    unlisted = row(audit(tmp_path / "b", made, AuthorsRule(methods=())))
+    unlisted = row(audit(tmp_path / "b", run_config, AuthorsRule(methods=())))
     assert unlisted["why"] == "no public code of coin is listed in methods.yaml"
 
 
