@@ -94,7 +94,7 @@ class Inception(nnx.Module):
         return max_pool(record("Concatenate", jnp.concatenate(paths, axis=-1)), 2, 2)
 
 
-class Stream(nnx.Module):
+class InceptionStream(nnx.Module):
     """The layers of one component; values of the original, with three channels."""
 
     def __init__(self, channels: int, *, plain_relu: bool, convention: Convention, rng: Generator) -> None:
@@ -115,8 +115,8 @@ class DualInceptionLayers(Network):
         original = variant == "original"
         convention: Convention = "keras" if original else "torch"
         self.channels = 3 if original else 1
-        self.u = Stream(self.channels, plain_relu=original, convention=convention, rng=rng)
-        self.v = Stream(self.channels, plain_relu=original, convention=convention, rng=rng)
+        self.u = InceptionStream(self.channels, plain_relu=original, convention=convention, rng=rng)
+        self.v = InceptionStream(self.channels, plain_relu=original, convention=convention, rng=rng)
         self.dense1 = Dense(2 * 7 * 7 * 64, 1024, convention=convention, rng=rng)
         self.dense2 = Dense(1024, n_classes, convention=convention, rng=rng)
 

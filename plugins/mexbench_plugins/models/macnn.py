@@ -72,7 +72,7 @@ def _conv(inputs: int, filters: int, size: int, rng: Generator, dilation: int = 
     return Conv(inputs, filters, size, padding=size // 2 * dilation, dilation=dilation, convention="torch", rng=rng)
 
 
-class Residual(nnx.Module):
+class ResidualWithoutNorm(nnx.Module):
     """Twice conv 3x3, ReLU; plus a 1x1 convolution of the input; max-pool."""
 
     def __init__(self, inputs: int, filters: int, rng: Generator) -> None:
@@ -90,8 +90,11 @@ class MACNNLayers(Network):
 
     def __init__(self, model: MACNN, n_classes: int, rng: Generator) -> None:
         self.rate, filters = model.dropout, model.filters
-        self.block1, self.block2 = Residual(3, filters, rng), Residual(filters, 2 * filters, rng)
-        self.block3, self.block4 = Residual(2 * filters, 4 * filters, rng), Residual(4 * filters, 8 * filters, rng)
+        self.block1, self.block2 = ResidualWithoutNorm(3, filters, rng), ResidualWithoutNorm(filters, 2 * filters, rng)
+        self.block3, self.block4 = (
+            ResidualWithoutNorm(2 * filters, 4 * filters, rng),
+            ResidualWithoutNorm(4 * filters, 8 * filters, rng),
+        )
         self.dilated4 = _conv(8 * filters, 8 * filters, 3, rng, dilation=4)
         self.dilated2 = _conv(8 * filters, 8 * filters, 3, rng, dilation=2)
         self.dense1 = Dense(7 * 7 * 8 * filters, model.hidden, convention="torch", rng=rng)

@@ -75,7 +75,7 @@ def conv(inputs: int, filters: int, size: int, rng: Generator, *, stride: int = 
     )
 
 
-class Residual(nnx.Module):
+class ResidualWithNorm(nnx.Module):
     """Twice conv 3x3, BN, ReLU; plus a 1x1 convolution of the input; max-pool."""
 
     def __init__(self, inputs: int, filters: int, rng: Generator) -> None:
@@ -161,7 +161,7 @@ class OffTANetLayers(Network):
     def __init__(self, rate: float, n_classes: int, rng: Generator) -> None:
         self.rate = rate
         self.conv, self.norm = conv(3, 8, 7, rng, stride=2, normalised=False), BatchNorm(8, convention="torch")
-        self.residual1, self.residual2 = Residual(8, 18, rng), Residual(18, 28, rng)
+        self.residual1, self.residual2 = ResidualWithNorm(8, 18, rng), ResidualWithNorm(18, 28, rng)
         self.attention = AttentionBlock(28, 8, rng)
         self.dense1 = Dense(7 * 7 * 8, 64, convention="torch", rng=rng)
         self.dense2 = Dense(64, 64, convention="torch", rng=rng)

@@ -98,7 +98,7 @@ class Position(nnx.Module):
         return record("Position scalar", x + self.value[...], self)
 
 
-class Level(nnx.Module):
+class OneTokenLevel(nnx.Module):
     """A position scalar and layers."""
 
     def __init__(self, dim: int, heads: int, repeats: int, *, rng: Generator) -> None:
@@ -138,11 +138,11 @@ class Tower(nnx.Module):
 
     def __init__(self, dim: int, heads: int, repeats: tuple[int, int, int], *, rng: Generator) -> None:
         self.embed = Conv(_PATCH * _PATCH * 3, dim, 1, convention="torch", rng=rng)
-        self.level1 = Level(dim, heads, repeats[0], rng=rng)
+        self.level1 = OneTokenLevel(dim, heads, repeats[0], rng=rng)
         self.merge1 = Merge(dim, rng=rng)
-        self.level2 = Level(2 * dim, 2 * heads, repeats[1], rng=rng)
+        self.level2 = OneTokenLevel(2 * dim, 2 * heads, repeats[1], rng=rng)
         self.merge2 = Merge(2 * dim, rng=rng)
-        self.level3 = Level(4 * dim, 4 * heads, repeats[2], rng=rng)
+        self.level3 = OneTokenLevel(4 * dim, 4 * heads, repeats[2], rng=rng)
 
     def __call__(self, x: Array) -> Array:
         """Map mosaics (n, 28, 28, 3) to (n, 1, 1, 4 * dim)."""
