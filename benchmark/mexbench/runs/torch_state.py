@@ -2,6 +2,9 @@
 
 A state dictionary is a pickle that names a few functions and points to files of numbers. Here the instructions are
 read one by one, and only those that such a file needs are known: everything else is refused, and nothing is called.
+
+Nothing in such a file costs more than its size: numbers are stored as they are, never compressed, each storage is read
+once, and what tensors take together is bounded.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from numpy.typing import NDArray
 from mexbench.errors import DataError
 from mexbench.files import read_plain
 
-_MOST_BYTES, _MOST_PICKLE, _MOST_TENSORS = 2**30, 2**20, 10_000
+_MOST_BYTES, _MOST_PICKLE, _MOST_TENSORS, _MOST_AXES = 2**30, 2**20, 10_000, 8
+#: Begins each entry of an archive's directory; by chance it is in numbers now and then.
+_ENTRY, _MOST_ENTRIES = b"PK\x01\x02", 2 * _MOST_TENSORS
 _STORAGES = {
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
     "ByteStorage": "|u1",
@@ -59,28 +64,49 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
         DataError: It is another file, holds anything but tensors of plain storages, or is damaged.
     """
     try:
-        content = io.BytesIO(read_plain(path, most=_MOST_BYTES))
+        content = read_plain(path, most=_MOST_BYTES)
     except ValueError as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     try:
-        if not zipfile.is_zipfile(content):
+        if not content.startswith(b"PK"):
             raise ValueError(
                 "is not in the zip format: PyTorch's older formats are not read; load it with PyTorch and save it again"
             )
-        with zipfile.ZipFile(content) as archive:
-            infos = {info.filename: info for info in archive.infolist()}
-            pickles = [name for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
-            if len(pickles) != 1 or sum(info.file_size for info in infos.values()) > _MOST_BYTES:
-                raise ValueError("expected one data.pkl, and 1 GiB at most")
-            if infos[pickles[0]].file_size > _MOST_PICKLE:
-                raise ValueError("data.pkl is larger than a state dictionary's")
-            root = pickles[0].removesuffix("data.pkl")
-            if f"{root}byteorder" in infos and archive.read(f"{root}byteorder") != b"little":
-                raise ValueError("numbers are not little-endian")
-            tensors = _tensors(archive.read(pickles[0]))
-            return {name: _array(archive, infos, f"{root}data/", tensor) for name, tensor in tensors.items()}
+        if content.count(_ENTRY) > _MOST_ENTRIES:
+            raise ValueError(f"has more entries than the {_MOST_ENTRIES} that are read")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return _read_archive(archive)
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path}: is cut short or damaged ({error}); copy it again") from None
     except Exception as error:  # noqa: BLE001 - whatever a damaged archive makes zipfile raise
-        raise DataError(f"{path}: is not a state dictionary that can be read safely: {error}") from None
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: is not a state dictionary that can be read safely: {text}") from None
+
+
+def _read_archive(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+    infos = {info.filename: info for info in archive.infolist()}
+    if any(info.compress_type != zipfile.ZIP_STORED for info in infos.values()):
+        raise ValueError("has compressed entries, which PyTorch never writes: a small file could unpack to any size")
+    pickles = [name for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
+    if len(pickles) != 1 or sum(info.file_size for info in infos.values()) > _MOST_BYTES:
+        raise ValueError("expected one data.pkl, and 1 GiB at most")
+    if infos[pickles[0]].file_size > _MOST_PICKLE:
+        raise ValueError("data.pkl is larger than a state dictionary's")
+    root = pickles[0].removesuffix("data.pkl")
+    if f"{root}byteorder" in infos and archive.read(f"{root}byteorder") != b"little":
+        raise ValueError("numbers are not little-endian")
+    tensors = _tensors(archive.read(pickles[0]))
+    # Many tensors may share one storage, so their sizes are not bounded by the file's.
+    if (
+        sum(math.prod(tensor.shape) * np.dtype(tensor.storage.dtype).itemsize for tensor in tensors.values())
+        > _MOST_BYTES
+    ):
+        raise ValueError("its tensors take more than 1 GiB together")
+    storages = {
+        storage: _read_storage(archive, infos.get(f"{root}data/{storage.key}"), storage)
+        for storage in dict.fromkeys(tensor.storage for tensor in tensors.values())
+    }
+    return {name: _array(storages[tensor.storage], tensor) for name, tensor in tensors.items()}
 
 
 def _tensors(content: bytes) -> dict[str, _Tensor]:  # noqa: C901 - one branch for each kind of instruction
@@ -152,19 +178,22 @@ def _storage(identity: Any) -> _Storage:  # noqa: ANN401 - of an unknown file
     kind, cls, key, _, count = identity
     dtype = _STORAGES.get(cls.name.removeprefix("torch ")) if isinstance(cls, _Name) else None
     if kind != "storage" or dtype is None or not (isinstance(key, str) and key.isdecimal() and _whole(count)):
-        raise ValueError(f"has a storage of an unknown kind: {cls}")
+        kind_text = cls.name if isinstance(cls, _Name) else type(cls).__name__  # nested tuples may be endless as text
+        raise ValueError(f"has a storage of an unknown kind: {kind_text[:100]}")
     return _Storage(dtype, key, count)
 
 
 def _reduced(function: Any, arguments: Any) -> Any:  # noqa: ANN401 - of an unknown file
-    name = function.name if isinstance(function, _Name) else repr(function)
+    name = function.name[:100] if isinstance(function, _Name) else type(function).__name__
     if name == _ORDERED and arguments == ():
         return {}
     if name != _REBUILD:
         raise ValueError(f"names {name!r}, which is not part of a state dictionary; nothing was run")
     storage, offset, shape, strides = arguments[:4]
-    if not isinstance(storage, _Storage) or not all(map(_whole, (offset, *shape, *strides))):
-        raise ValueError("has a tensor without a storage")
+    if not (isinstance(storage, _Storage) and isinstance(shape, tuple) and isinstance(strides, tuple)):
+        raise ValueError("has a tensor without a storage or a shape")  # noqa: TRY004 - of a file, not of a caller
+    if max(len(shape), len(strides)) > _MOST_AXES or not all(map(_whole, (offset, *shape, *strides))):
+        raise ValueError(f"has a tensor with more than {_MOST_AXES} axes, or sizes that are not whole numbers")
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
@@ -172,18 +201,20 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40
 
 
-def _array(archive: zipfile.ZipFile, infos: Any, root: str, tensor: _Tensor) -> NDArray[Any]:  # noqa: ANN401 - a mapping
-    dtype = np.dtype(tensor.storage.dtype)
-    info = infos.get(root + tensor.storage.key)
-    expected = tensor.storage.length * dtype.itemsize
-    if info is None or info.file_size != expected:
-        raise ValueError(f"the numbers of storage {tensor.storage.key} are missing or of another size")
-    shape, strides = tensor.shape, tensor.strides
+def _read_storage(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, storage: _Storage) -> NDArray[Any]:
+    dtype = np.dtype(storage.dtype)
+    if info is None or info.file_size != storage.length * dtype.itemsize:
+        raise ValueError(f"the numbers of storage {storage.key} are missing or of another size")
+    values = np.frombuffer(archive.read(info), dtype)
+    if dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError("holds numbers that are NaN or infinite")
+    return values
+
+
+def _array(values: NDArray[Any], tensor: _Tensor) -> NDArray[Any]:
+    shape = tensor.shape
     contiguous = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
     size = math.prod(shape)
-    if len(shape) > 8 or strides != contiguous or tensor.offset + size > tensor.storage.length:
+    if tensor.strides != contiguous or tensor.offset + size > len(values):
         raise ValueError("a tensor is not contiguous, or reaches beyond its storage")
-    array = np.frombuffer(archive.read(info), dtype)[tensor.offset : tensor.offset + size].reshape(shape)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("holds numbers that are NaN or infinite")
-    return array
+    return values[tensor.offset : tensor.offset + size].reshape(shape)
