@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt
-from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Dense, Network, record
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
-from mexbench_plugins.models._nn.one_token_levels import LayerNorm, Tower, mosaic
 from mexbench_plugins.models._nn.recipe import ClassOrder
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.htnet_network import HTNetLayers
 
 #: The flag of a network that is smaller or larger than the published one.
 RESIZED = "resized-network"
@@ -81,25 +81,7 @@ class HTNet(NetworkModel, ClassOrder):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> HTNetLayers:
         """Build the network."""
+        from mexbench_plugins.models._nn.htnet_network import HTNetLayers
+
         del shape
         return HTNetLayers(self, n_classes, rng)
-
-
-class HTNetLayers(Network):
-    """Output shapes and values for the published size and 3 classes: 139,582,982 in all."""
-
-    def __init__(self, model: HTNet, n_classes: int, rng: Generator) -> None:
-        self.reversed = model.channels == "reversed"
-        self.tower = Tower(model.dim, model.heads, model.repeats, rng=rng)
-        self.norm = LayerNorm(4 * model.dim)
-        self.dense = Dense(4 * model.dim, n_classes, convention="torch", rng=rng)
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
-        del context
-        x = x[:, 0, ..., ::-1] if self.reversed else x[:, 0]
-        x = mosaic(x)  #                                                28 x 28 x 3                0
-        x = self.tower(x)  #                                           1 x 1 x 1024      139,577,859
-        x = record("LayerNormalization", self.norm(x), self.norm)  #   1 x 1 x 1024            2,048
-        x = record("Mean over places", x.mean((1, 2)))  #                      1024                0
-        return self.dense(x)  #                                                   3            3,075
