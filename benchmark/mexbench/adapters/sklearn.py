@@ -85,7 +85,8 @@ class SklearnModel(ActionUnitModel):
         else:
             raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
         fitted = [
-            sklearn_files.Fitted(one.estimator, one.trained.tolist(), one.n_classes, one.health) for one in predictors
+            sklearn_files.StoredEstimator(one.estimator, one.trained.tolist(), one.n_classes, one.health)
+            for one in predictors
         ]
         sklearn_files.write(fitted, folder, units=units, trusted=self.trusted_types)
 

@@ -15,7 +15,7 @@ _MOST_ESTIMATORS, _MOST_CLASSES = 1_000, 10_000
 
 
 @dataclass(frozen=True)
-class Fitted:
+class StoredEstimator:
     """A fitted estimator.
 
     Args:
@@ -31,7 +31,7 @@ class Fitted:
     health: Mapping[str, float] = field(default_factory=dict)
 
 
-def write(fitted: Sequence[Fitted], folder: Path, *, units: bool, trusted: Sequence[str]) -> None:
+def write(fitted: Sequence[StoredEstimator], folder: Path, *, units: bool, trusted: Sequence[str]) -> None:
     """Write estimators into an empty folder.
 
     Raises:
@@ -61,7 +61,7 @@ def write(fitted: Sequence[Fitted], folder: Path, *, units: bool, trusted: Seque
     write_json(folder / _ABOUT, {"units": units, "estimators": document})
 
 
-def read(folder: Path, *, trusted: Sequence[str]) -> tuple[list[Fitted], bool]:
+def read(folder: Path, *, trusted: Sequence[str]) -> tuple[list[StoredEstimator], bool]:
     """Read what ``write`` wrote.
 
     Returns:
@@ -91,7 +91,7 @@ def read(folder: Path, *, trusted: Sequence[str]) -> tuple[list[Fitted], bool]:
                 raise ValueError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from None
             if not hasattr(estimator, "predict"):
                 raise ValueError(f"{path.name} holds a {type(estimator).__name__}, which cannot predict")
-        fitted.append(Fitted(estimator, trained, n_classes, dict(row["health"])))
+        fitted.append(StoredEstimator(estimator, trained, n_classes, dict(row["health"])))
     return fitted, units
 
 

@@ -146,7 +146,7 @@ class TorchModel(ActionUnitModel):
         """
         if not isinstance(predictor, TorchPredictor):
             raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
-        about = torch_files.Network(
+        about = torch_files.StoredNetwork(
             shape=predictor.shape, n_outputs=predictor.n_outputs, units=predictor.units,
             history=predictor.history, health=predictor.health,
         )  # fmt: skip

@@ -21,7 +21,7 @@ _MOST_AXES, _MOST_VALUES, _MOST_OUTPUTS = 8, 2**26, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class StoredNetwork:
     """``network.json``.
 
     Args:
@@ -39,7 +39,7 @@ class Network:
     health: Mapping[str, float]
 
 
-def write(module: TorchModule, about: Network, folder: Path) -> None:
+def write(module: TorchModule, about: StoredNetwork, folder: Path) -> None:
     """Write a module's parameters and buffers, by their names in ``state_dict``.
 
     Raises:
@@ -64,7 +64,7 @@ def write(module: TorchModule, about: Network, folder: Path) -> None:
     )
 
 
-def read(factory: Callable[[tuple[int, ...], int], TorchModule], folder: Path) -> tuple[TorchModule, Network]:
+def read(factory: Callable[[tuple[int, ...], int], TorchModule], folder: Path) -> tuple[TorchModule, StoredNetwork]:
     """Read what ``write`` wrote into a new module.
 
     Args:
@@ -86,7 +86,7 @@ def read(factory: Callable[[tuple[int, ...], int], TorchModule], folder: Path) -
 
 
 def _check_without_memory(
-    factory: Callable[[tuple[int, ...], int], TorchModule], about: Network, arrays: Mapping[str, NDArray[Any]]
+    factory: Callable[[tuple[int, ...], int], TorchModule], about: StoredNetwork, arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     """Compare shapes before anything is allocated: a file may name a shape whose weights would fill the memory."""
     torch = import_torch()
@@ -112,14 +112,14 @@ def _check(module: TorchModule, arrays: Mapping[str, NDArray[Any]]) -> None:
         )
 
 
-def _about(document: Mapping[str, Any]) -> Network:
+def _about(document: Mapping[str, Any]) -> StoredNetwork:
     shape, n_outputs = document["shape"], document["n_outputs"]
     sizes = [*shape, n_outputs] if isinstance(shape, list) else [None]
     if not all(isinstance(one, int) and one >= 1 for one in sizes) or len(sizes) > _MOST_AXES + 1:
         raise ValueError(f"{_NETWORK}: expected sizes from 1, got the shape {shape!r} and {n_outputs!r} outputs")
     if n_outputs > _MOST_OUTPUTS or math.prod(shape) > _MOST_VALUES:
         raise ValueError(f"{_NETWORK}: a sample of shape {tuple(shape)} and {n_outputs} outputs are too many values")
-    return Network(
+    return StoredNetwork(
         shape=tuple(shape),
         n_outputs=n_outputs,
         units=bool(document["units"]),

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from annotated_types import Ge, Gt
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -21,64 +16,8 @@ from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
 from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
 
-Weights = dict[str, Array]
-
-
-def _initial(rng: Generator, inputs: int, hidden: int) -> Weights:
-    """Draw the weights of both directions and of the output; forget gates begin open."""
-
-    def drawn(*shape: int) -> Array:
-        limit = float(np.sqrt(6 / sum(shape)))
-        return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
-
-    weights: Weights = {}
-    for name in ("forward", "backward"):
-        weights[f"{name}_in"] = drawn(inputs, 4 * hidden)
-        weights[f"{name}_state"] = drawn(hidden, 4 * hidden)
-        weights[f"{name}_bias"] = jnp.concatenate([jnp.zeros(hidden), jnp.ones(hidden), jnp.zeros(2 * hidden)])
-    return {**weights, "output": drawn(2 * hidden, len(KINDS)), "output_bias": jnp.full(len(KINDS), -2.0)}
-
-
-def _direction(weights: Weights, name: str, x: Array) -> Array:
-    """Run one direction over (T, n, D): the states (T, n, hidden)."""
-    hidden = weights[f"{name}_state"].shape[0]
-    inputs = x @ weights[f"{name}_in"] + weights[f"{name}_bias"]
-
-    def step(carry: tuple[Array, Array], given: Array) -> tuple[tuple[Array, Array], Array]:
-        state, cell = carry
-        i, f, g, o = jnp.split(given + state @ weights[f"{name}_state"], 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        state = jax.nn.sigmoid(o) * jnp.tanh(cell)
-        return (state, cell), state
-
-    zeros = jnp.zeros((x.shape[1], hidden))
-    return jax.lax.scan(step, (zeros, zeros), inputs)[1]
-
-
-def _logits(weights: Weights, x: Array) -> Array:
-    """Return logits (n, T, types) for features (n, T, D)."""
-    x = x.swapaxes(0, 1)
-    forward = _direction(weights, "forward", x)
-    backward = _direction(weights, "backward", x[::-1])[::-1]
-    states = jnp.concatenate([forward, backward], axis=-1)
-    return (states @ weights["output"] + weights["output_bias"]).swapaxes(0, 1)
-
-
-@jax.jit
-def _probabilities(weights: Weights, x: Array) -> Array:
-    return jax.nn.sigmoid(_logits(weights, x))
-
-
-@partial(jax.jit, static_argnames="learning_rate")
-def _step(
-    weights: Weights, state: optax.OptState, x: Array, y: Array, rare: Array, *, learning_rate: float
-) -> tuple[Weights, optax.OptState]:
-    def loss(current: Weights) -> Array:
-        cost = optax.sigmoid_binary_cross_entropy(_logits(current, x), y)
-        return jnp.mean(cost * jnp.where(y > 0, rare, 1.0))
-
-    updates, state = optax.adam(learning_rate).update(jax.grad(loss)(weights), state, weights)
-    return cast("Weights", optax.apply_updates(weights, updates)), state
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.lstm_spotter_network import Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +33,10 @@ class LstmCurves:
 
     def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
         """Return a curve for each type that trained."""
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
         x = (features(video, self.seconds, self.grid) - self.mean) / self.spread
-        probabilities = np.asarray(_probabilities(self.weights, x[None]))[0]
+        probabilities = np.asarray(lstm_spotter_network.probabilities(self.weights, x[None]))[0]
         lengths = steps(self.seconds, video.fps)
         return {
             kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
@@ -159,10 +100,12 @@ class LstmSpotter(FlowSpotter):
         return fit_curve_spotter(curves, videos, intervals, scale="raw")
 
     def _trained(self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[np.float32]], rng: Generator) -> Weights:
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
         share = np.maximum(np.concatenate(y).mean(axis=0), 1e-3)
-        rare = jnp.asarray(np.minimum((1 - share) / share, 10.0), jnp.float32)
-        weights = _initial(rng, x[0].shape[1], self.hidden)
-        state = optax.adam(self.learning_rate).init(weights)
+        rare = np.minimum((1 - share) / share, 10.0).astype(np.float32)
+        weights = lstm_spotter_network.initial(rng, x[0].shape[1], self.hidden)
+        state = lstm_spotter_network.adam_state(weights, self.learning_rate)
         for _ in range(self.epochs):
             cut = [(v, int(start)) for v, one in enumerate(x) for start in self._starts(len(one), rng)]
             order = rng.permutation(len(cut))
@@ -171,7 +114,9 @@ class LstmSpotter(FlowSpotter):
                 rows = [cut[index] for index in batch]
                 bx = np.stack([_padded(x[v], start, self.frames) for v, start in rows])
                 by = np.stack([_padded(y[v], start, self.frames) for v, start in rows])
-                weights, state = _step(weights, state, bx, by, rare, learning_rate=self.learning_rate)
+                weights, state = lstm_spotter_network.train_step(
+                    weights, state, bx, by, rare, learning_rate=self.learning_rate
+                )
         return weights
 
     def _starts(self, length: int, rng: Generator) -> NDArray[np.intp]:

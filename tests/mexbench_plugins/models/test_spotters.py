@@ -118,7 +118,7 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
     import jax.numpy as jnp
     from flax import nnx
 
-    from mexbench_plugins.models.softnet import ThreeStreams
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
 
     network = ThreeStreams((42, 42), np.random.default_rng(0))
     values = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]
