@@ -26,7 +26,7 @@ from mexbench.interfaces.dataset_options import (
 from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
-from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
+from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
 from mexbench.interfaces.spotting import (
     ScoredInterval,
@@ -42,6 +42,7 @@ __all__ = [
     "UNITS",
     "UNIT_NAMES",
     "ActionUnitModel",
+    "AllExcept",
     "Augmentation",
     "CaseStudySpec",
     "Clip",
