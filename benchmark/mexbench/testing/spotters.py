@@ -8,7 +8,7 @@ import numpy as np
 
 from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, SpottingPredictor, ThresholdPredictor
 from mexbench.interfaces.spotting import VideoFrames
-from mexbench.testing.checks import check
+from mexbench.testing.checks import NotApplicable, check
 
 _FPS, _FIRST, _N_FRAMES, _VIDEOS = 30.0, 101, 240, 6
 Spotted = list[list[ScoredInterval]]
@@ -116,7 +116,7 @@ def threshold(model: SpottingModel) -> Iterator[str]:
     """Compare the intervals at each threshold with those of the lowest one."""
     predictor = _fit(model, *example_videos(model))
     if not isinstance(predictor, ThresholdPredictor):
-        return
+        raise NotApplicable
     videos, _ = example_videos(model, seed=1)
     values = sorted({*predictor.thresholds, predictor.threshold})
     everything = _spot(predictor.at(values[0]), videos)
