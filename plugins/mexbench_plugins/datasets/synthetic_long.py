@@ -9,11 +9,14 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
 
 from mexbench.interfaces import Clip, Dataset, LongVideo, Sample
 from mexbench_plugins.synth.long_videos import LongScript, LongVideoSpec, direct
 
 EMOTIONS = ("happiness", "disgust", "surprise", "repression", "sadness")
+#: Of rendered videos that are kept.
+_MOST_BYTES = 2**28
 _CLASSES = {"happiness": "positive", "surprise": "surprise"}
 
 
@@ -64,8 +67,14 @@ class SyntheticLong(Dataset):
 
     def load_video(self, video: LongVideo) -> Clip:
         """Render a video: frames (T, size, size, 1), gray."""
-        take = self._index[video.video_id][1].take()
-        return Clip(frames=np.stack(list(take.face_frames(self.size)))[..., None], fps=float(self.fps))
+        frames = self._rendered.get(video.video_id)
+        if frames is None:
+            take = self._index[video.video_id][1].take()
+            frames = np.stack(list(take.face_frames(self.size)))[..., None]
+            frames.flags.writeable = False
+            if sum(one.nbytes for one in self._rendered.values()) + frames.nbytes <= _MOST_BYTES:
+                self._rendered[video.video_id] = frames
+        return Clip(frames=frames, fps=float(self.fps))
 
     def samples(self) -> Sequence[Sample]:
         """Return one sample for each expression."""
@@ -93,6 +102,11 @@ class SyntheticLong(Dataset):
         return Clip(
             frames=frames, fps=float(self.fps), onset_index=0, apex_index=apex - onset, offset_index=offset - onset
         )
+
+    @cached_property
+    def _rendered(self) -> dict[str, NDArray[np.uint8]]:
+        """Videos that were rendered already: every model's input asks for them again."""
+        return {}
 
     @cached_property
     def _index(self) -> dict[str, tuple[LongVideo, LongScript]]:

@@ -193,6 +193,14 @@ def contrast(features: NDArray[Any], half: int) -> tuple[NDArray[Any], NDArray[A
     return features[np.maximum(positions - half, 0)], features[np.minimum(positions + half, len(features) - 1)]
 
 
+def block_means(values: NDArray[Any], grid: int) -> NDArray[Any]:
+    """Return the mean of each block of the pictures (T, H, W): (T, grid * grid), row by row."""
+    starts = [[int(part[0]) for part in np.array_split(np.arange(side), grid)] for side in values.shape[1:]]
+    sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=1), starts[1], axis=2)
+    rows, columns = (np.diff([*ends, side]) for ends, side in zip(starts, values.shape[1:], strict=True))
+    return (sums / np.outer(rows, columns).astype(values.dtype)).reshape(len(values), -1)
+
+
 def strongest(blocks: NDArray[Any], share: float) -> NDArray[np.float64]:
     """Return the mean of the highest blocks of each frame, less that of all: motion of the whole head does not count.
 

@@ -14,6 +14,7 @@ from mexbench.errors import DataError
 from mexbench.interfaces import Interval, SpottingModel, VideoFrames
 from mexbench_plugins.models._spotting import (
     CurveSpotter,
+    block_means,
     contrast,
     fit_curve_spotter,
     median_seconds,
@@ -39,15 +40,8 @@ class FrameDifferenceCurves:
             half = max(1, round(seconds * video.fps / 2))
             before, after = contrast(frames, half)
             difference = np.abs(frames - (before + after) / 2)
-            curves[kind] = smoothed(strongest(self._blocks(difference), self.share), max(1, half // 2))
+            curves[kind] = smoothed(strongest(block_means(difference, self.grid), self.share), max(1, half // 2))
         return curves
-
-    def _blocks(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the mean of each block (T, grid * grid)."""
-        rows = np.array_split(np.arange(values.shape[1]), self.grid)
-        columns = np.array_split(np.arange(values.shape[2]), self.grid)
-        means = [values[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2)) for r in rows for c in columns]
-        return np.stack(means, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

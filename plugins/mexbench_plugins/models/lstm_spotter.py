@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
-from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
+from mexbench_plugins.models._spotting import CurveSpotter, block_means, fit_curve_spotter, smoothed
 
 Weights = dict[str, Array]
 
@@ -94,9 +94,12 @@ class LstmCurves:
 
     def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
         """Return a curve for each type that trained."""
-        x = (features(video, self.seconds, self.grid) - self.mean) / self.spread
-        probabilities = np.asarray(_probabilities(self.weights, x[None]))[0]
-        lengths = steps(self.seconds, video.fps)
+        return self.of_features(features(video, self.seconds, self.grid), video.fps)
+
+    def of_features(self, x: NDArray[np.float32], fps: float) -> dict[str, NDArray[np.float64]]:
+        """Return the curves for the features (T, D) of a video."""
+        probabilities = np.asarray(_probabilities(self.weights, (x - self.mean)[None] / self.spread))[0]
+        lengths = steps(self.seconds, fps)
         return {
             kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
         }
@@ -108,14 +111,9 @@ def features(video: VideoFrames, seconds: tuple[float, float], grid: int) -> NDA
     parts = []
     for kind in KINDS:
         fields = window(video, kind).astype(np.float32)
-        motion = np.stack([np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2]], axis=-1)
-        rows = np.array_split(np.arange(motion.shape[1]), grid)
-        columns = np.array_split(np.arange(motion.shape[2]), grid)
-        for r in rows:
-            for c in columns:
-                block = motion[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2))
-                parts += [delayed(block[:, channel], lengths[kind] // 2) for channel in range(2)]
-    return np.log1p(np.stack(parts, axis=1)).astype(np.float32)
+        for channel in (np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2]):
+            parts.append(delayed(block_means(channel, grid), lengths[kind] // 2))
+    return np.log1p(np.concatenate(parts, axis=1)).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +154,11 @@ class LstmSpotter(FlowSpotter):
         weights = self._trained([(one - mean) / spread for one in x], y, rng)
         kinds = tuple(kind for index, kind in enumerate(KINDS) if any(one[:, index].any() for one in y))
         curves = LstmCurves(weights, mean, spread, kinds, self.seconds, self.grid)
-        return fit_curve_spotter(curves, videos, intervals, scale="raw")
+        known = {id(video): one for video, one in zip(videos, x, strict=True)}  # computing them costs most of the time
+        spotter = fit_curve_spotter(
+            lambda video: curves.of_features(known[id(video)], video.fps), videos, intervals, scale="raw"
+        )
+        return replace(spotter, curves=curves)
 
     def _trained(self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[np.float32]], rng: Generator) -> Weights:
         share = np.maximum(np.concatenate(y).mean(axis=0), 1e-3)

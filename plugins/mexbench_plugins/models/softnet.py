@@ -42,13 +42,16 @@ class ThreeStreams(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return scores (n,) for flow fields (n, H, W, 3)."""
-        streams = []
-        for channel, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            y = jax.lax.conv_general_dilated(
-                x[..., channel : channel + 1], kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-            streams.append(_pooled(jax.nn.relu(y + bias[...]), 3))
-        y = _pooled(jnp.concatenate(streams, axis=-1), 2).reshape(len(x), -1)
+        # One convolution whose kernels read a single channel each: half the time of three convolutions on a CPU.
+        kernels = [
+            jnp.pad(kernel[...], ((0, 0), (0, 0), (channel, len(_FILTERS) - 1 - channel), (0, 0)))
+            for channel, kernel in enumerate(self.kernels)
+        ]
+        bias = jnp.concatenate([one[...] for one in self.biases])
+        y = jax.lax.conv_general_dilated(
+            x, jnp.concatenate(kernels, axis=-1), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        y = _pooled(_pooled(jax.nn.relu(y + bias), 3), 2).reshape(len(x), -1)
         y = jax.nn.relu(y @ self.dense[...] + self.dense_bias[...])
         return (y @ self.output[...] + self.output_bias[...])[:, 0]
 

@@ -137,3 +137,11 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
 def test_frames_of_another_kind_are_refused_with_the_step_to_add(model: Any, shape: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(DataError, match=message):
         model.check(shape)
+
+
+def test_means_of_blocks_of_unequal_size() -> None:
+    from mexbench_plugins.models._spotting import block_means
+
+    pictures = np.arange(2 * 5 * 4, dtype=np.float32).reshape(2, 5, 4)
+    expected = [[one[r, c].mean() for r in (slice(3), slice(3, 5)) for c in (slice(2), slice(2, 4))] for one in pictures]
+    assert block_means(pictures, 2).tolist() == expected
