@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	@echo "the page:         runs/demo/leaderboard.md"
 	@echo "the next command: $(BIN)/bench audit configs/quickstart.yaml   # what each of eleven leaks would add"
 
-# Runs every config to its end even where one fails, then writes runs/papers/papers.md, .png and .svg.
+# Runs every config to its end even where one fails, then writes runs/papers/papers.md, .png and .svg, and the site with them.
 papers: $(VENV)/.installed-test
 	@failed=; for config in configs/papers/*.yaml; do \
 		name=$$(basename $$config .yaml); \
@@ -28,6 +28,8 @@ papers: $(VENV)/.installed-test
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 	$(BIN)/bench papers runs/papers --figures
+	$(BIN)/bench site --papers runs/papers/papers.json --out runs/papers-site
+	@echo "the page: runs/papers-site/papers.html"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto

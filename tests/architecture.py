@@ -37,6 +37,7 @@ PUBLIC = (
     "mexbench", "mexbench.errors", "mexbench.files", "mexbench.fingerprint",
     "mexbench.interfaces", "mexbench.interfaces.", "mexbench.testing", "mexbench.adapters", "mexbench.adapters.",
     "mexbench.data.video.reader", "mexbench.data.video.clip_list", # one reader of films, one list of clips
+    "mexbench.data.image", # one reader of pictures
     "mexbench.data.cache", # where a plugin may keep what it computes
     "mexbench.cli.output", # progress bars
     "mexbench.metrics.spotting", # a spotter chooses its threshold on the training side by its score

@@ -69,5 +69,11 @@ def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 
 @pytest.fixture
+def few_subjects_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For hand-computed intervals and ranks of fewer subjects than either takes."""
+    monkeypatch.setattr("mexbench.metrics.few_subjects.MIN_SUBJECTS", 2)
+
+
+@pytest.fixture
 def toys(builtin: Catalogue) -> Catalogue:
     return with_plugins(builtin, entry("dataset", Toy), entry("protocol", ClipSplit))

@@ -85,10 +85,11 @@ def bench(folder: Path, arguments: tuple[str, ...], kill_at: int | None) -> None
     os.environ["MEXBENCH_CACHE"] = str(folder / "cache")
     os.environ[RUN] = str(os.getpid())
     events = 0
+    inside = ("run/", f"{folder}/run/")  # a checkout may lie in a folder whose name ends in "run"
 
     def count(event: str, found: tuple[object, ...]) -> None:
         nonlocal events
-        if any("run/" in os.fsdecode(name) for name in found if isinstance(name, (str, bytes, os.PathLike))):
+        if any(os.fsdecode(name).startswith(inside) for name in found if isinstance(name, (str, bytes, os.PathLike))):
             events += 1
             if events == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)

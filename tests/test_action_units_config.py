@@ -17,6 +17,7 @@ from tests.mexbench.metrics.test_action_units import reference
 SMALL = "{subjects: 5, clips: 10, width: 240, height: 200, frames: 7}"
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_a_detector_beats_the_constant_answers_in_loso_and_scores_as_scikit_learn_says(
     bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

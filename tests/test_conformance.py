@@ -68,6 +68,10 @@ def test_every_built_in_plugin_conforms(entry: Any, tmp_path: Path) -> None:  # 
         given = {"root": str(write_maps(tmp_path / "maps")), "expect": "any"}
     if entry.name == "megc2019_flow":
         given = {"root": str(write_flow(tmp_path, {"sub01": [0, 1], "s02": [2, 0]})), "expect": "any"}
+    if entry.name == "features":
+        np.save(tmp_path / "x.npy", np.random.default_rng(0).random((4, 3)))
+        (tmp_path / "table.csv").write_text("sample_id,subject,label\na/1,a,0\na/2,a,1\nb/1,b,1\nb/2,b,0\n")
+        given = {"table": str(tmp_path / "table.csv"), "arrays": str(tmp_path / "x.npy")}
     if entry.name == "youtube":
         films.write(tmp_path / "a.mp4", films.plain(12))
         (tmp_path / "clips.csv").write_text("clip_id,path,emotion\na,a.mp4,happy\nb,a.mp4,\n")

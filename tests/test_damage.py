@@ -98,6 +98,7 @@ def test_a_disk_that_fills_up_at_any_moment(
     assert Path("run/predictions.csv").read_bytes() == whole
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_a_run_folder_that_cannot_be_written(bench: Bench, small_disk: Path) -> None:
     remount(small_disk, "size=1m")
     folder = small_disk / "run"

@@ -46,7 +46,9 @@ def results(folder: Path) -> dict[str, Any]:
     result = {}
     for path in folder.glob("run/tasks/*/*/*.json"):
         content = json.loads(path.read_bytes())
-        timeless = {key: value for key, value in content.items() if key not in ("fit_s", "predict_s", "checksum")}
+        timeless = {
+            key: value for key, value in content.items() if key not in ("fit_s", "predict_s", "processor_s", "checksum")
+        }
         result[path.relative_to(folder).as_posix()] = json.dumps(timeless)
     return result
 

@@ -30,6 +30,7 @@ def demo_row(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.Monk
     return {row["model"]: row for row in json.loads((out / "scores.json").read_text())["rows"]}
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")  # the cast is smaller here than the demo's
 def test_random_frames_are_flagged_and_loso_is_not(demo_row: Mapping[str, Any]) -> None:
     leak, honest = demo_row["svm under random 70-30"], demo_row["svm under loso"]
     assert any(flag.startswith("leak:") for flag in leak["flags"])

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mexbench import devices
 from mexbench.config.from_values import ConfigLike, load_config
@@ -23,6 +23,8 @@ from mexbench.evaluation.executors.choice import ExecutorName, WorkerSettings
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.evaluation.monitor import Monitor, Ticker
 from mexbench.evaluation.run import Recompute
+from mexbench.evaluation.streams import lasting_streams
+from mexbench.files import expand_home
 from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.registry.listing import plugin_rows
@@ -44,7 +46,7 @@ def run(
     config: ConfigLike,
     *,
     models: Sequence[Any] | str | Mapping[str, Any] | None = None,
-    seeds: Sequence[int] | int | None = None,
+    seeds: Sequence[int] | Literal[0] | None = None,
     out: str | os.PathLike[str] | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name of the command line's option
     jobs: int | None = None,
@@ -67,7 +69,7 @@ def run(
     Args:
         config: A path, a shipped name such as ``"quickstart"``, or a dict with the keys of a config.
         models: Replaces the models of the config: names, or dicts with ``plugin`` and parameters.
-        seeds: Replaces the seeds.
+        seeds: Replaces the seeds, ``[0, 1, 2]``.
         out: Run folder; by default ``runs/NAME_OF_THE_CONFIG``.
         set: Changes by path, as ``--set`` makes them: ``{"models.svm.C": 0.1, "dataset.subjects": 4}``.
         jobs: Tasks at the same time.
@@ -91,7 +93,7 @@ def run(
         KeyboardInterrupt: It was stopped; what is done is kept, and ``load_run`` reads it.
     """
     settings = ExperimentSettings(
-        out=None if out is None else Path(out),
+        out=None if out is None else expand_home(Path(out)),
         recompute=_choice("recompute", recompute, ("missing", "always", "never")),
         save_models=None if save_models is None else _choice("save_models", save_models, ("task", "all")),
         observe=(observe,) if isinstance(observe, str) else tuple(observe),
@@ -124,7 +126,7 @@ def evaluate(
     recipe: TorchRecipe | Mapping[str, Any] | None = None,
     flatten: bool = True,
     compare_with: Sequence[Any] = (),
-    seeds: Sequence[int] | int | None = None,
+    seeds: Sequence[int] | Literal[0] | None = None,
     out: str | os.PathLike[str] | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002
     jobs: int | None = None,
@@ -188,7 +190,7 @@ def evaluate(
         if (workers.jobs or 1) > 1:
             messages.append(f"warning: jobs={workers.jobs}: {name} {reason}, so tasks run one by one in this process")
         workers = replace(workers, jobs=None, in_process=True)
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="mexbench-"))
+    folder = expand_home(Path(out)) if out is not None else Path(tempfile.mkdtemp(prefix="mexbench-"))
     settings = ExperimentSettings(
         out=folder,
         recompute=_choice("recompute", recompute, ("missing", "always", "never")),
@@ -271,7 +273,7 @@ def _carry_out(
     from threadpoolctl import threadpool_limits
 
     monitor = _ApiMonitor(messages, progress=progress)
-    with devices.one_thread_in_children(), threadpool_limits(1):
+    with devices.one_thread_in_children(), threadpool_limits(1), lasting_streams():
         result = run_experiment(config, catalogue, settings, reports=RunReports(figures=figures), monitor=monitor)
     assert result is not None  # noqa: S101 - no dry run was asked for
     total = len(result.plan.tasks)

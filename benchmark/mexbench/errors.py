@@ -61,6 +61,19 @@ class ClaimError(BenchError):
     """A published figure, or the file that holds such figures, cannot be used."""
 
 
+def raised(what: str, error: BaseException) -> str:
+    """Compose the text for an error that third-party code raised: what it was doing, the error, and where it arose."""
+    import traceback
+
+    try:
+        text = " ".join(str(error).split())[:500]
+    except Exception as again:  # noqa: BLE001 - an error whose text cannot be had is an error all the same
+        text = f"<its text raises {type(again).__name__}>"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{what} raised {type(error).__name__}{f': {text}' if text else ''}{place}"
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
     import difflib  # bench --help has no use for it, and it takes 4 ms

@@ -62,6 +62,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def expand_home(path: Path) -> Path:
+    """Write out the home folder in a path that begins with ``~``; one of nobody's stays as it is.
+
+    A shell does this too, but not behind an equals sign, and not for values of a config or of the environment.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user, or a home folder that nobody knows
+        return path
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file in UTF-8."""
     with replacing(path) as stream:
@@ -119,7 +130,7 @@ def special_files(root: Path) -> Iterator[tuple[Path, str]]:
                     yield Path(entry.path), "not a plain file"
 
 
-def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(path: Path, *, most: int = 2**30, follow_links: bool = True) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file.
 
     Raises:
@@ -127,9 +138,13 @@ def read_json(path: Path, *, follow_links: bool = True) -> Any:  # noqa: ANN401 
         OSError: It cannot be read.
     """
     try:
-        return json.loads(read_plain(path, follow_links=follow_links))
+        content = read_plain(path, most=most, follow_links=follow_links)
+        value = json.loads(content)
+        if b"\\ud" in content.lower():  # half of a pair stands for no character, and no digest or file takes it
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return value
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -159,7 +174,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     from safetensors.numpy import load
 
     try:
-        arrays = load(path.read_bytes())
+        arrays = load(read_plain(path, most=2**33))
     except (SafetensorError, KeyError) as error:  # KeyError: a type that numpy does not have
         raise ValueError(f"{path.name}: invalid safetensors file: {error}") from None
     _check_numbers(arrays)

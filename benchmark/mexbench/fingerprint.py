@@ -129,9 +129,13 @@ def versions() -> dict[str, str]:
 def environment() -> dict[str, str]:
     """Return what else than data, parameters and code decides a number: versions, and the kinds of processor and GPU.
 
+    Of Python only the minor version: what computes is in the numeric packages, whose versions are here in full, and a
+    patch release of Python changes no figure of theirs. Else it would cost days of training.
+
     Raises:
         DeviceError: JAX_PLATFORMS names a platform that is not available.
     """
     backend = devices.backend()
     accelerator = {} if backend == "cpu" else {"backend": backend}
-    return {**versions(), "machine": platform.machine(), **accelerator}
+    minor = ".".join(versions()["python"].split(".")[:2])
+    return {**versions(), "python": minor, "machine": platform.machine(), **accelerator}

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError, RunFolderError, unknown
+from mexbench.files import expand_home
+from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
 from mexbench.reports.latex import latex_table
 from mexbench.reports.run_report import terminal_text
-from mexbench.runs.stored_run import read_reports
+from mexbench.runs.stored_run import damage_is_an_error, read_reports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,23 +89,24 @@ class Run:
         """
         import pandas as pd
 
-        headline, others = _FIGURES["action_units" if self._has_units else "emotion"]
-        rows = []
-        for row in self._ordered:
-            bounds = row["ci"] or {}
-            cells: dict[str, Any] = {"model": row["model"]}
-            for name in headline:
-                low, high = bounds.get(name) or (None, None)
-                cells |= {name: row[name], f"{name}_low": low, f"{name}_high": high}
-            cells |= {name: row[name] for name in (*others, *_SIZES)}
-            cells |= {"seeds": len(row["seeds"]), "tasks_done": row["tasks"]["done"]}
-            cells |= {"tasks_total": row["tasks"]["total"], "protocol": row["protocol"], "plugin": row["plugin"]}
-            cells |= {"fit_s": row["fit_s"], "predict_ms_per_sample": row["predict_ms_per_sample"]}
-            rows.append({**cells, "flags": " ".join(row["flags"])})
-        frame = pd.DataFrame(rows)
-        numbers = [name for name in frame if frame[name].dtype == object and name not in ("model", "flags")]
-        texts = ("protocol", "plugin")
-        return frame.astype({name: float for name in numbers if name not in texts})
+        with damage_is_an_error(self.folder):
+            headline, others = _FIGURES["action_units" if self._has_units else "emotion"]
+            rows = []
+            for row in self._ordered:
+                bounds = row["ci"] or {}
+                cells: dict[str, Any] = {"model": row["model"]}
+                for name in headline:
+                    low, high = bounds.get(name) or (None, None)
+                    cells |= {name: row[name], f"{name}_low": low, f"{name}_high": high}
+                cells |= {name: row[name] for name in (*others, *_SIZES)}
+                cells |= {"seeds": len(row["seeds"]), "tasks_done": row["tasks"]["done"]}
+                cells |= {"tasks_total": row["tasks"]["total"], "protocol": row["protocol"], "plugin": row["plugin"]}
+                cells |= {"fit_s": row["fit_s"], "predict_ms_per_sample": row["predict_ms_per_sample"]}
+                rows.append({**cells, "flags": " ".join(row["flags"])})
+            frame = pd.DataFrame(rows)
+            numbers = [name for name in frame if frame[name].dtype == object and name not in ("model", "flags")]
+            texts = ("protocol", "plugin")
+            return frame.astype({name: float for name in numbers if name not in texts})
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -127,15 +130,17 @@ class Run:
         path = self.folder / "histories.csv"
         if not path.is_file():
             return pd.DataFrame(columns=["model", "seed", "fold", "epoch"])
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        texts = ("model", "fold")
-        numbers = {name: int if name in ("seed", "epoch") else float for name in frame if name not in texts}
-        values = {name: [read(text or "nan") for text in frame[name]] for name, read in numbers.items()}
-        return frame.assign(**{str(name): column for name, column in values.items()})
+        with damage_is_an_error(self.folder):
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+            texts = ("model", "fold")
+            numbers = {name: int if name in ("seed", "epoch") else float for name in frame if name not in texts}
+            values = {name: [read(text or "nan") for text in frame[name]] for name, read in numbers.items()}
+            return frame.assign(**{str(name): column for name, column in values.items()})
 
     def table(self) -> str:
         """Return what ``bench run`` prints."""
-        return terminal_text(self.report)
+        with damage_is_an_error(self.folder):
+            return terminal_text(self.report)
 
     def to_latex(self, *, caption: str | None = None, label: str | None = None) -> str:
         r"""Return the main table in LaTeX, for ``\usepackage{booktabs}``: scores x 100, intervals, flags as notes.
@@ -144,7 +149,8 @@ class Run:
             caption: Makes it a ``table`` with this caption.
             label: Makes it a ``table`` with this label.
         """
-        return latex_table(self.report, caption=caption, label=label)
+        with damage_is_an_error(self.folder):
+            return latex_table(self.report, caption=caption, label=label)
 
     @property
     def plot(self) -> RunPlots:
@@ -169,6 +175,10 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the main table for a notebook, with what a reader must know above it."""
+        with damage_is_an_error(self.folder):
+            return self._html()
+
+    def _html(self) -> str:
         table = (action_units_page if self._has_units else run_page).main_table(self.report)
         head = "".join(f"<th>{html.escape(header)}</th>" for header in table.headers)
         body = "".join(
@@ -176,6 +186,7 @@ class Run:
         )
         interval = self.report["intervals"]
         notes = [f"{self.report['dataset']}. Scores x 100, {interval['level']:.0%} intervals over {interval['unit']}s."]
+        notes += few_subjects.note(self.report, "no interval" if self._has_units else "no interval and no rank")
         notes += [line.removeprefix("> ").replace("**", "") for line in run_page.banners(self.report)]
         paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
         return f"<div>{paragraphs}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -215,7 +226,7 @@ class RunPlots:
         if not row.get("confusion"):
             reason = "action units have no confusion matrix" if self.run._has_units else "it has no predictions"
             raise ConfigError(f"{model!r}: nothing to draw: {reason}")
-        with house_style():
+        with damage_is_an_error(self.run.folder), house_style():
             return _shown(confusion_figure(row, self.run.report))
 
     def scores(self, metric: str | None = None) -> Figure:
@@ -232,7 +243,7 @@ class RunPlots:
         from mexbench.reports.plots import check_matplotlib, house_style
 
         check_matplotlib("Run.plot")
-        with house_style():
+        with damage_is_an_error(self.run.folder), house_style():
             return _shown(forest_figure(self.run.report, metric))
 
 
@@ -254,6 +265,9 @@ def load_run(folder: str | Path) -> Run:
     Raises:
         RunFolderError: It is not a run folder, its run has written no reports yet, or one of them is damaged.
     """
-    path = Path(folder)
+    path = expand_home(Path(folder))
     manifest, report = read_reports(path)
-    return Run(path, manifest, report)
+    run = Run(path, manifest, report)
+    with damage_is_an_error(path):
+        _ = run.table(), run.name, run.flags, run.complete
+    return run

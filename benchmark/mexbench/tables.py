@@ -15,7 +15,7 @@ DASH = "-"
 
 
 #: A row with one of these flags has no rank, and is listed below the others.
-UNRANKED = ("leak:", "incomplete")
+UNRANKED = ("leak:", "incomplete", "selection:seen-test")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Table:
 
 
 def competes(row: Row) -> bool:
-    """Whether a row may be ranked: it is complete, and nothing was on both sides of its folds."""
+    """Whether a row may be ranked: it is complete, and no test sample took part in its training or its choices."""
     return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
 
 
@@ -47,11 +47,17 @@ def probability(value: float) -> str:
 
 
 def with_interval(row: Row, name: str) -> str:
-    """Write a score with its interval, a dash where there is none."""
-    if row[name] is None:
-        return DASH
-    low, high = row["ci"][name]
+    """Write a score with its interval, the score alone where it has none, a dash instead of a missing score."""
+    if row[name] is None or (bounds := (row["ci"] or {}).get(name)) is None:
+        return percent(row[name])
+    low, high = bounds
     return f"{percent(row[name])} [{percent(low)}, {percent(high)}]"
+
+
+def subjects_text(row: Row) -> str:
+    """Write the number of subjects of a row: unknown where the data does not say of each sample who it shows."""
+    unknown = row["n_subjects"] is None or "unknown-subjects" in row.get("flags", ())
+    return "unknown" if unknown else str(row["n_subjects"])
 
 
 def percent(value: float | None) -> str:

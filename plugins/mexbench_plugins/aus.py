@@ -1,4 +1,4 @@
-"""Facial action units (AUs) as annotation sheets write them: ``4+R10``, ``12A``, ``(R6 or R12)+R15``, ``?``.
+"""Facial action units (AUs) as annotation sheets write them: ``4+R10``, ``AU12A``, ``(R6 or R12)+R15``, ``?``.
 
 A sheet is text that people typed, so nothing in a cell is an error: what is understood becomes units, and the cell
 itself is kept beside them.
@@ -26,6 +26,10 @@ _OR = re.compile(r"\bor\b|/", re.IGNORECASE)
 _TWO_INTENSITIES = re.compile(r"(?<!\d)([LRABT]?\s*\d{1,2})\s*([A-E])\s*/\s*([A-E])\b(?!\s*\d)", re.IGNORECASE)
 #: "A/L12": two sides of one unit.
 _TWO_SIDES = re.compile(r"\b([LRABT])\s*/\s*([LRABT])\s*(\d{1,2}\s*[A-E]?)\b", re.IGNORECASE)
+#: "AU4", "L AU12": what some sheets put before a number.
+_PREFIX = re.compile(r"\b(?:([LRABT])\s*)?AU[\s_-]*(?=[LRABT]?\s*\d)", re.IGNORECASE)
+#: Action descriptors, AD31, and codes of head and eyes, M57: read, and not action units.
+_DESCRIPTOR = re.compile(r"[LR]?\s*(?:AD|M)[\s_-]*\d{1,2}\s*[A-E]?\s*\??", re.IGNORECASE)
 #: "ref(7B)": a word that says something about the units in the brackets.
 _MARKED = re.compile(r"[a-z][a-z .]*\((.*)\)", re.IGNORECASE)
 
@@ -76,8 +80,12 @@ class AUCell:
 
     @property
     def tokens(self) -> frozenset[str]:
-        """What stands between the plus signs, as it is written; nothing where the cell names no unit."""
-        parts = (" ".join(part.split()) for part in _outside_brackets(self.raw, _PLUS)) if self.units else ()
+        """What is between the plus signs, as it is written, without AU before a number.
+
+        Nothing where the cell names no unit.
+        """
+        text = _PREFIX.sub(r"\1", self.raw)
+        parts = (" ".join(part.split()) for part in _outside_brackets(text, _PLUS)) if self.units else ()
         return frozenset(part for part in parts if part)
 
     @property
@@ -86,6 +94,27 @@ class AUCell:
         units = {f"{unit.side or ''}{unit.number}" for unit in self.units if unit.certain}
         known = {unit.number for unit in self.units if unit.certain}
         return frozenset(units | {str(number) for number in self.numbers - known})
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a unit that is named need not show: what is left without it is a combination that nobody coded."""
+        return {unit.number for unit in self.units} != self.numbers
+
+    @property
+    def side_in_doubt(self) -> bool:
+        """Whether a unit, or the side of one, is in doubt, as in ``A/L12``."""
+        doubted = {unit.number for unit in self.units if not unit.certain}
+        sides = ({unit.side for unit in self.units if unit.number == number} for number in doubted)
+        return self.in_doubt or any(len(one) > 1 for one in sides)
+
+    @property
+    def opened(self) -> frozenset[str]:
+        """Every unit that the cell names, alternatives and references too, with side and intensity.
+
+        ``L12 or L14`` is ``{"L12", "L14"}`` and ``ref(7B)+43E`` is ``{"7B", "43E"}``: what a table holds whose makers
+        opened them.
+        """
+        return frozenset(f"{unit.side or ''}{unit.number}{unit.intensity or ''}" for unit in self.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +140,8 @@ def parse(cell: object) -> AUCell:
     raw = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
     if len(raw) > _LONGEST:
         return AUCell(raw)
-    text = _TWO_INTENSITIES.sub(r"(\1\2 or \1\3)", raw)
+    text = _PREFIX.sub(r"\1", raw)
+    text = _TWO_INTENSITIES.sub(r"(\1\2 or \1\3)", text)
     text = _TWO_SIDES.sub(r"(\1\3 or \2\3)", text)
     part = _sum(text.rstrip(" ,;\uff0c"))  # CAS(ME)3 ends cells with a comma
     return AUCell(raw, part.units, part.complete, part.numbers)
@@ -137,6 +167,8 @@ def _term(text: str) -> _Part:
         return _Part(units, all(part.complete for part in parts), agreed)
     if (unit := _UNIT.fullmatch(text)) is not None:
         return _unit(unit)
+    if _DESCRIPTOR.fullmatch(text):
+        return _Part(complete=True)
     if text.startswith("(") and text.endswith(")") and _is_one_bracket(text):
         return _sum(text[1:-1])
     if (marked := _MARKED.fullmatch(text)) is not None:

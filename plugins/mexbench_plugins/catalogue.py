@@ -13,6 +13,7 @@ def bench_datasets() -> dict[str, str]:
         "casme_squared": "mexbench_plugins.datasets.casme_squared:CasmeSquared",
         "causalnet_maps": "mexbench_plugins.datasets.causalnet_maps:CausalNetMaps",
         "dfme": "mexbench_plugins.datasets.dfme:Dfme",
+        "features": "mexbench_plugins.datasets.features:Features",
         "fourdme": "mexbench_plugins.datasets.fourdme:FourDme",
         "image_folder": "mexbench_plugins.datasets.image_folder:ImageFolder",
         "megc2019_flow": "mexbench_plugins.datasets.megc2019_flow:Megc2019Flow",
@@ -40,10 +41,12 @@ def bench_preprocessors() -> dict[str, str]:
         "grayscale": "mexbench_plugins.preprocessors.grayscale:Grayscale",
         "lbp": "mexbench_plugins.preprocessors.lbp:Lbp",
         "lbp_top": "mexbench_plugins.preprocessors.lbp_top:LbpTop",
+        "magnification": "mexbench_plugins.preprocessors.magnification:Magnification",
         "normalise": "mexbench_plugins.preprocessors.normalise:Normalise",
         "optical_flow": "mexbench_plugins.preprocessors.optical_flow:OpticalFlow",
         "resize": "mexbench_plugins.preprocessors.resize:Resize",
         "rgb": "mexbench_plugins.preprocessors.rgb:Rgb",
+        "temporal_interpolation": "mexbench_plugins.preprocessors.temporal_interpolation:TemporalInterpolation",
         "vgg16": "mexbench_plugins.preprocessors.vgg16:VGG16",
     }
 
@@ -80,6 +83,7 @@ def bench_protocols() -> dict[str, str]:
     return {
         "case_study": "mexbench_plugins.protocols.case_study:CaseStudy",
         "cross_dataset": "mexbench_plugins.protocols.cross_dataset:CrossDataset",
+        "fixed_split": "mexbench_plugins.protocols.fixed_split:FixedSplit",
         "holdout": "mexbench_plugins.protocols.holdout:Holdout",
         "kfold": "mexbench_plugins.protocols.kfold:KFold",
         "loso": "mexbench_plugins.protocols.loso:LOSO",

@@ -7,8 +7,8 @@ import io
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -16,8 +16,11 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
+from mexbench import cli
+from mexbench.cli import compare as compare_command
 from mexbench.config import document
 from mexbench.config.loader import from_document
+from mexbench.data.image import read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.download import url_problem
 from mexbench.data.video.reader import Video
@@ -25,18 +28,21 @@ from mexbench.errors import BenchError
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Clip
 from mexbench.registry.catalogue import load_catalogue
+from mexbench.reports import compare as comparison
 from mexbench.reports import score_file
 from mexbench.reports.leaderboards import submission
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, save, truth_digest
 from mexbench.reports.leaderboards.page import markdown
 from mexbench.reports.leaderboards.rows import board_rows
 from mexbench.reports.leaderboards.submission import Submission
+from mexbench.reports.leaderboards.submit import define, submissions
 from mexbench.reports.leaderboards.verify import VerifiedBoard, board_figures, verify_board, verify_file
 from mexbench.reports.site import audits, pages
+from mexbench.run_result import load_run
 from mexbench.runs import predictions_csv as predictions_file
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.stored_run import damage_is_an_error, read_run
 from mexbench.runs.task import Success, Task
-from mexbench_plugins.datasets._io import folders as _files
 from mexbench_plugins.datasets.casme2 import Casme2
 from mexbench_plugins.datasets.samm import Samm
 from mexbench_plugins.preprocessors.clahe import Clahe
@@ -148,7 +154,7 @@ class Images(Surface):
         return mutation.of_bytes(rng, content)
 
     def read(self, content: bytes) -> None:
-        clip = Clip(frames=_files.read_image(self.file("frame", content))[None])
+        clip = Clip(frames=read_image(self.file("frame", content))[None])
         Resize(size=28)(Clahe(on="gray")(Grayscale()(clip)))
 
 
@@ -255,6 +261,81 @@ class RunFolders(Surface):
         self.run.check(self.identity)
 
 
+class StoredRuns(Surface):
+    """The reports of a finished run, as ``compare``, ``leaderboard define``, ``submit`` and ``load_run`` read them."""
+
+    files = ("manifest.json", "scores.json", "predictions.csv")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "c.yaml").write_text(
+            "dataset: {plugin: synthetic, subjects: 6, clips: 4}\nprotocol: loso\nmodels: [majority, decision_tree]\n"
+        )
+        with suppress_output():
+            arguments = ["run", str(folder / "c.yaml"), "--out", str(folder / "run"), "--in-process"]
+            assert cli.main(arguments) == cli.OK
+        self.seeds = [(folder / "run" / name).read_bytes() for name in self.files]
+        self.right = read_run(folder / "run")
+        self.catalogue = load_catalogue()
+        self.damaged = folder / "damaged"
+        self.damaged.mkdir()
+        self.board = define(self.right, "toy", headline="uf1", title="Toy")
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        if content == self.seeds[2]:
+            if rng.random() < 0.5:
+                return _csv(mutation.of_cells(rng, list(csv.reader(io.StringIO(content.decode())))))
+            return mutation.of_words(rng, content)
+        return mutation.of_json(rng, content)
+
+    def read(self, content: bytes) -> None:
+        # Of a mutated file, its first letters say which it is; the others are those of the run.
+        marks = (b'"identity"' in content, b'"confusion"' in content)
+        which = 0 if marks[0] else 1 if marks[1] or content[:1] in b"{[" else 2
+        for index, name in enumerate(self.files):
+            (self.damaged / name).write_bytes(content if index == which else self.seeds[index])
+        problems = [problem for action in (self.compare, self.define, self.submit, self.load) for problem in action()]
+        if problems:
+            raise problems[0]
+
+    def compare(self) -> Iterator[BenchError]:
+        try:
+            damaged = read_run(self.damaged)
+            with damage_is_an_error(self.damaged):
+                pairs = comparison.chosen_rows(self.right, damaged)
+                compared = [comparison.compare_runs(self.right, damaged, pair) for pair in pairs]
+                comparison.csv_text(compared)
+                compare_command.text(self.right, damaged, compared)
+        except BenchError as error:
+            yield error
+
+    def define(self) -> Iterator[BenchError]:
+        try:
+            damaged = read_run(self.damaged)
+            with damage_is_an_error(self.damaged):
+                define(damaged, "other", headline="uf1", title="Other")
+        except BenchError as error:
+            yield error
+
+    def submit(self) -> Iterator[BenchError]:
+        try:
+            damaged = read_run(self.damaged)
+            with damage_is_an_error(self.damaged):
+                for one in submissions(damaged, self.board, self.catalogue, ()):
+                    submission.text(one)
+        except BenchError as error:
+            yield error
+
+    def load(self) -> Iterator[BenchError]:
+        try:
+            run = load_run(self.damaged)
+            for text in (run.table(), run.to_latex(), run._repr_html_(), repr(run)):
+                text.encode()
+            _ = run.scores, run.predictions, run.histories, run.flags, run.complete
+        except BenchError as error:
+            yield error
+
+
 class Submissions(Surface):
     """A submission to a leaderboard; one that verifies goes on every page."""
 
@@ -306,7 +387,7 @@ class Audits(Surface):
     def read(self, content: bytes) -> None:
         result = audits.read(self.file("audit.json", content))
         audits.check_known_boards({Path("audit.json"): result}, [self.rows])
-        for text in pages.site([self.rows], audits=[result]).values():
+        for text in pages.site([self.rows], pages.Studies(audits=[result])).values():
             assert "nan" not in re.split(r"[^a-z]+", text)
             text.encode()
 
@@ -351,9 +432,16 @@ SURFACES: dict[str, type[Surface]] = {
     "manifests": Manifests,
     "predictions": Predictions,
     "run-folders": RunFolders,
+    "stored-runs": StoredRuns,
     "submissions": Submissions,
     "audits": Audits,
 }
+
+
+@contextmanager
+def suppress_output() -> Iterator[None]:
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:

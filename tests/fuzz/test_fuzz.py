@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mexbench.errors import ConfigError
+from tests.fuzz import saved_models
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, failure, fuzz
 from tests.fuzz.surfaces import SURFACES, Sheets, Surface
@@ -35,8 +36,9 @@ def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) 
 
 
 def test_the_sheets_are_read_to_the_end(tmp_path: Path) -> None:
+    """Subject 26.0 of the fourth row, as pandas writes whole numbers, is subject 26."""
     surface = Sheets(tmp_path / "work")
-    for content, dataset, count in zip(surface.seeds, surface.datasets, (3, 2), strict=True):
+    for content, dataset, count in zip(surface.seeds, surface.datasets, (4, 2), strict=True):
         surface.read(content)
         assert len(dataset.samples()) == count
 
@@ -72,3 +74,12 @@ def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
         except ValueError:
             continue
     assert full > 100
+
+
+@pytest.mark.parametrize("family", ["majority", "svm", "decision_tree", "ann", "units", "cnn"])
+def test_mutated_saved_models_have_a_clear_outcome(family: str) -> None:
+    outcomes, failures = saved_models.fuzz(family, 40)
+    assert failures == []
+    assert outcomes.total() == 40
+    assert outcomes["damaged, refused"] > 0
+    assert outcomes["forged, refused"] > 0

@@ -67,6 +67,7 @@ def scores(catalogue: Catalogue, folder: Path, executor: Executor | None = None)
     return collect(plan, RunFolder(folder)).scores()
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_one_table_holds_both_and_ranks_the_honest_rows(catalogue: Catalogue, tmp_path: Path) -> None:
     result = scores(catalogue, tmp_path)
     rows = {row["model"]: row for row in result["rows"]}

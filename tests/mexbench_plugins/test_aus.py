@@ -147,3 +147,53 @@ def test_tokens_as_written_and_units_with_their_side(cell: object, tokens: set[s
     assert parsed.tokens == tokens
     assert parsed.sided == sided
     assert {int(unit.lstrip("LRABT")) for unit in parsed.sided} == parsed.numbers
+
+
+@pytest.mark.parametrize(
+    ("cell", "plain"),
+    [
+        ("AU4+AU12", "4+12"), ("AU 4 + au12A", "4+12A"), ("AUL12", "L12"),
+        ("LAU12+R AU14", "L12+R14"), ("AU10A/B", "10A/B"), ("(AUR6 or AUR12)+AUR15", "(R6 or R12)+R15"),
+        ("ref(AU7B)+AU43E", "ref(7B)+43E"), ("AU4,AU_7;AU-12", "4,7;12"), ("A/LAU12", "A/L12"),
+    ],
+)  # fmt: skip
+def test_prefixes_of_the_facs_manual_are_read(cell: str, plain: str) -> None:
+    parsed, expected = parse(cell), parse(plain)
+    assert parsed.raw == cell
+    assert (parsed.units, parsed.complete, parsed.numbers) == (expected.units, expected.complete, expected.numbers)
+    assert (parsed.sided, parsed.opened) == (expected.sided, expected.opened)
+
+
+@pytest.mark.parametrize(
+    ("cell", "in_doubt", "side_in_doubt", "opened"),
+    [
+        ("(R6 or R12)+R15", True, True, "R6 R12 R15"),
+        ("L12 or L14", True, True, "L12 L14"),
+        ("ref(7B)+43E", True, True, "7B 43E"),
+        ("4?+7", True, True, "4 7"),
+        ("(4+7) or 4", True, True, "4 7"),
+        ("A/L12", False, True, "A12 L12"),
+        ("10A/B", False, False, "10A 10B"),
+        ("R14+17+soft focus", False, False, "R14 17"),
+        ("4+R10B", False, False, "4 R10B"),
+        ("L1+R1", False, False, "L1 R1"),
+        ("?", False, False, ""),
+    ],
+)
+def test_a_unit_in_doubt_is_known_to_be_and_is_among_the_opened(
+    cell: str, in_doubt: bool, side_in_doubt: bool, opened: str
+) -> None:
+    parsed = parse(cell)
+    assert (parsed.in_doubt, parsed.side_in_doubt) == (in_doubt, side_in_doubt)
+    assert parsed.opened == set(opened.split())
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [("4+AD31", {"AU4"}), ("M57+AU1+M58", {"AU1"}), ("AD38", set()), ("AU6+ad_19A", {"AU6"})],
+)
+def test_descriptors_and_head_codes_are_read_and_are_not_units(cell: str, names: set[str]) -> None:
+    parsed = parse(cell)
+    assert parsed.names == names
+    assert parsed.complete
+    assert parsed.certain

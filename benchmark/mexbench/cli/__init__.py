@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from types import ModuleType
 
 from mexbench import devices
 from mexbench.errors import BenchError
+from mexbench.evaluation.streams import lasting_streams, open_missing_descriptors
 
 #: Built-in command -> (its module, its line in ``bench --help``). Plugins add others by the hook ``bench_commands``.
 COMMANDS = {
@@ -24,12 +24,16 @@ COMMANDS = {
     "configs": ("mexbench.cli.configs", "list the configs that come with mexbench, or copy one"),
     "list": ("mexbench.cli.list_plugins", "list datasets, preprocessors, models, protocols and observers"),
     "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
+    "data": ("mexbench.cli.data", "say where data sets come from, verify a copy, fetch a public pack"),
     "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
     "predict": ("mexbench.cli.predict", "say what a saved model sees in films, window by window"),
     "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),
     "compare": ("mexbench.cli.compare", "compare two runs: config, samples, a paired test"),
     "leaderboard": ("mexbench.cli.leaderboard", "define, submit, verify and render leaderboards"),
-    "analyse": ("mexbench.cli.analyse", "sub-divide action units, describe a case study, hold two models together"),
+    "analyse": (
+        "mexbench.cli.analyse",
+        "sub-divide action units, describe a case study, compare models or optical flow",
+    ),
     "site": ("mexbench.cli.site", "write the leaderboards as a static web page"),
     "claims": ("mexbench.cli.claims", "judge published figures: can any confusion matrix give them?"),
     "papers": ("mexbench.cli.papers", "put what papers claim beside what runs of their configs measured"),
@@ -53,18 +57,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
     """
     devices.use_one_thread()  # before numpy is loaded
+    open_missing_descriptors()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with lasting_streams() as streams:
+        code = _main(arguments)
+        for stream in streams:
+            stream.flush()
+        if (error := next((one.error for one in streams if one.error), None)) is None:
+            return code
+        print(f"error: the output could not be written: {error.strerror or error}", file=sys.stderr)
+        return code or BAD_INPUT
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
         parser, module = _parser(arguments[0] if arguments else None)
-        options = parser.parse_args(arguments)
+        options = _with_home(parser.parse_args(arguments))
         with _sigterm_as_ctrl_c():
             return module.run(options) if module else BAD_INPUT  # without a module the parser has exited already
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except BrokenPipeError:  # the reader of our output has gone, as in "bench list | head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
@@ -72,6 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _with_home(options: argparse.Namespace) -> argparse.Namespace:
+    """Write out the home folder in every path: a shell does not in ``--out=~/run``."""
+    from pathlib import Path  # 'bench --help' ends before, and shall not wait for it
+
+    from mexbench.files import expand_home
+
+    for name, value in vars(options).items():
+        if isinstance(value, Path):
+            setattr(options, name, expand_home(value))
+        elif isinstance(value, list) and any(isinstance(one, Path) for one in value):
+            setattr(options, name, [expand_home(one) if isinstance(one, Path) else one for one in value])
+    return options
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``bench analyse``: action units by emotion, case studies, the agreement of two models."""
+"""``bench analyse``: action units by emotion, case studies, the agreement of two models or of optical flow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, positive, say, say_boxed
 from mexbench.errors import ConfigError, DataError, RunFolderError, listed
-from mexbench.files import write_text
+from mexbench.files import expand_home, write_text
 from mexbench.interfaces import Dataset
 
 if TYPE_CHECKING:
@@ -68,13 +68,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     for which in "ab":
         agreement.add_argument(f"--honest-{which}", **_HONEST, help=f"the honest score of {which.upper()}")
-    for action in (study, agreement):
+    flow = actions.add_parser("flow-agreement", help="how far computations of the same optical flow lie apart")
+    flow.add_argument(
+        "configs", type=Path, nargs="+", metavar="CONFIG",
+        help="configs whose samples are flow fields; every two recipes, of one config or of several, are compared",
+    )  # fmt: skip
+    flow.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change a value of every config, such as profile=full",
+    )  # fmt: skip
+    for action in (study, agreement, flow):
         action.add_argument("--out", type=Path, metavar="FILE", help="write the page there instead of printing it")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    actions = {"au-subdivision": _subdivide, "case-study": _study, "agreement": _agreement}
+    actions = {"au-subdivision": _subdivide, "case-study": _study, "agreement": _agreement, "flow-agreement": _flow}
     return actions[options.action](options)
 
 
@@ -86,7 +95,7 @@ def _subdivide(options: argparse.Namespace) -> int:
 
     if not options.no_figure:
         check_matplotlib("the silhouette figure (--no-figure leaves it out)")
-    dataset = _dataset(options)
+    dataset = build_dataset(options.dataset, options.root, options.overrides)
     annotations = dataset.coded_action_units()
     if not annotations:
         raise DataError(f"data set {options.dataset!r} has no coded action units to sub-divide")
@@ -110,8 +119,8 @@ def _subdivide(options: argparse.Namespace) -> int:
     return cli.OK
 
 
-def _dataset(options: argparse.Namespace) -> Dataset:
-    """Build the data set.
+def build_dataset(name: str, root: str | None, overrides: Sequence[str]) -> Dataset:
+    """Build a data set from its plugin's name, its ``root`` and further parameters as ``KEY=VALUE``.
 
     Raises:
         ConfigError: A parameter is missing, unknown or of another type.
@@ -120,16 +129,14 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     from mexbench.config import document
     from mexbench.registry.parameters import build
 
-    cls = open_catalogue().get("dataset", options.dataset).load()
-    given = document.Document({} if options.root is None else {"root": options.root}, f"--dataset {options.dataset}")
-    for assignment in options.overrides:
+    cls = open_catalogue().get("dataset", name).load()
+    given = document.Document({} if root is None else {"root": root}, f"--dataset {name}")
+    for assignment in overrides:
         given = document.override(given, assignment)
     instance, errors = build(cls, given.data)
     if errors:
         messages = [f"{'.'.join(key) + ': ' if key else ''}{text}" for key, text in errors]
-        raise ConfigError(
-            "\n".join(f"data set {options.dataset!r}: {text}" for text in messages) + "\n  --root or --set gives it"
-        )
+        raise ConfigError("\n".join(f"data set {name!r}: {text}" for text in messages) + "\n  --root or --set gives it")
     return cast("Dataset", instance)
 
 
@@ -163,6 +170,20 @@ def _agreement(options: argparse.Namespace) -> int:
     return _out(page, options.out)
 
 
+def _flow(options: argparse.Namespace) -> int:
+    from mexbench.config.loader import load
+    from mexbench.studies.flow_agreement.agreement import compare_all
+    from mexbench.studies.flow_agreement.from_configs import read_recipes
+    from mexbench.studies.flow_agreement.page import markdown
+
+    catalogue = open_catalogue()
+    configs = [load(path, catalogue, options.overrides) for path in options.configs]
+    notices = {notice for config in configs if (notice := config.dataset.instance.notice())}
+    for notice in sorted(notices):
+        say_boxed(notice)
+    return _out(markdown(compare_all(read_recipes(configs))), options.out)
+
+
 @contextmanager
 def _damage_named(*paths: Path) -> Iterator[None]:
     """Turn what goes wrong while a page is made of stored figures into an error: somebody altered them."""
@@ -177,7 +198,7 @@ def _with_honest(found: ClipPredictions, given: Sequence[str] | None) -> ClipPre
 
     if given is None:
         return found
-    return dataclasses.replace(found, honest=honest_score(Path(given[0]), given[1], found.classes))
+    return dataclasses.replace(found, honest=honest_score(expand_home(Path(given[0])), given[1], found.classes))
 
 
 def _out(page: str, path: Path | None) -> int:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mexbench import cli
+from mexbench.cli import audit_stress
 from mexbench.cli import run as reference_run
+from mexbench.cli.audit_models import config_of_run, select_models
 from mexbench.cli.executor_options import add_jobs_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
 from mexbench.errors import ConfigError, PluginError, unknown
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from mexbench.evaluation.plan import RowGroupPlan
     from mexbench.runs.task import Outcome
     from mexbench.studies.audit.audit import Audit
-    from mexbench.studies.audit.cases import Job
+    from mexbench.studies.audit.cases import Case, Job
     from mexbench.studies.audit.leak import AuditLeak
 
 FOLDER = "audit"
@@ -34,8 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"goes to its folder {FOLDER}",
     )  # fmt: skip
     parser.add_argument(
-        "--leaks", metavar="NAME,NAME", default="all", help="which leaks to show: 'all' (default), 'none', or names"
+        "--leaks", metavar="NAME,NAME", help="which leaks to show: 'all' (default without --stress), 'none', or names"
     )
+    parser.add_argument(
+        "--stress", action="store_true",
+        help="alter pictures of the test side alone and show what that costs: brightness, rotation, occlusion, noise, "
+        "blur and compression, five strengths each",
+    )  # fmt: skip
+    parser.add_argument(
+        "--alterations", metavar="NAME,NAME", default="all", help="with --stress: which ones: 'all' (default), or names"
+    )
+    parser.add_argument("--models", metavar="NAME,NAME", help="audit these models of the config alone")
     parser.add_argument(
         "--repeats", type=positive, default=5, metavar="N", help="draws of each random split (default: 5)"
     )
@@ -46,26 +57,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.runs.lock import only_one
+    from mexbench.runs.run_folder import RunFolder
+    from mexbench.studies.audit.audit import Audit
     from mexbench.studies.audit.cases import check_not_leaky
 
-    chosen = _chosen(options.leaks)
-    config = open_config(options)
-    if config.target == "spotting":
+    leak_names = options.leaks if options.leaks is not None else "none" if options.stress else "all"
+    chosen = _chosen(leak_names)
+    config = select_models(open_config(options), options.models)
+    if config.target == "spotting" and not options.stress:
         return _run_spotting(options, config)
     if config.target != "emotion":
-        raise ConfigError(
-            "bench audit: measures what leaks are worth for classes and for spotters, not with "
-            f"'target: {config.target}'"
-        )
+        what = "what alterations cost is measured for classes" if options.stress else (
+            "measures what leaks are worth for classes and for spotters"
+        )  # fmt: skip
+        raise ConfigError(f"bench audit{' --stress' * options.stress}: {what}, not with 'target: {config.target}'")
     check_not_leaky(config)
     folder = options.out or Path("runs") / config.name
+    if options.stress:
+        audit_stress.check(options, config)
     say("the honest run:")
-    code = reference_run.run(_honest(options, folder))
+    code = reference_run.run(_honest(options, folder), lambda whole: config_of_run(whole, config, folder))
     if code == cli.INTERRUPTED:
         return code
-    parts, audit = _audit(options, config, folder, chosen)
-    with only_one(folder, say):
-        return _measure(options, config, parts, audit, code)
+    parts, audit_cases = _plan(config)
+    if chosen or not options.stress:
+        leaks = _leaks(chosen, options.repeats, config, parts)
+        audit = Audit(audit_cases, leaks, RunFolder(folder), folder / FOLDER)
+        with only_one(folder, say):
+            code = max(code, _measure(options, config, parts, audit, code))
+    if options.stress and code != cli.INTERRUPTED:
+        with only_one(folder, say):
+            code = max(code, audit_stress.run(options, config, parts, audit_cases, folder))
+    return code
 
 
 def _run_spotting(options: argparse.Namespace, config: RunConfig) -> int:
@@ -149,38 +172,43 @@ def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
     return parser.parse_args([str(options.config), f"--out={folder}", *where, *changes])
 
 
-def _audit(
-    options: argparse.Namespace, config: RunConfig, folder: Path, chosen: list[type[AuditLeak]]
-) -> tuple[list[RowGroupPlan], Audit]:
+def _plan(config: RunConfig) -> tuple[list[RowGroupPlan], list[Case]]:
+    """Plan the rows that keep people apart; name the others."""
     from mexbench.data.cache import Cache, default_root
     from mexbench.evaluation import plan as planning
-    from mexbench.runs.run_folder import RunFolder
-    from mexbench.studies.audit.audit import Audit
-    from mexbench.studies.audit.cases import cases, frame_level, honest_parts
-    from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit
+    from mexbench.studies.audit.cases import cases, honest_parts
 
-    cache, data = Cache(default_root()), planning.read(config)
+    data = planning.read(config)
     with progress("load", planning.clips_to_load(config, data)) as tick:
-        plan = planning.plan(config, cache, tick, data)
+        plan = planning.plan(config, Cache(default_root()), tick, data)
     parts = honest_parts(plan)
     for part in plan.parts:
         if part not in parts:
             say(f"not audited, leaky itself: the rows under {part.part.protocol.name}")
-    audit_cases = cases(parts, config)
+    return parts, cases(parts, config)
+
+
+def _leaks(
+    chosen: list[type[AuditLeak]], repeats: int, config: RunConfig, parts: Sequence[RowGroupPlan]
+) -> list[AuditLeak]:
+    from mexbench.data.cache import Cache, default_root
+    from mexbench.studies.audit.cases import frame_level
+    from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit
+
     leaks: list[AuditLeak] = []
     for leak in chosen:
         if leak is FrameSplit:
             frames = {}
             for part in parts:
                 with progress("load frames", len(part.data.sources)) as tick:
-                    case = frame_level(part, config, cache, tick)
+                    case = frame_level(part, config, Cache(default_root()), tick)
                 frames |= dict.fromkeys((m.name for m in part.part.models), case) if isinstance(case, str) else case
-            leaks.append(FrameSplit(repeats=options.repeats, frames=frames))
+            leaks.append(FrameSplit(repeats=repeats, frames=frames))
         elif leak is ClipSplit:
-            leaks.append(ClipSplit(repeats=options.repeats))
+            leaks.append(ClipSplit(repeats=repeats))
         else:
             leaks.append(leak())
-    return parts, Audit(audit_cases, leaks, RunFolder(folder), folder / FOLDER)
+    return leaks
 
 
 def _write(

@@ -3,64 +3,133 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tabulate import tabulate
 
 from mexbench import cli
 from mexbench.cli.output import add_config_arguments, excluded_lines, open_config, progress, say, say_boxed
 from mexbench.config.run_config import RowGroup, RunConfig
-from mexbench.data.arrays import read_pixels
+from mexbench.data.cache import Cache, default_root
 from mexbench.data.duplicates import Pixels
-from mexbench.data.samples import LabelledSamples
-from mexbench.errors import listed
+from mexbench.data.samples import LabelledSamples, check_not_empty
+from mexbench.errors import BenchError, DataError, listed
+from mexbench.evaluation import chain_checks, splits
 from mexbench.evaluation import plan as planning
+from mexbench.evaluation.chain_checks import ChainCheck
 from mexbench.interfaces import DataIssue
 from mexbench.studies.case_study.from_run import check_honest
+
+_MOST_ERRORS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_config_arguments(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="put every sample through the steps, not one of each kind: as long as a run takes to load, which finds "
+        "the results in the cache",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command: config, plugins, samples, folds, then every sample is read and compared."""
+    """Run the command: config, plugins, samples, folds; then every sample is read, and some go through the steps."""
     config = open_config(options)
     check_honest(config)
     if notice := config.dataset.instance.notice():
         say_boxed(notice)
+    errors = chain_checks.check_plugins(config)
     data = planning.read(config)
-    _print_findings(config.dataset.instance.data_issues())
+    issues = config.dataset.instance.data_issues()
+    for text in config.dataset.instance.read_from():
+        say(f"annotation: {text}")
+    _print_findings(issues)
     for part, samples in zip(config.parts, data, strict=True):
-        planning.split(part, samples)
-    pixels: dict[int, tuple[LabelledSamples, Pixels]] = {}
-    for part, samples in zip(config.parts, data, strict=True):
-        key = id(part.input)
-        if key not in pixels:
-            with progress("read", len(samples.sources)) as tick:
-                pixels[key] = samples, read_pixels(part, samples, tick)
-    said: list[str] = []
-    for part, samples in zip(config.parts, data, strict=True):
-        said.append("\n".join(_of_part(config, part, samples, *pixels[id(part.input)])))
-    print("\n\n".join(said))
-    say(f"{options.config}: all is well")
+        splits.split(part, samples)  # a hopeless request fails at once
+    checks = _check_chains(config, data, every=options.all)
+    usable = planning.same_clips([*_usable(config, data, checks), *data])[: len(data)]
+    for part, before in zip(config.parts, data, strict=True):
+        checked = checks[id(part.input)]
+        errors += [*checked.errors, *chain_checks.nothing_passes(part, before, checked)]
+        errors += chain_checks.check_models(part, checked)
+    texts = []
+    for part, samples in zip(config.parts, usable, strict=True):
+        try:
+            check_not_empty(samples, f"dataset {part.dataset.plugin!r}")
+            texts.append("\n".join(_of_part(config, part, samples, _pixels(samples, checks[id(part.input)]))))
+        except BenchError as error:
+            errors += [] if errors else [str(error)]  # what is above is why
+    if texts:
+        print("\n\n".join(texts))
+    if errors := list(dict.fromkeys(errors)):
+        rest = [f"and {len(errors) - _MOST_ERRORS} more errors"] if len(errors) > _MOST_ERRORS else []
+        raise DataError("\n".join([*errors[:_MOST_ERRORS], *rest]))
+    _say_verdict(options, usable, checks)
     return cli.OK
 
 
-def _of_part(
-    config: RunConfig, part: RowGroup, data: LabelledSamples, hashed: LabelledSamples, pixels: Pixels
-) -> list[str]:
+def _check_chains(config: RunConfig, data: Sequence[LabelledSamples], *, every: bool) -> dict[int, ChainCheck]:
+    """Check each input once: equal ones are one object."""
+    cache = Cache(default_root())
+    checks: dict[int, ChainCheck] = {}
+    for part, samples in zip(config.parts, data, strict=True):
+        if id(part.input) not in checks:
+            with progress("check" if every else "read", len(samples.sources)) as tick:
+                checks[id(part.input)] = chain_checks.check_chain(part, samples, cache, tick, every=every)
+    return checks
+
+
+def _usable(
+    config: RunConfig, data: Sequence[LabelledSamples], checks: Mapping[int, ChainCheck]
+) -> list[LabelledSamples]:
+    """Exclude what a step excludes, and what cannot be read: that is an error anyway."""
+    result = []
+    for part, samples in zip(config.parts, data, strict=True):
+        checked = checks[id(part.input)]
+        read = {source.clip.sample_id for source in checked.read}
+        unreadable = {
+            source.clip.sample_id: "cannot be read"
+            for source in samples.sources
+            if source.clip.sample_id not in read | checked.rejected.keys()
+        }
+        result.append(samples.without({**unreadable, **checked.rejected}))
+    return result
+
+
+def _pixels(samples: LabelledSamples, checked: ChainCheck) -> Pixels:
+    """Return the pixels of the samples, in their order."""
+    read = replace(samples, sources=tuple(checked.read), excluded={})
+    return checked.pixels.select(read.positions(samples))
+
+
+def _say_verdict(
+    options: argparse.Namespace, usable: Sequence[LabelledSamples], checks: Mapping[int, ChainCheck]
+) -> None:
+    """Say whether anything is lost, and what was not tried."""
+    tried = sum(checked.tried for checked in checks.values())
+    total = sum(len(checked.read) for checked in checks.values())
+    if tried < total:
+        say(f"{tried} of {total} samples, some of each kind, went through the steps; '--all' tries every one")
+    lost = {name for samples in usable for name in samples.rejected()}
+    if not lost:
+        say(f"{options.config}: all is well")
+        return
+    at_least = "" if tried == total else "at least "
+    say(f"{options.config}: can be run; {at_least}{len(lost)} clips are excluded, for the reasons above")
+
+
+def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, pixels: Pixels) -> list[str]:
     """Return what there is to say about samples and folds."""
-    position = {sample.sample_id: index for index, sample in enumerate(hashed.samples)}
-    result = planning.split(part, data, pixels.select([position[sample.sample_id] for sample in data.samples]))
+    result = splits.split(part, data, pixels)
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]
-        counts = data.support(member).values()
-        rows.append([member, len({sample.group for sample in samples}), len(samples), *counts])
+        rows.append([member, _people(data, member), len(samples), *data.support(member).values()])
     if len(rows) > 1:
-        rows.append(["all", len(data.subjects), len(data.samples), *data.support().values()])
+        rows.append(["all", _people(data), len(data.samples), *data.support().values()])
     lines = [", ".join(model.name for model in part.models) + ":"] if len(config.parts) > 1 else []
     lines.append(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
     lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
@@ -70,21 +139,26 @@ def _of_part(
     return [*lines, *map(str, result.leaks)]
 
 
+def _people(data: LabelledSamples, member: str | None = None) -> int | str:
+    count = data.subject_count(member)
+    return "unknown" if count is None else count
+
+
 def _print_findings(data_issues: Sequence[DataIssue]) -> None:
     """Print what is irregular about the data, grouped by kind, with the first examples of each."""
     if not data_issues:
         return
     kinds: dict[tuple[str, bool], list[DataIssue]] = {}
-    for finding in data_issues:
-        kinds.setdefault((finding.what, finding.excluded), []).append(finding)
+    for issue in data_issues:
+        kinds.setdefault((issue.what, issue.excluded), []).append(issue)
     rows = [
         [
             what,
-            len(found),
-            "left out" if dropped else "kept",
-            listed([f"{f.where} {f.detail}".strip() for f in found], limit=4),
+            len(issues),
+            "excluded" if excluded else "kept",
+            listed([f"{issue.where} {issue.detail}".strip() for issue in issues], limit=4),
         ]
-        for (what, dropped), found in kinds.items()
+        for (what, excluded), issues in kinds.items()
     ]
     headers = ["irregular", "how many", "samples", "where"]
     print(tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=[40, None, None, 70]))

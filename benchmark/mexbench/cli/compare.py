@@ -9,9 +9,10 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli.output import say
 from mexbench.files import write_text
+from mexbench.metrics.few_subjects import why_none
 from mexbench.reports import compare as comparison
 from mexbench.reports.compare import RowComparison, ScoreDifference
-from mexbench.runs.stored_run import read_run
+from mexbench.runs.stored_run import StoredRun, damage_is_an_error, read_run
 from mexbench.tables import Table, percent, probability
 
 _NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
@@ -34,20 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     first, second = read_run(options.first), read_run(options.second)
-    pairs = comparison.chosen_rows(first, second, options.rows)
-    compared = [comparison.compare_runs(first, second, pair) for pair in pairs]
-    parts = [f"A: {first.path}", f"B: {second.path}"]
-    for path, found in ((first.path, first), (second.path, second)):
-        if not found.scores["complete"]:
-            parts.append(f"incomplete: {path}; what it lacks is left out of both")
-    parts += _config("code and machine", comparison.run_differences(first, second))
-    for one in compared:
-        parts += _pair(one, max(options.limit, 0))
-    print("\n\n".join(parts))
+    with damage_is_an_error(first.path), damage_is_an_error(second.path):
+        pairs = comparison.chosen_rows(first, second, options.rows)
+        compared = [comparison.compare_runs(first, second, pair) for pair in pairs]
+        print(text(first, second, compared, limit=max(options.limit, 0)))
     if options.csv:
         write_text(options.csv, comparison.csv_text(compared))
         say(f"written to {options.csv}: {sum(len(one.disagreements) for one in compared)} lines")
     return cli.OK
+
+
+def text(first: StoredRun, second: StoredRun, compared: Sequence[RowComparison], *, limit: int = 20) -> str:
+    """Write what the command prints."""
+    parts = [f"A: {first.path}", f"B: {second.path}"]
+    incomplete = [run.path for run in (first, second) if not run.scores["complete"]]
+    parts += [f"incomplete: {path}; what it lacks is excluded from both" for path in incomplete]
+    parts += _config("code and machine", comparison.run_differences(first, second))
+    for one in compared:
+        parts += _pair(one, limit)
+    return "\n\n".join(parts)
 
 
 def _config(what: str, differences: Sequence[ScoreDifference]) -> list[str]:
@@ -68,12 +74,15 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
             _NAMES[score.name],
             percent(score.first),
             percent(score.second),
-            f"{percent(score.first - score.second)} [{percent(score.interval[0])}, {percent(score.interval[1])}]",
+            percent(score.first - score.second)
+            + (f" [{percent(score.interval[0])}, {percent(score.interval[1])}]" if score.interval else ""),
             probability(score.p),
         ]
         for score in found.scores
     ]
     parts = [heading, *_config("config", found.config), Table(["score", "A", "B", "A - B", "p"], cells).text()]
+    if why := why_none([found.subjects], what="no interval"):
+        parts.append(why)
     if not found.disagreements:
         return [*parts, "every sample is predicted alike"]
     counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())

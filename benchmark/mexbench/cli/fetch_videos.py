@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     fetch.check_yt_dlp()
-    entries = manifest.read(options.manifest)
+    entries = manifest.read(options.manifest, say)
     out: Path = options.out or options.manifest.parent
     wanted = fetch.sources(entries, out)
     without = sorted({entry.path for entry in entries} - wanted.keys())

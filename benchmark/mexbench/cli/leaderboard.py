@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, say
 from mexbench.config.shipped import find_leaderboards
+from mexbench.config.tuning import Selection
 from mexbench.errors import BenchError, BoardError
+from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.verify import VerifiedSubmission
+    from mexbench.runs.stored_run import StoredRun
     from mexbench.studies.claims.claims import Claims
 
 
@@ -34,11 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "--row", action="append", default=[], metavar="ROW", help="submit this row alone; may be repeated"
     )
+    submit.add_argument(
+        "--selection", choices=get_args(Selection),
+        help="how values that differ from a plugin's own were chosen, for rows whose config does not declare it",
+    )  # fmt: skip
     verify = actions.add_parser("verify", help="recompute every figure from the predictions")
     verify.add_argument("what", nargs="*", metavar="NAME|FILE", help="leaderboards or submissions (default: all)")
     render = actions.add_parser("render", help="write the pages")
     render.add_argument("names", nargs="*", metavar="NAME", help="of leaderboards (default: all)")
     render.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is stale")
+    for action in (define, submit):
+        action.add_argument(
+            "--keep-names", action="store_true",
+            help="of subjects and clips of your own lists (image_folder, youtube, features); without it, pseudonyms "
+            "stand for them",
+        )  # fmt: skip
     for action in (define, submit, verify, render):
         action.add_argument(
             "--root", type=Path, metavar="DIR",
@@ -58,25 +71,36 @@ def run(options: argparse.Namespace) -> int:
 def _define(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import save
     from mexbench.reports.leaderboards.submit import define
-    from mexbench.runs.stored_run import read_run
+    from mexbench.runs.stored_run import damage_is_an_error
 
-    run_folder = read_run(options.run)
-    board = define(
-        run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
-    )
+    run_folder = _read(options)
+    with damage_is_an_error(options.run):
+        board = define(
+            run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
+        )
     for path in save(options.own_root, board):
         say(f"written to {path}")
     return cli.OK
+
+
+def _read(options: argparse.Namespace) -> StoredRun:
+    from mexbench.reports.leaderboards.pseudonyms import with_pseudonyms
+    from mexbench.runs.stored_run import read_run
+
+    run_folder = read_run(options.run)
+    return run_folder if options.keep_names else with_pseudonyms(run_folder)
 
 
 def _submit(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submit import store, submissions
     from mexbench.reports.leaderboards.verify import results_folder
-    from mexbench.runs.stored_run import read_run
+    from mexbench.runs.stored_run import damage_is_an_error
 
     board = load(options.root, options.name)
-    entries = submissions(read_run(options.run), board, open_catalogue(), options.row)
+    run_folder = _read(options)
+    with damage_is_an_error(options.run):
+        entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
     for path, state in store(results_folder(options.own_root, board.name), entries):
         say(f"{path}: {state}")
     say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
@@ -86,6 +110,7 @@ def _submit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """Look at everything, and say everything: 2 where something cannot be read, 1 where something does not verify."""
     from mexbench.reports.leaderboards.definition import NAME
+    from mexbench.reports.leaderboards.stated import STATED
     from mexbench.reports.leaderboards.verify import verify_board
 
     found: list[VerifiedSubmission] = []
@@ -95,7 +120,7 @@ def _verify(options: argparse.Namespace) -> int:
             if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
                 found += verify_board(options.root, what).submissions
             else:
-                found.append(_one(options.root, Path(what)))
+                found.append(_one(options.root, expand_home(Path(what))))
         except BenchError as error:
             broken.append(str(error))
     for text in broken:
@@ -103,6 +128,7 @@ def _verify(options: argparse.Namespace) -> int:
     say_faults(found)
     sound = [one for one in found if not one.errors]
     print(f"{len(sound)} of {len(found)} submissions verify")
+    say(f"figures follow from predictions; stated by the submitter: {STATED}")
     if broken or any(not one.readable for one in found):
         return cli.BAD_INPUT
     return cli.OK if len(sound) == len(found) else cli.FAILED
@@ -118,10 +144,11 @@ def _one(root: Path, path: Path) -> VerifiedSubmission:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from mexbench.files import write_text
-    from mexbench.reports.leaderboards.page import markdown
+    from mexbench.reports import state_of_the_art
+    from mexbench.reports.leaderboards.page import pages
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
+    from mexbench.studies.claims.methods import load_methods
 
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
@@ -129,23 +156,38 @@ def _render(options: argparse.Namespace) -> int:
     boards = [verify_board(options.root, name) for name in options.names or all_boards(options.root)]
     for board in boards:
         name = board.definition.name
-        page = options.root / f"{name}.md"
         if not board.is_valid:
             say_faults(board.submissions)
             say(f"{name}: has submissions that do not verify, so its page is not written")
             code = cli.FAILED
             continue
-        text = markdown(board_rows(board, claims))
-        current = page.read_bytes() if page.is_file() else None
+        rows = board_rows(board, claims)
+        texts = {options.root / file: text for file, text in pages(rows).items()}
+        if name == state_of_the_art.BOARD and claims is not None:
+            methods = load_methods(options.root / "methods.yaml")
+            more = state_of_the_art.pages(options.root, rows, claims, methods)
+            texts |= {options.root / file: text for file, text in more.items()}
+        code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
+    return code
+
+
+def _bring_up_to_date(texts: Mapping[Path, str], about: str, name: str, *, check: bool) -> int:
+    """Write what differs, or with ``check`` say so; a drawing is named only where it differs."""
+    from mexbench.files import write_text
+
+    code = cli.OK
+    for path, text in texts.items():
+        current = path.read_bytes() if path.is_file() else None
         if current == text.encode():
-            say(f"{page}: up to date, {len(board.submissions)} rows")
-        elif options.check:
+            if path.suffix == ".md":
+                say(f"{path}: up to date, {about}")
+        elif check:
             state = "missing" if current is None else "stale"
-            say(f"{page}: {state}; 'bench leaderboard render {name}' writes it")
+            say(f"{path}: {state}; 'bench leaderboard render {name}' writes it")
             code = cli.FAILED
         else:
-            write_text(page, text)
-            say(f"written to {page}: {len(board.submissions)} rows")
+            write_text(path, text)
+            say(f"written to {path}: {about}")
     return code
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+import sys
 from pathlib import Path
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, progress, say, say_boxed
 from mexbench.config.loader import load
-from mexbench.errors import ConfigError, missing_extra
+from mexbench.errors import ConfigError, listed, missing_extra
 from mexbench.runs import saved_model as saved
 from mexbench.studies.inference import camera, page
 from mexbench.studies.inference import input_spec as inputs
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "film", nargs="?", type=Path, metavar="VIDEO|FOLDER|MANIFEST",
-        help="a film (mp4, mov, avi, webm), a folder of films, or a list of clips (.csv)",
+        help="a film (mp4, mov, avi, webm, mkv), a folder of films, or a list of clips (.csv)",
     )  # fmt: skip
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR",
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     _check(options)
     catalogue = open_catalogue()
-    where = films.target(options.film) if options.film else None
+    where = films.target(options.film, say) if options.film else None
     out = options.out or (films.default_out(options.film) if options.film else None)
     if out is not None:
         films.check_unused(out)
@@ -111,6 +112,8 @@ def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSp
 
 def _read(options: argparse.Namespace, where: films.PredictionTarget, out: Path, predictor: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
+    if where.skipped:
+        say(f"{len(where.skipped)} not read, since they are not films by name: {listed(where.skipped)}")
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(
             where, predictor, out, video=options.video,
@@ -135,6 +138,8 @@ def _watch(options: argparse.Namespace, predictor: WindowPredictor) -> int:
             answer = seen.reason if seen.scores is None else winner(seen.scores, predictor.model.classes)
             top = "" if seen.scores is None else f" {seen.scores.max():.2f}"
             print(f"{seen.window.end_s:8.1f} s  {answer}{top}  ({rate:.1f} frames a second)", flush=True)
+            if getattr(sys.stdout, "reader_gone", False):  # what is printed is all that there is
+                break
     except KeyboardInterrupt:
         say("stopped")
     print(f"\n{page.latency(predictor, frames, length)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from mexbench import cli
@@ -10,6 +11,8 @@ from mexbench.cli.executor_options import add_where_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.cli.run_messages import TerminalMonitor, say_unusable
 from mexbench.config.loader import load
+from mexbench.config.run_config import RunConfig
+from mexbench.errors import listed
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.reports.experiment_reports import RunReports
 from mexbench.reports.plots import check_matplotlib
@@ -27,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="missing",
         help="missing: run what has no valid result (default); always: run everything again; "
         "never: collect the results that exist and name those that do not",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="run this model or row of the config alone, and leave the results of the others as they are; may be "
+        "repeated",
     )
     add_where_arguments(parser)
     parser.add_argument(
@@ -50,16 +61,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what would run, then stop; writes nothing")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
+def run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig] = lambda config: config) -> int:
+    """Run the command.
+
+    Args:
+        options: Its arguments.
+        change: What another command, which starts from this one, does to the config before anything is read.
+    """
     try:
-        return _run(options)
+        return _run(options, change)
     except KeyboardInterrupt:  # while data are loaded, while another process is waited for, while reports are written
         say("stopped: what is done is kept; the same command goes on from here")
         return cli.INTERRUPTED
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig]) -> int:
     if options.figures:
         check_matplotlib()
     settings = ExperimentSettings(
@@ -69,11 +85,12 @@ def _run(options: argparse.Namespace) -> int:
         observe=tuple(options.observe),
         workers=worker_settings(options),
         dry_run=options.dry_run,
+        only=tuple(options.only),
         command=provenance.command_line(),
     )
     settings.workers.prepare()
     catalogue = open_catalogue()
-    config = load(options.config, catalogue, options.overrides)
+    config = change(load(options.config, catalogue, options.overrides))
     result = run_experiment(
         config, catalogue, settings, reports=RunReports(figures=options.figures), monitor=TerminalMonitor()
     )
@@ -93,7 +110,9 @@ def _print_result(result: ExperimentResult) -> int:
         say(f"warning: model not saved: {text}")
     if result.written:
         say(f"written to {result.folder.path}: {', '.join(result.written)}")
-    total = len(result.plan.tasks)
+    total = sum(task.model in result.chosen for task in result.plan.tasks)
+    if rest := [row for row in result.plan.config.rows if row not in result.chosen]:
+        say(f"--only: not run, and with the results that they had: {listed(rest)}")
     if result.interrupted:
         done = total - result.missing
         say(f"stopped: {done} of {total} tasks are done and kept; the same command goes on from here")

@@ -36,10 +36,13 @@ class TerminalMonitor(Monitor):
         lines = []
         for samples in data:
             support = ", ".join(f"{name} {count}" for name, count in samples.support().items())
+            people = "unknown" if (known := samples.subject_count()) is None else known
             of_clips = f" of {len(samples.sources)} clips" if len(samples.samples) > len(samples.sources) else ""
-            lines.append(f"{len(samples.samples)} samples{of_clips}, {len(samples.subjects)} subjects; {support}")
+            lines.append(f"{len(samples.samples)} samples{of_clips}, {people} subjects; {support}")
         for line in dict.fromkeys(lines):
             say(f"{dataset_title(config)}: {line}")
+        for text in config.dataset.instance.read_from():
+            say(f"annotation: {text}")
         for member in config.members:
             if corrections := member.instance.applied_corrections():
                 say(f"annotation corrected in {len(corrections)} places: 'bench info {member.plugin}' lists them")

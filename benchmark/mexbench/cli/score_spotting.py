@@ -13,6 +13,7 @@ from mexbench.cli.output import say
 from mexbench.errors import DataError, listed
 from mexbench.files import write_json
 from mexbench.interfaces.video import Interval
+from mexbench.metrics.few_subjects import why_none
 from mexbench.metrics.spotting.matching import MATCHINGS
 from mexbench.metrics.spotting.strs import as_printed, correct, differences
 from mexbench.reports.spotting_log import RULES, PrintedLogFigure, recount
@@ -100,7 +101,7 @@ def run(options: argparse.Namespace, kind: FileKind) -> int:
 def _limits(texts: Sequence[str]) -> dict[str, int]:
     limits = {}
     for text in texts:
-        if (parts := re.fullmatch(r"([12])=([1-9]\d*)", text)) is None:
+        if (parts := re.fullmatch(r"([12])=([1-9]\d{0,14})", text)) is None:
             raise DataError(f"--micro-frames {text}: expected BLOCK=N with a block 1 or 2, such as 2=16")
         limits[parts[1]] = int(parts[2])
     return limits
@@ -110,7 +111,7 @@ def _printed(texts: Sequence[str]) -> dict[str, list[PrintedLogFigure]]:
     printed: dict[str, list[PrintedLogFigure]] = {}
     for text in texts:
         block, _, rest = text.partition(":")
-        pairs = [re.fullmatch(r"\s*(\w+)=(\d+|\d*\.\d+)\s*", pair) for pair in rest.split(",")]
+        pairs = [re.fullmatch(r"\s*(\w+)=(\d{1,15}|\d{0,15}\.\d{1,15})\s*", pair) for pair in rest.split(",")]
         if block not in LOG_DATASETS or not all(pairs):
             raise DataError(f"--printed {text}: expected BLOCK:NAME=VALUE,..., such as 2:f1_micro=.0082,f1=.0376")
         printed.setdefault(block, []).extend(PrintedLogFigure(pair[1], pair[2]) for pair in pairs if pair)
@@ -142,11 +143,11 @@ def _log_text(result: Mapping[str, Any]) -> str:
     )
     parts = [title, _rule_table(result).text()]
     ci = figures["ci"]
-    parts.append(
-        "by one_to_one, 95 % over subjects: "
-        + ", ".join(f"{name} [{ci[name][0]:.4f}, {ci[name][1]:.4f}]" for name in ("f1_micro", "f1_macro", "f1")
-                    if ci[name])
-    )  # fmt: skip
+    bounds = [f"{name} [{ci[name][0]:.4f}, {ci[name][1]:.4f}]" for name in ("f1_micro", "f1_macro", "f1") if ci[name]]
+    if bounds:
+        parts.append(f"by one_to_one, 95 % over subjects: {', '.join(bounds)}")
+    elif why := why_none([figures["n_subjects"]], what="no interval"):
+        parts.append(why)
     parts.append(_sweep_table(figures).text())
     if result["printed"]:
         parts += [_printed_table(result).text(), *_verdicts(result)]

@@ -22,8 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--audit", type=Path, action="append", default=[], metavar="FILE",
-        help="RUN/audit/audit.json of 'bench audit', shown beside the rows that it is about; may be repeated; those in "
-        "DIR/audits are always shown",
+        help="RUN/audit/audit.json of 'bench audit', or stress.json of 'bench audit --stress', shown beside the rows "
+        "that it is about; may be repeated; those in DIR/audits are always shown",
+    )  # fmt: skip
+    parser.add_argument(
+        "--papers", type=Path, metavar="FILE",
+        help="FOLDER/papers.json of 'bench papers', shown as a page of its own",
     )  # fmt: skip
     parser.epilog = (
         "The pages show what 'bench leaderboard render' shows: every submission is verified first, and nothing is "
@@ -37,20 +41,23 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.cli.leaderboard import all_boards, read_claims, say_faults
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
-    from mexbench.reports.site import audits, folder, pages
+    from mexbench.reports.site import audits, folder, pages, paper_tables, stress_tests
 
     folder.check_own_folder(options.out)  # before the work, not after it
     claims = read_claims(options.root)
     paths = [*sorted(options.root.glob("audits/*.json")), *options.audit]
-    audits_by_path = {path: audits.read(path) for path in paths}
+    stressed = {path: stress_tests.read(path) for path in paths if stress_tests.is_stress_file(path)}
+    audited = {path: audits.read(path) for path in paths if path not in stressed}
+    papers = paper_tables.read(options.papers) if options.papers else None
     boards = [verify_board(options.root, name) for name in all_boards(options.root)]
     if unsound := [one for board in boards for one in board.submissions if one.errors]:
         say_faults(unsound)
         say("some submissions do not verify, so no page is written")
         return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
     rows = [board_rows(board, claims) for board in boards]
-    audits.check_known_boards(audits_by_path, rows)
-    pages_by_name = pages.site(rows, claims, list(audits_by_path.values()))
+    audits.check_known_boards({**audited, **stressed}, rows)
+    studies = pages.Studies(claims, list(audited.values()), list(stressed.values()), papers)
+    pages_by_name = pages.site(rows, studies)
     folder.write(options.out, pages_by_name)
     count = sum(len(board.rows) for board in rows)
     say(f"written to {options.out}: {len(rows)} leaderboards, {count} rows; open {options.out / 'index.html'}")

@@ -105,6 +105,10 @@ class CompositeDataset(Dataset):
         """Return every member's corrections."""
         return [erratum for _, member in self.members for erratum in member.applied_corrections()]
 
+    def read_from(self) -> Sequence[str]:
+        """Return what the members' annotations were read from."""
+        return [text for _, member in self.members for text in member.read_from()]
+
     def data_issues(self) -> Sequence[DataIssue]:
         """Return what is irregular about any member."""
         return [finding for _, member in self.members for finding in member.data_issues()]

@@ -63,7 +63,7 @@ class FrameSelection(Plugin):
         """Choose frames of one clip.
 
         Raises:
-            SampleRejected: A moment is not annotated or not on disk, or there are no frames to choose from.
+            SampleRejected: A moment is not annotated or not on disk, or the clip has no frames to choose from.
         """
         numbers = dataset.frame_numbers(sample)
         if not numbers:

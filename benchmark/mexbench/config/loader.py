@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -13,8 +14,10 @@ from mexbench.config.composite import CompositeDataset
 from mexbench.config.document import Document, ValuePath
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable, read_paper_table
-from mexbench.config.run_config import NAME, Component, Input, RunConfig, Target
+from mexbench.config.run_config import NAME, Component, Damaged, Input, RunConfig, Target
 from mexbench.config.shipped import find_config
+from mexbench.config.tuning import Selection, read_tuning
+from mexbench.config.variables import has_variable, written, written_parameters
 from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.interfaces import (
     ActionUnitModel,
@@ -40,6 +43,7 @@ BLOCKS: Mapping[str, bool] = {
     "protocol": True,
     "models": True,
     "seeds": False,
+    "damaged": False,
     "sweep": False,
     "paper": False,
     "profile": False,
@@ -47,6 +51,8 @@ BLOCKS: Mapping[str, bool] = {
 }
 #: What a model's block may have besides the model's parameters: an input of its own.
 INPUT = frozenset({"frames", "preprocess"})
+#: What a model's block may have about how its values were chosen, or are to be chosen.
+CHOICE = frozenset({"tune", "selection"})
 _MAX_SEED = 2**32 - 1  # the largest that numpy's and scikit-learn's generators take
 
 
@@ -90,7 +96,7 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         if required and key not in data:
             reader.add_error((), f"needs the key {key!r}")
     members = reader.several("dataset", Dataset, data.get("dataset"))
-    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data))
+    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data), document.where(("frames",)))
     protocols = reader.several("protocol", Protocol, data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
@@ -99,12 +105,14 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
     reader.unique_names(("models",), models)
     reader.unique_names(("protocol",), protocols)
     seeds = reader.seeds(("seeds",), data.get("seeds", [0]))
+    damaged = reader.damaged(data.get("damaged", "exclude"))
     target = reader.target(data.get("target", "emotion"), models, (common, *inputs.values()))
+    models = reader.tuned(data.get("models"), models, target)
     paper = reader.paper(models, protocols)
     if reader.errors or not members or not protocols:
         raise ConfigError("\n".join(reader.errors))
     dataset = members[0] if len(members) == 1 else _composite(members)
-    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper)
+    return RunConfig(name, dataset, members, common, protocols, models, inputs, seeds, chosen, target, paper, damaged)
 
 
 #: Target -> the interface that a model needs for it, the method of that interface, and what it does.
@@ -141,13 +149,21 @@ class _ConfigReader:
         except PluginError as error:
             self.add_error((*path, "plugin") if (*path, "plugin") in self.document.lines else path, str(error))
             return None
-        taken = RESERVED | (INPUT if kind == "model" else set())
-        instance, errors = build(cls, {key: value for key, value in given.items() if key not in taken})
+        if has_variable(given.get("name")):
+            self.add_error((*path, "name"), "is part of every output, so it cannot come from an environment variable")
+        taken = RESERVED | (INPUT | CHOICE if kind == "model" else set())
+        values = {key: value for key, value in given.items() if key not in taken}
+        if kind == "dataset" and "title" in values:  # it is a part of every id: the variable's name is, not its value
+            values["title"] = written(values["title"])
+        instance, errors = build(cls, values)
         for key, message in errors:
             self.add_error((*path, *key), message if key else f"{kind} {plugin!r}: {message}")
         if not isinstance(instance, interface):
             return None
-        return Component(plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance)
+        return Component(
+            plugin=plugin, name=str(name), distribution=entry.distribution, instance=instance,
+            variables=written_parameters(values), where=self.document.where((*path, "plugin")),
+        )  # fmt: skip
 
     def mapping(self, kind: str, path: ValuePath, block: object) -> dict[str, Any] | None:
         """Bring both forms of a plugin's block to a mapping in which ``plugin`` is a string."""
@@ -206,8 +222,34 @@ class _ConfigReader:
             path = ("models", index)
             frames = self.frames((*path, "frames"), block["frames"]) if "frames" in block else common.frames
             steps = self.steps(path, block) if "preprocess" in block else common.preprocess
-            inputs[str(block.get("name", block.get("plugin")))] = Input(frames, steps)
+            inputs[str(block.get("name", block.get("plugin")))] = Input(
+                frames, steps, self.document.where((*path, "frames") if "frames" in block else ("frames",))
+            )
         return inputs
+
+    def tuned(
+        self, blocks: object, models: tuple[Component[Model], ...], target: Target
+    ) -> tuple[Component[Model], ...]:
+        """Read how the values of single models were chosen (``selection``), or are to be chosen (``tune``)."""
+        if not isinstance(blocks, list) or len(blocks) != len(models):  # a block has errors of its own
+            return models
+        return tuple(
+            self._tuned(("models", index), block, model, target) if isinstance(block, dict) else model
+            for index, (block, model) in enumerate(zip(blocks, models, strict=True))
+        )
+
+    def _tuned(
+        self, path: ValuePath, block: Mapping[str, Any], model: Component[Model], target: Target
+    ) -> Component[Model]:
+        if "selection" in block and block["selection"] not in get_args(Selection):
+            self.add_error((*path, "selection"), unknown("selection", block["selection"], get_args(Selection)))
+        tuning = None
+        if "tune" in block:
+            given = [key for key in block if key not in RESERVED | INPUT | CHOICE]
+            tuning, errors = read_tuning(block["tune"], model.instance, given=given, target=target)
+            for key, message in errors:
+                self.add_error((*path, "tune", *key), message)
+        return replace(model, tuning=tuning, selection=block.get("selection"))
 
     def frames(self, path: ValuePath, block: object) -> FrameSelection | None:
         if block is None:
@@ -228,6 +270,12 @@ class _ConfigReader:
                 what = str(path[0]).removesuffix("s")
                 self.add_error(path, f"two {what}s are called {one.name!r}; give one of them another 'name'")
             seen.add(one.name.lower())
+
+    def damaged(self, value: object) -> Damaged:
+        """Read what becomes of damaged clips."""
+        if value not in get_args(Damaged):
+            self.add_error(("damaged",), unknown("value", value, get_args(Damaged)))
+        return cast("Damaged", value)
 
     def target(self, value: object, models: tuple[Component[Model], ...], inputs: Iterable[Input]) -> Target:
         """Read what the models predict, and refuse those that cannot."""
@@ -278,6 +326,12 @@ class _ConfigReader:
             return False
 
     def seeds(self, path: ValuePath, block: object) -> tuple[int, ...]:
+        if isinstance(block, int) and not isinstance(block, bool) and block > 0:  # no seeds at all is never meant
+            self.add_error(
+                path,
+                f"expected a list of seeds, got {block}: [{block}] is one seed with this number, [0, 1, 2] are three",
+            )
+            return ()
         given = block if isinstance(block, list) else [block]
         seeds: list[int] = []
         for index, seed in enumerate(given):
@@ -315,4 +369,6 @@ def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:
     name = "+".join(member.plugin for member in members)
     distributions = dict.fromkeys(member.distribution for member in members)
     composite = CompositeDataset(tuple((member.plugin, member.instance) for member in members))
-    return Component(plugin=name, name=name, distribution=", ".join(distributions), instance=composite)
+    return Component(
+        plugin=name, name=name, distribution=", ".join(distributions), instance=composite, where=members[0].where
+    )

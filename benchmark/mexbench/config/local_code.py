@@ -38,13 +38,13 @@ class LocalComponent(Component[Model]):
     summary: str = ""
     code: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def resolved(self) -> dict[str, object]:
+    def resolved(self, *, recorded: bool = False) -> dict[str, object]:
         """Return what a manifest says of it; no config can name it."""
-        return {**super().resolved(), "model": self.summary, "code": self.code}
+        return {**super().resolved(recorded=recorded), "model": self.summary, "code": self.code}
 
-    def identity(self) -> dict[str, object]:
+    def identity(self, *, recorded: bool = False) -> dict[str, object]:
         """Return what decides the results."""
-        return {**super().identity(), "model": self.summary, "code": self.code}
+        return {**super().identity(recorded=recorded), "model": self.summary, "code": self.code}
 
     def flags(self) -> tuple[str, ...]:
         """Return the model's flags and the one of local code."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic, Literal, TypeVar
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import PaperTable
+from mexbench.config.tuning import SEEN_TEST_FLAG, Selection, Tuning
+from mexbench.config.variables import marked
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol
 from mexbench.registry.parameters import to_dict
@@ -19,6 +21,8 @@ P = TypeVar("P", bound=Plugin)
 #: What a run's models predict of a sample: its one class, which of twelve action units show, or where in a long video
 #: the expressions are.
 Target = Literal["emotion", "action_units", "spotting"]
+#: What becomes of damaged clips: they are excluded and named, or the run is refused.
+Damaged = Literal["exclude", "refuse"]
 
 #: Names of models and protocols become file names, table cells and page titles.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
@@ -26,26 +30,56 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,=+-]*")
 
 @dataclass(frozen=True)
 class Component(Generic[P]):
-    """One plugin of a config: which, under what name, from where, and the object itself."""
+    """One plugin of a config: which, under what name, from where, and the object itself.
+
+    Args:
+        plugin: Its name in the catalogue.
+        name: Its name in this run.
+        distribution: Where it comes from.
+        instance: The object, with its parameters.
+        tuning: Of a model: what is chosen inside each training side; None where nothing is.
+        selection: Of a model: how the values in its block were chosen, as the config declares; None where it does not.
+        where: Its place in the config.
+        variables: The parameters that came from the environment, as the config writes them.
+    """
 
     plugin: str
     name: str
     distribution: str
     instance: P
+    tuning: Tuning | None = None
+    selection: Selection | None = None
+    where: str = field(default="", compare=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def resolved(self) -> dict[str, object]:
-        """Return the block as a config would spell it out, defaults included."""
-        return {"plugin": self.plugin, "name": self.name, **to_dict(self.instance)}
+    def resolved(self, *, recorded: bool = False) -> dict[str, object]:
+        """Return the block as a config would spell it out, defaults included.
+
+        Args:
+            recorded: Whether it is written down: then variables of the environment stay variables.
+        """
+        own = self.variables if recorded else {}
+        tuned = set((self.tuning.values or {}) if self.tuning else ())
+        values = {key: value for key, value in {**to_dict(self.instance), **own}.items() if key not in tuned}
+        return {
+            "plugin": self.plugin,
+            "name": self.name,
+            **({"selection": self.selection} if self.selection else {}),
+            **values,
+            **({"tune": self.tuning.resolved()} if self.tuning else {}),
+        }
 
     def flags(self) -> tuple[str, ...]:
         """Return words that must stand beside every score made with this plugin."""
-        return self.instance.flags()
+        return (*self.instance.flags(), *([SEEN_TEST_FLAG] if self.selection == "seen-test" else []))
 
-    def identity(self) -> dict[str, object]:
+    def identity(self, *, recorded: bool = False) -> dict[str, object]:
         """Return what decides the results: the block without its paths, which say where and not what."""
         provenance = dict(self.instance.provenance())
         beside = {"provenance": provenance} if provenance else {}
-        return {"plugin": self.plugin, **to_dict(self.instance, paths=False), **beside}
+        tuned = {"tune": self.tuning.resolved()} if self.tuning else {}
+        values = to_dict(self.instance, paths=False)
+        return {"plugin": self.plugin, **(marked(values, self.variables) if recorded else values), **beside, **tuned}
 
 
 @dataclass(frozen=True)
@@ -55,18 +89,23 @@ class Input:
     Args:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
+        where: Place of the ``frames`` block in the config.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
+    where: str = field(default="", compare=False)
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""
-        return {**self._frames(), "preprocess": [without_name(step) for step in self.preprocess]}
+        return {
+            **self._frames(),
+            "preprocess": [without_name(step, recorded=recorded) for step in self.preprocess],
+        }
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return what decides the results: ``resolved`` without paths."""
-        return {**self._frames(), "preprocess": [step.identity() for step in self.preprocess]}
+        return {**self._frames(), "preprocess": [step.identity(recorded=recorded) for step in self.preprocess]}
 
     def _frames(self) -> dict[str, Any]:
         chosen = to_dict(self.frames) if self.frames else {}
@@ -86,6 +125,7 @@ class RowGroup:
         seeds: As in ``RunConfig``.
         profile: As in ``RunConfig``.
         target: As in ``RunConfig``.
+        damaged: As in ``RunConfig``.
     """
 
     dataset: Component[Dataset]
@@ -96,6 +136,7 @@ class RowGroup:
     seeds: tuple[int, ...]
     profile: str | None = None
     target: Target = "emotion"
+    damaged: Damaged = "exclude"
 
 
 @dataclass(frozen=True)
@@ -113,6 +154,7 @@ class RunConfig:
         seeds: Every model is trained once per seed.
         profile: Name of the profile in force, None where the config has none.
         target: What models predict of a sample.
+        damaged: What becomes of clips with a damaged image or a cell of the annotation that cannot be read.
         paper: What a published table claims of the rows; None where the config re-does none.
     """
 
@@ -127,6 +169,7 @@ class RunConfig:
     profile: str | None = None
     target: Target = "emotion"
     paper: PaperTable | None = None
+    damaged: Damaged = "exclude"
 
     @cached_property
     def parts(self) -> tuple[RowGroup, ...]:
@@ -148,6 +191,7 @@ class RunConfig:
                 self.seeds,
                 self.profile,
                 self.target,
+                self.damaged,
             )
             for (name, seen), rows in groups.items()
         )
@@ -161,38 +205,53 @@ class RunConfig:
         """Return the name of a row: the model's, with the protocol's where there are several."""
         return model.name if len(self.protocols) == 1 else f"{model.name} under {protocol.name}"
 
-    def resolved(self) -> dict[str, Any]:
-        """Return the whole config with every default and variable filled in; loading it gives this config again."""
-        own = {name: {"frames": None, **input_.resolved()} for name, input_ in self.inputs.items()}
+    def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
+        """Return the whole config with every default and variable filled in; loading it gives this config again.
+
+        Args:
+            recorded: Whether it is written down: then variables of the environment stay variables.
+        """
+        own = {name: {"frames": None, **input_.resolved(recorded=recorded)} for name, input_ in self.inputs.items()}
         return {
-            "dataset": without_name(self.dataset) if self.is_single else [without_name(one) for one in self.members],
-            **self.input.resolved(),
-            "protocol": without_name(self.protocols[0])
+            "dataset": without_name(self.dataset, recorded=recorded)
+            if self.is_single
+            else [without_name(one, recorded=recorded) for one in self.members],
+            **self.input.resolved(recorded=recorded),
+            "protocol": without_name(self.protocols[0], recorded=recorded)
             if len(self.protocols) == 1
-            else [protocol.resolved() for protocol in self.protocols],
-            "models": [{**model.resolved(), **own.get(model.name, {})} for model in self.models],
+            else [protocol.resolved(recorded=recorded) for protocol in self.protocols],
+            "models": [{**model.resolved(recorded=recorded), **own.get(model.name, {})} for model in self.models],
             "seeds": list(self.seeds),
             **self._target(),
+            **({} if self.damaged == "exclude" else {"damaged": self.damaged}),
             **({"paper": self.paper.resolved()} if self.paper else {}),
             **({"profile": self.profile, "profiles": {self.profile: {}}} if self.profile else {}),
         }
 
-    def identity(self) -> dict[str, Any]:
-        """Return what decides the results: ``resolved`` without paths."""
-        own = {name: input_.identity() for name, input_ in self.inputs.items()}
+    def identity(self, *, recorded: bool = False) -> dict[str, Any]:
+        """Return what decides the results: ``resolved`` without paths.
+
+        Args:
+            recorded: Whether it is written down: then variables with a short digest stand for values.
+        """
+        own = {name: input_.identity(recorded=recorded) for name, input_ in self.inputs.items()}
         return {
             # A path says where and not what, but data that is made up is not the data.
             "dataset": {
                 **(
-                    self.dataset.identity() if self.is_single else {"members": [one.identity() for one in self.members]}
+                    self.dataset.identity(recorded=recorded)
+                    if self.is_single
+                    else {"members": [one.identity(recorded=recorded) for one in self.members]}
                 ),
                 "title": dataset_title(self),
             },
-            **self.input.identity(),
-            "protocol": self.protocols[0].identity()
+            **self.input.identity(recorded=recorded),
+            "protocol": self.protocols[0].identity(recorded=recorded)
             if len(self.protocols) == 1
-            else {protocol.name: protocol.identity() for protocol in self.protocols},
-            "models": {model.name: {**model.identity(), **own.get(model.name, {})} for model in self.models},
+            else {protocol.name: protocol.identity(recorded=recorded) for protocol in self.protocols},
+            "models": {
+                model.name: {**model.identity(recorded=recorded), **own.get(model.name, {})} for model in self.models
+            },
             "seeds": list(self.seeds),
             **self._target(),
         }
@@ -222,6 +281,6 @@ def dataset_title(config: RunConfig | RowGroup) -> str:
     return config.dataset.instance.display_name() or config.dataset.plugin
 
 
-def without_name(component: Component[Any]) -> dict[str, object]:
+def without_name(component: Component[Any], *, recorded: bool = False) -> dict[str, object]:
     """Return a plugin's block without a name."""
-    return {key: value for key, value in component.resolved().items() if key != "name"}
+    return {key: value for key, value in component.resolved(recorded=recorded).items() if key != "name"}

@@ -6,7 +6,8 @@ from typing import Any, get_args
 
 from mexbench.config.frame_selection import FrameSelection
 from mexbench.config.paper_table import paper_schema
-from mexbench.config.run_config import NAME, Target
+from mexbench.config.run_config import NAME, Damaged, Target
+from mexbench.config.tuning import SELECTION_TEXT, Selection, Tuning
 from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import KINDS, Catalogue
@@ -21,6 +22,15 @@ _INPUT: dict[str, Any] = {
         "type": "array",
         "items": {"$ref": "#/$defs/preprocessor"},
         "description": "steps that every sample goes through, in order",
+    },
+}
+
+#: How a model's values were chosen, or are to be chosen.
+_CHOICE: dict[str, Any] = {
+    "tune": {"$ref": "#/$defs/tune"},
+    "selection": {
+        "enum": list(get_args(Selection)),
+        "description": f"how the values in this block were chosen: {SELECTION_TEXT}",
     },
 }
 
@@ -48,6 +58,12 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "description": summary(FrameSelection),
         **_properties(json_schema(FrameSelection)),
     }
+    tune = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": summary(Tuning),
+        **_properties(json_schema(Tuning)),
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mexbench config",
@@ -55,7 +71,7 @@ def config_schema(catalogue: Catalogue) -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["dataset", "protocol", "models"],
         "properties": _blocks(),
-        "$defs": {**definitions, "frames": frames},
+        "$defs": {**definitions, "frames": frames, "tune": tune},
     }
 
 
@@ -90,6 +106,11 @@ def _blocks() -> dict[str, Any]:
             "description": "what models predict of a sample: its class, which action units show, or, of a long video, "
             "where expressions are",
         },
+        "damaged": {
+            "enum": list(get_args(Damaged)),
+            "description": "clips with a damaged image, or a cell of the annotation that cannot be read: they are "
+            "excluded and named, or the run is refused",
+        },
         "sweep": {
             "type": "object",
             "minProperties": 1,
@@ -117,7 +138,7 @@ def _plugin(kind: str, name: str, cls: type[Plugin]) -> tuple[list[dict[str, Any
     properties: dict[str, Any] = {"plugin": {"const": name}}
     if kind in ("model", "protocol"):
         properties["name"] = {"type": "string", "pattern": f"^(?:{NAME.pattern})$"}
-    properties |= _INPUT if kind == "model" else {}
+    properties |= {**_INPUT, **_CHOICE} if kind == "model" else {}
     properties |= schema["properties"]
     mapping = {
         "type": "object",

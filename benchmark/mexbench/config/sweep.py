@@ -20,6 +20,7 @@ from itertools import product
 from typing import Any
 
 from mexbench.config.document import Document, ValuePath, name_of, parse_path, replaced
+from mexbench.config.variables import written
 
 _SHARED = ("frames", "preprocess")
 _BLOCKS = ("models", "protocol", *_SHARED)
@@ -41,6 +42,7 @@ class _Axis:
     values: Sequence[Any]
 
     def label(self, value: object) -> str:
+        value = written(value)  # a label is part of every output
         text = value if isinstance(value, str) else json.dumps(value)
         return f"{self.path[-1]}={re.sub(r'[^A-Za-z0-9_.+-]+', '-', text).strip('-')}"
 

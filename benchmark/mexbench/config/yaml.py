@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from mexbench.config.variables import from_environment
 from mexbench.errors import ConfigError, suggest
 
 #: The way to a value: keys of mappings and positions in lists.
@@ -67,6 +68,9 @@ class _NotSetError(ConfigError):
     """An environment variable has no value."""
 
 
+_MOST_BITS = 1024
+
+
 class YamlReader:
     """Turns PyYAML's nodes into plain values and notes their lines."""
 
@@ -75,6 +79,8 @@ class YamlReader:
         self.environment = environment
         self.lines: dict[ValuePath, int | str] = {}
         self.nodes = 0
+        #: How many variables the environment has filled in.
+        self.expanded = 0
         self.loader = _Loader("")
 
     def compose(self, text: str) -> yaml.Node | None:
@@ -135,6 +141,11 @@ class YamlReader:
 
     def _scalar(self, node: yaml.Node, path: ValuePath) -> str | int | float | bool | Unset | None:
         text = str(node.value)
+        before = self.expanded
+        value = self._plain_scalar(text, node, path)
+        return from_environment(value, text) if self.expanded > before else value
+
+    def _plain_scalar(self, text: str, node: yaml.Node, path: ValuePath) -> str | int | float | bool | Unset | None:
         tag = node.tag
         try:
             expanded = self._expand(text, node, path)
@@ -151,7 +162,10 @@ class YamlReader:
             if kind == "bool":
                 return expanded.lower() == "true"
             if kind == "int":
-                return int(expanded, 0 if expanded[:2] in ("0o", "0x") else 10)
+                number = int(expanded, 0 if expanded[:2] in ("0o", "0x") else 10)
+                if number.bit_length() > _MOST_BITS:  # Python reads such a one in hex and cannot print it
+                    raise ValueError(f"more than {_MOST_BITS} bits")
+                return number
             if kind == "float":
                 return float(re.sub(r"^([-+]?)\.(?=[inINF])", r"\1", expanded))
         except ValueError as error:
@@ -174,6 +188,7 @@ class YamlReader:
                     f"set it, as in 'export {match['name']}=...', or give a default: ${{{match['name']}:-...}}"
                 )
                 raise _NotSetError(str(self._error(node, path, message)))
+            self.expanded += 1
             return replacement
 
         return re.sub(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?", value, text)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
+from mexbench.data.image import DamagedImageError
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, Source, check_not_empty
+from mexbench.data.samples import LabelledSamples, Source, check_damage, check_not_empty
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -68,25 +69,31 @@ def load_arrays(
         The samples that could be used, and their arrays.
 
     Raises:
-        DataError: A sample cannot be read or processed, none is left, or the results differ in shape.
+        DataError: A sample cannot be read or processed, none is left, the results differ in shape, or, under
+            ``damaged: refuse``, an image is damaged.
     """
     pipeline = Pipeline(group, cache)
     by_frame = pipeline.by_frame
     rejected: dict[str, str] = {}
+    damaged: dict[str, str] = {}
     versions_by_sample: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
     pixels: list[Pixels] = []
     notes: Counter[str] = Counter()
     for count, source in enumerate(data.sources, start=1):
         try:
             entries = pipeline(source.clip, source.pick)
+        except DamagedImageError as error:
+            rejected[source.clip.sample_id] = error.reason
+            damaged[source.clip.sample_id] = str(error)
         except SampleRejected as error:
             rejected[source.clip.sample_id] = str(error)
         else:
-            parts = [_parts(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
+            parts = [cut_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
             versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
-            pixels.append(_pixels(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
+            pixels.append(pixels_of(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
             notes.update(entries[0].clip.notes)
         progress(count)
+    check_damage(group, damaged)
     data = data.without(rejected)
     check_not_empty(data, f"dataset {group.dataset.plugin!r}")
     originals = [versions[0] for versions in versions_by_sample]
@@ -96,7 +103,7 @@ def load_arrays(
         x=x,
         copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
         digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
-        pixels=_joined(pixels),
+        pixels=joined(pixels),
         notes=notes,
         spans=spans,
     )
@@ -125,27 +132,36 @@ def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lam
     """
     pipeline = Pipeline(group)
     pixels: list[Pixels] = []
+    damaged: dict[str, str] = {}
     for count, source in enumerate(data.sources, start=1):
-        traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
-        pixels.append(_pixels(*traits, by_frame=pipeline.by_frame))
+        try:
+            traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
+        except DamagedImageError as error:
+            damaged[source.clip.sample_id] = str(error)
+            continue
+        pixels.append(pixels_of(*traits, by_frame=pipeline.by_frame))
         progress(count)
-    return _joined(pixels)
+    if damaged:
+        check_damage(dataclasses.replace(group, damaged="refuse"), damaged)
+    return joined(pixels)
 
 
-def _pixels(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
+def pixels_of(frame_digests: Sequence[str], hashes: Sequence[str], *, by_frame: bool) -> Pixels:
+    """Return what the samples of one clip are compared by."""
     if by_frame:
         return Pixels(tuple(frame_digests), tuple((frame_hash,) for frame_hash in hashes))
     return Pixels((digest(list(frame_digests)),), (tuple(hashes),))
 
 
-def _joined(parts: Sequence[Pixels]) -> Pixels:
+def joined(parts: Sequence[Pixels]) -> Pixels:
+    """Return what the samples of several clips are compared by."""
     return Pixels(
         digests=tuple(item for part in parts for item in part.digests),
         hashes=tuple(item for part in parts for item in part.hashes),
     )
 
 
-def _parts(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
+def cut_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[NDArray[Any]]:
     """Cut a clip's array into those of its samples."""
     if not by_frame:
         return [array]

@@ -1,35 +1,50 @@
 """Pre-processed clips on disk, keyed by what they were made from and by the steps that made them.
 
-An entry is one file: a line of JSON, then the bytes of an array. Its key covers the bytes of the sample's files, the
-loader, and every step with its parameters and code, so that a changed file or parameter is another entry. Entries are
-written whole, so two processes may fill one cache; a damaged entry is removed and made again.
+An entry is one file: a line with a checksum, a line of JSON, then the bytes of an array. The checksum covers the key
+and all that follows, so neither a flipped bit nor a file under another's name is taken for the entry. The key has the
+bytes of the sample's files, the loader, and every step with its parameters and code, so a changed file or parameter is
+another entry. Entries are written whole, so two processes may fill one cache; a damaged entry is removed and made
+again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
-import zlib
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from mexbench.files import replacing
+from mexbench.files import expand_home, read_plain, replacing
 from mexbench.interfaces import Clip
 
 #: Action units and clip info are for steps alone, and after the last one nothing reads them.
 _META = tuple(field.name for field in dataclasses.fields(Clip) if field.name not in ("frames", "aus", "clip_info"))
 DEFAULT_LIMIT = 20 * 1024**3
+#: Bytes of the largest entry that is read.
+_LARGEST = 2**36
+#: 32 hexadecimal digits and the end of the line.
+_CHECKSUM_LENGTH = 33
 
 
 def default_root() -> Path:
     """Return ``$MEXBENCH_CACHE``, or the user's cache folder."""
     import platformdirs
 
-    return Path(os.environ.get("MEXBENCH_CACHE") or platformdirs.user_cache_dir("mexbench", appauthor=False))
+    if given := os.environ.get("MEXBENCH_CACHE"):
+        return expand_home(Path(given))
+    root = Path(platformdirs.user_cache_dir("mexbench", appauthor=False))
+    # A process without a home folder, as some containers run: a cache of its own user, as long as the machine is up.
+    return root if root.is_absolute() else Path(tempfile.gettempdir()) / f"mexbench-{_user()}" / "cache"
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else "user"
 
 
 def programs_root() -> Path:
@@ -71,18 +86,11 @@ class Cache:
         """Return the entry, or None where there is none or it is damaged."""
         path = self._path(key)
         try:
-            header, _, body = path.read_bytes().partition(b"\n")
-        except OSError:
+            content = read_plain(path, most=_LARGEST, follow_links=False)
+        except (OSError, ValueError):  # not there, or not a plain file: such a thing was not written by this class
             return None
-        try:
-            about = json.loads(header)
-            if about["checksum"] != zlib.crc32(body):
-                raise ValueError("checksum differs")
-            frames = np.frombuffer(body, np.dtype(about["dtype"])).reshape(about["shape"])
-            meta = {name: about["clip"][name] for name in _META}
-            clip = Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])})
-            entry = CacheEntry(clip, tuple(about["raw_digests"]), tuple(about["raw_hashes"]))
-        except (ValueError, KeyError, TypeError, EOFError):
+        entry = _parsed(key, content)
+        if entry is None:
             with suppress(OSError):
                 path.unlink()
             return None
@@ -95,19 +103,19 @@ class Cache:
         frames = np.ascontiguousarray(entry.clip.frames)
         if frames.dtype.hasobject:
             raise ValueError("an array of Python objects cannot be cached: its bytes are pointers")
-        body = frames.tobytes()
         about = {
-            "checksum": zlib.crc32(body),  # against damage, not against forgers: those could write the folder anyway
             "dtype": frames.dtype.str,
             "shape": frames.shape,
             "raw_digests": entry.raw_digests,
             "raw_hashes": entry.raw_hashes,
             "clip": {name: getattr(entry.clip, name) for name in _META},
         }
+        content = json.dumps(about).encode() + b"\n" + frames.tobytes()
         path = self._path(key)
         try:
             with replacing(path) as stream:
-                stream.write(json.dumps(about).encode() + b"\n" + body)
+                stream.write(_checksum(key, content) + b"\n")
+                stream.write(content)
             self._make_room(path.stat().st_size, keep=path)
         except OSError as error:
             self.trouble = f"{self.root}: {error.strerror}: pre-processed samples are not kept for the next run"
@@ -155,6 +163,33 @@ class Cache:
                     path.unlink()
                 total -= size
         return total
+
+
+def _checksum(key: str, content: bytes | memoryview) -> bytes:
+    """Digest a key and the content under it: against damage, not against forgers, who could write the folder anyway."""
+    state = hashlib.blake2b(f"{key}\0".encode(), digest_size=16)
+    state.update(content)
+    return state.hexdigest().encode()
+
+
+def _parsed(key: str, content: bytes) -> CacheEntry | None:
+    """Return the entry that a file holds; None for any other content."""
+    checksum, _, _ = content[:_CHECKSUM_LENGTH].partition(b"\n")
+    inside = memoryview(content)[len(checksum) + 1 :]
+    if len(checksum) != _CHECKSUM_LENGTH - 1 or checksum != _checksum(key, inside):
+        return None
+    try:
+        header, _, body = content[_CHECKSUM_LENGTH:].partition(b"\n")
+        about = json.loads(header)
+        dtype = np.dtype(about["dtype"])
+        if dtype.kind not in "biuf":
+            return None
+        frames = np.frombuffer(body, dtype).reshape(about["shape"])
+        meta = {name: about["clip"][name] for name in _META}
+        clip = Clip(frames=frames, **{**meta, "notes": tuple(meta["notes"])})
+        return CacheEntry(clip, tuple(about["raw_digests"]), tuple(about["raw_hashes"]))
+    except Exception:  # noqa: BLE001 - whatever does not parse is a damaged entry
+        return None
 
 
 def total_size(paths: Sequence[Path]) -> int:

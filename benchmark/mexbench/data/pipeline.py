@@ -13,7 +13,7 @@ from mexbench.config import frame_selection as frames
 from mexbench.config.run_config import Component, RowGroup
 from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.perceptual_hash import few_of, perceptual_hash
-from mexbench.errors import DataError
+from mexbench.errors import BenchError, DataError, SampleRejected, raised
 from mexbench.fingerprint import digest, digest_array, digest_code, digest_files, environment
 from mexbench.interfaces import Augmentation, Clip, ClipInfo, Preprocessor, Sample
 
@@ -24,7 +24,7 @@ class Pipeline:
     """Loads clips and puts them through the steps; a step sees one clip, no label and no other clip."""
 
     def __init__(self, group: RowGroup, cache: Cache | None = None) -> None:
-        self.dataset = group.dataset.instance
+        self.dataset, self.dataset_where = group.dataset.instance, group.dataset.where
         steps, chosen = group.input.preprocess, group.input.frames
         # Without steps there is nothing to save: reading a file again is as fast as reading the cache.
         self.cache = cache if steps else None
@@ -58,12 +58,13 @@ class Pipeline:
         raw = None
         if self.cache is None:
             return self._run(sample, self.raw(sample, pick))
-        if sample.video is not None:
-            files = self.dataset.video_files(sample.video)
+        if (video := sample.video) is not None:
+            files = self._of_dataset(sample, "video_files", lambda: self.dataset.video_files(video))
         else:
-            files = self.dataset.files(sample, pick.numbers if pick else None)
+            numbers = pick.numbers if pick else None
+            files = self._of_dataset(sample, "files", lambda: self.dataset.files(sample, numbers))
         if files:
-            source = _named(sample, lambda: digest_files(files))
+            source = self._of_dataset(sample, "files", lambda: digest_files(files))
         else:
             raw = self.raw(sample, pick)
             source = digest_array(raw.frames)
@@ -81,24 +82,46 @@ class Pipeline:
             self.cache.put(key, entry)
         return entries
 
+    def through_steps(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
+        """Put a loaded clip through the steps, without the cache: the clip after the last one, then its copies.
+
+        Raises:
+            SampleRejected: A step cannot use this clip.
+            DataError: A step refuses it, raises something else, or gave nonsense.
+        """
+        return self._run(sample, raw)
+
+    def clip_info(self, sample: Sample, raw: Clip) -> ClipInfo:
+        """Return what a step may know of a loaded clip."""
+        length = self._published_length(sample) or len(raw.frames)
+        return ClipInfo(clip_id=sample.clip_id, length=length, frames=raw.frames)
+
     def raw(self, sample: Sample, pick: frames.FrameSampling | None) -> Clip:
         """Load a clip or a long video, before any step."""
         if (video := sample.video) is not None:
-            return _checked(sample, "load_video", _named(sample, lambda: self.dataset.load_video(video)))
-        if pick is None:
-            return _checked(sample, "load", _named(sample, lambda: self.dataset.load(sample)))
-        return _checked(sample, "load", _named(sample, lambda: frames.load(self.dataset, sample, pick)))
+            load, action = "load_video", lambda: self.dataset.load_video(video)
+        elif pick is None:
+            load, action = "load", lambda: self.dataset.load(sample)
+        else:
+            load, action = "load_frames", lambda: frames.load(self.dataset, sample, pick)
+        return _checked(sample, load, self._of_dataset(sample, load, action))
+
+    def _of_dataset(self, sample: Sample, method: str, action: Callable[[], T]) -> T:
+        return _named(sample, action, f"{method!r} of the data set", self.dataset_where)
 
     def _run(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
-        length = self._published_length(sample) or len(raw.frames)
-        origin = ClipInfo(clip_id=sample.clip_id, length=length, frames=raw.frames)
+        origin = self.clip_info(sample, raw)
         clips = [_through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
             original, name = clips[0], self.augmentation.plugin
             for copy in range(step.copies):
                 seed = int(digest([self.augmentation.identity(), sample.sample_id, copy]), 16)
                 rng = np.random.default_rng(seed)
-                varied = _checked(sample, name, _named(sample, lambda rng=rng: step.vary(original, rng)))
+                varied = _checked(
+                    sample,
+                    name,
+                    _named(sample, lambda rng=rng: step.vary(original, rng), name, self.augmentation.where),
+                )
                 clips.append(varied)
             clips[0] = _through([self.augmentation], sample, original, origin)
         digests, hashes = self.traits(raw)
@@ -121,20 +144,40 @@ def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Cli
     for step in steps:
         clip_info = origin if step.instance.needs_clip_info() else None
         before = replace(clip, aus=sample.aus or None, clip_info=clip_info)  # not what the step before returned
-        clip = _checked(sample, step.plugin, _named(sample, lambda step=step, before=before: step.instance(before)))
+        clip = _checked(
+            sample,
+            step.plugin,
+            _named(sample, lambda step=step, before=before: step.instance(before), step.plugin, step.where),
+        )
     return clip
 
 
-def _named(sample: Sample, action: Callable[[], T]) -> T:
-    """Run an action; its error says which sample it was about."""
+def _named(sample: Sample, action: Callable[[], T], what: str, where: str = "") -> T:
+    """Run an action; its error says which sample it was about, what failed, and where the config asks for it.
+
+    Args:
+        sample: What it is about.
+        action: What is run.
+        what: What it is part of, for an error that no plugin should raise.
+        where: Place in the config.
+    """
+    place = f"\n  in {where}" if where else ""
     try:
         return action()
+    except SampleRejected:  # a damaged image too
+        raise
     except (DataError, OSError) as error:
-        raise DataError(f"sample {sample.sample_id}: {error}") from None
+        raise DataError(f"sample {sample.sample_id}: {error}{place}") from None
+    except BenchError:
+        raise
+    except Exception as error:  # whatever third-party code raises
+        raise DataError(f"sample {sample.sample_id}: {raised(what, error)}{place}") from error
 
 
 def _checked(sample: Sample, step: str, clip: Clip) -> Clip:
     """Refuse what a model could not use, and lock the array: one step cannot change another's input."""
+    if not isinstance(clip, Clip):
+        raise DataError(f"sample {sample.sample_id}: {step} gave a {type(clip).__name__}, expected a Clip")
     array: Any = clip.frames
     if not isinstance(array, np.ndarray) or array.ndim < 2 or 0 in array.shape:
         shape = getattr(array, "shape", type(array).__name__)

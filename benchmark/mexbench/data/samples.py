@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mexbench.config import frame_selection as frames
 from mexbench.config.composite import CompositeDataset
 from mexbench.config.run_config import RowGroup, Target
-from mexbench.errors import DataError, ProtocolError, SampleRejected, listed
+from mexbench.errors import BenchError, DataError, ProtocolError, SampleRejected, listed, raised
 from mexbench.fingerprint import digest
-from mexbench.interfaces import UNIT_NAMES, CaseStudySpec, Interval, Sample
+from mexbench.interfaces import DAMAGED_CELL, UNIT_NAMES, CaseStudySpec, Interval, Sample
 from mexbench.interfaces.video import IntervalKind
 
 
@@ -67,6 +67,16 @@ class LabelledSamples:
     def subjects(self) -> list[str]:
         """Subjects, sorted; clips take their place where the data names none."""
         return sorted({sample.group for sample in self.samples})
+
+    def subject_count(self, member: str | None = None) -> int | None:
+        """Count the subjects of one data set, or of all; None where a sample has none, so that nobody knows."""
+        subjects = {sample.subject for sample in self.samples if member in (None, sample.dataset)}
+        return None if None in subjects else len(subjects)
+
+    def positions(self, other: LabelledSamples) -> list[int]:
+        """Return where the samples of another selection of the same clips are among these."""
+        position = {sample.sample_id: index for index, sample in enumerate(self.samples)}
+        return [position[sample.sample_id] for sample in other.samples]
 
     @property
     def members(self) -> list[str]:
@@ -130,11 +140,20 @@ def read_samples(group: RowGroup) -> LabelledSamples:
     """Ask the dataset for its samples, label them under the protocol's map, choose frames and sort them.
 
     Raises:
-        DataError: There are no samples, none with a class, or two with one id.
+        DataError: The dataset has no samples, none with a class, or two with one id; or the plugin raised something
+            else.
         ProtocolError: The protocol has no use for action units.
     """
-    if group.target == "spotting":
-        return _read_videos(group)
+    try:
+        return _read_videos(group) if group.target == "spotting" else _read_clips(group)
+    except (BenchError, OSError):
+        raise
+    except Exception as error:  # whatever third-party code raises
+        place = f"\n  in {group.dataset.where}" if group.dataset.where else ""
+        raise DataError(f"{raised(f'dataset {group.dataset.plugin!r}', error)}{place}") from error
+
+
+def _read_clips(group: RowGroup) -> LabelledSamples:
     where = f"dataset {group.dataset.plugin!r}"
     units = group.target == "action_units"
     samples = group.dataset.instance.samples()
@@ -162,7 +181,9 @@ def read_samples(group: RowGroup) -> LabelledSamples:
         except SampleRejected as error:
             rejected[sample.sample_id] = str(error)
     # What the loader could not use is counted like what a step could not.
-    unusable = {issue.where: issue.what for issue in group.dataset.instance.data_issues() if issue.excluded}
+    issues = [issue for issue in group.dataset.instance.data_issues() if issue.excluded]
+    check_damage(group, {issue.where: issue.detail for issue in issues if issue.what == DAMAGED_CELL})
+    unusable = {issue.where: issue.what for issue in issues}
     data = LabelledSamples(sources=tuple(sources), classes=classes, excluded={}, target=group.target)
     data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
@@ -250,6 +271,20 @@ def _source(group: RowGroup, sample: Sample) -> Source:
         return Source(sample, None, (sample,))
     pick = chosen.pick(group.dataset.instance, sample)
     return Source(sample, pick, chosen.split(sample, pick))
+
+
+def check_damage(group: RowGroup, damaged: Mapping[str, str]) -> None:
+    """Under ``damaged: refuse``, refuse data some of whose clips are damaged: clip -> what is wrong with it.
+
+    Raises:
+        DataError: Lists them.
+    """
+    if group.damaged == "refuse" and damaged:
+        texts = [f"\n  sample {clip}: {text}" for clip, text in damaged.items()]
+        raise DataError(
+            f"{len(damaged)} clips are damaged:{''.join(texts)}\n  get them again, or set 'damaged: exclude' to go on "
+            "without them"
+        )
 
 
 def check_not_empty(data: LabelledSamples, where: str) -> None:

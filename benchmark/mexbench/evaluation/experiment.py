@@ -17,7 +17,7 @@ from typing import Any
 from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.data.cache import Cache, default_root
-from mexbench.errors import ClusterError, RunFolderError, SavedModelError
+from mexbench.errors import ClusterError, ConfigError, RunFolderError, SavedModelError, unknown
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
@@ -46,6 +46,7 @@ class ExperimentSettings:
         observe: Names of observers.
         workers: Where tasks run.
         dry_run: Plan only, and write nothing.
+        only: Rows, or models, whose tasks are run; () for all. The others keep the results that they have.
         command: What the manifest says the experiment was started by.
     """
 
@@ -55,6 +56,7 @@ class ExperimentSettings:
     observe: tuple[str, ...] = ()
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     dry_run: bool = False
+    only: tuple[str, ...] = ()
     command: str = ""
 
     @property
@@ -82,6 +84,7 @@ class ExperimentResult:
         written: What was written into the folder; nothing where it is read-only.
         interrupted: Whether Ctrl-C or SIGTERM stopped it.
         reported: Files of ``folder.unusable`` that the monitor has seen before.
+        chosen: Rows whose tasks were asked for.
     """
 
     plan: Plan
@@ -93,11 +96,13 @@ class ExperimentResult:
     written: tuple[str, ...]
     interrupted: bool
     reported: frozenset[Path]
+    chosen: frozenset[str]
 
     @property
     def missing(self) -> int:
-        """Number of tasks without a result."""
-        return len(self.plan.tasks) - len(self.report.done)
+        """Number of tasks without a result, among those that were asked for."""
+        done = {stored.task for stored in self.report.done}
+        return sum(task not in done and task.model in self.chosen for task in self.plan.tasks)
 
     @property
     def succeeded(self) -> bool:
@@ -124,13 +129,14 @@ def run_experiment(
         BenchError: It cannot be carried out; the text says why and what to do.
         KeyboardInterrupt: Ctrl-C came before the first task or after the last; finished tasks are on the disk.
     """
+    chosen = _chosen(config, settings)
     observers = choose(catalogue, settings.observe, monitor.message)
     if settings.save_models:
         if settings.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
         save_models.check_savable(config)
     folder = RunFolder(settings.out or Path("runs") / config.name, keep=not settings.trains)
-    folder.check(config.identity(), replace=settings.replaces)
+    folder.check(config.identity(recorded=True), replace=settings.replaces)
     reports.check(config)
     trains = settings.trains
     opened = (
@@ -140,11 +146,16 @@ def run_experiment(
         plan = _plan(config, monitor)
         with only_one(folder.path, monitor.message) if trains else nullcontext():
             if trains:
-                folder.check(config.identity(), replace=settings.replaces)  # the last holder may have begun another run
+                folder.check(
+                    config.identity(recorded=True), replace=settings.replaces
+                )  # the last holder may have begun another run
                 folder.remove_temporaries()
             waiting = plan.tasks if settings.replaces else engine.missing(plan, folder)
+            waiting = tuple(task for task in waiting if task.model in chosen)
             monitor.planned(plan, len(waiting), folder)
             monitor.unusable_files(folder)
+            for text in _version_messages(config, folder):
+                monitor.message(text)
             model_writer = None
             if settings.save_models:
                 model_writer = save_models.model_writer_for(
@@ -160,6 +171,26 @@ def run_experiment(
             ).run()  # fmt: skip
 
 
+def _chosen(config: RunConfig, settings: ExperimentSettings) -> frozenset[str]:
+    """Return the rows whose tasks are run: those that ``only`` names, by row or by model.
+
+    Raises:
+        ConfigError: A name is unknown, or models are to be saved, of which a folder has all or none.
+    """
+    if not settings.only:
+        return frozenset(config.rows)
+    if settings.save_models:
+        raise ConfigError("--only with --save-models: models are saved of every row; give one of the two")
+    rows: set[str] = set()
+    for name in settings.only:
+        named = {config.row(model, protocol) for model in config.models for protocol in config.protocols
+                 if name in (model.name, config.row(model, protocol))}  # fmt: skip
+        if not named:
+            raise ConfigError(f"--only: {unknown('model', name, [model.name for model in config.models])}")
+        rows |= named
+    return frozenset(rows)
+
+
 def _plan(config: RunConfig, monitor: Monitor) -> Plan:
     if notice := config.dataset.instance.notice():
         monitor.notice(notice)
@@ -173,6 +204,19 @@ def _plan(config: RunConfig, monitor: Monitor) -> Plan:
     return plan
 
 
+def _version_messages(config: RunConfig, folder: RunFolder) -> list[str]:
+    """Say which versions differ from those that a folder's results were computed with, and what that means for them."""
+    before = folder.read_manifest().get("versions")
+    now = provenance.all_versions([component.distribution for component in config.components()])
+    if not (changes := provenance.version_changes(before, now)):
+        return []
+    if provenance.only_patch_of_python(before, now):
+        return [f"{changes[0]}: results are kept, since a patch release of Python changes none"]
+    foreign = [path for path, reason in folder.unusable.items() if reason == "foreign"]
+    state = "results made with the others count as missing" if foreign else "no result depends on what changed"
+    return [f"versions differ from those that this run began with: {'; '.join(changes)}; {state}"]
+
+
 class _Experiment:
     """The manifest first, then the tasks, then the reports, whatever happened in between."""
 
@@ -182,6 +226,7 @@ class _Experiment:
     ) -> None:  # fmt: skip
         self.settings, self.plan, self.folder, self.executor = settings, plan, folder, executor
         self.todo, self.waiting = todo, len(todo)
+        self.chosen = _chosen(plan.config, settings)
         self.reporter, self.reports, self.monitor = reporter, reports, monitor
         self.task_models = model_writer if model_writer and model_writer.scope == "task" else None
         self.refits = model_writer if model_writer and model_writer.scope == "all" else None
@@ -201,8 +246,6 @@ class _Experiment:
     def run(self) -> ExperimentResult:
         try:
             return self.run_and_report()
-        except BrokenPipeError:  # the reader of our output is gone
-            raise
         except OSError as error:  # such as a full disk
             where = f"{error.filename}: " if error.filename else ""
             raise RunFolderError(
@@ -243,7 +286,7 @@ class _Experiment:
         return ExperimentResult(
             plan=self.plan, folder=self.folder, report=report, scores=scores,
             failures=tuple((failure, self.error_path(failure)) for failure in failures), unsaved=tuple(self.unsaved),
-            written=tuple(written), interrupted=interrupted, reported=self.reported,
+            written=tuple(written), interrupted=interrupted, reported=self.reported, chosen=self.chosen,
         )  # fmt: skip
 
     @contextmanager
@@ -286,9 +329,9 @@ class _Experiment:
         distributions = [component.distribution for component in config.components()]
         manifest = {
             "schema": 1,
-            "config": config.resolved(),
+            "config": config.resolved(recorded=True),
             "config_fingerprint": config.fingerprint,
-            "identity": config.identity(),
+            "identity": config.identity(recorded=True),
             "parts": [
                 {
                     "rows": [model.name for model in part.part.models],
@@ -299,6 +342,7 @@ class _Experiment:
                 for part in self.plan.parts
             ],
             "errata": [dataclasses.asdict(erratum) for erratum in config.dataset.instance.applied_corrections()],
+            "own_names": any(type(member.instance).own_names for member in config.members),
             "plugins": {component.plugin: component.distribution for component in config.components()},
             "versions": provenance.all_versions(distributions),
             "epoch": provenance.EPOCH,

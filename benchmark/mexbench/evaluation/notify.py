@@ -116,10 +116,10 @@ class Reporter:
             RunStarted(
                 name=config.name,
                 folder=self._folder,
-                config=config.resolved(),
+                config=config.resolved(recorded=True),
                 fingerprint=config.fingerprint,
                 dataset=dataset_title(config),
-                rows={row: model.resolved() for row, (_, model) in self._plan.by_row.items()},
+                rows={row: model.resolved(recorded=True) for row, (_, model) in self._plan.by_row.items()},
                 flags=tuple(shared),
                 tasks=len(self._plan.tasks),
                 waiting=waiting,

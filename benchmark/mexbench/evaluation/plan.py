@@ -12,7 +12,7 @@ from mexbench.config.run_config import Component, RowGroup, RunConfig, Target
 from mexbench.data.arrays import Arrays, Progress, load_arrays
 from mexbench.data.cache import Cache
 from mexbench.data.samples import LabelledSamples, read_samples
-from mexbench.errors import DataError, ProtocolError, listed
+from mexbench.errors import DataError, ProtocolError, listed, raised
 from mexbench.evaluation.split_checks import SplitLeak
 from mexbench.evaluation.splits import split
 from mexbench.evaluation.spotting_runner import SpottingRunner, annotated
@@ -60,6 +60,7 @@ class RowGroupPlan:
             folds={fold.name: (indices(fold.train), indices(fold.test)) for fold in self.folds},
             models={model.name: model.instance for model in self.part.models},
             n_classes=len(self.data.classes),
+            tunings={model.name: model.tuning for model in self.part.models if model.tuning is not None},
         )
         if self.arrays.spans is None:
             return runner
@@ -124,7 +125,7 @@ def read(config: RunConfig) -> tuple[LabelledSamples, ...]:
                 f"protocols {config.parts[0].protocol.name!r} and {part.protocol.name!r} have different classes, "
                 f"{listed(samples[0].classes)} and {listed(data.classes)}: a table has one set; run one config for each"
             )
-    return tuple(_same_clips(samples))
+    return tuple(same_clips(samples))
 
 
 def clips_to_load(config: RunConfig, data: Sequence[LabelledSamples]) -> int:
@@ -132,7 +133,7 @@ def clips_to_load(config: RunConfig, data: Sequence[LabelledSamples]) -> int:
     return sum({id(part.input): len(found.sources) for part, found in zip(config.parts, data, strict=True)}.values())
 
 
-def _same_clips(found: Sequence[LabelledSamples]) -> list[LabelledSamples]:
+def same_clips(found: Sequence[LabelledSamples]) -> list[LabelledSamples]:
     """Leave out of every part what one of them cannot use: rows are compared on the same clips."""
     rejected = {clip: reason for data in found for clip, reason in data.rejected().items()}
     return [data.without(rejected) for data in found]
@@ -168,7 +169,7 @@ def plan(
                 part, samples, cache, lambda count, start=before: progress(start + count)
             )
             done += len(samples.sources)
-    usable = _same_clips([*(samples for samples, _ in loaded.values()), *data])[len(loaded) :]
+    usable = same_clips([*(samples for samples, _ in loaded.values()), *data])[len(loaded) :]
     return Plan(
         config,
         tuple(
@@ -182,10 +183,7 @@ def _plan_part(part: RowGroup, data: LabelledSamples, of_input: LabelledSamples,
     position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
     arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
     for model in part.models:
-        try:
-            model.instance.check(arrays.x.shape[1:])
-        except DataError as error:
-            raise DataError(f"model {model.name!r}: {error}") from None
+        check_shape(model, arrays.x.shape[1:])
     sides = split(part, data, arrays.pixels)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
@@ -198,6 +196,21 @@ def _plan_part(part: RowGroup, data: LabelledSamples, of_input: LabelledSamples,
         flags=tuple(dict.fromkeys([*flags, *([f"profile:{part.profile}"] if part.profile else []), *sides.flags])),
         leaks=sides.leaks,
     )
+
+
+def check_shape(model: Component[Model], shape: tuple[int, ...]) -> None:
+    """Check that a model takes samples of a shape.
+
+    Raises:
+        DataError: It does not; the text names the model and its place in the config.
+    """
+    place = f"\n  in {model.where}" if model.where else ""
+    try:
+        model.instance.check(shape)
+    except DataError as error:
+        raise DataError(f"model {model.name!r}: {error}{place}") from None
+    except Exception as error:  # whatever third-party code raises
+        raise DataError(f"{raised(f'check of model {model.name!r}', error)}{place}") from error
 
 
 def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequence[Fold]) -> tuple[Task, ...]:
@@ -214,7 +227,7 @@ def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequenc
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])
-        step = folds_per_group(model.instance, arrays, part.target)
+        step = folds_per_group(model, arrays, part.target)
         # Folds that are trained together share noise: which ones they are is part of what each of them is.
         beside = [
             [sides[fold.name] for fold in folds[index // step * step :][:step]] if step > 1 else []
@@ -233,10 +246,12 @@ def _recording(sample: Sample) -> list[float]:
     return [] if sample.video is None else [sample.video.fps, *(sample.video.frames or ())]
 
 
-def folds_per_group(model: Model, arrays: Arrays, target: Target = "emotion") -> int:
+def folds_per_group(component: Component[Model], arrays: Arrays, target: Target = "emotion") -> int:
     """Return how many folds of a model are trained at once.
 
-    With augmented copies, and where emotions are not the target, they are trained one by one.
+    With augmented copies, and where emotions are not the target, they are trained one by one; so are those of a tuned
+    model, each of which may choose other values, and whose inner folds are trained together instead.
     """
-    fit = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion"
-    return model.folds_at_once() if isinstance(model, FoldsModel) and fit else 1
+    model, alone = component.instance, component.tuning is not None
+    may = isinstance(model, FoldsModel) and arrays.copies is None and target == "emotion" and not alone
+    return model.folds_at_once() if isinstance(model, FoldsModel) and may else 1

@@ -37,7 +37,7 @@ def run(
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
         model_writer: Saves each task's predictor, and so decides what is to be done.
-        waiting: What ``missing`` gave, if it was called before.
+        waiting: Which of them to run; by default what ``recompute`` says.
 
     Returns:
         The tasks that failed in this call.
@@ -46,10 +46,8 @@ def run(
         return []
     if model_writer is not None:
         waiting = model_writer.waiting
-    elif recompute == "always":
-        waiting = plan.tasks
     elif waiting is None:
-        waiting = missing(plan, folder)
+        waiting = plan.tasks if recompute == "always" else missing(plan, folder)
     failures: list[Failure] = []
     if waiting:
         wanted = set(waiting)
@@ -77,10 +75,7 @@ def _task_runner(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRu
 
 def _task_groups(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:
     """Cut the tasks into groups, always at the same places: what trains together must not depend on what is missing."""
-    size = {
-        row: folds_per_group(model.instance, part.arrays, part.part.target)
-        for row, (part, model) in plan.by_row.items()
-    }
+    size = {row: folds_per_group(model, part.arrays, part.part.target) for row, (part, model) in plan.by_row.items()}
     groups: list[TaskGroup] = []
     for _, tasks in groupby(plan.tasks, key=lambda task: (task.model, task.seed)):
         row = list(tasks)

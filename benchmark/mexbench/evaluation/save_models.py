@@ -22,7 +22,6 @@ from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
 from mexbench.interfaces import Model
-from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
 from mexbench.runs.model_writer import EVERYTHING, ModelWriter, Scope
 from mexbench.runs.run_folder import RunFolder
@@ -184,7 +183,7 @@ def _about(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> di
         "name": model.name,
         "plugin": model.plugin,
         "distribution": model.distribution,
-        "parameters": to_dict(model.instance),
+        **({"tune": model.tuning.resolved()} if model.tuning else {}),
         "code": digest_code(type(model.instance)),
         "classes": list(part.data.classes),
         **({} if part.data.target == "emotion" else {"target": part.data.target}),

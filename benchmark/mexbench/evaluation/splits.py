@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mexbench.config.run_config import RowGroup
 from mexbench.data.duplicates import Pixels
 from mexbench.data.samples import LabelledSamples
-from mexbench.errors import ProtocolError
+from mexbench.errors import BenchError, ProtocolError, raised
 from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, SplitLeak, check_folds, find_leaks
 from mexbench.interfaces import Fold
 
@@ -42,11 +43,17 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
     """
     protocol = part.protocol.instance
     where = f"protocol {part.protocol.plugin!r}"
+    place = f"\n  in {part.protocol.where}" if part.protocol.where else ""
     try:
         folds = tuple(protocol.folds(data.samples))
         check_folds(folds, data.samples, data.classes if data.target == "emotion" else None)
     except ProtocolError as error:
-        raise ProtocolError(f"{where}: {error}") from None
+        raise ProtocolError(f"{where}: {error}{place}") from None
+    except BenchError:
+        raise
+    except Exception as error:  # whatever third-party code raises
+        raise ProtocolError(f"{raised(where, error)}{place}") from error
+    _check_tunings(part, data, folds, where)
     leaks = find_leaks(folds, data.samples, pixels)
     kinds = Counter(leak.kind for leak in leaks)
     first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
@@ -56,7 +63,23 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
             f"{where} promises that nothing stands on both sides of a fold, and "
             + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
             + "".join(f"\n  {leak}" for leak in shown)
-            + "\n  mend the data (remove or relabel one of the two), then run again"
+            + f"{place}\n  fix the data (remove or relabel one of the two), then run again"
         )
     nameless = any(sample.subject is None for sample in data.samples)
     return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
+
+
+def _check_tunings(part: RowGroup, data: LabelledSamples, folds: Sequence[Fold], where: str) -> None:
+    """See that every training side has the subjects that the inner folds of tuned models need."""
+    group = {sample.sample_id: sample.group for sample in data.samples}
+    tuned = [(model.name, model.tuning.inner) for model in part.models if model.tuning is not None]
+    if not tuned:
+        return
+    name, inner = max(tuned, key=lambda pair: pair[1])
+    for fold in folds:
+        subjects = len({group[sample] for sample in fold.train})
+        if subjects < inner:
+            raise ProtocolError(
+                f"{where}: model {name!r} is tuned on {inner} inner folds, and the training side of fold {fold.name!r} "
+                f"has {subjects} subjects, of which each inner fold needs one; lower 'tune.inner'"
+            )

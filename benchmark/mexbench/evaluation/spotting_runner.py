@@ -51,14 +51,14 @@ class SpottingTrainer(Trainer):
         return [self.fit_spotter(model, data)]  # pyright: ignore[reportReturnType] - only _predict calls it
 
     def _predict(
-        self, task: Task, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
+        self, task: Task, model: Model, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
     ) -> Success:
         del of_units
         videos = self.frames_of(test)
         start = time.perf_counter()
         spotted = predictor(videos)  # pyright: ignore[reportArgumentType] - what _fit returned
         predict_s = time.perf_counter() - start
-        unsaved = self.model_writer.save(task, self.models[task.model], predictor) if self.model_writer else None
+        unsaved = self.model_writer.save(task, model, predictor) if self.model_writer else None
         return Success(
             task, np.empty((len(test), 0)), fit_s, predict_s, history=history_of(predictor), unsaved=unsaved,
             device=used(), intervals=checked_intervals(spotted, videos),

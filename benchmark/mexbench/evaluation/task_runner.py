@@ -11,16 +11,19 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.config.tuning import Tuning
 from mexbench.devices import used
-from mexbench.interfaces import ActionUnitModel, FoldsModel, Model, Predictor
+from mexbench.evaluation.tuning import TrainingSide, tune
+from mexbench.interfaces import FoldsModel, Model, Predictor
 from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, health_of, history_of, printable
+from mexbench.runs.tuning_record import TuningRecord
 
 #: Characters of an error and of its traceback that are stored: a model may put a whole array into a message.
 _MOST_ERROR, _MOST_TRACE = 4_000, 200_000
@@ -69,6 +72,7 @@ class Trainer:
         models: By name.
         n_classes: Number of classes, or of units.
         model_writer: Where predictors are saved; None saves none.
+        tunings: Of the models whose values are chosen inside each training side.
     """
 
     x: NDArray[Any]
@@ -76,6 +80,7 @@ class Trainer:
     models: Mapping[str, Model]
     n_classes: int
     model_writer: ModelWriter | None = None
+    tunings: Mapping[str, Tuning] = field(default_factory=dict)
 
     def run_group(self, data: GroupData) -> list[Outcome]:
         """Run the tasks of a group; if one fails, all of them once more. Whatever a model raises becomes a ``Failure``.
@@ -94,21 +99,25 @@ class Trainer:
         ]
 
     def _try_group(self, data: GroupData) -> list[Outcome]:
-        model = self.models[data.tasks[0].model]
-        if len(data.tasks) > 1 and not isinstance(model, FoldsModel):
+        name = data.tasks[0].model
+        model, tuning = self.models[name], self.tunings.get(name)
+        if len(data.tasks) > 1 and (tuning is not None or not isinstance(model, FoldsModel)):
             return [outcome for i in range(len(data.tasks)) for outcome in self._try_group(data.of_task(i))]
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                start = time.perf_counter()
+                start, processor = time.perf_counter(), time.process_time()
+                record: TuningRecord | None = None
+                if tuning is not None:
+                    model, record = tune(model, tuning, self._side(data))
                 predictors = self._fit(model, data)
                 fit_s = (time.perf_counter() - start) / len(data.tasks)
                 successes = [
-                    self._predict(task, predictor, test, fit_s, of_units=data.y.ndim == 2)
+                    self._predict(task, model, predictor, test, fit_s, of_units=data.y.ndim == 2)
                     for task, predictor, test in zip(data.tasks, predictors, data.test_rows, strict=True)
                 ]
-                texts = _texts(caught)
-            return [replace(success, warnings=texts) for success in successes]
+                texts, processor_s = _texts(caught), (time.process_time() - processor) / len(data.tasks)
+            return [replace(done, warnings=texts, processor_s=processor_s, tuning=record) for done in successes]
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a model raises must not end the run
@@ -122,29 +131,23 @@ class Trainer:
                 self.x[data.rows], data.y.copy(), data.train_masks.copy(),
                 n_classes=self.n_classes, groups=data.groups.copy(), seed=seed,
             )  # fmt: skip
-        x, y, groups = self._training_side(data)
-        if data.y.ndim == 2:
-            if not isinstance(model, ActionUnitModel):
-                raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_action_units'")
-            return [model.fit_action_units(x, y, groups=groups, seed=seed)]
-        return [model.fit(x, y, n_classes=self.n_classes, groups=groups, seed=seed)]
+        return [self._side(data).fit(model)]
 
-    def _training_side(self, data: GroupData) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.str_]]:
-        if self.copies is None:  # copies of the labels too: a model may write into what it is given
-            return self.x[data.rows], data.y.copy(), data.groups.copy()
-        versions = np.concatenate([self.x[data.rows][:, None], self.copies[data.rows]], axis=1)
-        each = versions.shape[1]  # a sample and its copies stay together
-        x = versions.reshape(-1, *versions.shape[2:])
-        return x, np.repeat(data.y, each, axis=0), np.repeat(data.groups, each)
+    def _side(self, data: GroupData) -> TrainingSide:
+        """Return the training side of a task that is trained alone."""
+        copies = None if self.copies is None else self.copies[data.rows]
+        return TrainingSide(
+            self.x[data.rows], data.y, data.groups, n_classes=self.n_classes, seed=data.tasks[0].seed, copies=copies
+        )
 
     def _predict(
-        self, task: Task, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
+        self, task: Task, model: Model, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
     ) -> Success:
         start = time.perf_counter()
         scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
         predict_s = time.perf_counter() - start
         checked = check_scores(scores, (len(test), self.n_classes), of_units=of_units)
-        unsaved = self.model_writer.save(task, self.models[task.model], predictor) if self.model_writer else None
+        unsaved = self.model_writer.save(task, model, predictor) if self.model_writer else None
         return Success(
             task, checked, fit_s, predict_s,
             history=history_of(predictor), health=health_of(predictor), unsaved=unsaved, device=used(),
@@ -164,6 +167,7 @@ class TaskRunner:
         models: By name.
         n_classes: Number of classes, or of units.
         model_writer: Where predictors are saved; None saves none.
+        tunings: Of the models whose values are chosen inside each training side.
     """
 
     x: NDArray[Any]
@@ -174,10 +178,11 @@ class TaskRunner:
     models: Mapping[str, Model]
     n_classes: int
     model_writer: ModelWriter | None = None
+    tunings: Mapping[str, Tuning] = field(default_factory=dict)
 
     def trainer(self) -> Trainer:
         """Return the part that trains, without a label."""
-        return Trainer(self.x, self.copies, self.models, self.n_classes, self.model_writer)
+        return Trainer(self.x, self.copies, self.models, self.n_classes, self.model_writer, self.tunings)
 
     def group_data(self, tasks: TaskGroup) -> GroupData:
         """Return what the training of a task group is given."""

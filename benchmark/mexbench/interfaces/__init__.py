@@ -15,7 +15,14 @@ The docstring of the class explains each parameter in a section ``Args:``.
 """
 
 from mexbench.interfaces.dataset import Dataset
-from mexbench.interfaces.dataset_options import CodedActionUnits, Correction, DataIssue
+from mexbench.interfaces.dataset_options import (
+    DAMAGED_CELL,
+    CodedActionUnits,
+    Correction,
+    DataArchive,
+    DataIssue,
+    DataSource,
+)
 from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
@@ -31,6 +38,7 @@ from mexbench.interfaces.spotting import (
 from mexbench.interfaces.video import Interval, IntervalKind, LongVideo
 
 __all__ = [
+    "DAMAGED_CELL",
     "UNITS",
     "UNIT_NAMES",
     "ActionUnitModel",
@@ -40,7 +48,9 @@ __all__ = [
     "ClipInfo",
     "CodedActionUnits",
     "Correction",
+    "DataArchive",
     "DataIssue",
+    "DataSource",
     "Dataset",
     "EpochsModel",
     "Fold",

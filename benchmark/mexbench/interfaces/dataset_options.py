@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,9 @@ class OptionalDatasetMethods(Plugin):
 
     #: What this loader was tried on, for ``bench info``: the original, its annotation alone, or a stand-in.
     checked_on: ClassVar[str] = ""
+    #: Whether the names of subjects and clips are the user's own, and so may be those of people: pseudonyms stand for
+    #: them in whatever leaves a run folder.
+    own_names: ClassVar[bool] = False
 
     def display_name(self) -> str | None:
         """Return the name for every output, where the plugin's own would mislead; None for the plugin's own."""
@@ -31,6 +34,18 @@ class OptionalDatasetMethods(Plugin):
     def known_corrections(cls) -> Sequence[Correction]:
         """Return every correction that this loader knows, for ``bench info``."""
         return ()
+
+    @classmethod
+    def data_source(cls) -> DataSource | None:
+        """Return who gives the data and how to get it, for ``bench data``; None where nobody does."""
+        return None
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return what the owners say that the data holds, under these parameters, for ``bench data verify``.
+
+        Names are ``clips``, ``subjects``, ``videos``, ``intervals``, or ``emotion`` and a word of the data set.
+        """
+        return {}
 
     def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that ``samples`` made; a run records them."""
@@ -46,6 +61,10 @@ class OptionalDatasetMethods(Plugin):
         Raises:
             DataError: The annotation cannot be read.
         """
+        return ()
+
+    def read_from(self) -> Sequence[str]:
+        """Return the files, and the sheets in them, that the annotation was read from; a run prints them."""
         return ()
 
     def videos(self) -> Sequence[LongVideo]:
@@ -94,6 +113,49 @@ class OptionalDatasetMethods(Plugin):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataArchive:
+    """A public archive of a data set whose licence lets anybody fetch it.
+
+    Args:
+        url: Where it is: https, a .tar.gz or a .zip.
+        folder: The folder in it that holds the data, below the archive's top folder; "" for all.
+        sha256: Checksum of the archive; None where its owner publishes none, as of archives made on request: then the
+            data set's own check of its content is the only one.
+        licence: The licence under which it may be fetched.
+        largest: Bytes that it may have, packed and unpacked.
+        missing: What is not in it and must be got elsewhere, for the user.
+    """
+
+    url: str
+    folder: str = ""
+    sha256: str | None = None
+    licence: str
+    largest: int = 2**30
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource:
+    """Who gives a data set, and how to get it.
+
+    Args:
+        owner: Who gives it.
+        page: Address of the page with the agreement or the files; addresses change, so it may be outdated.
+        request: What to ask for, and under which conditions it is given.
+        size: How large it is, in words, and what was published of its counts.
+        variable: The environment variable that the shipped configs take its root from; "" for none.
+        archive: What ``bench data fetch`` fetches; None where the licence does not let it.
+    """
+
+    owner: str
+    page: str
+    request: str
+    size: str
+    variable: str = ""
+    archive: DataArchive | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodedActionUnits:
     """The action units that a sheet has of one clip, as fine as three analyses may want them.
 
@@ -102,8 +164,9 @@ class CodedActionUnits:
         emotion: The sheet's word for its emotion, as ``Sample.emotion``; None where the cell is blank.
         cell: The cell as text, unchanged.
         raw: Its tokens as they are written: ``{"4", "R10B"}``; nothing where the coder named no unit, as in ``?``.
-        sided: Units that are certain, with their side and without intensity: ``{"4", "R10"}``.
-        numbers: Units that are certain, by number alone: ``{"4", "10"}``.
+        sided: All units, with their side and without intensity: ``{"4", "R10"}``; nothing where one is in doubt.
+        numbers: All units by number alone: ``{"4", "10"}``; nothing where one is in doubt, as in ``L12 or L14``.
+        opened: Every unit that the cell names, alternatives and references too, as written: ``{"L12", "L14"}``.
     """
 
     clip_id: str
@@ -112,6 +175,7 @@ class CodedActionUnits:
     raw: frozenset[str] = frozenset()
     sided: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +197,10 @@ class Correction:
     corrected: str
     reason: str
     source: str
+
+
+#: ``DataIssue.what`` of a clip with a cell in its annotation that holds neither a value nor a sign for none.
+DAMAGED_CELL = "cell of the annotation cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

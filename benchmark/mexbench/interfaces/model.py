@@ -105,6 +105,12 @@ class FoldsModel(Model, ABC):
     ) -> Sequence[Predictor]:  # fmt: skip
         """Train each fold on its own training side and return its predictor, in the order of the masks.
 
+        **This is a promise of the model.** Folds that are trained together hold out each other's training samples, so
+        ``y`` has the labels of every sample that trains in one of them: in leave-one-subject-out that is the label of
+        every sample, and no interface can hide from one fold what another one is to learn from. ``bench test-plugin``
+        changes what a fold holds out and compares its predictor; a model that means ill can pass that. Return 1 from
+        ``folds_at_once`` to be handed the labels of one training side at a time.
+
         A sample outside a fold's mask leaves no trace in that fold's predictor: in no gradient, in no statistic. Folds
         may share the order of samples and other noise, so a predictor need not be the one that ``fit`` returns.
 

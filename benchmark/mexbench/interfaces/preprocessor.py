@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from mexbench.interfaces.plugin import Plugin
-from mexbench.interfaces.sample import Clip
+from mexbench.interfaces.sample import Clip, ClipInfo
 
 
 class Preprocessor(Plugin, ABC):
@@ -25,6 +25,22 @@ class Preprocessor(Plugin, ABC):
         Else ``Clip.clip_info`` is None, for a sample id may reveal the label.
         """
         return False
+
+    def check_clip(self, info: ClipInfo, aus: frozenset[str]) -> None:
+        """Refuse a clip that the step will not take, as far as this is known without computing anything.
+
+        ``bench check`` asks it of every clip, where it puts few of them through the steps: a step that reads files of
+        its own should look at the clip's file here.
+
+        Args:
+            info: The clip, as it was loaded.
+            aus: Its coded action units.
+
+        Raises:
+            SampleRejected: As ``__call__`` would.
+            DataError: As ``__call__`` would.
+        """
+        del info, aus
 
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:

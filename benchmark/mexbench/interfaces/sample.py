@@ -35,6 +35,8 @@ class Sample:
         aus_complete: Whether those are all that show: then a unit that is not among them is known to be absent. False
             where units were not coded, and where the cell was not fully read or has an uncertain one, as ``?`` is.
         fps: Frames per second of the recording, in Hz.
+        part: The part of a published split that the sample belongs to, such as ``training``; None where the data has
+            none.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
         video: The long video that the sample is, with what is annotated in it; None for a clip or a frame of one.
     """
@@ -52,6 +54,7 @@ class Sample:
     aus: frozenset[str] = frozenset()
     aus_complete: bool = False
     fps: float | None = None
+    part: str | None = None
     condition: str | None = None
     video: LongVideo | None = None
 

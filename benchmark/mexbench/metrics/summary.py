@@ -22,8 +22,9 @@ from mexbench.metrics.classification import (
     resampled,
     scores,
 )
+from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions
-from mexbench.metrics.significance import compare, ranks
+from mexbench.metrics.significance import ALL_PAIRS, compare, compare_with_best, ranks
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         The keys of ``empty_figures``: each score the mean over runs (seeds and repeats) of the score of a run's
-        predictions together.
+        predictions together. Where not everybody is known, ``n_subjects`` is None, and ``n_groups`` the number of
+        what intervals draw.
     """
     scoring = ACTION_UNITS if predictions.multilabel else CLASSES
     row = empty_figures(scoring)
@@ -93,7 +95,8 @@ def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
     replicates = scoring.score(drawn)
     row |= {name: _number(mean_known(by_run[name])) for name in scoring.names}
     row["spread"] = {name: _spread(by_run[name]) for name in scoring.names}
-    row["ci"] = {name: _interval(replicates[name]) for name in scoring.headline}
+    if enough(counts.shape[1]):
+        row["ci"] = {name: _interval(replicates[name]) for name in scoring.headline}
     row["per_seed"] = [
         {"seed": seed, "repeat": repeat, **{name: _number(by_run[name][index]) for name in scoring.names}}
         for index, (seed, repeat) in enumerate(predictions.runs)
@@ -103,25 +106,35 @@ def figures(predictions: Predictions, names: Sequence[str]) -> dict[str, Any]:
         for dataset in sorted(set(predictions.dataset))
     }
     row["n_samples"], row["n_subjects"] = len(set(predictions.sample)), counts.shape[1]
+    if not all(predictions.subject):  # then a clip takes the place of a person
+        row["n_subjects"], row["n_groups"] = None, counts.shape[1]
     if predictions.multilabel:
-        return row | _unit_details(matrices, drawn, names)
+        return row | _unit_details(matrices, drawn if enough(counts.shape[1]) else None, names)
     for index, run in enumerate(row["per_seed"]):
         run["confusion"] = matrices[index].tolist()
     return row | _class_details(predictions, matrices, names)
 
 
-def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str, Any]], dict[str, list[int]]]:
+def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str, Any]], dict[str, list[int] | None]]:
     """Compare models that were tested on the same samples with the same seeds and repeats.
 
     Args:
         predictions: Model -> what it predicted; lines without a class do not count.
 
     Returns:
-        The comparisons as JSON, and model -> [best, worst] rank.
+        The comparisons as JSON, and model -> [best, worst] rank; neither where too few subjects are tested. Of more
+        than ``ALL_PAIRS`` models, each is compared with the best alone: the pairs of a thousand are half a million.
     """
     tables = {model: table.labelled() for model, table in predictions.items()}
     groups = sorted({name for table in tables.values() for name in table.group})
-    compared = compare({model: table.counts(groups) for model, table in tables.items()})
+    if not enough(len(groups)):
+        return [], dict.fromkeys(tables)
+    counts = {model: table.counts(groups) for model, table in tables.items()}
+    if len(counts) > ALL_PAIRS:
+        compared, ranked = compare_with_best(counts)
+    else:
+        compared = compare(counts)
+        ranked = ranks(list(tables), compared)
     comparisons = [
         {
             "models": [one.first, one.second],
@@ -132,7 +145,7 @@ def compare_rows(predictions: Mapping[str, Predictions]) -> tuple[list[dict[str,
         }
         for one in compared
     ]
-    return comparisons, {model: list(pair) for model, pair in ranks(list(tables), compared).items()}
+    return comparisons, {model: list(pair) for model, pair in ranked.items()}
 
 
 def _dataset_scores(predictions: Predictions, scoring: Scoring) -> dict[str, float | int | None]:
@@ -186,21 +199,23 @@ def _per_fold(predictions: Predictions, tested: NDArray[np.bool_]) -> dict[str, 
     }
 
 
-def _unit_details(matrices: NDArray[np.int64], drawn: NDArray[np.float64], units: Sequence[str]) -> dict[str, Any]:
+def _unit_details(
+    matrices: NDArray[np.int64], drawn: NDArray[np.float64] | None, units: Sequence[str]
+) -> dict[str, Any]:
     """Score each unit.
 
     Args:
         matrices: Counts (runs, units, 2, 2).
-        drawn: Counts (runs, replicates, units, 2, 2).
+        drawn: Counts (runs, replicates, units, 2, 2); None without an interval.
         units: Their names.
     """
-    scored, replicates = unit_scores(matrices), unit_scores(drawn)
+    scored, replicates = unit_scores(matrices), None if drawn is None else unit_scores(drawn)
     total = matrices.sum(axis=0)
     return {
         "units": {
             unit: {
                 **{name: _number(mean_known(values[:, index])) for name, values in scored.items()},
-                "ci": {name: _interval(replicates[name][..., index]) for name in AVERAGES},
+                "ci": {name: replicates and _interval(replicates[name][..., index]) for name in AVERAGES},
                 "support": float(matrices[:, index, 1].sum(axis=-1).mean()),
                 "predicted": float(matrices[:, index, :, 1].sum(axis=-1).mean()),
                 "confusion": total[index].tolist(),

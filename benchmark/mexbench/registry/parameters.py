@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import math
 import re
 import types
 import typing
@@ -21,6 +22,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from mexbench.errors import unknown
+from mexbench.files import expand_home
 from mexbench.interfaces import Plugin
 
 #: Keys of a plugin's block in a config that are not parameters.
@@ -169,8 +171,14 @@ def build(cls: type[D], to_dict: Mapping[str, object]) -> tuple[D | None, list[t
             checked[name], wrong = build(cast("type[Any]", parameter.annotation), inside)
             errors += [((name, *path), text) for path, text in wrong]
             continue
+        if not _is_finite(to_dict[name]):  # JSON, which configs are recorded in, has no such number
+            shown = json.dumps(to_dict[name], ensure_ascii=False)
+            errors.append(((name,), f"expected {parameter.type_text}, got {shown}; every number must be finite"))
+            continue
         try:
-            checked[name] = _adapter(parameter.annotation).validate_json(json.dumps(to_dict[name]), strict=True)
+            checked[name] = _expanded(
+                _adapter(parameter.annotation).validate_json(json.dumps(to_dict[name]), strict=True)
+            )
         except ValidationError as error:
             shown = json.dumps(to_dict[name], ensure_ascii=False)
             errors.append(((name,), f"expected {parameter.type_text}, got {shown}{_details(error)}"))
@@ -180,6 +188,22 @@ def build(cls: type[D], to_dict: Mapping[str, object]) -> tuple[D | None, list[t
         return cls(**checked), []
     except ValueError as error:  # a check across parameters in __post_init__
         return None, [((), str(error))]
+
+
+def _is_finite(value: object) -> bool:
+    """Whether every number in a value is finite, and short enough to be written as text."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _expanded(value: object) -> object:
+    """Write out the home folder in paths that begin with ``~``."""
+    if isinstance(value, Path):
+        return expand_home(value)
+    return tuple(map(_expanded, value)) if isinstance(value, tuple) else value
 
 
 def _details(error: ValidationError) -> str:
@@ -222,14 +246,14 @@ def _group(cls: type[Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, **json_schema(cls)}
 
 
-def summary(cls: type[Plugin]) -> str:
+def summary(cls: type[Any]) -> str:
     """Return the first paragraph of a class's docstring on one line."""
     if cls.__doc__ is None or cls.__doc__.startswith(f"{cls.__name__}("):  # a dataclass's own signature
         return ""
     return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
 
 
-def _argument_docs(cls: type[Plugin]) -> dict[str, str]:
+def _argument_docs(cls: type[Any]) -> dict[str, str]:
     """Read the ``Args:`` section of a Google docstring, of base classes too."""
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.metrics.action_units import AVERAGES
 from mexbench.reports import run_page
 from mexbench.reports.health_table import HEALTH_NOTE, health_table
-from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
+from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, subjects_text, with_interval
 
 _NAMES = {"f1": "F1", "macro_f1": "macro F1"}
 
@@ -21,6 +22,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *run_page.banners(scores),
         *run_page.setting(scores),
         main_table(scores).markdown(),
+        *few_subjects.note(scores, "no interval"),
         f"A unit is predicted to be present from a score of {scores['threshold']} on. F1 is that of its presence, "
         "macro F1 the mean of the F1 of presence and of absence; each is x 100, pooled over folds, and averaged over "
         "the units that are present in a tested sample. In brackets: "
@@ -45,7 +47,9 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     """Return what a run prints."""
     tables = [main_table(scores), unit_table(scores, "f1", intervals=False)]
     tables += [member_table(scores)] if len(scores["members"]) > 1 else []
-    return "\n\n".join([*(table.text() for table in tables), *never_shown(scores)])
+    return "\n\n".join(
+        [*(table.text() for table in tables), *never_shown(scores), *few_subjects.note(scores, "no interval")]
+    )
 
 
 def ordered(scores: Mapping[str, Any]) -> list[Row]:
@@ -70,7 +74,7 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         cells = [row["model"], *(with_interval(row, name) for name in AVERAGES)]
         cells += [percent(row["spread"]["f1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
-        sizes = [str(row["n_samples"]), str(row["n_subjects"]), folds, str(len(row["seeds"]))]
+        sizes = [str(row["n_samples"]), subjects_text(row), folds, str(len(row["seeds"]))]
         rows.append([*cells, *sizes, " ".join(row["flags"]) or DASH])
     return Table([*headers, "samples", "subjects", "folds", "seeds", "flags"], rows)
 

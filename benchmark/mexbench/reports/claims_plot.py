@@ -56,7 +56,7 @@ def bars(labels: Sequence[str], lines: Sequence[Mapping[str, Any]], title: Seque
             text = line[key]["why"] if value is None else f"{value:.1f}"
             axes.text((value or 0) + 0.8, place, text, va="center", fontsize=9)
     axes.set_yticks(range(len(lines)), [textwrap.fill(label, 44) for label in labels])
-    axes.invert_yaxis()  # the first line above
+    axes.set_ylim(len(lines) - 0.5, -0.5)  # the first line above, and no room beyond them
     axes.set(xlim=(0, 108), xlabel="percent")
     axes.set_xticks(range(0, 101, 20))
     axes.grid(axis="x", alpha=0.3)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError, listed, unknown
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval, replicated, scores
+from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions, Run, shared_lines
 from mexbench.metrics.significance import permutation_test
 from mexbench.runs.stored_run import StoredRun
@@ -36,14 +37,14 @@ class Score:
         name: One of ``metrics.HEADLINE``.
         first: Of the first row.
         second: Of the second.
-        interval: Of the first less the second, by bootstrap over subjects.
+        interval: Of the first less the second, by bootstrap over subjects; None of too few.
         p: Of the permutation test over subjects.
     """
 
     name: str
     first: float
     second: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     p: float
 
 
@@ -70,6 +71,7 @@ class RowComparison:
         runs: Seeds and repeats that both have.
         shared: Samples that both predict, over all runs.
         alone: Samples that only the first predicts, and that only the second does.
+        subjects: Those of the shared samples.
         scores: Of both, on the shared samples.
         disagreements: The samples that they predict differently.
     """
@@ -79,6 +81,7 @@ class RowComparison:
     runs: tuple[tuple[int, int], ...]
     shared: int
     alone: tuple[int, int]
+    subjects: int
     scores: tuple[Score, ...]
     disagreements: tuple[Disagreement, ...]
 
@@ -154,6 +157,7 @@ def compare_runs(first: StoredRun, second: StoredRun, rows: tuple[str, str]) -> 
         runs=tuple(runs),
         shared=len(ours),
         alone=(_lines_in(one, runs) - len(ours), _lines_in(other, runs) - len(ours)),
+        subjects=len(groups),
         scores=tuple(_score(name, *counts) for name in HEADLINE),
         disagreements=tuple(
             Disagreement(
@@ -198,10 +202,12 @@ def _check_same_samples(ours: Predictions, theirs: Predictions) -> None:
 
 
 def _score(name: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> Score:
-    weights = bootstrap_weights(first.shape[1])
-    drawn = replicated(first, weights)[name] - replicated(second, weights)[name]
     one, other = (float(np.nanmean(scores(counts.sum(axis=1))[name])) for counts in (first, second))
     p = permutation_test(first, second, metric=name)
+    if not enough(first.shape[1]):
+        return Score(name, one, other, None, p)
+    weights = bootstrap_weights(first.shape[1])
+    drawn = replicated(first, weights)[name] - replicated(second, weights)[name]
     return Score(name, one, other, interval(drawn[~np.isnan(drawn)], LEVEL), p)
 
 

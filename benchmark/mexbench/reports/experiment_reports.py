@@ -13,6 +13,7 @@ from mexbench.files import write_json, write_text
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.tuning_csv import tuning_csv
 from mexbench.studies.case_study.from_run import check_honest
 
 
@@ -49,6 +50,9 @@ class RunReports:
         if curves := histories_csv(report.done):
             write_text(folder / "histories.csv", curves)
             written.append("histories.csv")
+        if chosen := tuning_csv(report.done):
+            write_text(folder / "tuning.csv", chosen)
+            written.append("tuning.csv")
         if self.figures:
             from mexbench.reports.plots import draw
 

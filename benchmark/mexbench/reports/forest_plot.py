@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mexbench.errors import ConfigError, unknown
+from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
 from mexbench.tables import UNRANKED, Row
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 #: Figure -> its name on an axis, for classes and for action units; the first one is the default.
 METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
+#: Inches of a line of a label, lines between two labels, and letters of a line.
+_INCHES, _GAP, _LETTERS = 0.19, 1.2, 34
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-blind readers
 
 
@@ -41,32 +45,51 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
     ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None and row["ci"][metric] is not None])
-    figure = Figure(figsize=(8, 2.2 + 0.5 * max(len(rows), 1)))
+    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
+    labels = [_label(row) for row in rows]
+    places, bottom = _places(labels)
+    figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
     axes = figure.add_subplot()
-    for place, row in enumerate(rows):
-        low, high = (100 * bound for bound in row["ci"][metric])
+    for index, (place, row) in enumerate(zip(places, rows, strict=True)):
         colour, face = (_ORANGE, "white") if _is_unranked(row) else (_BLUE, _BLUE)
-        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-        axes.plot(100 * row[metric], place, "o", color=colour, markerfacecolor=face, markersize=8)
-        if _is_unranked(row) and place and _is_pair(rows[place - 1], row):
-            ends = [(100 * rows[place - 1][metric], place - 1), (100 * row[metric], place)]
+        if (bounds := row["ci"][metric]) is not None:
+            low, high = (100 * bound for bound in bounds)
+            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(100 * row[metric], place, "o", color=colour, markerfacecolor=face, markersize=8, clip_on=False)
+        if _is_unranked(row) and index and _is_pair(rows[index - 1], row):
+            ends = [(100 * rows[index - 1][metric], places[index - 1]), (100 * row[metric], place)]
             arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 6, "shrinkB": 6}
             axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
     if (chance := constant_score(rows, metric)) is not None:
         answer = "every unit always present" if units else "always the most frequent class"
         axes.axvline(100 * chance, color="0.4", linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
         figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
-    notes = [[flag for flag in row["flags"] if flag.startswith(UNRANKED)] for row in rows]
-    names = [row["model"] + "".join(f"\n{flag}" for flag in flags) for row, flags in zip(rows, notes, strict=True)]
-    axes.set_yticks(range(len(rows)), names)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(places, labels, fontsize=10)
+    axes.set_ylim(max(bottom, 1), 0)
     axes.set_xlim(0, 100)
     axes.grid(axis="x", alpha=0.3)
     interval = scores["intervals"]
-    axes.set_xlabel(f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s")
+    label = f"{metrics[metric]} x 100, {interval['level']:.0%} interval over {interval['unit']}s"
+    axes.set_xlabel("\n".join([label, *(textwrap.fill(text, 90) for text in few_subjects.note(scores, "no interval"))]))
     figure.suptitle(_title(scores))
     return figure
+
+
+def _label(row: Row) -> str:
+    """Return a row's name, and below it the flags that keep it from a rank, folded to the width of a name."""
+    flags = ", ".join(flag for flag in row["flags"] if flag.startswith(UNRANKED))
+    return "\n".join([*textwrap.wrap(row["model"], _LETTERS), *textwrap.wrap(flags, _LETTERS, break_on_hyphens=False)])
+
+
+def _places(labels: Sequence[str]) -> tuple[list[float], float]:
+    """Give each row a height by the lines of its label, so that no two labels meet.
+
+    Returns:
+        The middle of each row, downwards from 0, and where the last one ends; in lines of text.
+    """
+    heights = [label.count("\n") + 1 + _GAP for label in labels]
+    ends = [sum(heights[: index + 1]) for index in range(len(heights))]
+    return [end - height / 2 for end, height in zip(ends, heights, strict=True)], ends[-1] if ends else 0.0
 
 
 def _is_unranked(row: Row) -> bool:

@@ -6,8 +6,9 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
-from mexbench.tables import DASH, Row, percent
+from mexbench.tables import Row, percent
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -26,7 +27,7 @@ def latex_table(scores: Mapping[str, Any], *, caption: str | None = None, label:
         caption: Plain text; what is special in LaTeX is escaped.
         label: For ``\ref``.
     """
-    units = scores.get("target") == "action_units"
+    units = _has_units(scores)
     metrics = {"f1": "F1", "macro_f1": "macro F1"} if units else {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
     ranked = [(None, row) for row in action_units_page.ordered(scores)] if units else run_page.ranked(scores["rows"])
     marks: dict[str, str] = {}
@@ -35,7 +36,8 @@ def latex_table(scores: Mapping[str, Any], *, caption: str | None = None, label:
         shared = set(scores["flags"])
         notes = "".join(marks.setdefault(flag, _mark(len(marks))) for flag in row["flags"] if flag not in shared)
         name = escape(row["model"]) + (f"$^{{{notes}}}$" if notes else "")
-        cells = [*([] if units else [_rank(place, row)]), name, *(_score(row, metric) for metric in metrics)]
+        rank = [] if units else [run_page.rank_text(place, row, "--")]
+        cells = [*rank, name, *(_score(row, metric) for metric in metrics)]
         lines.append(" & ".join(cells) + r" \\")
     headers = [*([] if units else ["rank"]), "model", *metrics.values()]
     body = [
@@ -57,23 +59,20 @@ def latex_table(scores: Mapping[str, Any], *, caption: str | None = None, label:
     return "\n".join([r"\begin{table}", r"\centering", *head, *body, r"\end{table}"]) + "\n"
 
 
+def _has_units(scores: Mapping[str, Any]) -> bool:
+    return scores.get("target") == "action_units"
+
+
 def escape(text: str) -> str:
     """Make a text harmless in LaTeX."""
     return "".join(_SPECIAL.get(mark, mark) for mark in text)
 
 
 def _score(row: Row, metric: str) -> str:
-    if row[metric] is None:
-        return DASH
+    if row[metric] is None or row["ci"][metric] is None:
+        return percent(row[metric])
     low, high = row["ci"][metric]
     return rf"{percent(row[metric])} {{\scriptsize [{percent(low)}, {percent(high)}]}}"
-
-
-def _rank(place: int | None, row: Row) -> str:
-    if place is None:
-        return DASH
-    low, high = row.get("rank") or (place, place)
-    return str(low) if low == high else f"{low}--{high}"
 
 
 def _notes(scores: Mapping[str, Any], marks: Mapping[str, str]) -> Sequence[str]:
@@ -83,6 +82,7 @@ def _notes(scores: Mapping[str, Any], marks: Mapping[str, str]) -> Sequence[str]
         f"{escape(scores['dataset'])}, {escape(protocols)}.",
         rf"Scores are $\times$ 100, pooled over folds, with {100 * interval['level']:.0f}\% intervals by "
         f"bootstrap over {interval['unit']}s.",
+        *map(escape, few_subjects.note(scores, "no interval" if _has_units(scores) else "no interval and no rank")),
     ]
     if scores["flags"]:
         notes.append(f"Every row is flagged: {escape(', '.join(scores['flags']))}.")

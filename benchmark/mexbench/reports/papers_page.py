@@ -19,6 +19,8 @@ from mexbench.reports.claimed_and_measured import (
 )
 from mexbench.tables import Table, escape
 
+#: Of ``papers.json``.
+PAPERS_SCHEMA = 1
 #: Run -> its ``scores.json``.
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -44,6 +46,12 @@ def read_runs(root: Path) -> dict[str, dict[str, Any]]:
         if "paper" not in runs[folder.name]:
             raise RunFolderError(f"{path}: its config has no 'paper' block, so that nothing is claimed of its rows")
     return runs
+
+
+def summary(runs: Runs, commit: str) -> dict[str, Any]:
+    """Return what ``papers.json`` holds: the same tables for ``bench site``."""
+    tables = [{"name": name, "dataset": scores["dataset"], "paper": scores["paper"]} for name, scores in runs.items()]
+    return {"schema": PAPERS_SCHEMA, "commit": commit, "runs": tables}
 
 
 def overview_table(runs: Runs) -> Table:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.metrics import few_subjects
+from mexbench.metrics.significance import ALL_PAIRS
 from mexbench.reports import claimed_and_measured
 from mexbench.reports.health_table import HEALTH_NOTE, health_table
-from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, with_interval
+from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, subjects_text, with_interval
 
 _FEW_FOLDS = 6
 
@@ -49,7 +51,8 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
         )
     if flags != DASH:
         lines.append(f"every row is flagged: {flags}")
-    return "\n\n".join([lines[0], "; ".join(lines[1:])]) if lines[1:] else lines[0]
+    parts = [lines[0], *(["; ".join(lines[1:])] if lines[1:] else []), *few_subjects.note(scores)]
+    return "\n\n".join(parts)
 
 
 def main_table(scores: Mapping[str, Any]) -> Table:
@@ -58,7 +61,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     A rank is a range where the difference to others is not clear.
     """
     several = _several(scores)
-    headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["UF1 spread"] if several else [])]
+    precise = all("macro_precision" in row for row in scores["rows"])
+    headers = ["rank", "model", "UF1", "UAR", "accuracy", *(["macro precision"] if precise else [])]
+    headers += ["UF1 spread"] if several else []
     repeated = any(row.get("repeats", 0) > 1 for row in scores["rows"])
     protocols = {row.get("protocol") for row in scores["rows"]}
     headers += ["protocol"] if len(protocols) > 1 else []
@@ -68,11 +73,12 @@ def main_table(scores: Mapping[str, Any]) -> Table:
         folds = (
             f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
         )
-        cells = [_rank(place, row), row["model"]]
+        cells = [rank_text(place, row), row["model"]]
         cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
+        cells += [percent(row["macro_precision"])] if precise else []
         cells += [percent(row["spread"]["uf1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
-        cells += [str(row["n_samples"]), str(row["n_subjects"]), str(folds or DASH)]
+        cells += [str(row["n_samples"]), subjects_text(row), str(folds or DASH)]
         cells += [str(row["repeats"])] if repeated else []
         cells.append(str(len(row["seeds"])))
         rows.append([*cells, " ".join(row["flags"]) or DASH])
@@ -154,6 +160,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *banners(scores),
         *setting(scores),
         main_table(scores).markdown(),
+        *few_subjects.note(scores),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds and repeats of the split" if _several(scores) else "")
         + f". In brackets: {intervals['level']:.0%} interval by bootstrap over {intervals['unit']}s "
@@ -211,7 +218,12 @@ FOLD_NOTE = (
 
 def _comparison_note(scores: Mapping[str, Any]) -> str:
     intervals = scores["intervals"]
-    return (
+    n_rows = len({name for one in scores["comparisons"] for name in one["models"]})
+    each_with_best = (
+        f"Of more than {ALL_PAIRS} rows, each is compared with the best alone; `bench compare RUN RUN --rows A B` "
+        "compares any two. "
+    )
+    return (each_with_best if n_rows > ALL_PAIRS else "") + (
         f"Paired: both models on the same {intervals['unit']}s. The interval of the difference is by bootstrap over "
         f"{intervals['unit']}s; p is that of a permutation test which swaps the two models' predictions "
         f"{intervals['unit']} by {intervals['unit']} ({scores['permutations']} permutations), corrected for the number "
@@ -252,11 +264,12 @@ def _several(scores: Mapping[str, Any]) -> bool:
     return any(len(row["per_seed"]) > 1 for row in scores["rows"])
 
 
-def _rank(place: int | None, row: Row) -> str:
-    if place is None:
+def rank_text(place: int | None, row: Row, dash: str = "-") -> str:
+    """Write a row's rank, a range where the difference to others is not clear; a dash where it has none."""
+    if place is None or ("rank" in row and row["rank"] is None):
         return DASH
     low, high = row.get("rank") or (place, place)
-    return str(low) if low == high else f"{low}-{high}"
+    return str(low) if low == high else f"{low}{dash}{high}"
 
 
 def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:

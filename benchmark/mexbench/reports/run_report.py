@@ -22,8 +22,10 @@ from mexbench.metrics.summary import compare_rows, figures
 from mexbench.reports import action_units_page, claimed_and_measured, run_page, spotting_page
 from mexbench.reports.claimed_and_measured import compare_with_claims
 from mexbench.reports.spotting_results import above_null, predictions_text, spotting_pools
+from mexbench.reports.tuning_table import TUNING_NOTE, tuning_lines, tuning_table
 from mexbench.runs.predictions_table import tables_text
 from mexbench.runs.run_folder import RunFolder, StoredResult
+from mexbench.runs.tuning_record import tuning_summary
 from mexbench.studies.case_study import page as study_page
 from mexbench.studies.case_study.from_run import studies
 from mexbench.tables import competes
@@ -97,8 +99,13 @@ class RunReport:
         if self.of_spotting:
             return spotting_page.markdown(scores, manifest)
         if self.of_action_units:
-            return action_units_page.markdown(scores, manifest)
-        return study_page.joined(run_page.markdown(scores, manifest), scores)
+            return action_units_page.markdown(scores, manifest) + self._chosen(scores)
+        return study_page.joined(run_page.markdown(scores, manifest), scores) + self._chosen(scores)
+
+    @staticmethod
+    def _chosen(scores: Mapping[str, Any]) -> str:
+        table = tuning_table(scores["rows"])
+        return f"\n## Chosen inside each training side\n\n{table.markdown()}\n\n{TUNING_NOTE}\n" if table.rows else ""
 
     def scores(self) -> dict[str, Any]:
         """Return ``scores.json``: what was done, and a row per model in the order of the config."""
@@ -107,7 +114,7 @@ class RunReport:
             return {**self._head(), "target": "spotting", "iou": IOU, "rows": above_null(rows, self.pools)}
         if self.of_action_units:
             return {**self._head(), "target": "action_units", "threshold": THRESHOLD, "rows": rows}
-        ranks: dict[str, list[int]] = {}
+        ranks: dict[str, list[int] | None] = {}
         comparisons: list[dict[str, Any]] = []
         groups = self._comparable([row["model"] for row in rows if competes(row)])
         for names in groups:
@@ -150,6 +157,8 @@ class RunReport:
         total = sum(task.model == model for task in part.tasks)
         healths = [result.health for result in done]
         seconds = sum(result.predict_s for result in done)
+        processor = [result.processor_s for result in done if result.processor_s is not None]
+        records = [result.tuning for result in done if result.tuning is not None]
         return {
             "model": model,
             "protocol": part.part.protocol.name,
@@ -160,9 +169,12 @@ class RunReport:
             **scored,
             "folds": len({result.task.fold for result in done}),
             "fit_s": sum(result.fit_s for result in done) / runs if runs else None,
+            "processor_s": sum(processor) / runs if runs and len(processor) == len(done) else None,
             "predict_ms_per_sample": 1e3 * seconds / sum(len(r.scores) for r in done) if runs else None,
             "warnings": _counted(text for result in done for text in result.warnings),
             "health": mean_health(healths) or None,
+            **({"tuning": chosen} if (chosen := tuning_summary(records, runs)) else {}),
+            **({"selection": component.selection} if component.selection else {}),
             "flags": [
                 *part.model_flags(component),
                 *(["incomplete"] if len(done) < total else []),
@@ -230,6 +242,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
             parts.append(run_page.member_table(scores).text())
         if studied := study_page.terminal_text(scores):
             parts.append(studied)
+    parts += tuning_lines(scores["rows"])
     if "synthetic" in scores["flags"]:
         parts.append("synthetic data: these figures say nothing about real faces")
     if claims := scores.get("paper"):

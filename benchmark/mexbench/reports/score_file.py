@@ -20,6 +20,10 @@ SCHEMA = 1
 UNVERIFIED = "unverified"
 #: The labels 0, 1 and 2 of MEGC2019.
 MEGC_CLASSES = ("negative", "positive", "surprise")
+_OF_MEGC = ("MEGC2019 log", "STSTNet log")
+#: More classes, or more numbers in all resampled confusion matrices, take more memory than a machine has.
+MOST_CLASSES, _MOST_NUMBERS = 200, 10**8
+MOST_MODELS = 1000
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a"})
 
 
@@ -40,9 +44,10 @@ def score(
     Raises:
         DataError: A sample is duplicate, missing or unknown, or a label is not one of the classes; the text names it.
     """
-    names = tuple(classes) or file.classes or (MEGC_CLASSES if file.format == "MEGC2019 log" else _occurring(file))
+    names = tuple(classes) or file.classes or (MEGC_CLASSES if file.format in _OF_MEGC else _occurring(file))
     if len(names) < 2 or len(set(names)) < len(names):
         raise DataError(f"{file.path}: needs at least two different classes, got {listed(names)}; give --classes")
+    _check_size(file, names)
     labels = _Labels(file, names)
     _check_no_duplicates(file)
     tables = _tables(file, labels)
@@ -53,21 +58,39 @@ def score(
     return _scores(file, names, tables, truth)
 
 
+def _check_size(file: PredictionsFile, names: Sequence[str]) -> None:
+    """Refuse what cannot be scored in reasonable time and memory, before anything is counted."""
+    if len(names) > MOST_CLASSES:
+        raise DataError(
+            f"{file.path}: {len(names)} classes ({listed(names, limit=3)}); at most {MOST_CLASSES} are scored: is the "
+            "column of the truth one of classes? give them with --classes"
+        )
+    models = {line.model for line in file.lines}
+    if len(models) > MOST_MODELS:
+        raise DataError(f"{file.path}: {len(models)} models; at most {MOST_MODELS} are scored together: split the file")
+    runs = max(Counter(model for model, _, _ in {(line.model, line.seed, line.repeat) for line in file.lines}).values())
+    groups = len({line.subject or line.clip or line.sample for line in file.lines})
+    numbers = runs * (REPLICATES + groups) * len(names) ** 2
+    if numbers > _MOST_NUMBERS:
+        raise DataError(
+            f"{file.path}: {runs} seeds and repeats of a model with {len(names)} classes need {numbers:,} numbers for "
+            f"their intervals, more than {_MOST_NUMBERS:,}: score fewer seeds at a time, or fewer classes"
+        )
+
+
 def _tables(file: PredictionsFile, labels: _Labels) -> dict[str, Predictions]:
     """Return model -> its predictions, sorted, so that the order of lines changes no digit of an interval.
 
     A line without a subject has its clip, or its sample, for one.
     """
-    by_model: dict[str, list[PredictionLine]] = {}
+    by_model: dict[str, list[tuple[PredictionLine, int, int]]] = {}
     for line in file.lines:
-        by_model.setdefault(line.model or file.path.stem, []).append(line)
-    indices = {
-        line.number: (labels.index(line, "truth", line.truth), labels.index(line, "prediction", line.prediction))
-        for line in file.lines
-    }
+        classes = labels.index(line, "truth", line.truth), labels.index(line, "prediction", line.prediction)
+        by_model.setdefault(line.model or file.path.stem, []).append((line, *classes))
     tables = {}
     for model, unsorted in by_model.items():
-        lines = sorted(unsorted, key=lambda line: (line.seed, line.repeat, line.sample))
+        in_order = sorted(unsorted, key=lambda one: (one[0].seed, one[0].repeat, one[0].sample))
+        lines = [line for line, _, _ in in_order]
         tables[model] = Predictions.from_columns(
             seed=[line.seed for line in lines],
             repeat=[line.repeat for line in lines],
@@ -76,8 +99,8 @@ def _tables(file: PredictionsFile, labels: _Labels) -> dict[str, Predictions]:
             clip=[line.clip or line.sample for line in lines],
             subject=[line.subject or "" for line in lines],
             dataset=[line.dataset for line in lines],
-            truth=[indices[line.number][0] for line in lines],
-            predicted=[indices[line.number][1] for line in lines],
+            truth=[truth for _, truth, _ in in_order],
+            predicted=[prediction for _, _, prediction in in_order],
             n_classes=len(labels.classes),
         )
     return tables

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.metrics.spotting.scores import KINDS
 from mexbench.reports import run_page
 from mexbench.reports.spotting_results import NULL_MODEL
-from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, with_interval
+from mexbench.tables import DASH, UNRANKED, Row, Table, escape, percent, subjects_text, with_interval
 
 
 def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
@@ -19,6 +20,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         *run_page.banners(scores),
         *run_page.setting(scores),
         main_table(scores).markdown(),
+        *few_subjects.note(scores, "no interval"),
         f"A spotted interval counts where its intersection over union with a true one of its type is at least "
         f"{scores['iou']}, in whole frames with both ends, one to one. F1 is x 100, of counts pooled over all "
         "videos, those without any expression too. In brackets: "
@@ -44,7 +46,8 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     """Return what a run prints."""
     tables = [main_table(scores), null_table(scores)]
     tables += [member_table(scores)] if len(scores["members"]) > 1 else []
-    return "\n\n".join(table.text() for table in tables if table.rows)
+    texts = [table.text() for table in tables if table.rows]
+    return "\n\n".join([*texts, *few_subjects.note(scores, "no interval")])
 
 
 def ordered(scores: Mapping[str, Any]) -> list[Row]:
@@ -66,11 +69,11 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     for row in ordered(scores):
         done = row["tasks"]
         folds = f"{done['done']}/{done['total']} tasks" if "incomplete" in row["flags"] else str(row["folds"])
-        cells = [row["model"], *(_score(row, name) for name in ("f1", *(f"f1_{kind}" for kind in KINDS)))]
+        cells = [row["model"], *(with_interval(row, name) for name in ("f1", *(f"f1_{kind}" for kind in KINDS)))]
         cells += [percent(row["spread"]["f1"])] if several else []
         cells += [percent(row["average_precision"]), _plain(row["false_alarms_per_minute"])]
         cells += [_plain(row["apex_error_ms"]), *([row["protocol"]] if len(protocols) > 1 else [])]
-        sizes = [str(row["n_videos"]), str(row["n_subjects"]), folds, str(len(row["seeds"]))]
+        sizes = [str(row["n_videos"]), subjects_text(row), folds, str(len(row["seeds"]))]
         rows.append([*cells, *sizes, " ".join(row["flags"]) or DASH])
     return Table([*headers, "videos", "subjects", "folds", "seeds", "flags"], rows)
 
@@ -80,9 +83,12 @@ def null_table(scores: Mapping[str, Any]) -> Table:
     rows = []
     for row in ordered(scores):
         if (above := row["above_null"]) is not None:
-            low, high = above["ci"]
-            difference_text = f"{percent(above['difference'])} [{percent(low)}, {percent(high)}]"
-            rows.append([row["model"], above["null_model"], difference_text, "yes" if low > 0 else "not clearly"])
+            verdict, difference_text = "unknown: too few subjects", percent(above["difference"])
+            if above["ci"] is not None:
+                low, high = above["ci"]
+                difference_text += f" [{percent(low)}, {percent(high)}]"
+                verdict = "yes" if low > 0 else "not clearly"
+            rows.append([row["model"], above["null_model"], difference_text, verdict])
     return Table(["model", "null model", "difference in F1", "above it"], rows)
 
 
@@ -126,10 +132,6 @@ def emotion_table(scores: Mapping[str, Any]) -> Table:
         cells = [row["per_emotion"].get(name) for name in names]
         rows.append([row["model"], *(percent(one["recall"]) if one else DASH for one in cells)])
     return Table(["model", *(f"{name} ({support[name]:g})" for name in names)], rows)
-
-
-def _score(row: Row, name: str) -> str:
-    return percent(row[name]) if row[name] is None or row["ci"][name] is None else with_interval(row, name)
 
 
 def _plain(value: float | None) -> str:

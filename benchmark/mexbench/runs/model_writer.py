@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mexbench.errors import SavedModelError
 from mexbench.files import replacing_folder
 from mexbench.interfaces import Model, Predictor
+from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import folder_name
 from mexbench.runs.task import Task
@@ -60,6 +61,7 @@ class ModelWriter:
             return None
         about = {
             **self.about[task.model],
+            "parameters": to_dict(model),  # those that were chosen, where the model is tuned
             "seed": task.seed,
             "trained_on": self.trained_on[task.model][task.fold],
             "fingerprint": task.fingerprint,

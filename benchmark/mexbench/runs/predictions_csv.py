@@ -5,6 +5,9 @@ makes it a CSV, anything without commas a log:
 
     casme2 sub01           <- data set and subject
     EP02_01f 0 2           <- clip, truth, prediction
+
+A log of STSTNet's PyTorch script has a line ``Subject: sub01``, then the lists ``Predicted   : [0, 1]`` and
+``Ground Truth: [0, 2]``, in the order of the subject's folder; it names no clip, so a sample is a subject and a place.
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
+from mexbench.files import read_plain
 
-Format = Literal["predictions.csv", "CSV", "MEGC2019 log"]
+Format = Literal["predictions.csv", "CSV", "MEGC2019 log", "STSTNet log"]
 
 #: What a column may be called, once in small letters with underscores; the first name is the one of predictions.csv.
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -51,6 +55,11 @@ _SCORE = "score_"
 #: Of a seed, which has to fit into 64 bits.
 _SEED_DIGITS = 18
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
+#: A line of STSTNet's log, and what a list in it holds.
+_STSTNET = re.compile(r"\s*(subject|predicted|ground\s*truth)\s*:\s*(.*?)\s*", re.IGNORECASE)
+_LABEL_LIST = re.compile(r"\[\s*((?:\d+\.?0*\s*,?\s*)*)\]")
+#: A class as the list of a leaderboard has it: a digest, which nobody can compare a label with.
+_DIGEST = re.compile(r"[0-9a-f]{16}")
 _REPEAT = re.compile(r"repeat (\d{1,9})\b")
 
 
@@ -119,8 +128,10 @@ def read(path: Path) -> PredictionsFile:
     """
     rows = text_lines(path)
     first = rows[0][1]
-    delimiter = max(",;\t", key=first.count)
-    columns = _columns(next(csv.reader([first], delimiter=delimiter, skipinitialspace=True)))
+    if any(_STSTNET.fullmatch(text) and text.strip().lower().startswith("subject") for _, text in rows):
+        return PredictionsFile(path, "STSTNet log", tuple(_read_ststnet_log(path, rows)))
+    delimiter = _delimiter(first)
+    columns = _columns(csv_cells(path, rows[:1], delimiter)[0])
     if {cell.strip() for cell in first.split(delimiter)} >= UNITS_COLUMNS:
         raise DataError(
             f"{path}: predictions of action units ('target: action_units'), several of which may show at once, cannot "
@@ -156,7 +167,54 @@ def read_ids(path: Path) -> dict[str, str | None]:
         if twice := sorted(name for name, count in Counter(ids).items() if count > 1):
             raise DataError(f"{path}: names a sample twice: {listed(twice)}")
         return dict.fromkeys(ids)
+    delimiter = _delimiter(rows[0][1])
+    header = csv_cells(path, rows[:1], delimiter)[0]
+    columns = _columns(header)
+    if "sample" in columns and not {"truth", "prediction"} <= columns.keys():
+        return _ids_of_table(path, rows, delimiter, columns)
     return {line.sample: line.truth for line in read(path).lines}
+
+
+def _ids_of_table(
+    path: Path, rows: Sequence[tuple[int, str]], delimiter: str, columns: Mapping[str, int]
+) -> dict[str, str | None]:
+    """Read the samples of a table that has a column for them, and their truth where it has one for that too."""
+    _, *cells = csv_cells(path, rows, delimiter)
+    place, truth_place = columns["sample"], columns.get("truth")
+    ids: dict[str, str | None] = {}
+    for (number, _), row in zip(rows[1:], cells, strict=True):
+        sample = row[place].strip() if place < len(row) else ""
+        if not sample:
+            raise DataError(f"{path}, line {number}: names no sample")
+        truth = row[truth_place].strip() if truth_place is not None and truth_place < len(row) else ""
+        known = truth if truth and not _DIGEST.fullmatch(truth) else None
+        if ids.setdefault(sample, known) != known:
+            raise DataError(f"{path}, line {number}: {sample} has another truth than in a line before")
+    if not ids:
+        raise DataError(f"{path}: has a header and no samples")
+    return ids
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def csv_cells(path: Path, rows: Sequence[tuple[int, str]], delimiter: str = ",") -> list[list[str]]:
+    """Split numbered lines into cells.
+
+    Raises:
+        DataError: It is not a CSV, a cell has more letters than any label or name, or a quotation mark opens a text
+            over several lines.
+    """
+    reader = csv.reader([text for _, text in rows], delimiter=delimiter, skipinitialspace=True)
+    try:
+        cells = list(reader)
+    except csv.Error as error:
+        number = rows[min(max(reader.line_num, 1), len(rows)) - 1][0]
+        raise DataError(f"{path}, line {number}: expected a CSV: {error}") from None
+    if len(cells) != len(rows):
+        raise DataError(f"{path}: a quotation mark that opens a text over several lines; write one sample per line")
+    return cells
 
 
 def text_lines(path: Path) -> list[tuple[int, str]]:
@@ -166,9 +224,11 @@ def text_lines(path: Path) -> list[tuple[int, str]]:
         DataError: There is none, or the file is not text in UTF-8.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
+    except ValueError as error:  # a device or a pipe, which may never end, or a file too large
+        raise DataError(f"{path}: cannot be read: {error}") from None
     # A lone carriage return ends a line too; the other separators that splitlines knows may occur in a name.
     lines = re.split(r"\r\n|\n|\r", text)
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -195,17 +255,12 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
 def _read_csv(
     path: Path, rows: Sequence[tuple[int, str]], delimiter: str, columns: Mapping[str, int]
 ) -> PredictionsFile:
-    header, *cells = (
-        [cell.strip() for cell in row]
-        for row in csv.reader([text for _, text in rows], delimiter=delimiter, skipinitialspace=True)
-    )
+    header, *cells = ([cell.strip() for cell in row] for row in csv_cells(path, rows, delimiter))
     if "sample" not in columns:
         raise DataError(
             f"{path}, line {rows[0][0]}: no column names the sample; expected one such as "
             f"{listed(COLUMNS['sample'][:5])}, got {listed(header)}"
         )
-    if len(cells) != len(rows) - 1:
-        raise DataError(f"{path}: a quotation mark that opens a text over several lines; write one sample per line")
     if not cells:
         raise DataError(f"{path}: has a header and no predictions")
     lines = []
@@ -239,6 +294,57 @@ def _line(path: Path, number: int, cells: Mapping[str, str]) -> PredictionLine:
         seed=int(seed),
         fold=cells.get("fold", ""),
     )
+
+
+def _read_ststnet_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[PredictionLine]:
+    """Read a log of STSTNet's script; what it prints beside subjects and lists, such as running scores, is passed over.
+
+    Yields:
+        A line for each place in a subject's lists; its number is that of the line ``Subject``.
+    """
+    subject, number = "", 0
+    lists: dict[str, list[str]] = {}
+    index = 0
+    while index < len(rows):
+        line, text = rows[index]
+        index += 1
+        match = _STSTNET.fullmatch(text)
+        if match is None:
+            continue
+        kind = "".join(match[1].lower().split())
+        if kind == "subject":
+            if lists:
+                raise DataError(f"{path}, line {line}: subject {subject!r} has {listed(lists)} alone before this line")
+            subject, number = match[2], line
+            if not subject:
+                raise DataError(f"{path}, line {line}: names no subject")
+            continue
+        body = match[2]
+        while "]" not in body and index < len(rows) and not _STSTNET.fullmatch(rows[index][1]):
+            body, index = f"{body} {rows[index][1]}", index + 1  # numpy breaks a long array into several lines
+        if (labels := _LABEL_LIST.fullmatch(body.strip())) is None or not subject or kind in lists:
+            raise DataError(
+                f"{path}, line {line}: expected 'Subject: NAME', then 'Predicted: [0, 1, ...]' and 'Ground Truth: "
+                f"[0, 1, ...]' once each, got {text.strip()[:80]!r}"
+            )
+        lists[kind] = labels[1].replace(",", " ").split()
+        if len(lists) == 2:
+            yield from _ststnet_lines(path, number, subject, lists)
+            lists = {}
+    if lists:
+        raise DataError(f"{path}: ends within subject {subject!r}")
+
+
+def _ststnet_lines(
+    path: Path, number: int, subject: str, lists: Mapping[str, Sequence[str]]
+) -> Iterator[PredictionLine]:
+    truths, predictions = lists["groundtruth"], lists["predicted"]
+    if len(truths) != len(predictions):
+        raise DataError(
+            f"{path}, line {number}: subject {subject!r} has {len(predictions)} predictions and {len(truths)} truths"
+        )
+    for place, (truth, prediction) in enumerate(zip(truths, predictions, strict=True), start=1):
+        yield PredictionLine(number, f"{subject}/{place}", truth, prediction, subject=subject)
 
 
 def _read_log(path: Path, rows: Sequence[tuple[int, str]]) -> Iterator[PredictionLine]:

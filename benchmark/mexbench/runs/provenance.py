@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -60,6 +60,31 @@ def all_versions(distributions: Sequence[str] = ()) -> dict[str, str]:
         if name != HOME:
             third_party[name] = version
     return {HOME: own_version(), **versions(), **third_party}
+
+
+def version_changes(before: object, now: Mapping[str, str]) -> list[str]:
+    """Say which versions differ from those that a manifest records: ``numpy 2.0.1, now 2.1.0``.
+
+    Args:
+        before: ``versions`` of a manifest; anything else has no differences.
+        now: ``all_versions`` of this process.
+    """
+    if not isinstance(before, Mapping):
+        return []
+    names = dict.fromkeys([*before, *now])
+    return [
+        f"{name} {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]
+
+
+def only_patch_of_python(before: object, now: Mapping[str, str]) -> bool:
+    """Whether nothing but the patch release of Python differs, which changes no result."""
+    if not isinstance(before, Mapping) or {**before, "python": ""} != {**now, "python": ""}:
+        return False
+    old, new = (str(one.get("python", "")).split(".")[:2] for one in (before, now))
+    return old == new and before.get("python") != now.get("python")
 
 
 def command_line() -> str:

@@ -5,6 +5,7 @@
     scores.json        the rows of the leaderboard
     leaderboard.md     the same for people; action_units.md or spotting.md where those are the target
     tasks/             one file per finished task, MODEL/SEED/FOLD.json; a failed one leaves FOLD.error.txt
+    tuning.csv         what was chosen inside each training side, where a model is tuned
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
     figures/           learning curves and confusion matrices, with --figures
@@ -19,6 +20,7 @@ is of another task, or of other data, code, parameters or versions, as FOLD.fore
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,12 +37,13 @@ from mexbench.fingerprint import digest
 from mexbench.interfaces import ScoredInterval
 from mexbench.interfaces.video import IntervalKind
 from mexbench.runs.task import Failure, History, Success, Task
+from mexbench.runs.tuning_record import TuningRecord
 
 _LONGEST_NAME = 120
 #: What a run writes beside the manifest and the tasks.
 _REPORTS = {
     "predictions.csv", "scores.json", "leaderboard.md", "action_units.md", "spotting.md",
-    "histories.csv", "models", "figures",
+    "histories.csv", "tuning.csv", "models", "figures",
     "audit", "tensorboard",
 }  # fmt: skip
 
@@ -62,6 +65,8 @@ class StoredResult:
     health: Mapping[str, float] = field(default_factory=dict)
     device: str | None = None  # unknown of results of earlier versions
     intervals: Mapping[str, tuple[ScoredInterval, ...]] = field(default_factory=dict)
+    processor_s: float | None = None  # unknown of results of earlier versions
+    tuning: TuningRecord | None = None
 
 
 class RunFolder:
@@ -143,7 +148,7 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path}: holds a run of another config:"
                 + "".join(f"\n  {change}" for change in changes[:20])
-                + "\n  choose another --out, or give '--recompute always' to replace it"
+                + _advice(changes)
             )
 
     def read_result(self, task: Task) -> StoredResult | None:
@@ -198,6 +203,8 @@ class RunFolder:
                 else {}
             ),
             **({"health": dict(outcome.health)} if outcome.health else {}),
+            **({"processor_s": outcome.processor_s} if outcome.processor_s is not None else {}),
+            **({"tuning": outcome.tuning.model_dump()} if outcome.tuning is not None else {}),
         }
         write_json(self._path(outcome.task, "json"), {**content, "checksum": digest(content)}, indent=None)
         self._path(outcome.task, "error.txt").unlink(missing_ok=True)
@@ -249,6 +256,8 @@ class _Content(BaseModel):
     history: list[dict[str, _Whole | FiniteFloat]] = []
     intervals: list[list[_Interval]] | None = None
     health: dict[str, _Whole | FiniteFloat] = {}
+    processor_s: _Seconds | None = None
+    tuning: TuningRecord | None = None
 
 
 def _checked(task: Task, content: object) -> StoredResult:
@@ -264,6 +273,8 @@ def _checked(task: Task, content: object) -> StoredResult:
         history=tuple(checked.history),
         health=checked.health,
         device=checked.device,
+        processor_s=checked.processor_s,
+        tuning=checked.tuning,
         intervals={} if checked.intervals is None else dict(zip(checked.sample_ids, _intervals(checked), strict=True)),
     )
 
@@ -300,6 +311,15 @@ def folder_name(fold: str) -> str:
 def _file_name(fold: str) -> str:
     name = urllib.parse.quote(fold, safe=" ")
     return f"{name[:_LONGEST_NAME]}-{digest(fold)}" if len(name) > _LONGEST_NAME else name
+
+
+def _advice(changes: Sequence[str]) -> str:
+    if all(re.match(r"models\.[^:]*: was .*, now absent$", change, re.DOTALL) for change in changes):
+        return (
+            "\n  the models in the folder stay in its table: keep them in the config, and give '--only MODEL' to run "
+            "some of them alone; or choose another --out"
+        )
+    return "\n  choose another --out, or give '--recompute always' to replace it"
 
 
 def _changes(before: object, now: object, path: str = "") -> Iterator[str]:

@@ -38,8 +38,8 @@ _KEYS: Mapping[str, type] = {
     "plugin": str, "distribution": str, "parameters": dict, "code": str, "classes": list, "sample": dict,
     "input": dict, "preprocess": list, "fingerprint": str, "versions": dict, "files": dict,
 }  # fmt: skip
-#: Bytes of the largest sample that a predictor is tried out on.
-_MOST_SAMPLE_BYTES = 2**30
+#: Values of the largest sample, and bytes of the largest ``model.json``, that are read.
+_MOST_SAMPLE_VALUES, _MOST_ABOUT = 2**26, 2**26
 
 
 class _SampleAbout(BaseModel):
@@ -112,7 +112,10 @@ class SavedModel:
                 f"{self.folder}: trained on samples {tuple(expected['shape'])} {expected['dtype']}, "
                 f"asked about samples {x.shape[1:]} {x.dtype.name}"
             )
-        return self.predictor(x)
+        scores = self.predictor(x)
+        if not np.isfinite(np.asarray(scores, dtype=np.float64)).all():
+            raise SavedModelError(f"{self.folder}: gives scores that are not finite: its weights are damaged")
+        return scores
 
     def check_same_input(self, wanted: Mapping[str, Any]) -> None:
         """Refuse samples that were made another way than those that the model was trained on.
@@ -174,7 +177,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         SavedModelError: It is not a saved model, of a newer format, incomplete or damaged; the text names the file.
     """
     try:
-        about = read_json(folder / ABOUT, follow_links=False)
+        about = read_json(folder / ABOUT, most=_MOST_ABOUT, follow_links=False)
     except (FileNotFoundError, NotADirectoryError):
         raise SavedModelError(
             f"{folder}: is not a saved model: it has no {ABOUT}; give a folder such as RUN/models/MODEL/SEED/FOLD, "
@@ -199,6 +202,9 @@ def read_about(folder: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         raise _damaged(folder, f"{ABOUT}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if math.prod(shape := about["sample"]["shape"]) > _MOST_SAMPLE_VALUES:
+        values = f"{math.prod(shape)} values, at most {_MOST_SAMPLE_VALUES} are read"
+        raise _damaged(folder, f"{ABOUT}: sample.shape: a sample of shape {tuple(shape)} has {values}")
     _check_files(folder, about["files"])
     return about
 
@@ -278,9 +284,6 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
     Raises:
         ValueError: With both shapes.
     """
-    size = math.prod(about["sample"]["shape"]) * np.dtype(about["sample"]["dtype"]).itemsize
-    if size > _MOST_SAMPLE_BYTES:
-        raise ValueError(f"a sample of shape {tuple(about['sample']['shape'])} has {size} bytes")
     sample = np.zeros((1, *about["sample"]["shape"]), about["sample"]["dtype"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from anything that it knows
@@ -288,6 +291,8 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
     expected = (1, len(about["classes"]))
     if scores.shape != expected or scores.dtype.kind not in "biuf":
         raise ValueError(f"the predictor gives {scores.dtype} {scores.shape}, expected numbers {expected}")
+    if not np.isfinite(scores).all():
+        raise ValueError("the predictor gives scores that are not finite")
 
 
 def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:

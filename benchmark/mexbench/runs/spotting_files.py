@@ -11,7 +11,6 @@ are two CSV files, truth and prediction, with the columns ``subject, video, onse
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +20,15 @@ from typing import Literal, cast, get_args
 from mexbench.errors import DataError, listed
 from mexbench.interfaces.video import Interval, IntervalKind
 from mexbench.metrics.spotting.strs import EmotionInterval
-from mexbench.runs.predictions_csv import text_lines
+from mexbench.runs.predictions_csv import csv_cells, text_lines
 
 Mark = Literal["TP", "FP", "FN"]
 FileKind = Literal["MEGC2020 spotting log", "spot-then-recognise CSV"]
 Span = tuple[int, int]
 #: Columns of ``gt.csv`` and ``pred.csv``.
 STRS_COLUMNS = ("subject", "video", "onset", "offset", "emotion")
+#: The number of a frame, of so many digits as a whole number of 64 bits has.
+_FRAME = re.compile(r"-?\d{1,15}(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _log_line(path: Path, number: int, words: Sequence[str]) -> LogLine:
 def _span(path: Path, number: int, words: Sequence[str]) -> Span | None:
     if list(words) == ["-", "-"]:
         return None
-    if not all(re.fullmatch(r"-?\d+", word) for word in words):
+    if not all(re.fullmatch(r"-?\d{1,15}", word) for word in words):
         raise DataError(f"{path}, line {number}: expected two frame numbers or two dashes, got {' '.join(words)!r}")
     onset, offset = int(words[0]), int(words[1])
     if onset > offset:
@@ -155,7 +156,9 @@ def read_annotation(path: Path) -> dict[str, list[Interval]]:
     for number, text in text_lines(path):
         words = text.split()
         kind = words[2].partition("-")[0].lower() if len(words) == 6 else ""
-        if kind not in get_args(IntervalKind) or not all(re.fullmatch(r"-?\d+(\.0*)?", word) for word in words[3:]):
+        if kind not in get_args(IntervalKind) or not all(
+            re.fullmatch(r"-?\d{1,15}(\.0*)?", word) for word in words[3:]
+        ):
             raise DataError(
                 f"{path}, line {number}: expected 'SUBJECT VIDEO micro-expression|macro-expression ONSET APEX OFFSET', "
                 f"got {text.strip()!r}"
@@ -176,12 +179,10 @@ def read_emotion_intervals(path: Path) -> list[EmotionInterval]:
         DataError: A column is missing, or a line cannot be understood; the text names it.
     """
     rows = text_lines(path)
-    cells = list(csv.reader([text for _, text in rows], skipinitialspace=True))
+    cells = csv_cells(path, rows)
     header = [cell.strip().lower() for cell in cells[0]]
     if missing := [name for name in STRS_COLUMNS if name not in header]:
         raise DataError(f"{path}, line {rows[0][0]}: the header lacks {listed(missing)}; got {listed(header)}")
-    if len(cells) != len(rows):
-        raise DataError(f"{path}: a quotation mark that opens a text over several lines; write one interval per line")
     return list(_emotion_intervals(path, [number for number, _ in rows[1:]], header, cells[1:]))
 
 
@@ -195,7 +196,7 @@ def _emotion_intervals(
         if empty := [name for name in STRS_COLUMNS if not values[name]]:
             raise DataError(f"{path}, line {number}: {listed(empty)} is empty")
         frames = [values["onset"], values["offset"]]
-        if not all(re.fullmatch(r"-?\d+(\.0*)?", frame) for frame in frames):
+        if not all(map(_FRAME.fullmatch, frames)):
             raise DataError(f"{path}, line {number}: expected whole frames, got {' and '.join(frames)}")
         onset, offset = (int(float(frame)) for frame in frames)
         if onset > offset:

@@ -7,15 +7,17 @@ of the manifest.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from mexbench.errors import RunFolderError, listed
+from mexbench.errors import RunFolderError, listed, raised
 from mexbench.files import read_json
 from mexbench.metrics.predictions import Predictions
 from mexbench.runs.predictions_table import read_tables
@@ -114,7 +116,11 @@ def _without_paths(block: Mapping[str, Any], identity: Mapping[str, Any]) -> dic
     for key, value in block.items():
         if key == "preprocess":
             shown[key] = [_without_paths(step, plain) for step, plain in zip(value, identity[key], strict=True)]
-        elif key in identity or key in ("plugin", "name", "frames"):
+        elif (
+            key in identity
+            or key in ("plugin", "name", "frames", "selection")
+            or (isinstance(value, str) and "${" in value)
+        ):
             shown[key] = value
         elif value is not None:
             variable = f"{block['plugin']}_{key}".upper()
@@ -142,6 +148,14 @@ class _Manifest(BaseModel):
     versions: dict[str, str]
     started: str
     parts: Annotated[list[_Part], Field(min_length=1)] | None = None
+    ended: str | None = None
+    git_commit: str | None = None
+    device: str | None = None
+    machine: dict[str, str | int | None] = {}
+    command: str = ""
+    epoch: int = 1
+    plugins: dict[str, str] = {}
+    errata: list[dict[str, str]] = []
 
 
 class _Tasks(BaseModel):
@@ -149,6 +163,17 @@ class _Tasks(BaseModel):
 
     done: int
     total: int
+
+
+_Bounds = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)] | None
+
+
+class _Intervals(BaseModel):
+    """How intervals were drawn."""
+
+    level: FiniteFloat
+    replicates: int
+    unit: str
 
 
 class _Row(BaseModel):
@@ -160,6 +185,19 @@ class _Row(BaseModel):
     seeds: list[int] = []
     flags: list[str] = []
     tasks: _Tasks | None = None
+    ci: dict[str, _Bounds] | None = None
+    rank: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    protocol: str | None = None
+    n_samples: int | None = None
+    n_subjects: int | None = None
+    uf1: FiniteFloat | None = None
+    uar: FiniteFloat | None = None
+    accuracy: FiniteFloat | None = None
+    f1: FiniteFloat | None = None
+    macro_f1: FiniteFloat | None = None
+    confusion: list[list[int]] | None = None
+    fit_s: FiniteFloat | None = None
+    predict_ms_per_sample: FiniteFloat | None = None
 
 
 class _Scores(BaseModel):
@@ -172,12 +210,34 @@ class _Scores(BaseModel):
     tasks: _Tasks | None = None
     target: str = "emotion"
     flags: list[str] = []
+    config: str | None = None
+    dataset: str | None = None
+    complete: bool | None = None
+    members: list[str] = []
+    intervals: _Intervals | None = None
+
+
+@contextmanager
+def damage_is_an_error(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with values that no schema describes into the error of a damaged folder.
+
+    Args:
+        path: The run folder whose reports are used within the block.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        text = raised("using its reports", error)
+        raise RunFolderError(
+            f"{path}: is damaged, or written by a version that is not read any more: {text}"
+        ) from error
 
 
 def _read_checked(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
     try:
         content = read_json(path, follow_links=False)
         kind.model_validate(content)
+        json.dumps(content, ensure_ascii=False).encode()  # half a character could be neither printed nor written
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

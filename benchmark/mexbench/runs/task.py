@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Predictor, ScoredInterval
+from mexbench.runs.tuning_record import TuningRecord
 
 #: A predictor's learning curves: one mapping of names to numbers per epoch.
 History = tuple[Mapping[str, float], ...]
@@ -54,6 +55,8 @@ class Success:
         device: What it was computed on.
         intervals: What was spotted in each test video, in the same order, where that is the target; then ``scores``
             has no columns.
+        processor_s: Seconds of processor time of training and prediction, of all threads; None where not measured.
+        tuning: What was chosen inside the training side; None where nothing was.
     """
 
     task: Task
@@ -66,6 +69,8 @@ class Success:
     unsaved: str | None = None
     device: str = "cpu"
     intervals: tuple[tuple[ScoredInterval, ...], ...] | None = None
+    processor_s: float | None = None
+    tuning: TuningRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ CLASSES = ("negative", "positive", "surprise")
 
 
 def examples() -> list[Sample]:
-    """Return labelled samples of two datasets, four subjects each, with frames of one clip among them."""
+    """Return labelled samples of two datasets, four subjects each, with frames of one clip among them.
+
+    The fourth subject of each is the test part of a published split.
+    """
     samples = []
     for dataset in ("casme2", "smic"):
         for subject in range(4):
@@ -27,6 +30,7 @@ def examples() -> list[Sample]:
                         dataset=dataset,
                         emotion=CLASSES[label],
                         label=label,
+                        part="test" if subject == 3 else "train",
                     )
                     for frame in (1, 2)
                 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from mexbench.errors import DataError
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -21,7 +23,7 @@ LABEL_MAPS: Mapping[int, Mapping[str, str]] = {
     4: {emotion: emotion for emotion in FOUR},
     8: {emotion: emotion for emotion in (*FOUR, "happiness", "sadness", "fear", "contempt")},
 }
-_COLUMNS = SheetColumns(onset="OnsetF", apex="ApexF1", offset="OffsetF", aus=None, emotion="Emotion")
+_COLUMNS = SheetColumns(onset="OnsetF", apex="ApexF1", offset="OffsetF", aus="AU", emotion="Emotion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class Casme(SheetDataset):
 
     Two apexes are annotated; the first is used. The usual four classes are disgust, surprise, repression and tense.
     That repression and tense are negative among the three classes is this project's choice, as for CASME-II.
+
+    Action units come from the column AU; a sheet without it gives none.
 
     No copy was at hand, neither sheet nor frames: columns, counts and folders are those that public code states.
 
@@ -41,6 +45,8 @@ class Casme(SheetDataset):
         classes: 4 disgust, surprise, repression, tense; 8 happiness, sadness, fear and contempt as well; 3 negative,
             positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -64,12 +70,35 @@ class Casme(SheetDataset):
     annotation: str = "auto"
     classes: Literal[4, 8, 3] = 4
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e1",
+            request=(
+                "CASME: a signed licence agreement, by a member of staff of a university or institute, for "
+                "research alone"
+            ),
+            size="195 clips of 19 people, 60 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 195, "subjects": 19}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)
         table = ClipTable(path=sheet, columns=_COLUMNS, subject_prefix="sub", subject_digits=2, fps=60.0)
-        rows, issues = read_clip_rows(table)
+        try:
+            rows, issues = read_clip_rows(table)
+        except DataError:  # a copy of the sheet without action units; what else is wrong is raised again
+            rows, issues = read_clip_rows(replace(table, columns=replace(_COLUMNS, aus=None)))
+            issues.append(DataIssue(what="column missing", where=str(sheet), detail="AU: no action units"))
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,

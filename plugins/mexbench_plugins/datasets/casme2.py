@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, only_one
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets.published import megc2019_clips
 from mexbench_plugins.synth.standin import StandIn
@@ -54,6 +55,8 @@ class Casme2(SheetDataset):
         selection: megc2019 takes the 145 clips that the challenge lists, with ``classes: 3`` its labels; all takes
             every clip.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -76,7 +79,26 @@ class Casme2(SheetDataset):
     classes: Literal[5, 7, 3] = 5
     selection: Literal["all", "megc2019"] = "all"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e2",
+            request=(
+                "CASME II, raw or cropped, with the coding sheet: a signed licence agreement, by a member of "
+                "staff of a university or institute, for research alone"
+            ),
+            size="255 clips of 26 people, 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 145, "subjects": 24} if self.selection == "megc2019" else {"clips": 255, "subjects": 26}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         version, sheet = self._newest_annotation(root)
@@ -116,7 +138,7 @@ class Casme2(SheetDataset):
         for version in versions:
             name = re.compile(rf"CASME2-coding-{version}\.(xlsx|csv)", re.IGNORECASE)
             if sheets := find_files(root, name, skip=_SUBJECT):
-                return version, sheets[0]
+                return version, only_one(root, sheets)
         names = [f"CASME2-coding-{version}.xlsx" for version in versions]
         raise DataError(
             f"{root}: no annotation: looked for {listed(names)}, or .csv of that name, in it, three levels below and "

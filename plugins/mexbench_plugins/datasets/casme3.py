@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -62,6 +63,8 @@ class Casme3(SheetDataset):
             others; 3 without others, which are excluded.
         apex: For part C, whose sheet has none: middle takes the middle of onset and offset, none leaves it unknown.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -86,8 +89,30 @@ class Casme3(SheetDataset):
     classes: Literal[7, 4, 3] = 7
     apex: Literal["middle", "none"] = "middle"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e4",
+            request=(
+                "CAS(ME)3, part A or C, with the label sheets: a signed licence agreement, by a member of "
+                "staff of a university or institute, for research alone"
+            ),
+            size="part A 860 micro-expressions of 94 people, part C 165 of 30; 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        if self.part == "C":
+            return {"clips": 165, "subjects": 30}
+        emotions = {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sad": 57, "happy": 55}
+        return {"clips": 860, "subjects": 94, **{f"emotion {name}": count for name, count in emotions.items()}}
 
     def __post_init__(self) -> None:
         """Check the classes against the part."""

@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError, listed
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
-from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word
+from mexbench_plugins.datasets._io.clip_rows import ClipRow, check_any_readable, emotion_word, readable
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, SheetRow, read_cells
+from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, CellError, SheetRow, read_cells
 from mexbench_plugins.synth.standin import StandIn
 
 KINDS = {"macro": "macro", "micro": "micro"}
@@ -49,6 +50,8 @@ class CasmeSquared(SheetDataset):
         kind: Which expressions are samples.
         classes: 4 negative, positive, surprise, others; 3 without others, which are excluded; 2 macro and micro.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -74,16 +77,36 @@ class CasmeSquared(SheetDataset):
     kind: Literal["micro", "macro", "both"] = "both"
     classes: Literal[4, 3, 2] = 4
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Institute of Psychology, Chinese Academy of Sciences",
+            page="http://casme.psych.ac.cn/casme/e3",
+            request=(
+                "CAS(ME)2, with the code sheet: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="98 long videos of 22 people with 300 macro- and 57 micro-expressions, 30 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"videos": 98, "intervals": 357, **({"subjects": 22} if self.kind == "both" else {})}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)
         on_disk = _video_folders(frames, self.subject_folder)
-        rows = _rows(sheet, on_disk)
+        rows, issues = _rows(sheet, on_disk)
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,
+            issues=issues,
             unlisted_videos=_unlisted_videos(on_disk, {row.video for row in rows}),
             annotation=ANY,
             described_by=(sheet,),
@@ -107,10 +130,17 @@ class CasmeSquared(SheetDataset):
         )
 
 
-def _rows(path: Path, video_folders: Mapping[tuple[str, str], str]) -> list[ClipRow]:
+def _rows(path: Path, video_folders: Mapping[tuple[str, str], str]) -> tuple[list[ClipRow], list[DataIssue]]:
     subjects = {row.text(_SUBJECT_NUMBER): row.text(_SUBJECT_CODE) for row in read_cells(path, sheet=1)}
     videos = {row.text(_VIDEO_NAME).lower(): row.text(_VIDEO_CODE).zfill(4) for row in read_cells(path, sheet=2)}
-    return [_row(row, subjects, videos, video_folders) for row in read_cells(path)]
+    rows: list[ClipRow] = []
+    issues: list[DataIssue] = []
+    for row in read_cells(path):
+        name = f"{row.text(_SUBJECT)}/{row.text(_VIDEO)}"
+        rows += readable(name, lambda row=row: [_row(row, subjects, videos, video_folders)], issues)
+    if not rows:
+        check_any_readable(issues)
+    return rows, issues
 
 
 def _row(
@@ -125,7 +155,7 @@ def _row(
     video = _translated(row, videos, name, "video", "third")
     kind = row.text(_TYPE).lower()
     if kind not in {"macro-expression", "micro-expression"}:
-        raise DataError(f"{row.where}: column {_TYPE} is {kind!r}, expected macro-expression or micro-expression")
+        raise CellError(f"{row.where}: column {_TYPE} is {kind!r}, expected macro-expression or micro-expression")
     onset, offset = (row.frame(column, missing=_MISSING) for column in (_ONSET, _OFFSET))
     emotion = emotion_word(row.text(_EMOTION))
     return ClipRow(
@@ -158,7 +188,7 @@ def _unlisted_videos(on_disk: Mapping[tuple[str, str], str], in_sheet: Collectio
 
 def _translated(row: SheetRow, table: Mapping[str, str], text: str, what: str, sheet: str) -> str:
     if text not in table:
-        raise DataError(f"{row.where}: {what} {text!r} is not in the {sheet} sheet, which has {listed(table, limit=5)}")
+        raise CellError(f"{row.where}: {what} {text!r} is not in the {sheet} sheet, which has {listed(table, limit=5)}")
     return table[text]
 
 

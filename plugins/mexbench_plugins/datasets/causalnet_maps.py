@@ -13,10 +13,11 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from mexbench.data.image import read_image
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.interfaces import Clip, DataArchive, Dataset, DataSource, Sample
 from mexbench_plugins.datasets._io import flow_packs
-from mexbench_plugins.datasets._io.folders import inside, read_image, require_folder
+from mexbench_plugins.datasets._io.folders import inside, require_folder
 
 Map = Literal["onset_apex", "apex_offset", "onset_apex_direction", "apex_offset_direction"]
 #: Map -> what its file name ends in, before the blank.
@@ -75,6 +76,35 @@ class CausalNetMaps(Dataset):
     def flags(self) -> tuple[str, ...]:
         """Return ``unknown-pack`` where the pack may be any."""
         return () if self.expect == "published" else (flow_packs.UNKNOWN_PACK,)
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the authors of CausalNet",
+            page="https://github.com/tony19980810/CausalNet",
+            request=(
+                "nothing: the maps are public (MIT); SMIC, CASME II and SAMM, from which they derive, are for research "
+                "alone"
+            ),
+            size="442 clips of 68 people; some MiB",
+            variable="CAUSALNET_MAPS_ROOT",
+            archive=DataArchive(
+                url="https://codeload.github.com/tony19980810/CausalNet/tar.gz/9d2596e63e63bb72158d9fe2667bb27c8301e7f8",
+                folder="datasets/STSNet_whole_norm_u_v_os",
+                licence="MIT; the maps derive from SMIC, CASME II and SAMM, which are for research alone",
+                largest=512 * 2**20,
+                missing=(
+                    "labels.csv, the classes of the 442 clips with the columns dataset, sub, filename_o and label: put "
+                    "it beside the maps; they belong to SMIC, CASME II and SAMM"
+                ),
+            ),
+        )
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return those of the MEGC2019 composite."""
+        emotions = {"emotion negative": 250, "emotion positive": 109, "emotion surprise": 83}
+        return {"clips": 442, "subjects": 68, **emotions}
 
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes of MEGC2019: negative, positive, surprise."""
@@ -182,12 +212,18 @@ class CausalNetMaps(Dataset):
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{self._list}: cannot be read as UTF-8 text ({error})") from None
         reader = csv.DictReader(text.splitlines())
-        absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        try:
+            absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        except csv.Error as error:
+            raise DataError(f"{self._list}: expected a CSV: {error}") from None
         if absent:
             raise DataError(
                 f"{self._list}: has no column {listed(absent)}; its columns are {listed(reader.fieldnames or ())}"
             )
-        rows = [(reader.line_num, row) for row in reader]
+        try:
+            rows = [(reader.line_num, row) for row in reader]
+        except csv.Error as error:
+            raise DataError(f"{self._list}: expected a CSV: {error}") from None
         for number, row in rows:
             if any(row[name] is None for name in _COLUMNS):
                 raise DataError(f"{self._list}, line {number}: has fewer cells than the header")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
-from mexbench_plugins.datasets._io.folders import find_files, folders, walk
+from mexbench_plugins.datasets._io.folders import find_files, folders, only_one, walk
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.synth.standin import StandIn
 
@@ -33,9 +34,9 @@ _COLUMNS = SheetColumns(
 class Dfme(SheetDataset):
     """DFME, micro-expressions at 200, 300 or 500 fps in parts of disjoint subjects: training, testA, testB.
 
-    The first release has 1,856 + 474 + 299 clips of 176 + 42 + 41 people. A part is the ``condition`` of its samples:
-    protocol ``fixed_split`` trains on one and tests on others; ``kfold`` by subject takes all. Frames count from 0,
-    and the rate is that of the row. Action descriptors (AD31) and head codes (M57) are not action units.
+    The first release has 1,856 + 474 + 299 clips of 176 + 42 + 41 people. Protocol ``fixed_split`` trains on one part
+    and tests on others; ``kfold`` by subject takes all. Frames count from 0, and the rate is that of the row. Action
+    descriptors (AD31) and head codes (M57) are not action units.
 
     No copy was at hand, neither sheets nor frames: columns, counts and file names are those that public code and the
     paper state, and a clip's folder is looked for by its name wherever it lies.
@@ -47,6 +48,8 @@ class Dfme(SheetDataset):
             that one alone.
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -70,7 +73,28 @@ class Dfme(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the DFME authors (MEA Lab)",
+            page="https://mea-lab-421.github.io/",
+            request=(
+                "DFME, frames and the sheets of training, testA and testB: a signed licence agreement, by a "
+                "member of staff of a university or institute, for research alone"
+            ),
+            size="7,526 clips of 671 people in all, 2,629 of 259 in the three parts; 200 to 500 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        parts = {"training": (1856, 176), "testA": (474, 42), "testB": (299, 41), "all": (2629, 259)}
+        clips, subjects = parts[self.part]
+        return {"clips": clips, "subjects": subjects}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         clip_folders = _clip_folders(frames)
@@ -88,7 +112,7 @@ class Dfme(SheetDataset):
                 clip_folders=clip_folders,
             )
             part_rows, part_issues = read_clip_rows(table)
-            rows += [replace(row, condition=part) for row in part_rows]
+            rows += [replace(row, part=part) for row in part_rows]
             issues += part_issues
         return ClipLayout(
             dataset=self.name_in_ids,
@@ -110,8 +134,8 @@ class Dfme(SheetDataset):
         for part in PARTS if self.part == "all" else (self.part,):
             name = rf"{part}.*\.(xlsx|csv)" if self.annotation == "auto" else re.escape(self.annotation)
             files = find_files(root, re.compile(name, re.IGNORECASE), skip=_CLIP)
-            if files and files[0] not in sheets.values():
-                sheets[part] = files[0]
+            if files and (sheet := only_one(root, files)) not in sheets.values():
+                sheets[part] = sheet
         if not sheets or (self.part == "all" and self.annotation == "auto" and "training" not in sheets):
             raise DataError(
                 f"{root}: no annotation: looked for training*.xlsx, testA*.xlsx and testB*.xlsx, or .csv, in it, three "

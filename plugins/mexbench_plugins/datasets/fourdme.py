@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -48,6 +49,8 @@ class FourDme(SheetDataset):
         classes: 5 positive, negative, surprise, repression, others; 3 negative, positive, surprise.
         multi_label: What becomes of a clip with several emotions.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -72,7 +75,29 @@ class FourDme(SheetDataset):
     classes: Literal[5, 3] = 5
     multi_label: Literal["exclude", "first", "refuse"] = "exclude"
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "4DME, gray_micro and the labelling sheet: a signed licence agreement, by a member of staff "
+                "of a university or institute, for research alone"
+            ),
+            size="267 clips of 41 people, 60 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 267, "subjects": 41}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

@@ -10,9 +10,10 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from mexbench.data.image import IMAGES, read_image
 from mexbench.errors import DataError
 from mexbench.interfaces import Clip, DataIssue, Dataset, Sample
-from mexbench_plugins.datasets._io.folders import IMAGES, folders, inside, read_image, require_folder, visible
+from mexbench_plugins.datasets._io.folders import folders, inside, require_folder, visible
 
 #: Folders that hold parts of a data set rather than classes.
 PARTS = ("train", "test")
@@ -24,7 +25,7 @@ class ImageFolder(Dataset):
     """Still images, one folder per class, JPEG, PNG or BMP, of any size.
 
     Nobody knows who is in the pictures, so the same face may stand on both sides of any split. A ``train`` and a
-    ``test`` folder stay part of the ids: ``fer/test/anger/0001.png``.
+    ``test`` folder stay part of the ids, ``fer/test/anger/0001.png``, and are the parts of protocol ``fixed_split``.
 
     Args:
         root: Folder of the class folders, or of the folders train and test.
@@ -32,6 +33,7 @@ class ImageFolder(Dataset):
     """
 
     source = "the user's own images"
+    own_names = True
     licence = "that of the images"
 
     root: Path
@@ -94,7 +96,12 @@ class ImageFolder(Dataset):
                     name = f"{self.title}/{path.relative_to(self.root).as_posix()}"
                     yield (
                         Sample(
-                            sample_id=name, clip_id=name, subject=None, dataset=self.title, emotion=path.parent.name
+                            sample_id=name,
+                            clip_id=name,
+                            subject=None,
+                            dataset=self.title,
+                            emotion=path.parent.name,
+                            part=folder.parent.name if folder.parent != self.root else None,
                         ),
                         path,
                     )

@@ -12,8 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from mexbench.data.image import read_image
+from mexbench.data.video.reader import check_name
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.interfaces import Clip, Dataset, DataSource, Sample
 from mexbench_plugins.datasets.published import megc2019_counts
 
 #: Name of a class folder -> class.
@@ -49,6 +51,22 @@ class Megc2019Flow(Dataset):
     channels: Literal["rgb", "bgr"] = "rgb"
     expect: Literal["published", "any"] = "published"
 
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the authors of STSTNet",
+            page="https://github.com/christy1206/STSTNet",
+            request="the folder norm_u_v_os; it derives from SMIC, CASME II and SAMM: get them from their owners first",
+            size="442 clips of 68 people; some MiB",
+            variable="MEGC2019_FLOW_ROOT",
+        )
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return those of the MEGC2019 composite."""
+        emotions = {"emotion negative": 250, "emotion positive": 109, "emotion surprise": 83}
+        return {"clips": 442, "subjects": 68, **emotions}
+
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes of MEGC2019: negative, positive, surprise."""
         return {emotion: emotion for emotion in CLASSES.values()}
@@ -59,17 +77,11 @@ class Megc2019Flow(Dataset):
 
     def load(self, sample: Sample) -> Clip:
         """Read one flow image: frames (1, 28, 28, 3), uint8."""
-        import cv2
-
         path = self._index[sample.sample_id][1]
-        content = path.read_bytes()
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
-        if image is None:
-            raise DataError(f"{path}: is not a readable image ({len(content)} bytes); copy it again")
-        if image.shape != SHAPE or image.dtype != np.uint8:
+        image = read_image(path, most_bits=8)
+        if image.shape != SHAPE:
             raise DataError(f"{path}: expected 28x28 pixels of three 8-bit channels, got {image.shape} {image.dtype}")
-        # OpenCV decodes to BGR, whatever the file holds.
-        frame = image if self.channels == "bgr" else np.ascontiguousarray(image[..., ::-1])
+        frame = image if self.channels == "rgb" else np.ascontiguousarray(image[..., ::-1])
         return Clip(frames=frame[None])
 
     def files(self, sample: Sample, numbers: Sequence[int] | None = None) -> Sequence[Path]:
@@ -151,7 +163,10 @@ def _clips(subject_folder: Path) -> Iterator[tuple[Sample, Path]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _LITTER.fullmatch(path.name))
+    paths = sorted(path for path in folder.iterdir() if not _LITTER.fullmatch(path.name))
+    for path in paths:
+        check_name(path)
+    return paths
 
 
 def _member(subject: str) -> str | None:

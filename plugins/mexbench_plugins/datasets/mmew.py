@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import DataIssue
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, emotion_word, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -44,6 +44,8 @@ class Mmew(SheetDataset):
         classes: 7 happiness, surprise, anger, disgust, fear, sadness, others; 6 without others; 4 happiness,
             surprise, disgust, others; 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -67,7 +69,26 @@ class Mmew(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 6, 4, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="the MMEW authors (Ben Xianye and others)",
+            page="https://github.com/benxianyeteam/MMEW-Dataset",
+            request=(
+                "MMEW with MMEW_Micro_Exp.xlsx: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="300 micro-expressions of 36 people, 90 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 300, "subjects": 36}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

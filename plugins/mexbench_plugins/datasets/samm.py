@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
@@ -42,6 +43,8 @@ class Samm(SheetDataset):
         classes: 7 anger, contempt, disgust, fear, happiness, sadness, surprise; 8 other as well; 3 negative, positive,
             surprise as in MEGC2019, other excluded.
         errata: Whether known errors of the annotation are corrected.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         stand_in: What synthetic data to build where root is stand-in.
     """
 
@@ -60,7 +63,30 @@ class Samm(SheetDataset):
     annotation: str = "auto"
     classes: Literal[7, 8, 3] = 7
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Manchester Metropolitan University",
+            page="https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php",
+            request=(
+                "SAMM with the micro FACS codes: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="159 clips of 29 people (32 were recorded), 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        emotions = {
+            "anger": 57, "other": 26, "happiness": 26, "surprise": 15, "contempt": 12, "disgust": 9, "fear": 8,
+            "sadness": 6,
+        }  # fmt: skip
+        return {"clips": 159, "subjects": 29, **{f"emotion {name}": count for name, count in emotions.items()}}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)

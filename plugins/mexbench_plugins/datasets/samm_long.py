@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from mexbench.errors import DataError
+from mexbench.interfaces import DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
-from mexbench_plugins.datasets._io.folders import find_files, folders, walk
+from mexbench_plugins.datasets._io.folders import find_files, folders, only_one, walk
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME
 from mexbench_plugins.datasets.samm import LABEL_MAPS as EMOTION_MAPS
@@ -46,6 +47,8 @@ class SammLong(SheetDataset):
         kind: Which expressions are samples.
         classes: 2 macro and micro; 3 and 7 are the emotions as the loader samm has them.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -70,8 +73,27 @@ class SammLong(SheetDataset):
     kind: Literal["micro", "macro", "both"] = "both"
     classes: Literal[2, 3, 7] = 2
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Manchester Metropolitan University",
+            page="https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php",
+            request=(
+                "SAMM Long Videos with their FACS sheet: a signed licence agreement, by a member of staff of "
+                "a university or institute, for research alone"
+            ),
+            size="147 videos with 343 macro- and 159 micro-expressions, 200 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"videos": 147, "intervals": 502}
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)
@@ -125,7 +147,9 @@ class SammLong(SheetDataset):
             )
         if not sheets:
             return {}
-        rows, _ = read_clip_rows(ClipTable(path=sheets[0], sheet_name="MICRO_ONLY", subject_digits=3, fps=200.0))
+        rows, _ = read_clip_rows(
+            ClipTable(path=only_one(root, sheets), sheet_name="MICRO_ONLY", subject_digits=3, fps=200.0)
+        )
         return {row.name.rpartition("/")[2]: row.emotion for row in rows}
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import DataIssue, Sample
+from mexbench.interfaces import DAMAGED_CELL, DataIssue, DataSource, Sample
 from mexbench_plugins.datasets._io.annotated_clips import MIDDLE
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects, list_frames, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip
-from mexbench_plugins.datasets._io.spreadsheets import read_rows
+from mexbench_plugins.datasets._io.spreadsheets import CellError, read_rows
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
 from mexbench_plugins.synth.standin import StandIn
 
@@ -57,6 +57,27 @@ class Smic(StandInDataset):
     apexes: Path | Literal["none", "middle"] = "none"
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
 
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "SMIC, HS, cropped or raw: a signed licence agreement, by a member of staff of a university "
+                "or institute, for research alone"
+            ),
+            size="164 clips of 16 people, 100 fps",
+            variable=cls.variable,
+        )
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what was published."""
+        return {"clips": 164, "subjects": 16, "emotion negative": 70, "emotion positive": 51, "emotion surprise": 43}
+
     def label_map(self) -> Mapping[str, str]:
         """Return the three classes: negative, positive, surprise."""
         return {emotion: emotion for emotion in CLASSES}
@@ -67,7 +88,7 @@ class Smic(StandInDataset):
         clips: dict[str, FrameClip] = {}
         data_issues: list[DataIssue] = []
         sheet = None if self.apexes in ("none", "middle") else Path(self.apexes)
-        apexes = {} if sheet is None else _read_apexes(sheet)
+        apexes = {} if sheet is None else _read_apexes(sheet, data_issues)
         for clip, emotion, folder in _clip_folders(self._frames_folder(root)):
             name = f"{self.name_in_ids}/{clip}"
             frames = list_frames(folder)
@@ -138,16 +159,22 @@ def _clip_folders(frames: Path) -> Iterator[tuple[str, str, Path]]:
                 yield f"{subject}/{subject}_{rest}", emotion, folder
 
 
-def _read_apexes(path: Path) -> dict[str, tuple[int, int] | None]:
+def _read_apexes(path: Path, issues: list[DataIssue]) -> dict[str, tuple[int, int] | None]:
     """Return clip, ``s01/s01_po_01`` -> onset and apex of the sheet; None where the apex is blank."""
     apexes: dict[str, tuple[int, int] | None] = {}
     for row in read_rows(path, _APEX_COLUMNS):
         number = re.fullmatch(r"s?0*(\d{1,2})", row.text("subject"), re.ASCII | re.IGNORECASE)
         if number is None:
-            raise DataError(f"{row.where}: subject is {row.text('subject')!r}, expected such as s1, s01 or 1")
+            detail = f"{row.where}: subject is {row.text('subject')!r}, expected such as s1, s01 or 1"
+            issues.append(DataIssue(what=DAMAGED_CELL, where=row.text("clip") or row.where, detail=detail))
+            continue
         subject = f"s{int(number[1]):02}"
         rest = re.sub(rf"^s0*{int(number[1])}_", "", row.text("clip"))
-        onset, apex = row.frame("onset_frame"), row.frame("apex_frame")
+        try:
+            onset, apex = row.frame("onset_frame"), row.frame("apex_frame")
+        except CellError as error:
+            issues.append(DataIssue(what=DAMAGED_CELL, where=f"{subject}/{subject}_{rest}", detail=str(error)))
+            onset, apex = None, None
         apexes[f"{subject}/{subject}_{rest}"] = None if onset is None or apex is None else (onset, apex)
     return apexes
 

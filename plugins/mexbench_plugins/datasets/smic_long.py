@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from mexbench.interfaces import DataIssue
+from mexbench.interfaces import DataIssue, DataSource
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
-from mexbench_plugins.datasets._io.clip_rows import ClipRow, emotion_word, subject_name
+from mexbench_plugins.datasets._io.clip_rows import ClipRow, check_any_readable, emotion_word, readable, subject_name
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
@@ -41,6 +41,8 @@ class SmicLong(SheetDataset):
         apex: middle takes the middle of onset and offset, none leaves the apex unknown.
         classes: 3 negative, positive, surprise.
         errata: Whether known errors of the annotation are corrected; none is known yet.
+        apex_file: A CSV or parquet with the columns sample_id and apex, such as apexes that somebody published; they
+            take the place of the annotation's.
         video_side: Most pixels along the longer side of a frame of a long video, for spotting: larger frames are
             reduced as they are read, since a video is held in memory whole. Clips are not reduced.
         stand_in: What synthetic data to build where root is stand-in.
@@ -67,8 +69,26 @@ class SmicLong(SheetDataset):
     apex: Literal["middle", "none"] = "middle"
     classes: Literal[3] = 3
     errata: Literal["on", "off"] = "on"
+    apex_file: Path | None = None
     video_side: Annotated[int, Ge(32)] = 640
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def data_source(cls) -> DataSource:
+        """Return who gives it."""
+        return DataSource(
+            owner="Center for Machine Vision and Signal Analysis, University of Oulu",
+            page=(
+                ""
+                "https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis"
+            ),
+            request=(
+                "SMIC-E, HS, with its annotation: a signed licence agreement, by a member of staff of a "
+                "university or institute, for research alone"
+            ),
+            size="157 long clips of 16 people, 100 fps",
+            variable=cls.variable,
+        )
 
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
         sheet = self._sheet(root)
@@ -79,7 +99,10 @@ class SmicLong(SheetDataset):
                 text = row.text("Subject")
                 issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
             else:
-                rows += _rows(row)
+                name = f"{row.text('Subject')}/{row.text('Filename')}"
+                rows += readable(name, lambda row=row: _rows(row), issues)
+        if not rows:
+            check_any_readable(issues)
         return ClipLayout(
             dataset=self.name_in_ids,
             rows=rows,

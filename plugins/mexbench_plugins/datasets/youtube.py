@@ -14,7 +14,7 @@ from annotated_types import Gt, Le, MinLen
 from mexbench.data.video.clip_list import ListedClip, read, require_films
 from mexbench.data.video.reader import Video
 from mexbench.errors import DataError
-from mexbench.interfaces import Clip, Dataset, Sample
+from mexbench.interfaces import Clip, DataIssue, Dataset, Sample
 from mexbench_plugins.datasets._io.folders import inside
 
 #: The words that people write into lists -> class, in the order of the classes.
@@ -45,6 +45,7 @@ class Youtube(Dataset):
     """
 
     source = "the user's own films"
+    own_names = True
     licence = "that of the films; the people in them have to agree to the analysis"
 
     manifest: Path
@@ -67,6 +68,14 @@ class Youtube(Dataset):
             DataError: The list cannot be used, or a film is missing or no film; the text names the line.
         """
         return [sample for sample, _ in self._index.values()]
+
+    def data_issues(self) -> Sequence[DataIssue]:
+        """Return what the list has beside its columns."""
+        notices: list[str] = []
+        read(self.manifest, notices.append)
+        return [
+            DataIssue(what="columns of the list ignored", where=self.manifest.name, detail=text) for text in notices
+        ]
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the times of the sampled frames, in milliseconds; the film is decoded for it, once."""

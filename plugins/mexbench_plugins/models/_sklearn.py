@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from mexbench.files import read_json, write_json
 from mexbench.interfaces import ActionUnitModel, Predictor
 from mexbench_plugins.models._health import answer_health
+from mexbench_plugins.models._sklearn_state import restore
+from mexbench_plugins.models._skops_file import read_skops
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 Scaler = Literal["standard", "minmax", "none"]
 
-#: What skops does not know by itself and we do: the nodes of a decision tree, which are arrays.
-TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
+#: Classes of the largest run, and action units of the largest set, that a saved model may have.
+_MOST_CLASSES, _MOST_UNITS = 10_000, 1_000
 #: What a classifier keeps of its training and needs for no prediction.
 _TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_")
 _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
@@ -33,6 +34,8 @@ _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 class SklearnBaseline(ActionUnitModel):
     """A scikit-learn classifier behind a scaler, on flattened samples; of action units, one classifier for each."""
 
+    scaler: Scaler = "none"
+
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
     ) -> ActionUnitPredictor:
@@ -40,33 +43,35 @@ class SklearnBaseline(ActionUnitModel):
         fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
         return ActionUnitPredictor(tuple(unit for unit in fitted if isinstance(unit, SklearnPredictor)))
 
-    def fit_scaled(
-        self, classifier: BaseEstimator, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, scaler: Scaler
-    ) -> SklearnPredictor:
-        """Fit a scaler and a classifier on flattened samples.
+    @abstractmethod
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the unfitted scikit-learn classifier."""
 
-        A class that is absent from ``y`` scores below every other one.
+    def unfitted(self, seed: int) -> Pipeline:
+        """Return the scaler, where there is one, and the classifier.
 
-        Args:
-            classifier: An unfitted scikit-learn classifier.
-            x: Training samples (n, ...), flattened to (n, features).
-            y: Class indices (n,).
-            n_classes: Number of classes of the run.
-            scaler: standard for mean 0 and variance 1 per feature, minmax for the range 0 to 1, none for raw values.
-
-        Returns:
-            A predictor with scores (n, n_classes).
+        The scaler is standard for mean 0 and variance 1 per feature, minmax for the range 0 to 1, none for raw values.
         """
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+        steps = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}[self.scaler]
+        return make_pipeline(*steps, self.classifier(seed))
+
+    def fit(
+        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
+    ) -> SklearnPredictor:
+        """Fit the scaler and the classifier on flattened samples.
+
+        A class that is absent from ``y`` scores below every other one.
+        """
+        del groups
         trained = np.unique(y)
         if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
             return SklearnPredictor(self, None, trained, n_classes)
-        steps = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}[scaler]
-        pipeline: Pipeline = make_pipeline(*steps, classifier)
+        pipeline = self.unfitted(seed)
         pipeline.fit(_flat(x), y)
-        losses = getattr(classifier, "loss_curve_", ())
+        losses = getattr(pipeline.steps[-1][1], "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
         predictor = SklearnPredictor(self, pipeline, trained, n_classes, history)
         return replace(predictor, health=answer_health(predictor(x).argmax(1), y))
@@ -98,23 +103,29 @@ class SklearnBaseline(ActionUnitModel):
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: The file holds a type that is not known to be harmless, or values that are not finite.
+            ValueError: The file holds a type that is not known to be harmless, or values that no fitted classifier
+                has: an index out of range, another shape, a number that is not finite.
         """
         if not (folder / _UNITS).is_file():
             return self._read(folder)
-        return ActionUnitPredictor(
-            tuple(self._read(folder, _prefix(index)) for index in range(read_json(folder / _UNITS)["units"]))
-        )
+        units = read_json(folder / _UNITS)["units"]
+        if not isinstance(units, int) or not 1 <= units <= _MOST_UNITS:
+            raise ValueError(f"{_UNITS} has {units!r} units, expected 1 to {_MOST_UNITS}")
+        return ActionUnitPredictor(tuple(self._read(folder, _prefix(index)) for index in range(units)))
 
     def _read(self, folder: Path, prefix: str = "") -> SklearnPredictor:
         pipeline_name, rest_name = prefix + _PIPELINE, prefix + _REST
         document = read_json(folder / rest_name)
-        trained = np.array(document["trained"], dtype=np.intp)
-        pipeline = _read_pipeline(folder / pipeline_name) if len(trained) > 1 else None
-        if pipeline is not None and not np.array_equal(pipeline.classes_, trained):
-            raise ValueError(f"{pipeline_name} has the classes {pipeline.classes_}, {rest_name} has {trained}")
+        trained, n_classes = _trained_classes(document, rest_name)
+        pipeline = None
+        if len(trained) > 1:
+            stored = read_skops(folder / pipeline_name)
+            try:
+                pipeline = restore(self.unfitted(0), stored, trained)
+            except ValueError as error:
+                raise ValueError(f"{pipeline_name}: {error}") from None
         return SklearnPredictor(
-            self, pipeline, trained, document["n_classes"], tuple(document["history"]), document.get("health", {})
+            self, pipeline, trained, n_classes, tuple(document["history"]), document.get("health", {})
         )
 
 
@@ -185,7 +196,7 @@ def _write(folder: Path, predictor: SklearnPredictor, prefix: str = "") -> None:
     if predictor.pipeline is not None:
         path = folder / (prefix + _PIPELINE)
         skops.io.dump(_without_training(predictor.pipeline), path)
-        _check_numbers(path)
+        read_skops(path)  # refuses what could not be loaded, such as a number that is not finite
 
 
 def _flat(x: NDArray[Any]) -> NDArray[Any]:
@@ -210,34 +221,16 @@ def _without_training(pipeline: Pipeline) -> Pipeline:
     return Pipeline([*pipeline.steps[:-1], (name, lean)])
 
 
-def _read_pipeline(path: Path) -> Pipeline:
-    import skops.io
-    from sklearn.pipeline import Pipeline
-
-    _check_numbers(path)
-    untrusted = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
-    if untrusted:
-        raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(untrusted))}")
-    pipeline = skops.io.load(path, trusted=sorted(TRUSTED))
-    if not isinstance(pipeline, Pipeline):
-        raise ValueError(f"{path.name} holds a {type(pipeline).__name__}, expected a Pipeline")  # noqa: TRY004
-    return pipeline
-
-
-def _check_numbers(path: Path) -> None:
-    """Check every array of a skops file, before it is loaded.
+def _trained_classes(document: Mapping[str, Any], name: str) -> tuple[NDArray[np.intp], int]:
+    """Return the classes that trained, and the number of classes of the run.
 
     Raises:
-        ValueError: It is not a skops file, or a value is NaN or infinite.
+        ValueError: They are not rising class indices.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".npy"):
-                    with archive.open(name) as stream:
-                        array = np.lib.format.read_array(stream, allow_pickle=False)
-                    fields = [array[field] for field in array.dtype.names] if array.dtype.names else [array]
-                    if not all(np.isfinite(part).all() for part in fields if part.dtype.kind == "f"):
-                        raise ValueError(f"{path.name} holds numbers that are NaN or infinite")
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name} is not a skops file: {error}") from None
+    n_classes, trained = document["n_classes"], document["trained"]
+    if not isinstance(n_classes, int) or not 1 <= n_classes <= _MOST_CLASSES:
+        raise ValueError(f"{name}: n_classes is {n_classes!r}, expected 1 to {_MOST_CLASSES}")
+    indices = all(isinstance(one, int) and 0 <= one < n_classes for one in trained) if isinstance(trained, list) else 0
+    if not indices or not trained or trained != sorted(set(trained)):
+        raise ValueError(f"{name}: trained is {trained!r}, expected rising numbers from 0 to {n_classes - 1}")
+    return np.array(trained, dtype=np.intp), n_classes

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MinLen
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +49,11 @@ class ANN(SklearnBaseline):
     n_iter_no_change: Annotated[int, Ge(1)] = 10
     scaler: Scaler = "standard"
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Train from weights and in an order that the seed draws."""
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; the seed draws the weights that training starts from and its order."""
         from sklearn.neural_network import MLPClassifier
 
-        del groups
-        classifier = MLPClassifier(
+        return MLPClassifier(
             hidden_layer_sizes=self.hidden_layer_sizes,
             activation=self.activation,
             solver=self.solver,
@@ -66,7 +65,6 @@ class ANN(SklearnBaseline):
             n_iter_no_change=self.n_iter_no_change,
             random_state=seed,
         )
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by ``predict_proba``."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import SklearnBaseline
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +39,11 @@ class DecisionTree(SklearnBaseline):
     class_weight: Literal["balanced"] | None = None
     ccp_alpha: Annotated[float, Ge(0)] = 0.0
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Grow the tree; the seed orders features among equally good splits."""
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; the seed orders features among equally good splits."""
         from sklearn.tree import DecisionTreeClassifier
 
-        del groups
-        classifier = DecisionTreeClassifier(
+        return DecisionTreeClassifier(
             criterion=self.criterion,
             max_depth=self.max_depth,
             min_samples_split=self.min_samples_split,
@@ -54,7 +53,6 @@ class DecisionTree(SklearnBaseline):
             ccp_alpha=self.ccp_alpha,
             random_state=seed,
         )
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler="none")
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by ``predict_proba``."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from mexbench.interfaces import Predictor
 from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +41,12 @@ class SVM(SklearnBaseline):
     tol: Annotated[float, Gt(0)] = 1e-3
     scaler: Scaler = "standard"
 
-    def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> Predictor:
-        """Train; without probability estimates an SVC has no randomness, so the seed does nothing."""
+    def classifier(self, seed: int) -> BaseEstimator:
+        """Return the classifier; without probability estimates an SVC has no randomness, so the seed does nothing."""
         from sklearn.svm import SVC
 
-        del groups, seed
-        classifier = SVC(
+        del seed
+        return SVC(
             C=self.C,
             kernel=self.kernel,
             gamma=self.gamma,  # pyright: ignore[reportArgumentType] - numbers are fine too
@@ -55,7 +55,6 @@ class SVM(SklearnBaseline):
             class_weight=self.class_weight,
             tol=self.tol,
         )
-        return self.fit_scaled(classifier, x, y, n_classes=n_classes, scaler=self.scaler)
 
     def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Put the decision function through the logistic function, which keeps its sign: 0 becomes 0.5."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from mexbench import hookimpl
 from mexbench.cli.output import say
+from mexbench.errors import PluginError
 from mexbench.interfaces.observer import Observer, RunDone, RunStarted, TaskDone
 from mexbench_plugins.observers._extras import check_installed
 
@@ -43,8 +44,18 @@ class MLflow(Observer):
         self._sent = time.monotonic()
 
     def prepare(self) -> None:
-        """See that MLflow is installed."""
+        """See that MLflow is installed, and that there is an address: else it writes where the command is run.
+
+        Raises:
+            PluginError: One of the two is missing.
+        """
         check_installed("mlflow", extra="mlflow")
+        if not os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+            raise PluginError(
+                "observer 'mlflow': MLFLOW_TRACKING_URI is not set, and without an address MLflow would write into the "
+                "working folder; set it to that of a server, such as http://127.0.0.1:5000 ('mlflow server'), or to "
+                "sqlite:////FOLDER/mlflow.db"
+            )
 
     @hookimpl
     def bench_run_started(self, run: RunStarted) -> None:

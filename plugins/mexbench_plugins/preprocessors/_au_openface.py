@@ -80,7 +80,10 @@ def read(path: Path, units: Sequence[int], *, kind: Literal["r", "c"], length: i
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
-    header, *rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row] or [[]]
+    try:
+        header, *rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row] or [[]]
+    except csv.Error as error:
+        raise DataError(f"{path}: expected a CSV: {error}") from None
     wanted = [f"AU{unit:02}_{kind}" for unit in units]
     if lacking := [name for name in (*wanted, "frame", "confidence", "success") if name not in header]:
         aus = [name for name in header if name.startswith("AU")]

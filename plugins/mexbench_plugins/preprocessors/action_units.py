@@ -17,6 +17,8 @@ from mexbench.interfaces import UNITS, Clip, ClipInfo, Preprocessor
 from mexbench_plugins.preprocessors import _au_openface as _openface
 from mexbench_plugins.preprocessors import _au_pyfeat as _pyfeat
 
+_NOT_CODED = "has no action units coded (action_units)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActionUnits(Preprocessor):
@@ -90,6 +92,13 @@ class ActionUnits(Preprocessor):
             return {"csv": _openface.digest_of(self._csv_folder)}
         return {"py-feat": _pyfeat.version()} if self.origin == "pyfeat" else {}
 
+    def check_clip(self, info: ClipInfo, aus: frozenset[str]) -> None:
+        """Look for the clip's coded units, or into its CSV file."""
+        if self.origin == "annotation" and not aus:
+            raise NotAnnotated(_NOT_CODED)
+        if self.origin == "openface":
+            self._openface(info)
+
     def __call__(self, clip: Clip) -> Clip:
         """Append the values, or return them alone.
 
@@ -117,7 +126,7 @@ class ActionUnits(Preprocessor):
         """Return the value of each unit (units,), and notes."""
         if self.origin == "annotation":
             if not clip.aus:
-                raise NotAnnotated("has no action units coded (action_units)")
+                raise NotAnnotated(_NOT_CODED)
             return np.array([f"AU{unit}" in clip.aus for unit in self.units], dtype=np.float64), ()
         if clip.clip_info is None:
             raise DataError(f"action_units with origin {self.origin}: nothing says which clip this is; a run does")

@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, NotAnnotated, SampleRejected
+from mexbench.errors import DataError, NotAnnotated, SampleRejected, missing_extra
 from mexbench.interfaces import Clip, Preprocessor
 from mexbench_plugins.preprocessors._images import each, gray, position, require
 
@@ -34,7 +34,8 @@ class OpticalFlow(Preprocessor):
 
     Args:
         method: farneback (pyramid of 3 levels halved, window 15, 3 iterations, poly_n 5, poly_sigma 1.2); dis
-            (OpenCV's DIS with its preset medium); tvl1 (OpenCV's TV-L1 with its defaults; contrib build only).
+            (OpenCV's DIS with its preset medium); tvl1 (OpenCV's TV-L1 with its defaults; contrib build only);
+            tvl1_skimage (scikit-image's TV-L1 with its defaults, extra ``flow``: another implementation, other flow).
         no_apex: Where the apex is missing or is the onset itself: reject excludes the sample; middle takes the
             frame midway between onset and offset (the last frame where no offset is known); largest the frame between
             them whose gray values differ most from the onset's, on average. Both are noted.
@@ -43,7 +44,7 @@ class OpticalFlow(Preprocessor):
 
     source = "flow and strain from onset to apex as in STSTNet, Liong et al. (2019), doi:10.1109/FG.2019.8756567"
 
-    method: Literal["farneback", "dis", "tvl1"] = "farneback"
+    method: Literal["farneback", "dis", "tvl1", "tvl1_skimage"] = "farneback"
     no_apex: Literal["reject", "middle", "largest"] = "reject"
     channels: Annotated[tuple[Literal["u", "v", "strain"], ...], MinLen(1)] = ("u", "v", "strain")
 
@@ -57,7 +58,7 @@ class OpticalFlow(Preprocessor):
 
         Raises:
             SampleRejected: The clip has a single frame, or no apex under no_apex: reject.
-            DataError: The frames are not uint8 images or too small, or tvl1 is not in this build of OpenCV.
+            DataError: The frames are not uint8 images or too small, or the package of a TV-L1 is missing.
         """
         frames = require("optical_flow", clip, channels=(1, 3))
         if min(frames.shape[1:3]) < SMALLEST:
@@ -105,6 +106,8 @@ def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.f
     """Return a function from two gray images (H, W) to the flow (H, W, 2) from the first to the second."""
     if method == "farneback":
         return farneback
+    if method == "tvl1_skimage":
+        return tvl1_skimage
     if method == "dis":
         dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     else:
@@ -113,7 +116,7 @@ def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.f
             raise DataError(
                 "optical_flow: method 'tvl1' needs OpenCV's contrib build, and this is the plain one: put "
                 "'opencv-contrib-python-headless>=4.10,<5' in the place of opencv-python-headless, or choose "
-                "farneback or dis"
+                "tvl1_skimage, farneback or dis"
             )
         dense = contrib.DualTVL1OpticalFlow_create()
     return lambda first, second: dense.calc(first, second, None)
@@ -126,3 +129,18 @@ def farneback(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
         first, second, start, pyr_scale=0.5, levels=3, winsize=15, iterations=3, poly_n=5, poly_sigma=1.2, flags=0
     )
     return np.asarray(flow, dtype=np.float32)
+
+
+def tvl1_skimage(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the flow (H, W, 2) from one gray image (H, W) to another by scikit-image's TV-L1 with its defaults.
+
+    Raises:
+        DataError: scikit-image is not installed.
+    """
+    try:
+        from skimage.registration import optical_flow_tvl1
+    except ImportError:
+        raise DataError(missing_extra("optical_flow with method tvl1_skimage", "scikit-image", "flow")) from None
+    # scikit-image gives rows first: v, then u.
+    v, u = optical_flow_tvl1(first, second, dtype=np.float32)
+    return np.stack([u, v], axis=-1).astype(np.float32)

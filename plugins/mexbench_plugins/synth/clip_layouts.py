@@ -69,11 +69,11 @@ class ColourLayout(DatasetLayout):
 
 
 class CasmeLayout(ColourLayout):
-    """``CASME_raw_selected/sub01/EP01_1/img12.jpg``; two apexes, no action units."""
+    """``CASME_raw_selected/sub01/EP01_1/img12.jpg``; two apexes."""
 
     name, identities, frequencies = "casme", "casme", emotions.CASME
     sheet = "CASME_coding.xlsx"
-    header = ("Emotion", "Subject", "Filename", "OnsetF", "ApexF1", "ApexF2", "OffsetF")
+    header = ("Emotion", "Subject", "Filename", "OnsetF", "ApexF1", "ApexF2", "OffsetF", "AU")
 
     def shot(self, scene: Scene, options: StandIn) -> Shot:
         """Name a clip after its episode."""
@@ -89,7 +89,7 @@ class CasmeLayout(ColourLayout):
         """Return the row; subjects are numbers."""
         return (
             scene.emotion, int(shot.subject), shot.filename, shot.onset, shot.apex, min(shot.apex + 1, shot.offset),
-            shot.offset,
+            shot.offset, "+".join(map(str, scene.aus)),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.data.image import read_image
 from mexbench.errors import ConfigError, DataError
 from mexbench_plugins.synth import geometry, identity, portrait
 from mexbench_plugins.synth.detection import SMALLEST, locate
@@ -103,14 +104,7 @@ def posed(face: SyntheticFace, *, shift: tuple[float, float], scale: float, turn
 
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
-        raw = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: give a photo, or a procedural face: builtin:0") from None
-    try:
-        # 8 bits, three channels, turned as EXIF says.
-        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
-    except cv2.error:  # such as a picture whose header promises more pixels than OpenCV takes
-        image = None
-    if image is None:
-        raise DataError(f"{path}: not a picture that can be read: give a JPEG or PNG file")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)
+        image = read_image(path)
+    except DataError as error:
+        raise DataError(f"{error}; give a photo, or a procedural face: builtin:0") from None
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -87,7 +90,8 @@ def write(take: Take, request: Request) -> dict[str, Any]:
     check(request)
     parent = request.out.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".tmp-synth-", dir=parent))
+    _remove_abandoned(parent)
+    work = Path(tempfile.mkdtemp(prefix=f"{_own_prefix()}{os.getpid()}-", dir=parent))
     try:
         wanted = {index for _, index in contact_sheet.moments(take)}
         shown: dict[int, NDArray[np.uint8]] = {}
@@ -103,6 +107,31 @@ def write(take: Take, request: Request) -> dict[str, Any]:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return record
+
+
+def _own_prefix() -> str:
+    """Return how temporary folders of this machine begin: another one may share the disk, and its processes."""
+    return f".tmp-synth-{re.sub(r'[^A-Za-z0-9]', '', platform.node())}-"
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders, with films in them, of processes of this machine that were killed."""
+    for path in parent.glob(f"{_own_prefix()}*"):
+        process = path.name.removeprefix(_own_prefix()).partition("-")[0]
+        if process.isdigit() and not _is_running(int(process)) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # signal 0 would end it there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it belongs to somebody else, or is none
+        return True
+    return True
 
 
 def _record(take: Take, request: Request, shown: dict[int, NDArray[np.uint8]]) -> dict[str, Any]:

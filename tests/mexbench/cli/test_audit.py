@@ -17,6 +17,8 @@ from mexbench.studies.audit.info_sheet import BLANK
 from mexbench.studies.audit.taxonomy import TAXONOMY
 from tests.helpers import Ran
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 QUICK = "dataset: {plugin: synthetic, subjects: 4, clips: 6}\nprotocol: loso\nmodels: [majority, svm]\nseeds: [0]\n"
 FEW = "clip-split,oversampling,epoch-global,f1-over-folds,precision-as-recall"
 

@@ -54,7 +54,7 @@ def test_scores_have_the_documented_shape(quick: Path, bench: Callable[..., Ran]
         assert {
             "model", "accuracy", "uf1", "uar", "macro_precision", "weighted_precision", "weighted_recall",
             "weighted_f1", "ci", "by_dataset", "per_class", "confusion", "n_samples", "n_subjects", "folds", "seeds",
-            "fit_s", "predict_ms_per_sample", "flags",
+            "fit_s", "processor_s", "predict_ms_per_sample", "flags",
         } <= row.keys()  # fmt: skip
         assert row["ci"].keys() == {"uf1", "uar", "accuracy"}
         assert row["by_dataset"]["synthetic"].keys() == {"uf1", "uar", "accuracy", "n_samples"}

@@ -103,7 +103,7 @@ def test_every_mistake_has_its_message(builtin: Catalogue, change: tuple[str, st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", "models, seeds, sweep, paper, profile, profiles; got a list"),
+        ("- a", "models, seeds, damaged, sweep, paper, profile, profiles; got a list"),
         ("", "got nothing"),
         ("hello", "got a str"),
         ("dataset: synthetic\nprotocol: loso\nmodels: []", "expected at least one model"),
@@ -125,7 +125,7 @@ def test_all_mistakes_are_reported_together(builtin: Catalogue) -> None:
 
 def test_load_applies_overrides(tmp_path: Path, builtin: Catalogue) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
-    result = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=9"])
+    result = config_reader.load(tmp_path / "mine.yaml", builtin, ["models.svm-rbf.gamma=auto", "seeds=[9]"])
     assert result.name == "mine"
     assert result.resolved()["models"][2]["gamma"] == "auto"
     assert result.seeds == (9,)

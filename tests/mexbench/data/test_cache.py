@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mexbench.data import cache as cache_module
 from mexbench.data.cache import Cache, CacheEntry, default_root
 from mexbench.interfaces import Clip
 
@@ -56,6 +57,62 @@ def test_a_damaged_entry_is_removed_and_not_trusted(tmp_path: Path, damage: Call
     result = cache.get("ab12")
     assert result is not None
     assert result.clip.frames[0, 0] == 2
+
+
+def test_every_flipped_bit_makes_a_damaged_entry(tmp_path: Path) -> None:
+    """Header, key, digests and pixels: not one bit of the file may change without being noticed."""
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1.5))
+    (path,) = cache.entries()
+    content = path.read_bytes()
+    assert b'"<f8"' in content
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        assert cache.get("ab12") is None, place
+        assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(b'"<f8"', b'">f8"'), (b'"raw1.5"', b'"raw1.6"'), (b'"ff"', b'"fe"'), (b"200.0", b"100.0")]
+)
+def test_a_changed_header_is_not_trusted(tmp_path: Path, before: bytes, after: bytes) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1.5))
+    (path,) = cache.entries()
+    assert before in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(before, after))
+    assert cache.get("ab12") is None
+
+
+def test_an_entry_under_another_key_is_not_trusted(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", entry(1))
+    cache.put("ab34", entry(2))
+    (tmp_path / "ab" / "ab34.clip").write_bytes((tmp_path / "ab" / "ab12.clip").read_bytes())
+    assert cache.get("ab34") is None
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"dtype": "O"}', b'{"dtype": "<f8,"}']
+)
+def test_a_header_that_does_not_parse_is_a_damaged_entry(tmp_path: Path, header: bytes) -> None:
+    cache = Cache(tmp_path)
+    content = header + b"\n" + bytes(64)
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "ab12.clip").write_bytes(cache_module._checksum("ab12", content) + b"\n" + content)
+    assert cache.get("ab12") is None
+    assert cache.entries() == []
+
+
+def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    cache.put("ab12", entry(1))
+    (path,) = cache.entries()
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert cache.get("ab12") is None
 
 
 def test_no_pickle_is_loaded(tmp_path: Path) -> None:

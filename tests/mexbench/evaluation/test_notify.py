@@ -75,7 +75,9 @@ def watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def rows_without_times(folder: Path) -> list[dict[str, Any]]:
     rows = json.loads((folder / "scores.json").read_text())["rows"]
-    return [{k: v for k, v in row.items() if k not in ("fit_s", "predict_ms_per_sample")} for row in rows]
+    return [
+        {k: v for k, v in row.items() if k not in ("fit_s", "predict_ms_per_sample", "processor_s")} for row in rows
+    ]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

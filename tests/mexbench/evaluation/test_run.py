@@ -22,6 +22,8 @@ from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.run_folder import RunFolder
 from tests.helpers import Toy, config_of, entry, with_plugins
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Oracle(Model):

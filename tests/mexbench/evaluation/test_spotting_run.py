@@ -26,6 +26,8 @@ from mexbench.runs.run_folder import RunFolder
 from tests.helpers import config_of, entry, with_plugins
 from tests.mexbench.evaluation.spotting_toys import Blind, Escapee, OtherLong, Seer, ToyLong
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 CONFIG = "{target: spotting, dataset: toylong, protocol: loso, models: [seer, blind]}"
 
 

@@ -18,6 +18,8 @@ from mexbench.metrics.action_units import unit_scores
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.summary import ACTION_UNITS, empty_figures, figures
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 NAMES = ("AU1", "AU4")
 
 

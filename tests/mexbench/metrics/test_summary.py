@@ -10,6 +10,8 @@ from mexbench.metrics.classification import subject_bootstrap
 from mexbench.metrics.predictions import UNKNOWN, Predictions
 from mexbench.metrics.summary import ACTION_UNITS, compare_rows, empty_figures, figures
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 
 def table(
     truth: list[int],

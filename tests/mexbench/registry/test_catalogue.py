@@ -54,7 +54,7 @@ def test_the_built_in_plugins_come_through_the_entry_point() -> None:
     catalogue = load_catalogue()
     assert catalogue.problems == ()
     assert {entry.distribution.partition(" ")[0] for entry in catalogue.entries} == {"mexbench"}
-    assert catalogue.names("protocol") == ["case_study", "cross_dataset", "holdout", "kfold", "loso"]
+    assert catalogue.names("protocol") == ["case_study", "cross_dataset", "fixed_split", "holdout", "kfold", "loso"]
 
 
 def test_a_third_party_plugin_comes_through_the_same_hook(install: Install) -> None:

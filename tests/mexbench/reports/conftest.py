@@ -20,6 +20,11 @@ CLIPS = {"sub01": [0, 1, 2, 0], "sub02": [0, 1, 2], "s01": [0, 1, 2, 1], "006": 
 MODELS = "models: [majority, {plugin: svm, name: svm-linear, kernel: linear}]"
 
 
+@pytest.fixture(autouse=True)
+def _few_subjects_suffice(few_subjects_suffice: None) -> None:
+    """The board of these tests has five subjects; ``tests/mexbench/metrics/test_few_subjects.py`` has fewer."""
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder; nobody changes it."""
@@ -30,6 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEXBENCH_CACHE", str(home / "cache"))
+        patch.setattr("mexbench.metrics.few_subjects.MIN_SUBJECTS", 2)
         patch.setattr(provenance, "EPOCH", 1)  # what the tests write out, whatever the code's has become
         assert cli.main(["run", str(home / "c.yaml"), "--out", str(home / "run")]) == 0
         root = str(home / "boards")

@@ -55,6 +55,7 @@ def test_two_rows_of_a_run_compare_as_on_its_page(first: StoredRun) -> None:
     score = result.scores[0]
     assert score.name == "uf1"
     assert score.first - score.second == pytest.approx(expected["difference"])
+    assert score.interval is not None
     assert list(score.interval) == pytest.approx(expected["ci"])
     assert score.p == expected["p"]
     assert result.alone == (0, 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -65,6 +66,24 @@ def test_a_leak_is_drawn_below_the_honest_row_of_the_same_model() -> None:
         "cnn under loso", "cnn under frames\nleak:subject", "svm_#1", "leaky\nleak:subject",
     ]  # fmt: skip
     (arrow,) = axes.texts
-    assert (arrow.xyann, arrow.xy) == ((25, 0), (75, 1))  # pyright: ignore[reportAttributeAccessIssue]
+    ends = [*arrow.xyann, *arrow.xy]  # pyright: ignore[reportAttributeAccessIssue]
+    first, second_place = axes.get_yticks()[:2]
+    assert ends == pytest.approx([25, first, 75, second_place])
     points = [line for line in axes.lines if line.get_marker() == "o"]
     assert [point.get_markerfacecolor() == "white" for point in points] == [False, True, False, True]
+
+
+def test_labels_of_many_flagged_rows_do_not_meet() -> None:
+    pytest.importorskip("matplotlib")
+    given = scores()
+    flags = ["leak:clip", "leak:near-duplicate", "leak:duplicate", "leak:subject"]
+    rows = [
+        {**given["rows"][2], "model": f"a model with a name of its own, number {i}", "flags": flags} for i in range(9)
+    ]
+    with house_style():
+        figure = forest_figure({**given, "rows": rows})
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert len(boxes) == 9
+    assert not any(above.overlaps(below) for above, below in itertools.pairwise(boxes))

@@ -92,7 +92,11 @@ def test_predictions_without_subjects_are_flagged(tmp_path: Path) -> None:
     assert result["intervals"]["unit"] == "sample"
     assert result["support"] == {"x": 1, "y": 2}
     result = scored(tmp_path, "id,clip_id,truth,pred\nc#1,c,x,x\nc#2,c,x,y\nd#1,d,y,y\n")
-    assert (result["intervals"]["unit"], result["rows"][0]["n_subjects"]) == ("clip", 2)
+    assert (result["intervals"]["unit"], result["rows"][0]["n_subjects"], result["rows"][0]["n_groups"]) == (
+        "clip",
+        None,
+        2,
+    )
 
 
 def test_models_and_repeats_of_predictions_csv_are_scored_apart(tmp_path: Path) -> None:

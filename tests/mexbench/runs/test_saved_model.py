@@ -159,7 +159,7 @@ def test_another_preprocessing_is_refused_with_every_difference(tmp_path: Path, 
         (lambda f: rewrite(f, sample={"shape": [1, 0], "dtype": "uint8"}), r"sample.shape.1: .* equal to 1"),
         (lambda f: rewrite(f, sample={"shape": [1, 3], "dtype": "O"}), "sample.dtype: String should match"),
         (lambda f: rewrite(f, sample={"shape": [2**30, 2**30, 9], "dtype": "uint8"}),
-         r"cannot be loaded: a sample of shape \(1073741824, 1073741824, 9\) has \d+ bytes"),
+         r"is damaged: model.json: sample.shape: a sample of shape \(1073741824, 1073741824, 9\) has \d+ values"),
         (lambda f: rewrite(f, classes=[]), "model.json: classes: List should have at least 1 item"),
         (lambda f: rewrite(f, classes=["a", 1]), "model.json: classes.1: Input should be a valid string"),
         (lambda f: rewrite(f, score=3), "model.json: score: Input should be a valid dictionary"),
@@ -330,3 +330,18 @@ def test_an_archive_of_a_large_uncompressed_model_is_read(tmp_path: Path) -> Non
     with zipfile.ZipFile(tmp_path / "pipeline.skops", "w") as archive:
         archive.writestr("x.npy", bytes(2**28 + 1))
     assert list(file_errors(tmp_path, saved.ABOUT)) == []
+
+
+def test_a_model_with_half_a_character_in_its_description_is_damaged(tmp_path: Path, catalogue: Catalogue) -> None:
+    write(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(path.read_text().replace("my mean", "my \\ud800"))
+    with pytest.raises(SavedModelError, match=r"is damaged: model\.json cannot be read"):
+        saved.load(tmp_path, catalogue)
+
+
+def test_scores_that_overflow_are_an_error(tmp_path: Path, catalogue: Catalogue) -> None:
+    write(tmp_path)
+    loaded = saved.load(tmp_path, catalogue)
+    with np.errstate(over="ignore"), pytest.raises(SavedModelError, match="gives scores that are not finite"):
+        loaded(np.full((1, 1, 3), 3e38, np.float32))

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from mexbench.errors import DataError
-from mexbench.interfaces import Interval, LongVideo
+from mexbench.interfaces import UNITS, Interval, LongVideo
 from mexbench.registry.parameters import build
 from mexbench_plugins.datasets.casme3 import Casme3
 from tests.helpers import Ran
@@ -195,7 +195,7 @@ def test_check_and_loso_of_the_real_sheet_of_part_a(part_a: Path, tmp_path: Path
     assert "negative 457, positive 55, surprise 187" in ran.err
 
 
-def test_the_real_sheet_of_part_c(tmp_path: Path, shared_folder: Path) -> None:
+def test_the_real_sheet_of_part_c(tmp_path: Path, shared_folder: Path, bench: Callable[..., Ran]) -> None:
     name = "CAS(ME)3_part_C_ME.xlsx"
     (tmp_path / name).symlink_to(shared_folder / "casme3_annotation" / name)
     book = openpyxl.load_workbook(tmp_path / name, read_only=True)
@@ -214,3 +214,49 @@ def test_the_real_sheet_of_part_c(tmp_path: Path, shared_folder: Path) -> None:
     unread = [issue for issue in dataset.data_issues() if issue.what == "action units not fully read"]
     assert unread == []
     assert sum(sample.aus_complete for sample in samples) == 164  # one cell is in doubt: 13?
+    config = tmp_path / "casme3.yaml"
+    config.write_text(
+        f"dataset: {{plugin: casme3, part: C, root: '{tmp_path}', classes: 3}}\nframes: {{unit: clip, at: [onset, "
+        "offset]}\npreprocess: [grayscale]\nprotocol: loso\nmodels: [majority]\n"
+    )
+    checked = bench("check", config)
+    assert checked.code == 0, checked.err
+    assert "145 samples remain" in checked.out
+    ran = bench("run", config, "--out", tmp_path / "run", "--in-process")
+    assert ran.code == 0, ran.err
+    assert "negative 99, positive 16, surprise 30" in ran.err
+    verified = bench("data", "verify", tmp_path, "--dataset", "casme3", "--set", "part=C", "--set", "classes=4")
+    assert (verified.code, "2 of 2 counts are as published" in verified.out) == (0, True), verified.err
+
+
+def test_the_real_part_a_has_the_published_counts(part_a: Path, bench: Callable[..., Ran]) -> None:
+    ran = bench("data", "verify", part_a, "--dataset", "casme3")
+    assert (ran.code, "9 of 9 counts are as published" in ran.out) == (0, True), ran.out
+
+
+def test_published_apexes_take_the_place_of_the_sheets(root: Path) -> None:
+    path = root / "apexes.csv"
+    path.write_text("sample_id,apex\ncasme3/spNO.1/b_9,11\ncasme3/spNO.1/b_100,99\ncasme3/spNO.9/a_1,3\n")
+    dataset = Casme3(root=root, apex_file=path)
+    samples = by_id(dataset)
+    assert (samples["casme3/spNO.1/b_9"].apex, samples["casme3/spNO.1/b_9"].apex_source) == (11, "apexes.csv")
+    assert (samples["casme3/spNO.1/b_100"].apex, samples["casme3/spNO.1/b_100"].apex_source) == (102, None)
+    issues = {issue.what: (issue.where, issue.detail) for issue in dataset.data_issues()}
+    assert issues["joined apex outside onset-offset"] == (
+        "casme3/spNO.1/b_100", "apexes.csv has 99, onset 100, offset 103: not used",
+    )  # fmt: skip
+    assert issues["apex of an unknown sample"] == ("casme3/spNO.9/a_1", "apexes.csv")
+    assert path in dataset.files(samples["casme3/spNO.1/b_9"])
+    path.write_text("sample_id,onset\ncasme3/spNO.1/b_9,11\n")
+    with pytest.raises(DataError, match="has no column apex; its columns: sample_id, onset"):
+        Casme3(root=root, apex_file=path).samples()
+
+
+def test_action_units_of_the_real_part_a_are_those_of_cd6me(shared_folder: Path) -> None:
+    """Table 4 of the paper of CD6ME, which counts occurrences in all 860 clips of CAS(ME)3 part A."""
+    published = (153, 128, 274, 44, 8, 27, 50, 10, 15, 193, 6, 20)
+    coded = Casme3(root=shared_folder / "casme3_annotation").coded_action_units()
+    counts = Counter(number for clip in coded for number in clip.numbers)
+    assert len(coded) == 860
+    assert tuple(counts[str(number)] for number in UNITS) == published
+    assert sum(published) == 928

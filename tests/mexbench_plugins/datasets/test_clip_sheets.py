@@ -29,7 +29,15 @@ def test_casme_takes_the_first_of_two_apexes(tmp_path: Path) -> None:
         "casme/sub02/EP01_5": ("happiness", 4, 60.0),
     }
     assert not any(sample.aus_complete for sample in samples.values())  # nothing is coded in this sheet
-    assert dataset.data_issues() == ()
+    assert [issue.detail for issue in dataset.data_issues()] == ["AU: no action units"]
+    write_xlsx(
+        tmp_path / "CASME_coding.xlsx",
+        (*header, "AU"),
+        [(*row, cell) for row, cell in zip(rows, ("4+9", 12), strict=True)],
+    )
+    coded = by_id(Casme(root=tmp_path))
+    assert [(sorted(s.aus), s.aus_complete) for s in coded.values()] == [(["AU4", "AU9"], True), (["AU12"], True)]
+    assert Casme(root=tmp_path).data_issues() == ()
     assert set(dataset.label_map()) == {"disgust", "surprise", "repression", "tense"}
     assert Casme(root=tmp_path, classes=3).label_map()["tense"] == "negative"
 
@@ -57,7 +65,7 @@ def dfme(root: Path) -> Path:
 def test_dfme_counts_frames_from_0_and_has_a_rate_per_row(tmp_path: Path) -> None:
     dataset = Dfme(root=dfme(tmp_path))
     samples = by_id(dataset)
-    assert {name: (s.emotion, s.fps, s.condition) for name, s in samples.items()} == {
+    assert {name: (s.emotion, s.fps, s.part) for name, s in samples.items()} == {
         "dfme/sub0001/sub0001_01": ("anger", 500.0, "training"),
         "dfme/sub0003/sub0003_01": ("surprise", 200.0, "training"),
         "dfme/sub0002/sub0002_01": ("contempt", 300.0, "testA"),
@@ -65,9 +73,7 @@ def test_dfme_counts_frames_from_0_and_has_a_rate_per_row(tmp_path: Path) -> Non
     first = samples["dfme/sub0001/sub0001_01"]
     assert list(dataset.frame_numbers(first)) == [0, 1, 2, 3, 4]
     assert dataset.load(first).onset_index == 0
-    assert [(i.what, i.where) for i in dataset.data_issues()] == [
-        ("action units not fully read", "dfme/sub0003/sub0003_01")  # M57 is a head code
-    ]
+    assert dataset.data_issues() == ()  # M57 is a head code, and read as one
     assert samples["dfme/sub0003/sub0003_01"].aus == {"AU1", "AU2"}
     assert [s.sample_id for s in Dfme(root=tmp_path, part="testA").samples()] == ["dfme/sub0002/sub0002_01"]
     with pytest.raises(DataError, match="no annotation: looked for training"):

@@ -114,7 +114,7 @@ def test_the_annotation_of_the_long_videos_is_another_one(tmp_path: Path) -> Non
 def test_two_annotations_require_a_choice(tmp_path: Path) -> None:
     root = write_samm(tmp_path, ROWS)
     write_xlsx(root / "SAMM_v2.xlsx", SAMM_HEADER, ROWS[:1])
-    with pytest.raises(DataError, match=r"more than one annotation in .*: SAMM_Micro\.xlsx, SAMM_v2\.xlsx; choose one"):
+    with pytest.raises(DataError, match=r"more than one annotation: SAMM_Micro\.xlsx, SAMM_v2\.xlsx; they differ"):
         Samm(root=root).samples()
     assert len(Samm(root=root, annotation="samm_v2.xlsx").samples()) == 1
     with pytest.raises(DataError, match=r"no annotation: looked for other\.xlsx"):
@@ -143,4 +143,5 @@ def test_the_units_need_the_sheet_alone(tmp_path: Path) -> None:
         raw=frozenset({"R14", "17", "soft focus"}),
         sided=frozenset({"R14", "17"}),
         numbers=frozenset({"14", "17"}),
+        opened=frozenset({"R14", "17"}),
     )

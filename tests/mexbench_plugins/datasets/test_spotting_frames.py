@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mexbench.data.image import read_image
 from mexbench.errors import DataError, SampleRejected
 from mexbench.interfaces import LongVideo
-from mexbench_plugins.datasets._io.folders import read_image
 from mexbench_plugins.datasets.casme3 import Casme3
 from mexbench_plugins.datasets.casme_squared import CasmeSquared
 from mexbench_plugins.datasets.samm_long import SammLong

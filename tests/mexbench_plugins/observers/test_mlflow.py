@@ -67,6 +67,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_observer_receives_a_run(
     server: str, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Callable[..., Ran]
 ) -> None:

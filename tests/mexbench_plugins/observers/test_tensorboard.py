@@ -42,6 +42,7 @@ def scalars(folder: Path) -> dict[str, dict[int, float]]:
     return values
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_observer_receives_a_run(tmp_path: Path, bench: Callable[..., Ran]) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     ran = bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run", "--observe", "tensorboard")
@@ -88,6 +89,7 @@ def test_a_failed_task(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: p
     assert "score/uf1" not in scalars(tmp_path / "run/tensorboard/majority")
 
 
+@pytest.mark.usefixtures("few_subjects_suffice")
 def test_action_units(tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     from mexbench.cli import run as run_command
     from tests.mexbench.test_units_run import Faces

@@ -10,7 +10,8 @@ from mexbench.errors import DataError, SampleRejected
 from mexbench_plugins.preprocessors.optical_flow import OpticalFlow, strain
 from tests.pictures import face_frame, locked, texture
 
-METHODS = ("farneback", "dis")
+Method = Literal["farneback", "dis", "tvl1_skimage"]
+METHODS: tuple[Method, ...] = ("farneback", "dis", "tvl1_skimage")
 INNER = (slice(20, -20), slice(20, -20))
 
 
@@ -29,7 +30,7 @@ def pair(u: np.ndarray | float, v: np.ndarray | float) -> np.ndarray:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("u", "v"), [(2.0, 0.0), (0.0, -1.5), (-0.6, 0.4)])
-def test_a_shift_is_found_to_the_right_and_downwards(method: Literal["farneback", "dis"], u: float, v: float) -> None:
+def test_a_shift_is_found_to_the_right_and_downwards(method: Method, u: float, v: float) -> None:
     done = OpticalFlow(method=method)(locked(pair(u, v), onset_index=0, apex_index=1))
     assert (done.frames.shape, done.frames.dtype) == ((1, 120, 140, 3), np.float32)
     found_u, found_v, found_strain = (done.frames[0][INNER][..., channel] for channel in range(3))
@@ -41,7 +42,7 @@ def test_a_shift_is_found_to_the_right_and_downwards(method: Literal["farneback"
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_stretch_is_found_with_its_strain(method: Literal["farneback", "dis"]) -> None:
+def test_a_stretch_is_found_with_its_strain(method: Method) -> None:
     columns = np.broadcast_to(np.arange(140, dtype=np.float32) - 70, (120, 140))
     done = OpticalFlow(method=method)(locked(pair(0.04 * columns, 0.0), apex_index=1))
     u, _, measured = (done.frames[0][INNER][..., channel] for channel in range(3))
@@ -171,6 +172,6 @@ def test_frames_that_cannot_be_measured_are_rejected() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 900), (900, 16)])
 @pytest.mark.parametrize("method", METHODS)
-def test_the_smallest_frames_are_safe(method: Literal["farneback", "dis"], shape: tuple[int, int]) -> None:
+def test_the_smallest_frames_are_safe(method: Method, shape: tuple[int, int]) -> None:
     frames = np.stack([texture(*shape, seed=seed) for seed in (0, 1)])[..., None]
     assert np.isfinite(OpticalFlow(method=method)(locked(frames, apex_index=1)).frames).all()

@@ -106,7 +106,7 @@ def test_failed_write_leaves_no_files(tmp_path: Path, monkeypatch: pytest.Monkey
         (("--emotion", "supprise"), "did you mean 'surprise'?"),
         (("--aus", "12+77"), "unknown action unit '77'"),
         (("--aus", "4", "--out", "clip.avi"), "a clip is an .mp4 file, or a folder of frames: got '.avi'"),
-        (("--aus", "4", "--face", "nobody.jpg"), "nobody.jpg: No such file or directory"),
+        (("--aus", "4", "--face", "nobody.jpg"), "nobody.jpg: cannot be read (No such file or directory)"),
         (("--aus", "4", "--face", "builtin:x"), "the seed must be a whole number"),
         (("--aus", "4", "--fps", "0"), "--fps must lie between 1 and 1000: got 0"),
         (("--aus", "4", "--fps", "nan"), "--fps must lie between"),

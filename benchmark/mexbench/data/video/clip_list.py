@@ -10,11 +10,11 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, listed
 
 REQUIRED = ("clip_id", "path")
 COLUMNS = (*REQUIRED, "subject", "condition", "start_s", "end_s", "emotion", "source_url")
@@ -61,8 +61,12 @@ class ListedClip:
         return path
 
 
-def read(path: Path) -> tuple[ListedClip, ...]:
-    """Read a list; no film is looked at.
+def read(path: Path, notice: Callable[[str], None] = lambda _: None) -> tuple[ListedClip, ...]:
+    """Read a list, separated by commas, semicolons or tabs; no film is looked at.
+
+    Args:
+        path: The list.
+        notice: Called with what a user should know, such as that a column is ignored.
 
     Raises:
         DataError: It cannot be read, or a line has an invalid value; the text names the line.
@@ -75,10 +79,14 @@ def read(path: Path) -> tuple[ListedClip, ...]:
         raise DataError(f"{path}: cannot be read ({error.strerror}); expected a CSV with {listed(COLUMNS)}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not text in UTF-8; save the list as CSV in UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in ",;\t" if "clip_id" in [cell.strip(' "\r') for cell in first.split(mark)]), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(path, header)
+        if others := [repr(name) for name in header if name not in COLUMNS]:
+            notice(f"{path}: ignored: {listed(others)}; the columns that are read: {listed(COLUMNS)}")
         entries = tuple(_entries(path, header, reader))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: invalid CSV: {error}") from None
@@ -106,9 +114,7 @@ def require_films(entries: Iterable[ListedClip], folder: Path) -> None:
 
 def _check_header(path: Path, header: list[str]) -> None:
     for name in header:
-        if name not in COLUMNS:
-            raise DataError(f"{path}, line 1: {unknown('column', name, COLUMNS)}")
-        if header.count(name) > 1:
+        if name in COLUMNS and header.count(name) > 1:
             raise DataError(f"{path}, line 1: duplicate column {name!r}")
     if lacking := [name for name in REQUIRED if name not in header]:
         raise DataError(f"{path}, line 1: lacks the column {listed(lacking)}; columns: {listed(COLUMNS)}")
@@ -121,7 +127,7 @@ def _entries(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterat
         line = f"{path}, line {number}"
         if len(row) != len(header):
             raise DataError(f"{line}: has {len(row)} cells, the header {len(header)}")
-        yield _entry(line, {name: cell.strip() for name, cell in zip(header, row, strict=True)})
+        yield _entry(line, {name: cell.strip() for name, cell in zip(header, row, strict=True) if name in COLUMNS})
 
 
 def _entry(line: str, cells: dict[str, str]) -> ListedClip:

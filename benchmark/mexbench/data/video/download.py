@@ -12,6 +12,8 @@ import ipaddress
 import os
 import re
 import shutil
+import socket
+import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +93,8 @@ def url_problem(url: str, *, loopback: bool = True) -> str | None:
         return "is not a URL"
     if not host or name is not None:
         return "must be https://HOST/..., without a user's name"
+    if not (loopback and _is_loopback(host)) and _is_private(host):
+        return "leads into a private network"
     if parts.scheme == "https" or (parts.scheme == "http" and loopback and _is_loopback(host)):
         return None
     return f"is {parts.scheme or 'not a URL'}: only https is fetched, and http from this machine alone (127.0.0.1)"
@@ -211,6 +215,13 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
     class Guarded(YoutubeDL):
         """Requests https alone, whatever a page or a redirection says."""
 
+        def process_info(self, info_dict: Any) -> None:  # noqa: ANN401 - yt-dlp's description of a film
+            protocol = info_dict.get("protocol") or urlsplit(str(info_dict.get("url"))).scheme
+            if protocol not in ("http", "https") or info_dict.get("requested_formats"):
+                raise DownloadError(f"its format is {protocol}: only a file over https is fetched, no play list")
+            _refuse(str(info_dict.get("url")), loopback=loopback)
+            super().process_info(info_dict)
+
         def urlopen(self, req: Any) -> Any:  # noqa: ANN401 - yt-dlp's request and response
             _refuse(req if isinstance(req, str) else req.url, loopback=loopback)
             response = super().urlopen(req)
@@ -226,7 +237,11 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
             raise DownloadError("too large")
 
     options: Any = {
-        "format": "best[protocol^=http]/best",  # one file: joining two needs a program that may not be there
+        # One file over https or http alone: play lists would be handed to ffmpeg, which asks nobody.
+        "format": "best[protocol=https]/best[protocol=http]",
+        "external_downloader": "native",
+        "hls_prefer_native": True,
+        "ffmpeg_location": str(work / "no-ffmpeg"),
         "outtmpl": {"default": "film.%(ext)s"},
         "paths": {"home": str(work)},
         "continuedl": True,
@@ -247,7 +262,7 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
         **({"proxy": ""} if loopback else {}),
     }
     try:
-        with Guarded(options) as downloader:
+        with _public_addresses_only(loopback=loopback), Guarded(options) as downloader:
             downloader.extract_info(url, download=True)
     except YoutubeDLError as error:
         if too_large:
@@ -287,6 +302,37 @@ def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is an address that is not public, or has the name of a private one."""
+    with contextlib.suppress(ValueError):
+        return not ipaddress.ip_address(host.partition("%")[0]).is_global
+    return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+@contextlib.contextmanager
+def _public_addresses_only(*, loopback: bool) -> Iterator[None]:
+    """Let no connection of this process reach a private network, whatever a redirection or a name server says.
+
+    A proxy that the user has set may be in one.
+    """
+    proxies = {urlsplit(proxy).hostname for proxy in urllib.request.getproxies().values()}
+    resolve = socket.getaddrinfo
+
+    def guarded(host: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as socket has it
+        addresses = resolve(host, *arguments, **options)
+        for entry in addresses:
+            address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
+            if not (address.is_global or host in proxies or (loopback and address.is_loopback)):
+                raise OSError(f"{host} is {address}, in a private network: nothing is fetched from there")
+        return addresses
+
+    socket.getaddrinfo = guarded
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = resolve
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mexbench.data.image_header import check_size
 from mexbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Endings of the films that the data sets come in.
-FILMS = frozenset({".mp4", ".avi", ".mov", ".webm"})
-#: Pixels of the largest frame that is decoded: 8K. A file may claim any size.
-MOST_PIXELS = 8192 * 4320
+FILMS = frozenset({".mp4", ".m4v", ".avi", ".mov", ".webm", ".mkv", ".3gp"})
 
 # Counted over clips by their text, so they hold no numbers.
 ENDS_EARLY = "the film ends before the time that its header promises: it may be cut off"
@@ -94,15 +93,13 @@ class Video:
         self._shortest_s, self._longest_s = math.inf, 0.0
         self._decoded = self._backwards = 0
         self._reached_end = False
-        pixels = self.width * self.height
-        if not 0 < pixels <= MOST_PIXELS:
+        try:
+            if min(self.width, self.height) <= 0:
+                raise DataError(f"{path}: has no frame that can be decoded; get the film again")
+            check_size(path, self.width, self.height)
+        except DataError:
             self.close()
-            raise DataError(
-                f"{path}: claims frames of {self.width}x{self.height} pixels; at most {MOST_PIXELS} pixels, 8K, are "
-                "decoded: scale the film down"
-                if pixels
-                else f"{path}: has no frame that can be decoded; get the film again"
-            )
+            raise
 
     def __enter__(self) -> Self:
         """Return the film."""
@@ -226,13 +223,29 @@ class Video:
         return None
 
 
+def check_name(path: Path) -> None:
+    """Refuse a path that is not UTF-8: OpenCV takes none, and neither does JSON.
+
+    Raises:
+        DataError: It is not; the text shows its bytes.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise DataError(f"{shown}: its name is not UTF-8 and cannot be read: rename it") from None
+
+
 def check_is_video(path: Path) -> None:
     """Look at a file's first bytes: a decoder would follow a play list, whatever its name, to other files.
 
     Raises:
         DataError: It is missing, empty or something else than a film.
     """
+    check_name(path)
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{path}: not a plain file; expected a film")
         with path.open("rb") as stream:
             start = stream.read(12)
     except OSError as error:

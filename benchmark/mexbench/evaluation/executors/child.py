@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import IO
 
 from mexbench.evaluation.executors.messages import dump_outcomes, load_object, read_message, write_message
+from mexbench.evaluation.streams import lasting_streams
 
 #: The first answer, once everything that was sent can be used here; or what was wrong with it.
 READY, REFUSED = b"ready", b"refused: "
@@ -24,6 +25,11 @@ READY, REFUSED = b"ready", b"refused: "
 def main() -> None:
     """Work until the other side is gone."""
     commands, answers = _take_pipes()
+    with lasting_streams():  # what a model prints may have no reader
+        _work(commands, answers)
+
+
+def _work(commands: IO[bytes], answers: IO[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C, which a terminal sends to all, is not for this process
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

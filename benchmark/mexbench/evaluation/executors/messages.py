@@ -22,6 +22,7 @@ from mexbench.errors import DataError
 from mexbench.evaluation.task_runner import GroupData, check_scores, shortened
 from mexbench.interfaces import IntervalKind, ScoredInterval
 from mexbench.runs.task import Failure, Outcome, Success, Task, printable
+from mexbench.runs.tuning_record import TuningRecord
 
 _LENGTH = struct.Struct("<Q")
 #: Bytes of the longest message that is taken from a worker: a longer one is not an answer.
@@ -108,6 +109,8 @@ def _to_plain(outcome: Outcome) -> dict[str, Any]:
         "health": dict(outcome.health),
         "unsaved": outcome.unsaved,
         "device": outcome.device,
+        "processor_s": outcome.processor_s,
+        "tuning": None if outcome.tuning is None else outcome.tuning.model_dump(),
         "intervals": None if outcome.intervals is None else [[asdict(one) for one in row] for row in outcome.intervals],
     }
 
@@ -131,6 +134,8 @@ def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], da
         health={_text(name): _number(x) for name, x in value["health"].items()},
         unsaved=None if value["unsaved"] is None else _text(value["unsaved"]),
         device=_text(value["device"]),
+        processor_s=None if value["processor_s"] is None else _seconds(value["processor_s"]),
+        tuning=None if value["tuning"] is None else TuningRecord.model_validate(value["tuning"]),
         intervals=_intervals(value["intervals"], shape[0]) if spots else None,
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.metrics.classification import REPLICATES, bootstrap_weights, interval
+from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.spotting.matching import Matching
 from mexbench.metrics.spotting.scores import KINDS, SpottedVideo, average_precision, count, f1
 
@@ -128,9 +129,12 @@ def confidence(
     """Give percentile intervals by resampling subjects with replacement, all videos of one at a time.
 
     A replicate's score is the mean over pools; a replicate without anything to find and anything claimed does not
-    count, and a score without any replicate has no interval.
+    count, and a score without any replicate has no interval, nor has any score of too few subjects.
     """
-    drawn = _replicated(pools, _groups(pools), matching=matching, replicates=replicates, seed=seed)
+    groups = _groups(pools)
+    if not enough(len(groups)):
+        return dict.fromkeys(WITH_INTERVAL)
+    drawn = _replicated(pools, groups, matching=matching, replicates=replicates, seed=seed)
     return {name: _percentiles(values) for name, values in drawn.items()}
 
 
@@ -145,7 +149,8 @@ def difference(
     """Compare the overall F1 of two models on the same videos: the same subjects are drawn for both.
 
     Returns:
-        The difference and its percentile interval; None where the videos differ or a score is undefined.
+        The difference and its percentile interval, which is None of too few subjects; None where the videos differ or
+        a score is undefined.
     """
     if {v.video_id for pool in first for v in pool.videos} != {v.video_id for pool in second for v in pool.videos}:
         return None
@@ -153,6 +158,8 @@ def difference(
     if scores[0] is None or scores[1] is None:
         return None
     groups = _groups(first)
+    if not enough(len(groups)):
+        return {"difference": scores[0] - scores[1], "ci": None}
     drawn = [
         _mean_known(_replicated(pools, groups, matching=matching, replicates=replicates, seed=seed)["f1"])
         for pools in (first, second)

@@ -35,7 +35,7 @@ def read_curves(folder: Path, row: str) -> Mapping[str, tuple[Point, ...]]:
                     for name in line.keys() - {*_FIXED}:
                         if line[name]:
                             values.setdefault(name, {}).setdefault(int(line["epoch"]), []).append(float(line[name]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
             raise RunFolderError(f"{path}, line {reader.line_num}: is damaged: {error!r}") from None
     return {name: _curve(values[name]) for name in sorted(values)}
 

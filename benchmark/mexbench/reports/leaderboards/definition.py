@@ -28,7 +28,7 @@ from mexbench.config import document
 from mexbench.config.document import Document
 from mexbench.config.typed_document import STRICT, invalid, read_as
 from mexbench.errors import BoardError, listed, suggest, unknown
-from mexbench.files import write_text
+from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import HEADLINE
 from mexbench.runs.predictions_csv import repeat_of
@@ -197,6 +197,20 @@ def names(root: Path) -> list[str]:
     return sorted(names | {path.name for path in root.glob("results/*") if path.is_dir()})
 
 
+def check_no_links(root: Path, name: str) -> None:
+    """Refuse a link, a pipe or a device among the files and folders of a board: one would lead out of it.
+
+    Raises:
+        BoardError: Names it.
+    """
+    results = root / "results"
+    for path in (root / f"{name}.yaml", root / "samples", root / "samples" / f"{name}.csv", results, results / name):
+        if path.is_symlink():
+            raise BoardError(f"{path}: is a symbolic link, which is not followed below a leaderboard; put a copy there")
+        if path.exists() and not (path.is_dir() or path.is_file()):
+            raise BoardError(f"{path}: is not a plain file, and is not read")
+
+
 def load(root: Path, name: str) -> Definition:
     """Read a board.
 
@@ -215,6 +229,7 @@ def load(root: Path, name: str) -> Definition:
             f"{root}: no leaderboard {name!r}{suggest(name, known)}; there are: {listed(known)}. "
             "'bench leaderboard define RUN NAME' makes one from a run"
         )
+    check_no_links(root, name)
     source = document.read(path, environment={})
     content = read_as(DefinitionFile, source, BoardError)
     definition = Definition(**vars(content), name=name, questions=_read_samples(root / "samples" / f"{name}.csv"))
@@ -231,6 +246,7 @@ def save(root: Path, definition: Definition) -> list[Path]:
     if not NAME.fullmatch(definition.name) or definition.name in _OTHER_FILES:
         raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits and _ . - inside")
     paths = [root / f"{definition.name}.yaml", root / "samples" / f"{definition.name}.csv"]
+    check_no_links(root, definition.name)
     for path in paths:
         if path.exists():
             raise BoardError(f"{path}: exists; a board that changes is another board: choose another name")
@@ -258,8 +274,9 @@ def _read_samples(path: Path) -> tuple[ExpectedSample, ...]:
     if not path.is_file():
         raise BoardError(f"{path}: is missing: a board lists the samples that it asks for")
     try:
-        header, *rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = read_plain(path, most=2**28, follow_links=False).decode("utf-8")
+        header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
+    except (ValueError, csv.Error) as error:
         raise BoardError(f"{path}: expected a CSV in UTF-8: {error}") from None
     if tuple(header) != _COLUMNS:
         raise BoardError(f"{path}, line 1: expected the columns {listed(_COLUMNS)}, got {listed(header)}")

@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
-from mexbench.tables import DASH, Table, escape, percent, probability, with_interval
+from mexbench.reports.leaderboards.stated import STATED
+from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
+from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
@@ -19,7 +22,8 @@ HEADINGS: Mapping[Section, tuple[str, str]] = {
     "honest": ("Honest", "Nothing is known to be on both sides of a fold."),
     "flagged": (
         "Flagged",
-        "The flags say what is wrong with these figures, such as a person on both sides of a fold. They have no rank.",
+        "The flags say what is wrong with these figures, such as a person on both sides of a fold, or values that were "
+        "chosen with scores of test samples in view (`selection:seen-test`). They have no rank.",
     ),
     "synthetic": (
         "Synthetic",
@@ -28,8 +32,14 @@ HEADINGS: Mapping[Section, tuple[str, str]] = {
 }
 
 
-def markdown(board: BoardRows) -> str:
-    """Write the page."""
+def pages(board: BoardRows) -> dict[str, str]:
+    """Return the page and its drawings: name of the file -> text."""
+    drawn = drawings(board)
+    return {f"{board.definition.name}.md": markdown(board, tuple(drawn)), **drawn}
+
+
+def markdown(board: BoardRows, drawn: Sequence[str] = ()) -> str:
+    """Write the page; ``drawn`` names the drawings beside it."""
     definition = board.definition
     parts = [
         f"# {escape(definition.title)}",
@@ -37,12 +47,12 @@ def markdown(board: BoardRows) -> str:
         _setting(board),
     ]
     for section, (heading, text) in HEADINGS.items():
-        if rows := board.section(section):
+        if rows := [row for row in board.section(section) if not is_floor(row)]:
             parts += [f"## {heading}", text, main_table(board, rows).markdown()]
     if not board.rows:
         parts.append("No row has been submitted yet.")
     else:
-        parts.append(legend(board))
+        parts += [legend(board), *sections(board, drawn)]
     if claims := [(row, beside) for row in board.rows for beside in row.claims]:
         parts += ["## Claimed beside measured", claims_table(claims).markdown(), _CLAIMS]
     for section, comparisons in board.comparisons.items():
@@ -63,7 +73,7 @@ def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = Fals
     for row in rows:
         entry, figures = row.entry, row.entry.figures
         line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
-        line += [str(figures["n_subjects"]), str(len(entry.seeds))]
+        line += [subjects_text({**figures, "flags": entry.flags}), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
         if not brief:
@@ -113,13 +123,14 @@ def _setting(board: BoardRows) -> str:
 
 def legend(board: BoardRows) -> str:
     """Say how to read the main table."""
-    return (
+    few = few_subjects.why_none([len(board.groups)], _unit(board))
+    return (f"{few} " if few else "") + (
         "Scores are x 100, pooled over folds and averaged over seeds. In brackets: "
         f"{LEVEL:.0%} interval by bootstrap over {_unit(board)}s ({REPLICATES} replicates). UF1 is macro F1, UAR "
         "macro recall. A rank is a range where the interval of a difference includes zero; all pairs are compared. "
         "Parameters are the values of a network, running statistics included; a dash stands for a model that has no "
-        "layers to count. Parameters, milliseconds and what a model was trained on are as the run reported them; "
-        "everything else follows from the predictions."
+        "layers to count. Scores follow from the predictions, and flags of data and protocol from this board; no "
+        f"verification shows that a model made the predictions. Stated by the submitter: {STATED}."
     )
 
 
@@ -190,17 +201,16 @@ def _scores(board: BoardRows) -> dict[str, Any]:
 
 
 def _origins(board: BoardRows) -> Table:
-    headers = ["model", "plugin, version", "epoch", "commit", "device", "training, s per seed", "started", "submission"]
+    headers = ["model", "plugin, version", "epoch", "commit", "device", "cost of one seed", "started", "submission"]
     cells = []
     for row in board.rows:
         entry, origin = row.entry, row.entry.origin
-        took = DASH if entry.costs.fit_s is None else f"{entry.costs.fit_s:.3g}"
         version = f"{entry.model.plugin}, {entry.model.distribution}"
         origin_cells = [
             str(origin.epoch),
             origin.commit or DASH,
             f"{origin.device}, {origin.machine}",
-            took,
+            cost_text(row),
             origin.started,
         ]
         cells.append([row.name, version, *origin_cells, row.file])

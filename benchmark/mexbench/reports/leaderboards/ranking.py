@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.metrics.classification import LEVEL, bootstrap_weights, interval, replicated
-from mexbench.metrics.significance import Comparison, holm, permutation_test, pooled_score
+from mexbench.metrics.few_subjects import enough
+from mexbench.metrics.significance import Comparison, holm, permutation_test, pooled_score, rank_ranges
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Ranking:
 
     Args:
         order: Rows, the highest score first.
-        ranks: Row -> the best and the worst rank that it may have.
+        ranks: Row -> the best and the worst rank that it may have; empty where too few subjects are tested.
         comparisons: The tests that were made, by the first row, then by the second.
     """
 
@@ -58,7 +59,10 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
     score = pooled_score(metric)
     pooled = {name: float(score(counts.matrices.sum(axis=1)).mean()) for name, counts in rows.items()}
     order = sorted(rows, key=lambda name: (-pooled[name], name))
-    weights = bootstrap_weights(next(iter(rows.values())).matrices.shape[1])
+    subjects = next(iter(rows.values())).matrices.shape[1]
+    if not enough(subjects):
+        return Ranking(tuple(order), {}, ())
+    weights = bootstrap_weights(subjects)
     drawn = np.stack([replicated(rows[name].matrices, weights)[metric] for name in order])
     pairs = sorted({*((0, other) for other in range(1, len(order))), *pairwise(range(len(order)))})
     ps = [permutation_test(*paired(rows[order[a]], rows[order[b]]), metric=metric) for a, b in pairs]
@@ -68,21 +72,7 @@ def rank(rows: Mapping[str, Counts], metric: str) -> Ranking:
         )
         for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
     )
-    return Ranking(tuple(order), dict(zip(order, _ranks(drawn), strict=True)), comparisons)
-
-
-def _ranks(drawn: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Give each row its range of ranks, as ``significance.ranks`` does, from replicates (rows, replicates)."""
-    better, worse = np.zeros(len(drawn), dtype=int), np.zeros(len(drawn), dtype=int)
-    tail = (1 - LEVEL) / 2
-    for index in range(len(drawn) - 1):
-        low, high = np.quantile(drawn[index] - drawn[index + 1 :], [tail, 1 - tail], axis=1)
-        ahead, behind = low > 0, high < 0
-        worse[index] += ahead.sum()
-        better[index] += behind.sum()
-        better[index + 1 :] += ahead
-        worse[index + 1 :] += behind
-    return [(1 + int(above), len(drawn) - int(below)) for above, below in zip(better, worse, strict=True)]
+    return Ranking(tuple(order), dict(zip(order, rank_ranges(drawn), strict=True)), comparisons)
 
 
 def paired(first: Counts, second: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -132,7 +132,7 @@ def board_rows(board: VerifiedBoard, claims: Claims | None = None) -> BoardRows:
         ranking = rank(ranked, headline)
         comparisons[section] = ranking.comparisons
         unranked = sorted(
-            submissions.keys() - ranking.ranks.keys(), key=lambda model: (-_scores(submissions[model])[headline], model)
+            submissions.keys() - set(ranking.order), key=lambda model: (-_scores(submissions[model])[headline], model)
         )
         for model in (*ranking.order, *unranked):
             entry, counts = _entry(submissions[model])

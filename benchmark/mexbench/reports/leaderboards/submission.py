@@ -18,11 +18,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError
-from mexbench.files import write_text
+from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.reports.leaderboards.curves import Point
 
 SCHEMA = 1
+#: Of a file that is read.
+MOST_BYTES = 2**28
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _LONGEST_NAME = 120
 
@@ -110,12 +112,15 @@ class Costs:
     Args:
         fit_s: Seconds of training for one seed and repeat, all folds together.
         predict_ms_per_sample: Milliseconds per prediction.
+        processor_s: Seconds of processor time of training and prediction, of all threads, for one seed and repeat;
+            None where it was not measured.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     fit_s: float | None
     predict_ms_per_sample: float | None
+    processor_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +205,11 @@ def read(path: Path) -> Submission:
     Raises:
         BoardError: It is not JSON, has a newer schema, or an invalid value; the text says where.
     """
-    return parse(path.read_bytes(), str(path))
+    try:
+        content = read_plain(path, most=MOST_BYTES, follow_links=False)
+    except (ValueError, OSError) as error:
+        raise BoardError(f"{path}: cannot be read: {error}") from None
+    return parse(content, str(path))
 
 
 def parse(content: bytes, name: str) -> Submission:

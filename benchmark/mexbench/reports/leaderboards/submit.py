@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mexbench.config.local_code import LOCAL_CODE
+from mexbench.config.tuning import SEEN_TEST_FLAG, SELECTION_TEXT, Selection
 from mexbench.errors import BenchError, BoardError, listed, unknown
 from mexbench.interfaces import Model
 from mexbench.metrics.classification import SCORES
 from mexbench.registry.catalogue import Catalogue
-from mexbench.registry.parameters import build
+from mexbench.registry.parameters import build, parameters
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import read_curves
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
@@ -27,8 +29,8 @@ from mexbench.reports.leaderboards.verify import board_figures, differences, ver
 from mexbench.runs.stored_run import StoredRun
 
 #: Of the flags of a run, those that every row on a board of the same data and protocol has.
-_SHARED = ("synthetic", "unknown-subjects")
-_INPUT = ("plugin", "name", "frames", "preprocess")
+_SHARED = ("synthetic", "unknown-subjects", "leak:")
+_INPUT = ("plugin", "name", "frames", "preprocess", "tune", "selection")
 
 
 def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = "") -> Definition:
@@ -42,7 +44,7 @@ def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = 
     for row in run.rows:
         fingerprint = run.part(row)["dataset_fingerprint"]
         questions = _questions(run, row)
-        flags = [flag for flag in _SHARED if flag in run.rows[row]["flags"]]
+        flags = [flag for flag in run.rows[row]["flags"] if flag.startswith(_SHARED)]
         boards.append((fingerprint, run.row_config(row).protocol, sorted(questions, key=_order), flags))
     if any(board != boards[0] for board in boards):
         raise BoardError(f"{run.path}: its rows have different samples or protocols; define a board from a run of one")
@@ -63,7 +65,10 @@ def define(run: StoredRun, name: str, *, headline: str, title: str, note: str = 
     )
 
 
-def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: Sequence[str] = ()) -> list[Submission]:
+def submissions(
+    run: StoredRun, board: Definition, catalogue: Catalogue, rows: Sequence[str] = (), *,
+    selection: Selection | None = None,
+) -> list[Submission]:  # fmt: skip
     """Make a submission of each row, and see that it verifies.
 
     Args:
@@ -71,6 +76,7 @@ def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: S
         board: Where to.
         catalogue: Whose plugins count a network's values.
         rows: Which rows; by default those under the board's protocol, all where none is.
+        selection: How values that differ from a plugin's own were chosen, for rows whose config does not declare it.
 
     Raises:
         BoardError: The run is incomplete, a row is unknown, or it does not answer the board; the text says why.
@@ -83,8 +89,11 @@ def submissions(run: StoredRun, board: Definition, catalogue: Catalogue, rows: S
     _check_complete(run, chosen)
     checked, errors = [], []
     for row in chosen:
-        submission = _submission(run, board, row, catalogue)
-        problems = verify(board, submission) or _unlike_the_report(run, row, submission)
+        submission = _submission(run, board, row, catalogue, selection)
+        if undeclared := _undeclared(submission, catalogue):
+            errors.append(f"{row}: {undeclared}")
+            continue
+        problems = verify(board, submission, catalogue) or _unlike_the_report(run, row, submission)
         errors += [f"{row}: {error}" for error in problems]
         checked.append(submission)
     if errors:
@@ -106,10 +115,12 @@ def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, s
     for submission in submissions:
         path = folder / files.file_name(submission.model.name)
         state = "new"
+        if path.is_symlink():
+            raise BoardError(f"{path}: is a symbolic link, which is not followed below a leaderboard; remove it")
         if path.exists():
             before = files.read(path)
             config, same = before.origin.config, submission.origin.config
-            if (before.model.plugin, config["models"]) != (submission.model.plugin, same["models"]):
+            if (before.model.plugin, _made_of(config)) != (submission.model.plugin, _made_of(same)):
                 raise BoardError(
                     f"{path}: holds another model of the name {submission.model.name!r}; give this one a name of its "
                     "own in the config ('name: ...'), or remove that file"
@@ -121,8 +132,14 @@ def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, s
     return states
 
 
-def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogue) -> Submission:
+def _submission(
+    run: StoredRun, board: Definition, row: str, catalogue: Catalogue, selection: Selection | None
+) -> Submission:
     reported, manifest, row_config = run.rows[row], run.manifest, run.row_config(row)
+    config, flags = dict(row_config.config), list(reported["flags"])
+    if selection is not None and "selection" not in row_config.model and not row_config.model.get("tune"):
+        config["models"] = [{**config["models"][0], "selection": selection}]
+        flags += [SEEN_TEST_FLAG] if selection == "seen-test" else []
     answers = _answers(run, row)
     left_out = run.part(row).get("left_out", {})
     submission = Submission(
@@ -139,7 +156,7 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
             fingerprint=run.part(row)["dataset_fingerprint"],
             classes=run.classes,
             protocol=dict(row_config.protocol),
-            config=dict(row_config.config),
+            config=config,
             epoch=manifest.get("epoch", 1),
             commit=manifest.get("git_commit"),
             versions=dict(manifest["versions"]),
@@ -150,9 +167,13 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
             started=manifest["started"],
             ended=manifest.get("ended") or manifest["started"],
         ),
-        flags=tuple(reported["flags"]),
+        flags=tuple(flags),
         seeds=tuple(run.predictions[row].seeds),
-        costs=Costs(fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"]),
+        costs=Costs(
+            fit_s=reported["fit_s"],
+            predict_ms_per_sample=reported["predict_ms_per_sample"],
+            processor_s=reported.get("processor_s"),
+        ),
         curves=dict(read_curves(run.path, row)),
         figures={},
         predictions_digest=predictions_digest(answers),
@@ -163,6 +184,35 @@ def _submission(run: StoredRun, board: Definition, row: str, catalogue: Catalogu
     except (KeyError, IndexError):  # the samples are not those of the board: verify says why
         figures = {}
     return Submission(**{**vars(submission), "figures": figures})
+
+
+def _undeclared(submission: Submission, catalogue: Catalogue) -> str | None:
+    """Return what a row lacks whose values differ from its plugin's own: how they were chosen."""
+    block = submission.origin.config["models"][0]
+    if block.get("selection") or block.get("tune"):
+        return None
+    try:
+        cls = catalogue.get("model", block["plugin"]).load()
+    except BenchError:
+        return None  # a plugin that is not installed here
+    own = {parameter.name: parameter.default for parameter in parameters(cls)}
+    changed = [f"{name}: {json.dumps(block[name])}" for name, default in own.items()
+               if name in block and json.dumps(block[name]) != json.dumps(_plain(default))]  # fmt: skip
+    if not changed:
+        return None
+    return (
+        f"{listed(changed, limit=5)} differ from the defaults of {block['plugin']}: say how they were chosen, by "
+        f"'selection' in the model's block of the config or by --selection: {SELECTION_TEXT}"
+    )
+
+
+def _made_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row's model block without the declaration of how it was chosen, which may come later."""
+    return [{key: value for key, value in block.items() if key != "selection"} for block in config["models"]]
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _answers(run: StoredRun, row: str) -> tuple[SubmittedPrediction, ...]:

@@ -1,23 +1,28 @@
 """Whether a submission answers its board, and whether its scores follow from its predictions.
 
-Every error is a line that says what differs. What cannot be seen from predictions is taken from the run's own report:
-what it was trained on, and its costs.
+Every error is a line that says what differs. That figures follow from predictions does not show that a model made
+them: what cannot be recomputed is as its submitter states it; see ``stated``.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mexbench.config.tuning import SEEN_TEST_FLAG
 from mexbench.errors import BoardError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
+from mexbench.files import read_plain
 from mexbench.metrics.predictions import MAX_SEED, Predictions
 from mexbench.metrics.summary import figures
+from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, load
 from mexbench.reports.leaderboards.ranking import Counts
+from mexbench.reports.leaderboards.stated import split_subjects, stated_errors
 from mexbench.reports.leaderboards.submission import (
     Submission,
     SubmittedEntry,
@@ -71,6 +76,12 @@ class VerifiedBoard:
         return not any(one.errors for one in self.submissions)
 
 
+@functools.cache
+def installed() -> Catalogue:
+    """Return the catalogue of this installation; it is read once."""
+    return load_catalogue()
+
+
 def results_folder(root: Path, name: str) -> Path:
     """Return the folder of a board's submissions."""
     return root / "results" / name
@@ -89,13 +100,29 @@ def verify_board(root: Path, name: str) -> VerifiedBoard:
     """
     board = load(root, name)
     paths = sorted(results_folder(root, name).glob("*.json"))
-    return VerifiedBoard(root, board, tuple(verify_file(board, path) for path in paths))
+    return VerifiedBoard(root, board, _distinct([verify_file(board, path) for path in paths]))
+
+
+def _distinct(submissions: Sequence[VerifiedSubmission]) -> tuple[VerifiedSubmission, ...]:
+    """Refuse names that differ in case alone, as a config does."""
+    seen: dict[str, str] = {}
+    checked = []
+    for one in submissions:
+        name = one.entry.model.name if one.entry else None
+        if name is not None and (other := seen.setdefault(name.lower(), name)) != name:
+            text = f"model.name: {name!r} differs from {other!r}, another row of this board, in case alone"
+            checked.append(VerifiedSubmission(one.path, None, None, (text,)))
+        else:
+            checked.append(one)
+    return tuple(checked)
 
 
 def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
     """Read and verify one submission to a board."""
     try:
-        submission = files.parse(path.read_bytes(), path.name)
+        submission = files.parse(read_plain(path, most=files.MOST_BYTES, follow_links=False), path.name)
+    except (ValueError, OSError) as error:
+        return VerifiedSubmission(path, None, None, (f"cannot be read: {error}",), readable=False)
     except BoardError as error:
         return VerifiedSubmission(path, None, None, (str(error).removeprefix(f"{path.name}: "),), readable=False)
     errors = verify(board, submission)
@@ -108,9 +135,17 @@ def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
     return VerifiedSubmission(path, submission.entry, Counts(table.runs, counts))
 
 
-def verify(board: Definition, submission: Submission) -> list[str]:
-    """Return what is wrong with a submission, in lines; nothing where it verifies."""
-    errors = [*_setting(board, submission), *_answers(board, submission), *_flags(board, submission)]
+def verify(board: Definition, submission: Submission, catalogue: Catalogue | None = None) -> list[str]:
+    """Return what is wrong with a submission, in lines; nothing where it verifies.
+
+    Args:
+        board: What was asked.
+        submission: What was answered.
+        catalogue: Whose plugins are asked for their flags and parameters; by default those that are installed.
+    """
+    catalogue = catalogue or installed()
+    stated = stated_errors(board, submission.entry, catalogue)
+    errors = [*_setting(board, submission), *_answers(board, submission), *_flags(submission), *stated]
     if errors:
         return errors
     if predictions_digest(submission.predictions) != submission.predictions_digest:
@@ -158,8 +193,6 @@ def predictions(board: Definition, submission: Submission) -> Predictions:
 def _setting(board: Definition, submission: Submission) -> Iterator[str]:
     """Compare the origin of a submission with the board's definition."""
     origin = submission.origin
-    if not submission.model.name.strip():
-        yield "model: has no name"
     if submission.board != board.name:
         yield f"it is a submission to the board {submission.board!r}, not to {board.name!r}"
     if origin.dataset != board.dataset:
@@ -242,28 +275,21 @@ def _scores(board: Definition, submission: Submission) -> Iterator[str]:
         )
 
 
-def _flags(board: Definition, submission: Submission) -> Iterator[str]:
-    """Check that a row has the flags that follow from the board and from the predictions."""
-    for flag in board.flags:
-        if flag not in submission.flags:
-            yield f"flags: {flag!r} is missing, which every row of this board has"
-    nameless = any(not submitted.subject for submitted in submission.predictions)
-    if nameless and UNKNOWN_SUBJECTS not in submission.flags:
+def _flags(submission: Submission) -> Iterator[str]:
+    """Check that a row has the flags that follow from its folds and subjects, which are compared with the board's."""
+    if any(not one.subject for one in submission.predictions) and UNKNOWN_SUBJECTS not in submission.flags:
         yield f"flags: {UNKNOWN_SUBJECTS!r} is missing: samples have no subject"
-    folds: dict[tuple[int, str], set[str]] = {}
-    for submitted in submission.predictions:
-        if submitted.subject:
-            folds.setdefault((repeat_of(submitted.fold), submitted.subject), set()).add(submitted.fold)
-    split = {subject: subject_folds for (_, subject), subject_folds in folds.items() if len(subject_folds) > 1}
+    split = split_subjects((one.fold, one.subject) for one in submission.predictions)
     if split and "leak:subject" not in submission.flags:
-        subject, subject_folds = next(iter(split.items()))
+        subject, folds = next(iter(split.items()))
         yield (
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
-            f"{subject!r} in {listed(sorted(map(repr, subject_folds)), limit=_SHOWN)}, and the flag 'leak:subject' is "
-            "missing"
+            f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
         )
-    if "incomplete" in submission.flags:
-        yield "flags: 'incomplete': finish the run first"
+    block = next(iter(submission.origin.config.get("models", [])), {})
+    declared = isinstance(block, dict) and block.get("selection") == "seen-test"
+    if declared and SEEN_TEST_FLAG not in submission.flags:
+        yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
 
 
 def differences(stored: object, recomputed: object) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mexbench.config.yaml import path_text
 from mexbench.errors import BoardError, listed
+from mexbench.files import read_plain
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 
 SCHEMA = 1
@@ -94,6 +95,14 @@ class AuditSummary:
         return tuple(effect for effect in self.rows if effect.model == row.name)
 
 
+def audit_bytes(path: Path) -> bytes:
+    """Read a file that somebody handed in: a plain one, of a size that can be read."""
+    try:
+        return read_plain(path, most=2**28, follow_links=False)
+    except ValueError as error:
+        raise BoardError(f"{path}: cannot be read: {error}") from None
+
+
 def read(path: Path) -> AuditSummary:
     """Read an ``audit.json``.
 
@@ -102,7 +111,7 @@ def read(path: Path) -> AuditSummary:
         OSError: It cannot be read.
     """
     try:
-        summary = TypeAdapter(AuditSummary).validate_json(path.read_bytes())
+        summary = TypeAdapter(AuditSummary).validate_json(audit_bytes(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = path_text(tuple(first["loc"]))
@@ -120,7 +129,39 @@ def read(path: Path) -> AuditSummary:
     return summary
 
 
-def check_known_boards(summaries: Mapping[Path, AuditSummary], boards: Sequence[BoardRows]) -> None:
+class OfRows(Protocol):
+    """A result of ``bench audit``, with or without ``--stress``."""
+
+    @property
+    def dataset(self) -> str:
+        """What outputs call the data."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[OfModel]:
+        """What it measured."""
+        ...
+
+    def of(self, board: BoardRows, row: BoardRow) -> Sequence[object]:
+        """Return what it says of a row."""
+        ...
+
+
+class OfModel(Protocol):
+    """A line about one model."""
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        ...
+
+
+def check_known_boards(summaries: Mapping[Path, OfRows], boards: Sequence[BoardRows]) -> None:
     """See that each audit is about a row that is shown.
 
     Raises:

@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.site.audits import Effect, Range, Score
+from mexbench.reports.site.stress_tests import StressRow
 from mexbench.tables import percent
 
 _WIDTH = 360
 
 
-def interval_mark(value: float, low: float, high: float) -> Markup:
-    """Draw a score from 0 to 1 with its interval, for a table's cell that says the same in figures."""
-    x, start, end = (f"{100 * share:.1f}" for share in (value, low, high))
+def interval_mark(value: float, bounds: Sequence[float] | None) -> Markup:
+    """Draw a score from 0 to 1 with its interval, if any, for a table's cell that says the same in figures."""
+    ends = [f"{100 * share:.1f}" for share in bounds or ()]
+    whisker = Markup('<path class="whisker" d="M{} 6H{}"/>').format(*ends) if ends else ""
     return Markup(
         '<svg class="mark" viewBox="-3 0 106 12" aria-hidden="true"><path class="axis" d="M0 6H100"/>'
-        '<path class="whisker" d="M{} 6H{}"/><circle class="dot" cx="{}" cy="6" r="3"/></svg>'
-    ).format(start, end, x)
+        '{}<circle class="dot" cx="{}" cy="6" r="3"/></svg>'
+    ).format(whisker, f"{100 * value:.1f}")
 
 
 def class_bars(per_class: Mapping[str, Mapping[str, float | None]]) -> Markup:
@@ -136,6 +138,40 @@ def inflation(effects: Sequence[Effect], null: Mapping[Score, Range]) -> Markup:
         for at, where in marks
     ]  # fmt: skip
     return _drawing("inflation", "Points of UF1 that each leak adds", "; ".join(sentences), parts, foot + 6)
+
+
+def stress_curves(rows: Sequence[StressRow], random: float) -> Markup:
+    """Draw UF1 by strength, a small panel for each alteration, with its band and a random predictor's score."""
+    parts, sentences = [], []
+    for index, row in enumerate(rows):
+        left, top = 30 + 170 * (index % 2), 22 + 118 * (index // 2)
+        x = [left + 145 * place / len(row.levels) for place in range(len(row.levels) + 1)]
+        points = [row.clean["uf1"], *(level.uf1 for level in row.levels)]
+        ends = [row.clean_ci["uf1"], *(level.ci["uf1"] for level in row.levels)]
+
+        def y(share: float, top: int = top) -> float:
+            return top + 80 * (1 - share)
+
+        known = [(at, pair) for at, pair in zip(x, ends, strict=True) if pair is not None]
+        band = [
+            *((at, y(high)) for at, (_, high) in known),
+            *((at, y(low)) for at, (low, _) in reversed(known)),
+        ]
+        curve_points = [(at, y(share)) for at, share in zip(x, points, strict=True)]
+        parts += [
+            Markup('<text class="strong" x="{}" y="{}">{}</text>').format(left, top - 6, row.alteration),
+            Markup('<path class="axis" d="M{0} {1}V{2}H{3}"/>').format(left, top, top + 80, left + 145),
+            Markup('<text class="end" x="{}" y="{}">100</text>').format(left - 4, top + 8),
+            Markup('<text class="end" x="{}" y="{}">0</text>').format(left - 4, top + 82),
+            Markup('<path class="band" d="M{}z"/>').format(_way(band)) if band else Markup(""),
+            Markup('<path class="chance" d="M{} {:.1f}h145"/>').format(left, y(random)),
+            Markup('<path class="curve" d="M{}"/>').format(_way(curve_points)),
+            Markup('<text x="{}" y="{}">none</text>').format(left, top + 95),
+            Markup('<text class="end" x="{}" y="{}">{:g}</text>').format(left + 145, top + 95, row.levels[-1].strength),
+        ]
+        sentences.append(f"{row.alteration}: {percent(points[0])} unaltered, {percent(points[-1])} at the strongest")
+    height = 118 * ((len(rows) + 1) // 2) + 4
+    return _drawing("stress", "UF1 x 100 by strength of each alteration", "; ".join(sentences), parts, height)
 
 
 def _drawing(name: str, title: str, text: str, parts: Sequence[Markup], height: int) -> Markup:

@@ -21,8 +21,11 @@ from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.reports.site import charts
-from mexbench.reports.site.audits import AuditSummary, Effect
+from mexbench.reports.site.audits import AuditSummary
 from mexbench.reports.site.config_text import commands, yaml_text
+from mexbench.reports.site.paper_tables import PaperTables, page_values
+from mexbench.reports.site.stress_tests import StressSummary
+from mexbench.reports.site.study_sections import audit_section, claims_lines, stress_section
 from mexbench.studies.claims.claims import Claims
 from mexbench.tables import DASH, Table, percent, with_interval
 
@@ -68,34 +71,52 @@ def row_path(board: BoardRows, row: BoardRow) -> str:
     return f"rows/{board.definition.name}/{files.file_name(row.name).removesuffix('.json')}.html"
 
 
-def site(
-    boards: Sequence[BoardRows], claims: Claims | None = None, audits: Sequence[AuditSummary] = ()
-) -> dict[str, str]:  # fmt: skip
+@dataclass(frozen=True)
+class Studies:
+    """What is shown beside the leaderboards.
+
+    Args:
+        claims: Published figures, for a page of their own.
+        audits: To show beside the rows that they are about.
+        stress_tests: As well.
+        papers: The papers' tables, for a page of their own.
+    """
+
+    claims: Claims | None = None
+    audits: Sequence[AuditSummary] = ()
+    stress_tests: Sequence[StressSummary] = ()
+    papers: PaperTables | None = None
+
+
+def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[str, str]:
     """Make every page.
 
     Args:
         boards: In the order of their names.
-        claims: Published figures, for a page of their own.
-        audits: To show beside the rows that they are about.
+        studies: What is shown beside them.
 
     Returns:
         Path inside the site -> text.
     """
-    writer = _Writer(has_claims=claims is not None)
+    studies = studies or Studies()
+    claims = studies.claims
+    writer = _Writer(has_claims=claims is not None, has_papers=studies.papers is not None)
     pages = {"index.html": writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards))}
     for board in boards:
         pages[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
         for row in board.rows:
-            pages[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, audits))
+            pages[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, studies))
     if claims is not None:
-        pages["claims.html"] = writer.page("claims.html", "claims.html", claims=_claims(claims, boards))
+        pages["claims.html"] = writer.page("claims.html", "claims.html", claims=claims_lines(claims, boards))
+    if studies.papers is not None:
+        pages["papers.html"] = writer.page("papers.html", "papers.html", **page_values(studies.papers))
     return pages
 
 
 class _Writer:
     """The templates, with what every page needs."""
 
-    def __init__(self, *, has_claims: bool) -> None:
+    def __init__(self, *, has_claims: bool, has_papers: bool) -> None:
         self.environment = Environment(
             loader=PackageLoader("mexbench.reports.site"),
             autoescape=True,
@@ -110,6 +131,7 @@ class _Writer:
             "script": Markup(script),  # noqa: S704 - our own
             "policy": _policy(style, script),
             "has_claims": has_claims,
+            "has_papers": has_papers,
             "names": page.NAMES,
             "percent": percent,
             "rank_text": page.rank_text,
@@ -158,7 +180,7 @@ def _lines(board: BoardRows, rows: Sequence[BoardRow]) -> list[SiteLine]:
 
 def _mark(board: BoardRows, row: BoardRow) -> Markup:
     figures, name = row.entry.figures, board.definition.headline
-    return charts.interval_mark(figures[name], *figures["ci"][name])
+    return charts.interval_mark(figures[name], figures["ci"][name])
 
 
 def _board(board: BoardRows) -> dict[str, Any]:
@@ -181,7 +203,7 @@ def _board(board: BoardRows) -> dict[str, Any]:
     }
 
 
-def _row(board: BoardRows, row: BoardRow, audits: Sequence[AuditSummary]) -> dict[str, Any]:
+def _row(board: BoardRows, row: BoardRow, studies: Studies) -> dict[str, Any]:
     figures, definition = row.entry.figures, board.definition
     correct = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
     answers = row.counts.matrices.sum(axis=(0, 2, 3))
@@ -210,7 +232,8 @@ def _row(board: BoardRows, row: BoardRow, audits: Sequence[AuditSummary]) -> dic
             for index, (name, points) in enumerate(row.entry.curves.items())
             if points
         ],
-        "audits": [_audit(audit, effects) for audit in audits if (effects := audit.of(board, row))],
+        "audits": [audit_section(audit, effects) for audit in studies.audits if (effects := audit.of(board, row))],
+        "stress_tests": [stress_section(test, rows) for test in studies.stress_tests if (rows := test.of(board, row))],
         "claims": page.claims_table([(row, beside) for beside in row.claims]) if row.claims else None,
         "comparisons": page.comparison_table(board, compared) if compared else None,
         "config": config,
@@ -262,43 +285,3 @@ def _seed_table(runs: Sequence[Mapping[str, Any]]) -> Table | None:
 def _curve_table(points: Sequence[Point]) -> Table:
     rows = [[f"{epoch}", *(f"{value:.4g}" for value in values)] for epoch, *values in points]
     return Table(["epoch", "mean", "10th percentile", "90th percentile"], rows)
-
-
-def _audit(audit: AuditSummary, effects: Sequence[Effect]) -> dict[str, Any]:
-    measured = [effect for effect in effects if effect.status == "measured"]
-    rows = []
-    for effect in measured:
-        added, random = (f"{100 * value:+.2f}" for value in (
-            effect.inflation[effect.score],
-            effect.null[effect.score][0] - audit.null[effect.model][effect.score][0],
-        ))  # fmt: skip
-        interval = "{:+.2f} to {:+.2f}".format(*(100 * end for end in effect.ci[effect.score])) if effect.ci else DASH
-        score = page.NAMES[effect.score]
-        rows.append([effect.leak, effect.what, effect.against, score, added, interval, random])
-    headers = ["leak", "what is done", "set against", "score", "points added", "interval", "random predictor"]
-    return {
-        "audit": audit,
-        "chart": charts.inflation(measured, audit.null[measured[0].model]) if measured else None,
-        "table": Table(headers, rows) if rows else None,
-        "others": [effect for effect in effects if effect.status != "measured"],
-    }
-
-
-def _claims(claims: Claims, boards: Sequence[BoardRows]) -> list[dict[str, Any]]:
-    """List published figures, each with the rows that measured the same and what they found."""
-    beside: dict[str, list[Any]] = {}
-    for board in boards:
-        for row in board.rows:
-            for measured in row.claims:
-                shown = [
-                    f"{page.NAMES[name]} {percent(measured.scores[name])}"
-                    for name in page.NAMES
-                    if name in measured.scores
-                ]
-                beside.setdefault(measured.claim.id, []).append((board, row, measured.member, ", ".join(shown) or DASH))
-    listed = []
-    for claim in claims.claims:
-        source = claims.sources[claim.source]
-        lacks = claim.unmeasured or source.unmeasured
-        listed.append({"claim": claim, "source": source, "rows": beside.get(claim.id, []), "lacks": lacks})
-    return listed

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mexbench.errors import DataError, listed
 from mexbench.metrics.classification import bootstrap_weights, by_cluster, interval
+from mexbench.metrics.few_subjects import enough
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 
@@ -174,9 +175,9 @@ def _emotion(predictions: ClipPredictions, clip: PredictedClip) -> str:
 
 
 def _intervals(by_group: NDArray[np.int64]) -> tuple[dict[str, tuple[float, float] | None], float]:
-    """Draw subjects, or clips, with replacement: none where there is one alone."""
+    """Draw subjects, or clips, with replacement: none where there are too few."""
     groups, k, _ = by_group.shape
-    if groups < 2:
+    if not enough(groups):
         return dict.fromkeys(("raw", "expected", "kappa")), 0.0
     drawn = (bootstrap_weights(groups) @ by_group.reshape(groups, k * k)).reshape(-1, k, k)
     replicates = measures(drawn)

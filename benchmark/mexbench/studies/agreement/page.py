@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mexbench.errors import listed
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.few_subjects import why_none
 from mexbench.studies.agreement.agreement import Agreement
 from mexbench.studies.case_study import caveats as caution
 from mexbench.tables import DASH, Table, escape, percent
@@ -33,7 +34,7 @@ def markdown(agreement: Agreement) -> str:
         f"({REPLICATES} replicates"
         + (f"; {percent(agreement.undefined)} % of them have no kappa and are excluded" if agreement.undefined else "")
         + ")."
-        + ("" if units > 1 else f" There is only one {unit}: no interval."),
+        + (f" {few}" if (few := why_none([units], unit, "no interval")) else ""),
         "## By emotion",
         emotion_table(agreement).markdown(),
         "Both: clips that both models predict as it. Agreement is 2 x both / (A + B), the share of their predictions "

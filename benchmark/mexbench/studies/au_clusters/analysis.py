@@ -11,7 +11,10 @@ from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, Units, subdivide
 
 #: Field of ``CodedActionUnits`` -> what pages call the level.
-LEVELS: Mapping[str, str] = {"raw": "raw token", "sided": "with side", "numbers": "number alone"}
+LEVELS: Mapping[str, str] = {
+    "raw": "raw token", "sided": "with side", "numbers": "number alone",
+    "opened": "alternatives and references opened",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Level:
     Args:
         name: Field of ``CodedActionUnits``.
         coded: Emotion -> the units of each of its clips, those without any excluded.
-        uncertain: Clips whose cell names units none of which is certain: they have none at this level.
+        uncertain: Clips whose cell has a unit in doubt: they have none at this level.
         division: The clusters.
     """
 
@@ -44,6 +47,7 @@ class Analysis:
         cells: How many cells there are.
         unknown: Clips whose cell names no unit, as ``?`` does.
         other: Emotion -> clips that are excluded because it is not asked for; '' for a blank cell.
+        sheet: Level -> emotion -> combination -> clips, of every emotion of the sheet, those too that are excluded.
         levels: By ``LEVELS``.
         cap: The largest K that was tried.
         seeds: Of the initialisations.
@@ -54,6 +58,7 @@ class Analysis:
     unknown: tuple[CodedActionUnits, ...]
     other: Mapping[str, int]
     levels: tuple[Level, ...]
+    sheet: Mapping[str, Mapping[str, Counter[Units]]]
     cap: int
     seeds: tuple[int, ...]
 
@@ -108,6 +113,15 @@ def analyse(
         unknown=tuple(clip for clip in clips if not clip.raw),
         other=Counter(clip.emotion or "" for clip in clips if clip.emotion not in emotions),
         levels=tuple(levels),
+        sheet={name: _counts(clips, name) for name in LEVELS},
         cap=cap,
         seeds=tuple(seeds),
     )
+
+
+def _counts(clips: Sequence[CodedActionUnits], level: str) -> dict[str, Counter[Units]]:
+    counts: dict[str, Counter[Units]] = {}
+    for clip in clips:
+        if clip.emotion and (units := getattr(clip, level)):
+            counts.setdefault(clip.emotion, Counter())[units] += 1
+    return counts

@@ -13,7 +13,16 @@ from mexbench.errors import DataError, listed, unknown
 from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
 from mexbench.studies.au_clusters.clustering import Group, format_units
-from mexbench.studies.au_clusters.published_table import ABSENT, LITERALLY, Match, compare, read_lines
+from mexbench.studies.au_clusters.published_table import (
+    ABSENT,
+    LITERALLY,
+    NUMBERED,
+    OPENED,
+    SIDED,
+    Match,
+    compare,
+    read_lines,
+)
 from mexbench.tables import DASH, Table, escape
 
 #: A column of new vectors: a unit as the level writes it, or as a detector's CSV does (``AU04_c``).
@@ -40,7 +49,7 @@ def markdown(analysis: Analysis, *, figure: str | None = None) -> str:
     for level in analysis.levels:
         parts.append(f"## {LEVELS[level.name].capitalize()}")
         if level.uncertain:
-            parts.append(f"Without a unit that is certain, excluded here: {_named(level.uncertain)}.")
+            parts.append(f"With a unit in doubt, excluded here: {_named(level.uncertain)}.")
         if (same := analysis.same_as(level)) is not None:
             parts.append(f"Every clip has the same units as under *{LEVELS[same.name]}*: the clusters are those above.")
             continue
@@ -85,8 +94,10 @@ def cluster_table(level: Level) -> Table:
 
 def against_paper(analysis: Analysis) -> list[Match]:
     """Look for every line of the paper's table."""
-    counts = {level.name: level.counts() for level in analysis.levels}
-    return compare(read_lines(), counts["raw"], counts["sided"], counts["numbers"])
+    sheet = analysis.sheet
+    return compare(
+        read_lines(), sheet["raw"], sheet["sided"], sheet["numbers"], opened=sheet["opened"], excluded=analysis.other
+    )
 
 
 def match_table(matches: Sequence[Match]) -> Table:
@@ -100,7 +111,7 @@ def match_table(matches: Sequence[Match]) -> Table:
                 format_units(match.line.units),
                 match.how,
                 str(match.clips),
-                match.note or elsewhere or DASH,
+                "; ".join(text for text in (match.note, elsewhere) if text) or DASH,
             ]
         )
     return Table(["line of the table", "units", "match", "clips", "remark"], rows)
@@ -108,9 +119,9 @@ def match_table(matches: Sequence[Match]) -> Table:
 
 def summary(matches: Sequence[Match]) -> str:
     """Count the lines."""
-    how = Counter("after normalisation" if m.how not in (LITERALLY, ABSENT) else m.how for m in matches)
-    counted = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, "after normalisation", ABSENT))
-    n_without_emotion = sum(bool(match.note) for match in matches)
+    how = Counter("after normalisation" if m.how in (SIDED, NUMBERED) else m.how for m in matches)
+    counted = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, OPENED, "after normalisation", ABSENT))
+    n_without_emotion = sum(match.how == ABSENT and "no clip" in match.note for match in matches)
     return f"Of {len(matches)} lines: {counted}" + (
         f" ({n_without_emotion} of these because no clip here has the emotion)." if n_without_emotion else "."
     )

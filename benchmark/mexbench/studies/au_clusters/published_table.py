@@ -15,8 +15,9 @@ TABLE_10 = Path(__file__).with_name("au_cnn_2024_table10.yaml")
 #: Side, number and intensity, as the printed table writes a unit.
 _UNIT = re.compile(r"([LR]?)(\d+)([A-E]?)")
 #: How a line was matched, from the closest.
-LITERALLY, SIDED, NUMBERED, ABSENT = (
-    "literally", "after normalisation: without intensity", "after normalisation: by number alone", "absent",
+LITERALLY, OPENED, SIDED, NUMBERED, ABSENT = (
+    "literally", "with alternatives and references opened", "after normalisation: without intensity",
+    "after normalisation: by number alone", "absent",
 )  # fmt: skip
 
 
@@ -47,14 +48,14 @@ class PublishedLine:
 
 @dataclass(frozen=True)
 class Match:
-    """How a line of the table was matched; ``how`` is one of the four constants above.
+    """How a line of the table was matched; ``how`` is one of the constants above.
 
     Args:
         line: The line.
         how: The closest level at which a clip of the same emotion shows exactly these units.
         clips: How many clips do, at that level.
         elsewhere: Where it is absent, the other emotions whose clips show the same numbers.
-        note: Why there is no match, where the data has no clip of the emotion.
+        note: Why there is no match, where the sheet has no clip of the emotion; that the chosen classes exclude it.
     """
 
     line: PublishedLine
@@ -78,27 +79,44 @@ def read_lines() -> tuple[PublishedLine, ...]:
 Counts = Mapping[str, Mapping[Units, int]]
 
 
-def compare(lines: Sequence[PublishedLine], raw: Counts, sided: Counts, numbers: Counts) -> list[Match]:
-    """Look for every line, first as printed, then without intensity, then by number alone.
+def compare(
+    lines: Sequence[PublishedLine],
+    raw: Counts,
+    sided: Counts,
+    numbers: Counts,
+    *,
+    opened: Counts | None = None,
+    excluded: Mapping[str, int] | None = None,
+) -> list[Match]:
+    """Look for every line: as printed, with alternatives opened, then without intensity, then by number alone.
 
     Args:
         lines: Of the table.
         raw: What the sheet's clips show, as it is written there.
         sided: The same with side and without intensity.
         numbers: The same by number alone.
+        opened: What the clips show if every alternative and every reference of a cell is taken as shown.
+        excluded: Emotion -> clips of the emotions that the chosen classes exclude; they are looked up all the same.
     """
-    return [_match(line, raw, sided, numbers) for line in lines]
+    levels = ((LITERALLY, raw), (OPENED, opened or {}), (SIDED, sided), (NUMBERED, numbers))
+    return [_match(line, levels, (excluded or {}).get(line.emotion, 0)) for line in lines]
 
 
-def _match(line: PublishedLine, raw: Counts, sided: Counts, numbers: Counts) -> Match:
-    if not any(level.get(line.emotion) for level in (raw, sided, numbers)):
-        return Match(line, ABSENT, note="no clip here has this emotion")
-    for how, level, units in (
-        (LITERALLY, raw, line.units), (SIDED, sided, line.sided), (NUMBERED, numbers, line.numbers),
-    ):  # fmt: skip
+def _match(line: PublishedLine, levels: Sequence[tuple[str, Counts]], excluded: int) -> Match:
+    note = _excluded(excluded) if excluded else ""
+    if not any(level.get(line.emotion) for _, level in levels):
+        return Match(line, ABSENT, note=f"no unit is named; {note}" if note else "no clip here has this emotion")
+    for how, level in levels:
+        units = {SIDED: line.sided, NUMBERED: line.numbers}.get(how, line.units)
         if count := level.get(line.emotion, {}).get(units, 0):
-            return Match(line, how, count)
-    return Match(line, ABSENT, elsewhere=tuple(name for name, inside in numbers.items() if line.numbers in inside))
+            return Match(line, how, count, note=note)
+    numbers = dict(levels)[NUMBERED]
+    elsewhere = tuple(name for name, inside in numbers.items() if line.numbers in inside)
+    return Match(line, ABSENT, elsewhere=elsewhere, note=note)
+
+
+def _excluded(clips: int) -> str:
+    return f"the chosen classes exclude this emotion from the clusters: {clips} clips"
 
 
 def _parts(unit: str) -> tuple[str, str, str]:

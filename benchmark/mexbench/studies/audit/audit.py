@@ -15,9 +15,11 @@ from mexbench.errors import DataError
 from mexbench.evaluation.executors.base import Executor
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import bootstrap_weights, interval
+from mexbench.metrics.few_subjects import enough
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome
 from mexbench.studies.audit.cases import Case, Job, Predicted
+from mexbench.studies.audit.chosen_on_test import AuthorsRule, SettingsOnTest
 from mexbench.studies.audit.epoch_selection import EarlyStopping, EpochGlobal, EpochLeak, EpochPerSubject, n_epochs
 from mexbench.studies.audit.fit_on_all import Oversampling, Pca, Scaler, Selection
 from mexbench.studies.audit.leak import AuditLeak, Pair, pooled, score_random
@@ -27,7 +29,8 @@ from mexbench.studies.audit.taxonomy import label
 
 #: In the order of the table.
 LEAKS: tuple[type[AuditLeak], ...] = (
-    FrameSplit, ClipSplit, EpochPerSubject, EpochGlobal, EarlyStopping, Scaler, Pca, Selection, Oversampling,
+    FrameSplit, ClipSplit, AuthorsRule, EpochPerSubject, EpochGlobal, EarlyStopping, SettingsOnTest, Scaler, Pca,
+    Selection, Oversampling,
     OverFolds, PrecisionAsRecall,
 )  # fmt: skip
 SHOWN = ("uf1", "uar")
@@ -116,7 +119,8 @@ class Audit:
 
     def _null(self, leak: AuditLeak, case: Case, honest: Predicted) -> Summary:
         # Nothing but the samples and the number of epochs decides it; models share it.
-        key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples))
+        key = (leak.name, n_epochs(case) if isinstance(leak, EpochLeak) else 0, len(case.samples),
+               *leak.null_key(case))  # fmt: skip
         if key not in self._nulls:
             scored = leak.null(case, honest, _rng(leak.name))
             self._nulls[key] = self.null(case) if scored is None else _summary(scored)
@@ -128,7 +132,7 @@ def measure(case: Case, pair: Pair) -> dict[str, Any]:
 
     Returns:
         ``honest``, ``leaky`` and ``inflation`` by score, ``ci`` of the inflation (None where no sample is tested by
-        both), and the number of samples.
+        both, or of too few subjects), and the number of samples and of the subjects whose samples both test.
     """
     honest, leaky = pair.on_common_samples
     paired = bool((honest >= 0).any())
@@ -144,8 +148,9 @@ def measure(case: Case, pair: Pair) -> dict[str, Any]:
         "ci": None,
     }
     measurement["inflation"] = {name: measurement["leaky"][name] - measurement["honest"][name] for name in SHOWN}
-    if paired:
-        tested = honest_counts.sum(axis=(0, 2, 3)) > 0
+    tested = honest_counts.sum(axis=(0, 2, 3)) > 0
+    measurement["subjects"] = int(tested.sum()) if paired else None
+    if paired and enough(int(tested.sum())):
         weights = np.zeros((len(drawn := bootstrap_weights(int(tested.sum()))), len(tested)))
         weights[:, tested] = drawn
         low, high = pooled(honest_counts, weights), pair.scorer(leaky_counts, weights)

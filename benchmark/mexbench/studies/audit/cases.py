@@ -51,6 +51,7 @@ class Case:
         workload: Data, folds and model for the executors.
         tasks: The honest tasks of this model, by seed, then fold.
         folds_per_group: How many folds are trained at once.
+        plugin: Name of the model's plugin.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Case:
     workload: TaskRunner
     tasks: tuple[Task, ...]
     folds_per_group: int
+    plugin: str = ""
 
     @cached_property
     def y(self) -> NDArray[np.intp]:
@@ -111,6 +113,7 @@ class Case:
             folds=sides,
             models={self.model: model or self.instance},
             n_classes=width or self.workload.n_classes,
+            tunings=self.workload.tunings if model is None else {},  # what takes the model's place is not tuned
         )
         run_digests = {seed: digest([t.fingerprint for t in self.tasks if t.seed == seed]) for seed in self.seeds}
         tasks = tuple(
@@ -238,7 +241,8 @@ def cases(parts: Iterable[RowGroupPlan], config: RunConfig) -> list[Case]:
                 seeds=part.part.seeds,
                 workload=workload,
                 tasks=tuple(task for task in part.tasks if task.model == component.name),
-                folds_per_group=folds_per_group(component.instance, part.arrays),
+                folds_per_group=folds_per_group(component, part.arrays),
+                plugin=component.plugin,
             )
     return [by_row[row] for row in config.rows if row in by_row]
 

@@ -232,15 +232,16 @@ def stopped(losses: NDArray[Any]) -> NDArray[np.intp]:
     return best
 
 
-def random_choice(case: Case, choose: Choice, rng: np.random.Generator) -> Null:
+def random_choice(case: Case, choose: Choice, rng: np.random.Generator, *, epochs: int | None = None) -> Null:
     """Let a random predictor answer in every epoch, choose one epoch per fold, and pool the answers.
 
     Args:
         case: The case.
         choose: The rule that chooses an epoch.
         rng: Source of the answers.
+        epochs: From how many the choice is made; by default all that the model has.
     """
-    epochs = n_epochs(case)
+    epochs = n_epochs(case) if epochs is None else epochs
     first = {fold.name for fold in case.folds if fold.repeat == 0}
     total = np.zeros((SIMULATIONS, len(case.classes), len(case.classes)), dtype=np.int64)
     for name, (_, test) in case.sides().items():

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mexbench.metrics import few_subjects
 from mexbench.studies.audit.taxonomy import SOURCE, TAXONOMY
+from mexbench.tables import with_interval
 
 BLANK = "**[for the author to fill in]**"
 
@@ -136,14 +138,12 @@ def _distribution(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _results(report: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    rows = []
-    for row in scores["rows"]:
-        if row["uf1"] is not None:
-            (a, b), (c, d) = row["ci"]["uf1"], row["ci"]["uar"]
-            rows.append(
-                f"- {row['model']}: UF1 {100 * row['uf1']:.2f} [{100 * a:.2f}, {100 * b:.2f}], "
-                f"UAR {100 * row['uar']:.2f} [{100 * c:.2f}, {100 * d:.2f}]"
-            )
+    rows = [
+        f"- {row['model']}: UF1 {with_interval(row, 'uf1')}, UAR {with_interval(row, 'uar')}"
+        for row in scores["rows"]
+        if row["uf1"] is not None
+    ]
+    rows += few_subjects.note(scores, "no interval")
     yield (
         "How good is it, and how sure is that?",
         "Pooled over folds, 95 % intervals by bootstrap over subjects:\n\n" + "\n".join(rows),

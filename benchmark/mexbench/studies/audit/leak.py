@@ -100,6 +100,11 @@ class AuditLeak(ABC):
         del case, honest, rng
         return None
 
+    def null_key(self, case: Case) -> tuple[object, ...]:
+        """Return what decides ``null`` besides the samples and the number of epochs; models that share it share one."""
+        del case
+        return ()
+
     def note(self, case: Case) -> str:
         """Return what a reader of this row must know."""
         del case

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mexbench.errors import PluginError, missing_extra
 from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.few_subjects import why_none
 from mexbench.studies.audit.leak import SIMULATIONS
 from mexbench.studies.audit.taxonomy import SOURCE
 from mexbench.tables import Table
@@ -46,7 +47,7 @@ def _cells(row: Row) -> list[str]:
 def _added(row: Row, name: str) -> str:
     text = f"{100 * row['inflation'][name]:+.2f}"
     if row["ci"] is None:
-        return f"{text} (not paired)"
+        return f"{text} (too few subjects)" if row.get("subjects") else f"{text} (not paired)"
     low, high = row["ci"][name]
     return f"{text} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
@@ -84,6 +85,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         parts += [f"## {model}", table(report, model).markdown()]
     if why := reasons(report):
         parts += ["Rows without figures:", "\n".join(f"- {line}" for line in why)]
+    if few := why_none(row.get("subjects") or 0 for row in report["rows"]):
+        parts.append(few)
     parts += [_LEGEND.format(level=f"{LEVEL:.0%}", replicates=REPLICATES, simulations=SIMULATIONS)]
     parts += ["## The leaks", _leaks(report), f"Numbers and names: {SOURCE}."]
     return "\n\n".join(parts) + "\n"

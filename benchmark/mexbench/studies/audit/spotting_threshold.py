@@ -16,6 +16,7 @@ import numpy as np
 from mexbench.evaluation.plan import RowGroupPlan
 from mexbench.evaluation.spotting_runner import SpottingRunner, checked_intervals
 from mexbench.interfaces import ThresholdPredictor
+from mexbench.metrics.few_subjects import why_none
 from mexbench.metrics.spotting.null_models import IntervalStatistics, random_intervals
 from mexbench.metrics.spotting.scores import SpottedVideo, pooled_f1
 from mexbench.metrics.spotting.summary import SpottingPool, difference
@@ -148,6 +149,7 @@ def _compared(honest: Sequence[SpottedVideo], leaky: Sequence[SpottedVideo]) -> 
         "leaky": pooled_f1(leaky),
         "inflation": None if compared is None else compared["difference"],
         "ci": None if compared is None else compared["ci"],
+        "subjects": len({video.group for video in honest}),
     }
 
 
@@ -216,5 +218,6 @@ def markdown(report: Mapping[str, Any]) -> str:
         "the same choice for spotters that draw intervals at random, with random scores.",
         "\n".join(leaks),
         table(report["rows"]).markdown(),
+        *([few] if (few := why_none(row.get("subjects") or 0 for row in report["rows"])) else []),
     ]
     return "\n\n".join(parts) + "\n"

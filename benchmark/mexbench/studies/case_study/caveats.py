@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.errors import RunFolderError, listed
-from mexbench.runs.stored_run import read_run
-from mexbench.tables import competes, escape, with_interval
+from mexbench.runs.stored_run import damage_is_an_error, read_run
+from mexbench.tables import competes, escape, subjects_text, with_interval
 
 NO_DIAGNOSIS = (
     "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "
@@ -32,25 +32,26 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
         RunFolderError: It is not a finished run, has no such row, or that row is not an honest score.
     """
     run = read_run(folder)
-    named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
-    if not named:
-        raise RunFolderError(
-            f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
-        )
-    row = next((row for row in named if competes(row)), None)
-    if row is None or "case_study" in run.scores:
-        why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
-        raise RunFolderError(
-            f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
-        )
-    keys = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
-    keys += ("folds", "seeds", "repeats")
-    return {
-        **{key: row[key] for key in keys},
-        "dataset": run.scores["dataset"],
-        "run": folder.resolve().name,
-        "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
-    }
+    with damage_is_an_error(folder):
+        named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
+        if not named:
+            raise RunFolderError(
+                f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
+            )
+        row = next((row for row in named if competes(row)), None)
+        if row is None or "case_study" in run.scores:
+            why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
+            raise RunFolderError(
+                f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
+            )
+        keys = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
+        keys += ("folds", "seeds", "repeats")
+        return {
+            **{key: row[key] for key in keys},
+            "dataset": run.scores["dataset"],
+            "run": folder.resolve().name,
+            "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
+        }
 
 
 def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:
@@ -86,7 +87,7 @@ def _honest_score_text(name: str, score: Mapping[str, Any]) -> str:
         if score["other_classes"]
         else ""
     )
-    whose = f"{score['n_samples']} samples of {score['n_subjects']} subjects of {escape(score['dataset'])}{flags}"
+    whose = f"{score['n_samples']} samples of {subjects_text(score)} subjects of {escape(score['dataset'])}{flags}"
     return (
         f"**Honest score.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
         f"{whose}; on other people, cameras and occasions expect less.{classes_note}"

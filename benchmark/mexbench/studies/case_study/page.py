@@ -7,9 +7,10 @@ from typing import Any
 
 from mexbench.errors import listed
 from mexbench.metrics.classification import HEADLINE, REPLICATES
+from mexbench.metrics.few_subjects import MIN_SUBJECTS
 from mexbench.studies.au_clusters.clustering import format_units
 from mexbench.studies.case_study import caveats as caution
-from mexbench.tables import DASH, Table, escape, percent, with_interval
+from mexbench.tables import DASH, Table, escape, percent, subjects_text, with_interval
 
 Study = Mapping[str, Any]
 
@@ -101,7 +102,8 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
         "**What is predicted, by condition**",
         share_table(study).markdown(),
         f"Share of clips x 100. In brackets: {study['level']:.0%} interval by bootstrap over {unit}s ({REPLICATES} "
-        f"replicates), none where there is only one {unit}, and without width at 0 and 100. It shows how far other "
+        f"replicates), none where there are fewer than {MIN_SUBJECTS} {unit}s, and without width at 0 and 100. It "
+        "shows how far other "
         f"{unit}s may differ, not how often the model is wrong.",
     ]
     if study["subjects"]:
@@ -123,8 +125,8 @@ def _scored(study: Study) -> list[str]:
     if study["scores"] is None:
         return [f"No clip has a label that the model could be scored by.{beside}"]
     scores = study["scores"]
-    cells = [with_interval(scores, key) if scores["ci"][key] else percent(scores[key]) for key in HEADLINE]
-    sizes = [str(scores["n_samples"]), str(scores["n_subjects"])]
+    cells = [with_interval(scores, key) for key in HEADLINE]
+    sizes = [str(scores["n_samples"]), subjects_text(scores)]
     matrix = [[name, *map(str, row)] for name, row in zip(study["classes"], scores["confusion"], strict=True)]
     return [
         "**Against the labels, where there are any**",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval
+from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.summary import figures
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, subdivide
@@ -91,7 +92,7 @@ def wilson(hits: float, n: int, level: float = LEVEL) -> tuple[float, float]:
 
 
 def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str, Any]:
-    """Count what is predicted; intervals by bootstrap over subjects, none where there is one alone."""
+    """Count what is predicted; intervals by bootstrap over subjects, none where there are too few."""
     groups = sorted({clip.group for clip in clips})
     position = {name: index for index, name in enumerate(groups)}
     counts = np.zeros((len(groups), len(classes)))
@@ -108,7 +109,7 @@ def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
                 "class": name,
                 "clips": int(totals[index]),
                 "share": float(totals[index] / len(clips)),
-                "ci": list(interval(shares[:, index])) if len(groups) > 1 else None,
+                "ci": list(interval(shares[:, index])) if enough(len(groups)) else None,
             }
             for index, name in enumerate(classes)
         ],
@@ -141,8 +142,7 @@ def _scores(clip_predictions: ClipPredictions) -> dict[str, Any] | None:
         n_classes=len(clip_predictions.classes),
     )
     row = figures(predictions, clip_predictions.classes)
-    scores = {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
-    return scores if row["n_subjects"] > 1 else {**scores, "ci": dict.fromkeys(HEADLINE)}
+    return {name: row[name] for name in (*HEADLINE, "ci", "per_class", "confusion", "n_samples", "n_subjects")}
 
 
 def _cluster(division: Subdivision | None, predicted: str, clip: PredictedClip) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from mexbench.config import document
 from mexbench.config.document import Document
@@ -58,6 +58,9 @@ class MethodCode:
         selection: What chooses the epoch or the settings.
         places: Where the code does so.
         note: Anything else.
+        plugins: Names of the plugins here that are this method: ``bench audit`` applies the rule to them.
+        ties: Which of equally good epochs the code keeps.
+        every: Each how manyth epoch the code scores on the test side.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -70,6 +73,9 @@ class MethodCode:
     selection: Selection
     places: tuple[CodePlace, ...]
     note: str | None
+    plugins: tuple[_Text, ...] = ()
+    ties: Literal["first", "last"] = "first"
+    every: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _check_evidence(self) -> MethodCode:

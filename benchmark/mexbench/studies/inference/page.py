@@ -10,7 +10,7 @@ from tabulate import tabulate
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
-from mexbench.tables import escape, percent
+from mexbench.tables import escape, percent, subjects_text
 
 RESEARCH = (
     "Research use, not a diagnosis: no figure here supports a statement about what a person feels, intends or suffers "
@@ -35,7 +35,7 @@ def honest_score(about: Mapping[str, Any]) -> str:
     text = (
         f"Honest score: UF1 {percent(score.get('uf1'))}, UAR {percent(score.get('uar'))}, accuracy "
         f"{percent(score.get('accuracy'))} (x 100), under {score.get('protocol')} on {score.get('dataset')}, "
-        f"{score.get('n_samples')} samples of {score.get('n_subjects')} subjects"
+        f"{score.get('n_samples')} samples of {subjects_text({'n_subjects': None, **score})} subjects"
         f"{', flags: ' * bool(flags)}{', '.join(flags)}. "
     )
     if leaks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -36,33 +37,37 @@ class PredictionTarget:
         folder: Where the paths of the clips begin.
         clips: At least one.
         single: Whether it is one video by name: then an error in it ends the command.
+        skipped: Names of what else is in a folder and is not read.
     """
 
     folder: Path
     clips: tuple[ListedClip, ...]
     single: bool = False
+    skipped: tuple[str, ...] = ()
 
 
-def target(path: Path) -> PredictionTarget:
+def target(path: Path, notice: Callable[[str], None] = lambda _: None) -> PredictionTarget:
     """Resolve a path to videos: one video, a folder of videos, or a list of clips (.csv).
 
     Raises:
         DataError: No video was found, or a list cannot be used.
     """
     if path.is_dir():
-        paths = sorted(p for p in path.iterdir() if p.suffix.lower() in FILMS and not p.name.startswith("."))
+        inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+        paths = [p for p in inside if p.suffix.lower() in FILMS and p.is_file()]
         if not paths:
             raise DataError(
                 f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
             )
-        return PredictionTarget(path, tuple(_entry(p) for p in paths))
+        skipped = tuple(shown_name(p) for p in inside if p not in paths)
+        return PredictionTarget(path, _entries(paths), skipped=skipped)
     if path.suffix.lower() == ".csv":
-        clips = manifest.read(path)
+        clips = manifest.read(path, notice)
         manifest.require_films(clips, path.parent)
         return PredictionTarget(path.parent, clips)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv)")
-    return PredictionTarget(path.parent, (_entry(path),), single=True)
+    return PredictionTarget(path.parent, _entries([path]), single=True)
 
 
 def check_unused(folder: Path) -> None:
@@ -135,7 +140,7 @@ class _Reader:
         with ExitStack() as stack:
             film = stack.enter_context(Video(clip.film(self.root)))
             self._check_size(film)
-            annotated = AnnotatedVideoWriter(self.out / f"annotated-{clip.clip_id}.mp4", predictor.spec.fps, classes)
+            annotated = AnnotatedVideoWriter(self.out / f"annotated-{_stem(clip)}.mp4", predictor.spec.fps, classes)
             stack.callback(annotated.close)
             frames = film.frames(fps=predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
             for window in windows(_counted(predictor.stopwatch.each("decode", frames), summary), predictor.spec):
@@ -162,6 +167,11 @@ class _Reader:
             )
 
 
+def _stem(clip: ListedClip) -> str:
+    """Return a clip's id without a second .mp4 behind it."""
+    return clip.clip_id.removesuffix(".mp4")
+
+
 def _counted(frames: Iterator[Frame], summary: Summary) -> Iterator[Frame]:
     first = None
     for frame in frames:
@@ -171,10 +181,24 @@ def _counted(frames: Iterator[Frame], summary: Summary) -> Iterator[Frame]:
         yield frame
 
 
-def _entry(path: Path) -> ListedClip:
-    # Control characters in a file's name would be obeyed by a terminal.
-    name = "".join(letter if letter.isprintable() else "?" for letter in path.name)
-    return ListedClip(line=str(path), clip_id=name, path=path.name)
+def shown_name(path: Path) -> str:
+    """Return a file's name as text that can be printed and written: a terminal would obey control characters.
+
+    Bytes that are not UTF-8 are shown by their numbers.
+    """
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def _entries(paths: Sequence[Path]) -> tuple[ListedClip, ...]:
+    """Return a clip for each file; names that are shown alike get a number."""
+    entries: list[ListedClip] = []
+    for path in paths:
+        name, number = shown_name(path), 2
+        while any(entry.clip_id == name for entry in entries):
+            name, number = f"{shown_name(path)} ({number})", number + 1
+        entries.append(ListedClip(line=shown_name(path), clip_id=name, path=path.name))
+    return tuple(entries)
 
 
 def default_out(path: Path) -> Path:

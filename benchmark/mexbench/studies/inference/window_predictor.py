@@ -59,10 +59,10 @@ class WindowPrediction:
 
     Args:
         window: The window.
-        scores: (n_classes,), the mean over frames where each is a sample; None where there is no prediction.
+        scores: (n_classes,), the mean over frames where each is a sample; None without a prediction.
         frame_scores: (T, n_classes), scores of single frames where each is a sample.
         faces: What the steps detected.
-        reason: Why there is no prediction; empty where there is one.
+        reason: Why a prediction is missing; empty where it is not.
         notes: Of the steps.
     """
 

@@ -40,6 +40,7 @@ class ClipLayout:
         kind: Which expressions are samples; rows of the other kind only count for ``videos``.
         selection: Ids below the data set's name to which the samples are limited; None for all.
         selection_title: What that list is called in messages.
+        apexes: Apexes by sample id that take the place of the sheet's, and the name of the file that they come from.
         missing_apex: ``middle`` takes the middle of onset and offset where the sheet has no apex.
         missing_offset: What ends a clip whose offset is unknown: ``exclude`` no clip then, ``apex`` its apex, ``last``
             the last frame in its folder.
@@ -60,6 +61,8 @@ class ClipLayout:
     kind: Literal["micro", "macro", "both"] = "both"
     selection: frozenset[str] | None = None
     selection_title: str = ""
+    apexes: Mapping[str, int] = field(default_factory=dict)
+    apexes_from: str = ""
     missing_apex: Literal["none", "middle"] = "none"
     missing_offset: Literal["exclude", "apex", "last"] = "exclude"
     unlisted_videos: Sequence[ClipRow] = ()
@@ -109,12 +112,18 @@ def index_dataset(layout: ClipLayout) -> DatasetIndex:
         sheets = listed(map(str, layout.described_by))
         raise DataError(f"{layout.frames}: not one of the {len(rows)} clips in {sheets} can be used{reason}")
     issues += _not_listed(layout)
+    issues += [
+        DataIssue(what="apex of an unknown sample", where=name, detail=layout.apexes_from)
+        for name in layout.apexes
+        if name not in rows
+    ]
     used = [errata_file(layout.dataset)] if layout.corrections else []
     return DatasetIndex(
         clips=clips,
         data_issues=tuple(issues),
         errata=tuple(corrections),
         described_by=(*layout.described_by, *used),
+        read_from=tuple(dict.fromkeys(row.where.rpartition(", row ")[0] for row in layout.rows)),
     )
 
 
@@ -133,8 +142,9 @@ def coded_units(layout: ClipLayout) -> list[CodedActionUnits]:
                 emotion=row.emotion,
                 cell=cell.raw,
                 raw=cell.tokens,
-                sided=cell.sided,
-                numbers=frozenset(map(str, cell.numbers)),
+                sided=frozenset() if cell.side_in_doubt else cell.sided,
+                numbers=frozenset() if cell.in_doubt else frozenset(map(str, cell.numbers)),
+                opened=cell.opened,
             )
         )
     return coded
@@ -210,6 +220,12 @@ class _ClipReader:
         if not self._has_frames(self.frames, onset, offset):
             return None
         source = "erratum" if any(erratum.field == "apex" for erratum in corrected.applied) else None
+        if (joined := layout.apexes.get(self.sample_id)) is not None:
+            if onset <= joined <= offset:
+                apex, source = joined, layout.apexes_from
+            else:
+                what = "joined apex outside onset-offset"
+                self._report(what, f"{layout.apexes_from} has {joined}, onset {onset}, offset {offset}: not used")
         if apex is None and layout.missing_apex == "middle":
             apex, source = (onset + offset) // 2, MIDDLE
         elif apex is None:
@@ -234,7 +250,7 @@ class _ClipReader:
                 aus=units.names,
                 aus_complete=units.certain,
                 fps=row.fps,
-                condition=row.condition,
+                part=row.part,
             ),
             frames=self.frames,
         )

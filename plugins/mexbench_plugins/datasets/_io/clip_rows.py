@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mexbench.errors import DataError
-from mexbench.interfaces import DataIssue, IntervalKind
-from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, SheetRow, read_rows
+from mexbench.interfaces import DAMAGED_CELL, DataIssue, IntervalKind
+from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, CellError, SheetRow, read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ClipRow:
             has a folder of its own.
         video_frames: First and last frame of that video where the sheet says so.
         kind: Micro- or macro-expression.
-        condition: The part of the data set that the clip belongs to, for data sets that publish a split.
+        part: The part of the data set that the clip belongs to, for data sets that publish a split.
     """
 
     where: str
@@ -46,7 +46,7 @@ class ClipRow:
     video: str | None = None
     video_frames: tuple[int, int] | None = None
     kind: IntervalKind = "micro"
-    condition: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,8 @@ def read_clip_rows(table: ClipTable) -> tuple[list[ClipRow], list[DataIssue]]:
     """Read a sheet; hidden rows count, and rows that name no clip, such as remarks, are reported.
 
     Raises:
-        DataError: The sheet cannot be read, or a cell holds neither a frame number nor a word for none.
+        DataError: The sheet cannot be read, or not one of its rows. A row with a cell that holds neither a frame
+            number nor a word for none is reported and left out.
     """
     rows: list[ClipRow] = []
     issues: list[DataIssue] = []
@@ -124,10 +125,33 @@ def read_clip_rows(table: ClipTable) -> tuple[list[ClipRow], list[DataIssue]]:
             text = row.text(columns.subject)
             issues.append(DataIssue(what="row names no clip", where=row.where, detail=text[:60], excluded=True))
         else:
-            rows.append(_clip_row(table, row))
+            name = f"{row.text(columns.subject)}/{row.text(columns.clip)}"
+            rows += readable(name, lambda row=row: [_clip_row(table, row)], issues)
+    if not rows and issues:
+        check_any_readable(issues)
     if not rows:
         raise DataError(f"{table.path}: has a header row and no clip below it")
     return rows, issues
+
+
+def readable(name: str, parse: Callable[[], list[ClipRow]], issues: list[DataIssue]) -> list[ClipRow]:
+    """Return the rows that ``parse`` makes of one; a cell that cannot be read costs the clip, which is named."""
+    try:
+        return parse()
+    except CellError as error:
+        issues.append(DataIssue(what=DAMAGED_CELL, where=name, detail=str(error), excluded=True))
+        return []
+
+
+def check_any_readable(issues: Sequence[DataIssue]) -> None:
+    """Refuse a sheet in which not one row could be read.
+
+    Raises:
+        DataError: With what is wrong with the first row.
+    """
+    damaged = [issue for issue in issues if issue.what == DAMAGED_CELL]
+    if damaged:
+        raise DataError(f"{damaged[0].detail}; no row of the annotation can be read, {len(damaged)} were tried")
 
 
 def subject_name(text: str, *, prefix: str, digits: int) -> str:
@@ -183,7 +207,7 @@ def _fps(table: ClipTable, row: SheetRow) -> float:
     except ValueError:
         fps = 0.0
     if not 0 < fps < 100_000:
-        raise DataError(f"{row.where}: {table.columns.fps} is {text!r}, expected frames per second, such as 200")
+        raise CellError(f"{row.where}: {table.columns.fps} is {text!r}, expected frames per second, such as 200")
     return fps
 
 
@@ -192,5 +216,5 @@ def _kind(table: ClipTable, row: SheetRow) -> IntervalKind:
         return "micro"
     word = row.text(table.columns.kind).lower()
     if word not in table.kinds:
-        raise DataError(f"{row.where}: {table.columns.kind} is {word!r}, expected {' or '.join(table.kinds)}")
+        raise CellError(f"{row.where}: {table.columns.kind} is {word!r}, expected {' or '.join(table.kinds)}")
     return table.kinds[word]

@@ -1,73 +1,14 @@
-"""Where the parts of a data set lie, and one image from its bytes."""
+"""Where the parts of a data set lie."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mexbench.errors import DataError
-
-#: Suffixes of the images that the data sets come in.
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
-_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read one image: (H, W, 3) RGB, or (H, W, 1) where the file is gray.
-
-    16-bit values are divided by 257 and rounded, so that 65535 becomes 255 and 0 stays 0. The alpha channel is ignored.
-    A photo that says how the camera was held is turned upright.
-
-    Raises:
-        DataError: The file is missing, a folder, empty, cut off or no image.
-    """
-    import cv2
-
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError:
-        raise DataError(f"{path}: is a folder, expected an image file; copy it again") from None
-    except OSError as error:
-        what = "is a folder, expected an image file" if path.is_dir() else f"cannot be read ({error.strerror})"
-        raise DataError(f"{path}: {what}; copy it again") from None
-    if (problem := _damage(content)) is not None:
-        raise DataError(f"{path}: {problem}; copy it again")
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-    except cv2.error:  # such as more pixels than OpenCV is willing to hold
-        image = None
-    if image is None:
-        raise DataError(f"{path}: is not a readable image ({len(content)} bytes); copy it again")
-    return _as_rgb(image, path)
-
-
-def _damage(content: bytes) -> str | None:
-    """Say what is wrong with a file that some decoders would fill up with gray without a word."""
-    if not content:
-        return "is empty (0 bytes)"
-    # Compressed data never holds a bare end marker, and a preview inside the header ends before the image starts.
-    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN):
-        return f"is truncated: a JPEG without its end ({len(content)} bytes)"
-    if content.startswith(_PNG_START) and _PNG_END not in content:
-        return f"is truncated: a PNG without its end ({len(content)} bytes)"
-    return None
-
-
-def _as_rgb(image: NDArray[Any], path: Path) -> NDArray[np.uint8]:
-    if image.dtype == np.uint16:
-        image = (image.astype(np.uint32) + 128) // 257
-    elif image.dtype != np.uint8:
-        raise DataError(f"{path}: has values of type {image.dtype}; expected 8 or 16 bits a channel")
-    if image.ndim == 2:
-        image = image[..., None]
-    # OpenCV decodes colour to BGR.
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+from mexbench.data.image import IMAGES
+from mexbench.data.video.reader import check_name
+from mexbench.errors import DataError, listed
 
 
 def list_frames(folder: Path) -> dict[int, Path]:
@@ -108,12 +49,15 @@ def visible(folder: Path) -> list[Path]:
     """Return what lies in a folder, sorted by name, without hidden files and what archivers leave behind.
 
     Raises:
-        DataError: The folder cannot be listed.
+        DataError: The folder cannot be listed, or a name in it is not UTF-8: ids and digests are made of names.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
+    for path in paths:
+        check_name(path)
+    return paths
 
 
 def folders(folder: Path) -> list[Path]:
@@ -163,6 +107,30 @@ def find_files(root: Path, name: re.Pattern[str], *, skip: re.Pattern[str], abov
             continue
         paths += [path for path in inner if name.fullmatch(path.name) and path.is_file()]
     return paths
+
+
+def only_one(root: Path, files: Sequence[Path]) -> Path:
+    """Return the one annotation among files that ``find_files`` gave, or one of several equal copies.
+
+    Those above ``root`` count only where none is in or below it.
+
+    Raises:
+        DataError: They differ: one of them must not be taken in silence.
+    """
+    below = [path for path in files if path.absolute().is_relative_to(root.absolute())]
+    nearest = below or [path for path in files if path.parent == files[0].parent]
+    others = [path for path in nearest[1:] if not _same_bytes(path, nearest[0])]
+    if others:
+        names = listed([str(path.relative_to(root)) if below else path.name for path in (nearest[0], *others)])
+        raise DataError(
+            f"{root}: more than one annotation: {names}; they differ: keep the right one, or choose one of another "
+            f"name, such as 'annotation: {nearest[0].name}'"
+        )
+    return nearest[0]
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def resolve(root: Path, parts: Sequence[str]) -> Path:

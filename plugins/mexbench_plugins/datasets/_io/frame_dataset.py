@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.data.image import DamagedImageError, read_image
 from mexbench.errors import DataError, listed
 from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, Sample
-from mexbench_plugins.datasets._io.folders import read_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,14 @@ class DatasetIndex:
         data_issues: What is irregular, those that cannot be used among it.
         errata: Corrections that were made.
         described_by: Files that say which frame is onset, apex and offset, such as the annotation.
+        read_from: Those files, with the sheet of each, in words.
     """
 
     clips: Mapping[str, FrameClip]
     data_issues: tuple[DataIssue, ...] = ()
     errata: tuple[Correction, ...] = ()
     described_by: tuple[Path, ...] = ()
+    read_from: tuple[str, ...] = ()
 
 
 class FrameDataset(Dataset):
@@ -77,6 +79,10 @@ class FrameDataset(Dataset):
     def applied_corrections(self) -> Sequence[Correction]:
         """Return the corrections that were made to this copy's annotation."""
         return self._copy.errata
+
+    def read_from(self) -> Sequence[str]:
+        """Return the files and sheets that the annotation was read from."""
+        return self._copy.read_from
 
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the numbers of the frames on disk from onset to offset, rising; one may be missing in between."""
@@ -145,18 +151,26 @@ class FrameDataset(Dataset):
 
 
 def _stack(paths: Sequence[Path]) -> NDArray[np.uint8]:
-    """Read images of one size into one array, without holding the clip twice."""
-    first = read_image(paths[0])
-    images = np.empty((len(paths), *first.shape), np.uint8)
-    images[0] = first
-    for index, path in enumerate(paths[1:], start=1):
-        image = read_image(path)
-        if image.shape != first.shape:
+    """Read images of one size into one array, without holding the clip twice; every damaged one is named."""
+    images: NDArray[np.uint8] | None = None
+    first = paths[0]
+    problems: dict[Path, str] = {}
+    for index, path in enumerate(paths):
+        try:
+            image = read_image(path)
+        except DamagedImageError as error:
+            problems.update(error.problems)
+            continue
+        if images is None:
+            first, images = path, np.empty((len(paths), *image.shape), np.uint8)
+        if image.shape != images.shape[1:]:
             raise DataError(
-                f"{path.parent}: frames differ in size: {paths[0].name} is {_size(first)}, {path.name} is "
+                f"{path.parent}: frames differ in size: {first.name} is {_size(images[0])}, {path.name} is "
                 f"{_size(image)}; copy the clip again from one release"
             )
         images[index] = image
+    if problems or images is None:
+        raise DamagedImageError(problems)
     return images
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.data.image import read_image
 from mexbench.errors import DataError, SampleRejected
 from mexbench.interfaces import Clip, Interval, LongVideo
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow
-from mexbench_plugins.datasets._io.folders import list_frames, read_image, resolve
+from mexbench_plugins.datasets._io.folders import list_frames, resolve
 
 
 @dataclass(frozen=True)

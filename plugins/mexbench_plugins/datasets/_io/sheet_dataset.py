@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mexbench.errors import DataError, listed
-from mexbench.interfaces import Clip, CodedActionUnits, Correction, LongVideo
+from mexbench.interfaces import DAMAGED_CELL, Clip, CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
 from mexbench_plugins.datasets._io.errata import SheetCorrection
-from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, require_folder
+from mexbench_plugins.datasets._io.feature_table import read_apexes
+from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, only_one, require_folder
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex
 from mexbench_plugins.datasets._io.long_videos import VideoFolder, read_video_folders
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
@@ -37,6 +39,7 @@ class SheetDataset(StandInDataset):
     annotation: Any
     classes: Any
     errata: Literal["on", "off"]
+    apex_file: Path | None
 
     @abstractmethod
     def _layout(self, root: Path, frames: Path) -> ClipLayout:
@@ -81,12 +84,21 @@ class SheetDataset(StandInDataset):
             frames = self._frames_folder(root)
         except DataError:
             frames = root
-        return read_video_folders(self._layout(root, frames))
+        layout = self._layout(root, frames)
+        if damaged := [issue.detail for issue in layout.issues if issue.what == DAMAGED_CELL]:
+            # Without its row an expression would count as a false alarm of whatever finds it.
+            raise DataError("\n".join([*damaged, f"{len(damaged)} rows cannot be read; spotting needs all of them"]))
+        return read_video_folders(layout)
 
     def _read(self) -> DatasetIndex:
         root = self.folder()
         require_folder(root, self.layout_text)
-        return index_dataset(self._layout(root, self._frames_folder(root)))
+        layout = self._layout(root, self._frames_folder(root))
+        if self.apex_file is not None:
+            apexes = _by_original_id(read_apexes(self.apex_file), self.dataset, self.name_in_ids)
+            described_by = (*layout.described_by, self.apex_file)
+            layout = replace(layout, apexes=apexes, apexes_from=self.apex_file.name, described_by=described_by)
+        return index_dataset(layout)
 
     def _annotation_alone(self) -> ClipLayout:
         root = self.folder()
@@ -118,10 +130,13 @@ class SheetDataset(StandInDataset):
                 f"{root}: no annotation: looked for {looked_for} in it, three levels below and two above; copy "
                 "the annotation beside the frames"
             )
-        others = [path.name for path in sheets if path.parent == sheets[0].parent]
-        if len(others) > 1:
-            raise DataError(
-                f"{root}: more than one annotation in {sheets[0].parent}: {listed(others)}; choose one, such as "
-                f"'annotation: {others[0]}'"
-            )
-        return sheets[0]
+        return only_one(root, sheets)
+
+
+def _by_original_id(apexes: Mapping[str, int], dataset: str, name_in_ids: str) -> dict[str, int]:
+    """Return apexes by the ids of this copy: those of a stand-in have another name in front."""
+    prefix = f"{dataset}/"
+    return {
+        f"{name_in_ids}/{name.removeprefix(prefix)}" if name.startswith(prefix) else name: apex
+        for name, apex in apexes.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mexbench.errors import DataError, listed
+from mexbench.files import read_plain
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
@@ -25,8 +27,33 @@ _WIDEST = 16  # columns that a sheet without header can be asked for, whatever i
 
 Cells = tuple[object, ...]
 
-#: What sheets write where a frame is not known.
-NO_FRAME = frozenset({"", "/", "-"})
+#: What sheets, and programs that save them, write where a frame is not known.
+NO_FRAME = frozenset({"", "/", "-", "nan", "NaN", "None", "N/A", "NA"})
+#: A whole number as programs save it that take a column with blanks for one of fractions: 94.0, or 94,0.
+_WHOLE = re.compile(r"(-?\d+)[.,]0+", re.ASCII)
+#: What separates the cells of a CSV, in the order of preference, and what errors call it.
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class CellError(DataError):
+    """A cell holds neither a value nor a sign for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A sheet of a workbook, or a CSV under one of the delimiters.
+
+    Args:
+        name: Of the sheet; of a CSV what separates its cells.
+        where: File and sheet, as a user would look for it.
+        rows: Its cells.
+        hidden: Whether the workbook hides the sheet.
+    """
+
+    name: str
+    where: str
+    rows: list[Cells]
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +73,9 @@ class SheetRow:
         value = self.cells[column]
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        return "" if value is None else str(value).strip()
+        text = "" if value is None else str(value).strip()
+        match = _WHOLE.fullmatch(text)
+        return match[1] if match else text
 
     def frame(self, column: str, *, missing: frozenset[str] = NO_FRAME) -> int | None:
         """Return a frame number; None for a cell that names none.
@@ -56,50 +85,78 @@ class SheetRow:
             missing: What this sheet writes for an unknown frame.
 
         Raises:
-            DataError: The cell holds something else; the text says which cell.
+            CellError: The cell holds something else; the text says which cell.
         """
         text = self.text(column)
         if text in missing:
             return None
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-            raise DataError(f"{self.where}: {column} is {text!r}, expected the number of a frame, or / for none")
+            raise CellError(f"{self.where}: {column} is {text!r}, expected the number of a frame, or / for none")
         return int(text)
 
 
 def read_rows(path: Path, required: Sequence[str], *, sheet: str | None = None) -> list[SheetRow]:
-    """Read the rows under the first header that has every required column, in the order of the file.
+    """Read the rows under the header that has every required column, in the order of the file.
 
-    Columns go by name, whatever their order, case, blanks and underscores: ``OnsetFrame`` is ``Onset Frame``. Rows in
-    which every required column is blank are skipped.
+    A CSV may be separated by commas, semicolons, tabs or bars. Columns go by name, whatever their order, case, blanks
+    and underscores: ``OnsetFrame`` is ``Onset Frame``. Rows in which every required column is blank are skipped.
 
     Args:
         path: An .xlsx or a .csv file.
         required: Columns that must be there, as errors shall call them.
-        sheet: Sheet to look at first; the others follow.
+        sheet: Name of the sheet to read where several have these columns.
 
     Raises:
-        DataError: The file cannot be read, or no sheet has these columns.
+        DataError: The file cannot be read, no sheet has these columns, or several have; the text names them.
     """
-    sheets = _read(path)
-    order = sorted(sheets, key=lambda name: sheet is None or name.strip().casefold() != sheet.casefold())
+    tables = _read(path)
+    headers = {table.name: place for table in tables if (place := _header(table, required)) is not None}
+    candidates = [table for table in tables if table.name in headers]
+    if candidates:
+        table = candidates[0] if path.suffix.lower() == ".csv" else _only(path, candidates, sheet)
+        return list(_under(table, headers[table.name], required))
     nearest: tuple[int, str, Cells] | None = None
-    for name in order:
-        for index, cells in enumerate(sheets[name][:_PREAMBLE]):
+    for table in tables:
+        for index, cells in enumerate(table.rows[:_PREAMBLE]):
             keys = {_key(cell) for cell in cells}
             count = sum(_key(column) in keys for column in required)
-            if count == len(required):
-                return list(_under(path, name, sheets[name], index, required))
             if count and (nearest is None or count > nearest[0]):
-                nearest = count, f"{path}, sheet {name!r}, row {index + 1}", cells
+                nearest = count, f"{table.where}, row {index + 1}", cells
     if nearest is None:
         raise DataError(
-            f"{path}: no header row in the first {_PREAMBLE} rows of any sheet ({listed(sheets)}); expected the "
-            f"columns {listed(required)}"
+            f"{path}: no header row in the first {_PREAMBLE} rows of any sheet "
+            f"({listed(table.name for table in tables)}); expected the columns {listed(required)}"
         )
     _, where, cells = nearest
-    headers = [str(cell).strip() for cell in cells if _key(cell)]
+    present = [str(cell).strip() for cell in cells if _key(cell)]
     missing = [column for column in required if _key(column) not in {_key(cell) for cell in cells}]
-    raise DataError(f"{where}: missing column {listed(missing)}; headers found: {listed(headers)}")
+    raise DataError(f"{where}: missing column {listed(missing)}; headers found: {listed(present)}")
+
+
+def _header(table: _Table, required: Sequence[str]) -> int | None:
+    """Return the place of the first row that has every required column."""
+    wanted = {_key(column) for column in required}
+    return next((i for i, cells in enumerate(table.rows[:_PREAMBLE]) if wanted <= {_key(c) for c in cells}), None)
+
+
+def _only(path: Path, candidates: Sequence[_Table], name: str | None) -> _Table:
+    """Return the one sheet to read: the only one, or the visible one of the name that the data set publishes.
+
+    Raises:
+        DataError: There are several; one of them must not be taken in silence.
+    """
+    named = [
+        table
+        for table in candidates
+        if name is not None and table.name.strip().casefold() == name.casefold() and not table.hidden
+    ]
+    if len(candidates) > 1 and len(named) != 1:
+        several = listed(repr(table.name) + " (hidden)" * table.hidden for table in candidates)
+        raise DataError(
+            f"{path}: {len(candidates)} sheets have the columns of the annotation, {several}: keep the right one, "
+            "remove the others or rename their columns"
+        )
+    return named[0] if named else candidates[0]
 
 
 def read_cells(path: Path, *, sheet: int = 0) -> list[SheetRow]:
@@ -112,27 +169,32 @@ def read_cells(path: Path, *, sheet: int = 0) -> list[SheetRow]:
     Raises:
         DataError: The file cannot be read, or has fewer sheets.
     """
-    sheets = list(_read(path).items())
-    if sheet >= len(sheets):
-        raise DataError(f"{path}: has {len(sheets)} sheets, expected at least {sheet + 1}")
-    name, rows = sheets[sheet]
-    width = max((len(cells) for cells in rows), default=0)
+    tables = _read(path)
+    if path.suffix.lower() == ".csv":
+        tables = sorted(tables, key=_width, reverse=True)[:1]
+    if sheet >= len(tables):
+        raise DataError(f"{path}: has {len(tables)} sheets, expected at least {sheet + 1}")
+    table = tables[sheet]
     return [
         SheetRow(
-            f"{path}, sheet {name!r}, row {number}",
+            f"{table.where}, row {number}",
             {
                 str(place + 1): _blank_to_none(cells[place]) if place < len(cells) else None
-                for place in range(max(width, _WIDEST))
+                for place in range(max(_width(table), _WIDEST))
             },
         )
-        for number, cells in enumerate(rows, start=1)
+        for number, cells in enumerate(table.rows, start=1)
         if any(_blank_to_none(cell) is not None for cell in cells)
     ]
 
 
-def _under(path: Path, sheet: str, rows: Sequence[Cells], header: int, required: Sequence[str]) -> Iterator[SheetRow]:
+def _width(table: _Table) -> int:
+    return max((len(cells) for cells in table.rows), default=0)
+
+
+def _under(table: _Table, header: int, required: Sequence[str]) -> Iterator[SheetRow]:
+    rows, where = table.rows, table.where
     keys = [_key(cell) for cell in rows[header]]
-    where = f"{path}, sheet {sheet!r}" if path.suffix.lower() == ".xlsx" else str(path)
     twice = [column for column in required if keys.count(_key(column)) > 1]
     if twice:
         raise DataError(f"{where}, row {header + 1}: column {listed(twice)} appears twice; remove one of them")
@@ -153,32 +215,44 @@ def _key(cell: object) -> str:
     return re.sub(r"[\W_]+", "", str(cell)).casefold() if cell is not None else ""
 
 
-def _read(path: Path) -> dict[str, list[Cells]]:
+def _read(path: Path) -> list[_Table]:
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return {path.name: _read_csv(path)}
+        return _read_csv(path)
     if suffix == ".xlsx":
         return _read_xlsx(path)
     raise DataError(f"{path}: a {suffix or 'nameless'} file cannot be read as a sheet; save it as .xlsx or .csv")
 
 
-def _read_csv(path: Path) -> list[Cells]:
+def _read_csv(path: Path) -> list[_Table]:
+    """Read a CSV under each delimiter that it has, the likeliest first."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows: list[Cells] = []
-            for row in csv.reader(file):
-                rows.append(tuple(row))
-                _check_length(path, rows)
-            return rows
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8 text; save it again as CSV UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: is not a CSV file ({error}); save it again as CSV UTF-8") from None
+        content = read_plain(path, most=_LARGEST)
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read as a sheet: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8 text; save it again as CSV UTF-8") from None
+    start = text[:100_000]
+    delimiters = [delimiter for delimiter in _DELIMITERS if delimiter in start] or [","]
+    tables = []
+    for delimiter in delimiters:
+        rows: list[Cells] = []
+        try:
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+                rows.append(tuple(row))
+                _check_length(path, rows)
+        except csv.Error as error:
+            raise DataError(f"{path}: is not a CSV file ({error}); save it again as CSV UTF-8") from None
+        tables.append(_Table(f"separated by {_DELIMITERS[delimiter]}", str(path), rows))
+    return tables
 
 
-def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
+def _read_xlsx(path: Path) -> list[_Table]:
     """Read every sheet. The file may come from anywhere, so nothing about it is taken for granted."""
     import openpyxl
 
@@ -199,11 +273,17 @@ def _read_xlsx(path: Path) -> dict[str, list[Cells]]:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, of which nothing is read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            return {sheet.title: _read_sheet(path, sheet) for sheet in book.worksheets}
+            return [_sheet_table(path, sheet) for sheet in book.worksheets]
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged workbook can raise anything from any layer
         raise DataError(f"{broken} ({type(error).__name__}: {error})") from None
+
+
+def _sheet_table(path: Path, sheet: ReadOnlyWorksheet) -> _Table:
+    hidden = sheet.sheet_state != "visible"
+    where = f"{path}, sheet {sheet.title!r}{' (hidden)' if hidden else ''}"
+    return _Table(sheet.title, where, _read_sheet(path, sheet), hidden)
 
 
 def _read_sheet(path: Path, sheet: ReadOnlyWorksheet) -> list[Cells]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -39,6 +40,14 @@ class StandInDataset(FrameDataset):
     def folder(self) -> Path:
         """Return the folder to read."""
         return stand_in_root(self.stand_in_layout(), self.stand_in) if self.is_stand_in else Path(self.root)
+
+    def published_counts(self) -> Mapping[str, int]:
+        """Return ``original_counts``; a stand-in has no published counts."""
+        return {} if self.is_stand_in else self.original_counts()
+
+    def original_counts(self) -> Mapping[str, int]:
+        """Return what the owners say that the original holds, under these parameters."""
+        return {}
 
     def flags(self) -> tuple[str, ...]:
         """Return ``synthetic`` for a stand-in."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from numpy.typing import NDArray
 
 from mexbench.files import read_arrays, read_json, write_arrays, write_json
 from mexbench_plugins.models._nn.losses import HEADS
@@ -20,6 +23,10 @@ from mexbench_plugins.models._nn.trainer import NetworkPredictor
 MakeBuilder = Callable[[tuple[int, ...], int], BuildNetwork]
 
 _WEIGHTS, _NETWORK = "weights.safetensors", "network.json"
+#: What a file may say of a sample and of a run: axes and values of the one, classes of the other.
+_MOST_AXES, _MOST_VALUES, _MOST_CLASSES = 8, 2**26, 10_000
+#: Weights that are made room for whatever the file has, so that the error can name those that differ.
+_FEW_VALUES = 2**22
 
 
 def save(predictor: NetworkPredictor, folder: Path, prefix: str = "") -> None:
@@ -57,9 +64,10 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
         ValueError: The weights are not those of this network, or are not finite.
     """
     document, arrays = read_json(folder / (prefix + _NETWORK)), read_arrays(folder / (prefix + _WEIGHTS))
-    shape, n_classes = tuple(document["shape"]), int(document["n_classes"])
+    shape, n_classes = _sizes(document)
     build = builder(shape, n_classes)
-    _, params, stats = nnx.split(nnx.eval_shape(lambda: build(np.random.default_rng(0))), nnx.Param, ...)
+    most = max(_FEW_VALUES, 2 * sum(array.size for array in arrays.values()))
+    _, params, stats = nnx.split(nnx.eval_shape(lambda: build(_Blank(most))), nnx.Param, ...)
     leaves, structure = jax.tree_util.tree_flatten_with_path((params, stats))
     expected = {_name(path): (leaf.shape, leaf.dtype) for path, leaf in leaves}
     actual = {name: (array.shape, array.dtype) for name, array in arrays.items()}
@@ -78,6 +86,45 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
         raise ValueError(f"{_NETWORK} names the last layer {head!r}; known: {', '.join(HEADS)}")
     health = document.get("health", {})  # files of earlier versions have none
     return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head, health)
+
+
+class _Blank(np.random.Generator):
+    """Stands for the source of initial weights where shapes alone are asked for: it gives zeros, and only so many.
+
+    A file may name a shape whose weights would fill the memory; one that has them all is at least as large.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.left = most
+
+    def _zeros(self, size: int | tuple[int, ...] | None) -> NDArray[np.float64]:
+        shape = () if size is None else (size,) if isinstance(size, int) else tuple(size)
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            raise ValueError(f"{_WEIGHTS} has fewer values than the network of {_NETWORK}")
+        return np.zeros(shape)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        return self._zeros(size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        return self._zeros(size)
+
+
+def _sizes(document: Mapping[str, Any]) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a sample and the number of classes.
+
+    Raises:
+        ValueError: One of them is not what a network may have.
+    """
+    shape, n_classes = document["shape"], document["n_classes"]
+    sizes = [*shape, n_classes] if isinstance(shape, list) else [None]
+    if not all(isinstance(one, int) and one >= 1 for one in sizes) or len(sizes) > _MOST_AXES + 1:
+        raise ValueError(f"{_NETWORK}: expected sizes from 1, got the shape {shape!r} and {n_classes!r} classes")
+    if n_classes > _MOST_CLASSES or math.prod(shape) > _MOST_VALUES:
+        raise ValueError(f"{_NETWORK}: a sample of shape {tuple(shape)} and {n_classes} classes are too many values")
+    return tuple(shape), n_classes
 
 
 def _name(path: tuple[object, ...]) -> str:

@@ -68,7 +68,7 @@ def test_invalid_lines_are_rejected(line: str, text: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("header", "text"),
     [
-        ("clip_id,file", r"line 1: unknown column 'file'; choose from: clip_id, condition"),
+        ("clip_id,file", r"line 1: lacks the column path; columns: clip_id, path"),
         ("clip_id,subject", r"line 1: lacks the column path; columns: clip_id, path"),
         ("clip_id,path,path", r"line 1: duplicate column 'path'"),
         ("", r"line 1: lacks the column clip_id, path"),
@@ -111,3 +111,14 @@ def test_a_link_out_of_the_folder_is_rejected(tmp_path: Path) -> None:
     entries = read(written(tmp_path / "in", "a,link/a.mp4,,,,,,"))
     with pytest.raises(DataError, match=r"line 2: path 'link/a\.mp4' leads out of .*in"):
         require_films(entries, tmp_path / "in")
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_another_column_is_ignored_with_a_notice(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "clips.csv"
+    path.write_text("clip_id,remark,path\na,?,a.mp4\n".replace(",", mark), encoding="utf-8")
+    notices: list[str] = []
+    (entry,) = read(path, notices.append)
+    assert (entry.clip_id, entry.path) == ("a", "a.mp4")
+    assert len(notices) == 1
+    assert "ignored: 'remark'; the columns that are read: clip_id, path" in notices[0]

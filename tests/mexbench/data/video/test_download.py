@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import signal
+import socket
 import stat
 import threading
 import time
@@ -220,8 +221,7 @@ def test_a_redirection_to_a_refused_url_is_not_followed(site: Site, film: bytes,
     site.moved = {"/a.mp4": f"{site.url.replace('127.0.0.1', '0.0.0.0')}/b.mp4"}  # noqa: S104
     ran = bench("fetch-videos", listed(tmp_path / "in", f"a,a.mp4,{site.url}/a.mp4"))
     assert ran.code == 1
-    assert "it leads to 'http://0.0.0.0:" in ran.err
-    assert "only https is fetched, and http from this machine alone" in ran.err
+    assert "0.0.0.0 is 0.0.0.0, in a private network" in ran.err
     assert names(tmp_path / "in") == {"clips.csv"}
 
 
@@ -284,3 +284,39 @@ def test_a_missing_yt_dlp_is_reported_first(bench: Bench, tmp_path: Path, monkey
 
 def test_the_reminder_is_plain() -> None:
     assert "consent" in fetch.REMINDER
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/a.mp4", "https://192.168.1.1/a.mp4", "https://169.254.169.254/", "https://[fd00::1]/a",
+            "https://nas.local/a.mp4"]
+)  # fmt: skip
+def test_urls_in_private_networks_are_refused(url: str) -> None:
+    assert url_problem(url) == "leads into a private network"
+
+
+@pytest.mark.parametrize(("loopback", "address"), [(False, "127.0.0.1"), (True, "10.0.0.1"), (False, "fd00::1")])
+def test_no_connection_reaches_a_private_address(loopback: bool, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its name: a redirection, or a name server that answers so."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 443))])
+    before = socket.getaddrinfo
+    with fetch._public_addresses_only(loopback=loopback), pytest.raises(OSError, match=f"{address}, in a private"):
+        socket.create_connection(("example.org", 443))
+    assert socket.getaddrinfo is before
+
+
+def test_a_play_list_is_refused_by_name(
+    site: Site, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with an ffmpeg on PATH, which would follow it anywhere."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "ffmpeg"
+    program.write_text(f"#!/bin/sh\ntouch '{tmp_path}/called'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    site.files["/a.m3u8"] = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nhttp://10.0.0.1/secret.ts\n#EXT-X-ENDLIST\n"
+    (tmp_path / "clips.csv").write_text(f"clip_id,path,source_url\na,a.mp4,{site.url}/a.m3u8\n")
+    ran = bench("fetch-videos", tmp_path / "clips.csv")
+    assert ran.code != 0
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "called").exists()
+    assert not (tmp_path / "a.mp4").exists()

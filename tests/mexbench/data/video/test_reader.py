@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench.data.video import reader
+from mexbench.data import image_header
 from mexbench.data.video.reader import BACKWARDS, ENDS_EARLY, TURNED, VARIABLE, Sampler, Video
 from mexbench.errors import DataError
 from tests import films
@@ -157,7 +157,7 @@ def test_a_film_without_frames_is_rejected(tmp_path: Path) -> None:
 
 def test_an_absurd_size_is_refused_before_anything_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = films.write(tmp_path / "a.mp4", films.plain(3))
-    monkeypatch.setattr(reader, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(image_header, "MOST_PIXELS", 1000)
     with pytest.raises(DataError, match="claims frames of 64x48 pixels; at most 1000 pixels, 8K"):
         Video(path)
 

@@ -13,6 +13,8 @@ from mexbench.metrics.spotting.scores import SpottedVideo, average_precision, co
 from mexbench.metrics.spotting.summary import SpottingPool, confidence, figures
 from tests.mexbench.metrics.spotting.videos import VIDEOS, claim, shifted, true, video
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 BY_HAND = [
     video(
         "a",

@@ -227,6 +227,56 @@ def test_a_name_becomes_one_file(name: str, file: str) -> None:
 def test_the_shipped_boards_verify_and_their_pages_are_fresh(bench: Callable[..., Ran]) -> None:
     root = ROOT / "leaderboards"
     ran = bench("leaderboard", "verify", "--root", root)
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err.count("\n")) == (0, 1)
+    assert ran.err.startswith("figures follow from predictions; stated by the submitter: code, commit, device, ")
     ran = bench("leaderboard", "render", "--check", "--root", root)
     assert ran.code == 0, ran.err
+
+
+@pytest.fixture
+def changed(tmp_path: Path, finished: Path) -> Path:
+    """The run, as if its linear machine had another C than the plugin's own."""
+    run = Path(shutil.copytree(finished, tmp_path / "changed"))
+
+    def alter(manifest: dict[str, Any]) -> None:
+        for model in manifest["config"]["models"]:
+            if model["name"] == "svm-linear":
+                model["C"] = 0.001
+
+    rewrite(run / "manifest.json", alter)
+    return run
+
+
+def test_values_that_differ_from_the_defaults_must_be_explained(
+    changed: Path, root: Path, bench: Callable[..., Ran]
+) -> None:
+    without_results(root)
+    ran = bench("leaderboard", "submit", changed, "toy", "--root", root)
+    assert ran.code == 2
+    assert "svm-linear: C: 0.001 differ from the defaults of svm: say how they were chosen" in ran.err
+    assert "--selection: inner (by data without a test sample)" in ran.err
+    assert not (root / "results").exists()
+
+
+def test_a_row_chosen_with_test_scores_in_view_is_flagged_and_not_ranked(
+    changed: Path, root: Path, bench: Callable[..., Ran]
+) -> None:
+    without_results(root)
+    bench("leaderboard", "submit", changed, "toy", "--root", root, "--selection", "seen-test")
+    stored = files.read(next((root / "results").rglob("svm-linear.json")))
+    assert "selection:seen-test" in stored.flags
+    assert stored.origin.config["models"][0]["selection"] == "seen-test"
+    bench("leaderboard", "render", "--root", root)
+    lines = (root / "toy.md").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("| - ") and "| svm-linear" in line]
+    assert "selection:seen-test" in line
+
+
+def test_the_flag_cannot_be_taken_off(changed: Path, root: Path, bench: Callable[..., Ran]) -> None:
+    without_results(root)
+    bench("leaderboard", "submit", changed, "toy", "--root", root, "--selection", "seen-test")
+    path = next((root / "results").rglob("svm-linear.json"))
+    rewrite(path, lambda data: data["flags"].remove("selection:seen-test"))
+    ran = bench("leaderboard", "verify", "toy", "--root", root)
+    assert ran.code == 1
+    assert "'selection:seen-test' is missing" in ran.err

@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 from mexbench.reports.leaderboards.definition import load
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
 from mexbench.reports.leaderboards.verify import differences, predictions
+from mexbench.runs.provenance import EPOCH
 from tests.helpers import Ran
 
 Edit = Callable[[dict[str, Any]], object]
@@ -143,7 +144,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     ),
     "no name": (
         change("model", "name", to=""),
-        ["the file of the model '' must be called '.json'", "model: has no name"],
+        ["the file of the model '' must be called '.json'", "model.name: expected letters, digits, spaces"],
     ),
     "a score that is true": (change("figures", "uf1", to=True), ["uf1: the file says True, its predictions give 0."]),
     "a matrix that is a text": (
@@ -286,3 +287,93 @@ def test_differences_name_the_key_and_are_limited() -> None:
     assert differences({}, {"a": 1.0}) == ["a: is missing"]
     many = differences([0.0] * 40, [1.0] * 40)
     assert (len(many), many[-1]) == (13, "and 28 more figures differ")
+
+
+def flagged(*flags: str, **config: object) -> Edit:
+    """State these flags, and change the config that the row says it was made with."""
+
+    def edit(data: dict[str, Any]) -> None:
+        data["flags"] = list(flags)
+        data["origin"]["config"] |= config
+
+    return edit
+
+
+RANDOM_FEATURES = [{"plugin": "vgg16", "weights": "${VGG16_WEIGHTS:-auto}"}]
+STATED: dict[str, tuple[Edit, str]] = {
+    "random weights, not said": (
+        flagged(preprocess=RANDOM_FEATURES),
+        "flags: 'random-vgg16' is missing, which 'vgg16' with the parameters of 'origin.config' has",
+    ),
+    "units of the annotation, not said": (
+        flagged(preprocess=[{"plugin": "action_units", "origin": "annotation"}]),
+        "flags: 'coded-aus' is missing",
+    ),
+    "a profile, not said": (flagged(profile="quick"), "flags: no profile, where 'origin.config' has the profile"),
+    "local code": (flagged("local-code"), "flags: 'local-code': no leaderboard takes a row of code that nobody"),
+    "a flag with a hidden character": (flagged("leak\u200b:subject"), "flags: expected different words, got"),
+    "an unknown parameter": (
+        flagged(models=[{"plugin": "svm", "name": "svm-linear", "D": 1}]),
+        "origin.config: models[0].D: unknown parameter 'D'",
+    ),
+    "a parameter out of range": (
+        flagged(models=[{"plugin": "svm", "name": "svm-linear", "C": -1.0}]),
+        "origin.config: models[0].C: expected float (> 0), got -1.0",
+    ),
+    "another plugin's parameters": (
+        flagged(models=[{"plugin": "ann", "name": "svm-linear"}]),
+        "model.plugin: is 'svm', and 'origin.config' has 'ann'",
+    ),
+    "two models": (flagged(models=[{"plugin": "svm"}] * 2), "origin.config: models: expected a mapping"),
+    "other seeds": (flagged(seeds=[7, 8]), "seeds: [0, 1], and 'origin.config' has [7, 8]"),
+    "a device that turns the text round": (
+        change("origin", "device", to="gpu\u202e"), "origin.device: has characters that are not seen: 'gpu\\u202e'"
+    ),
+    "a version without width": (change("origin", "versions", to={"nu\u200bmpy": "2"}), "'origin.versions.nu"),
+    "a date that is none": (change("origin", "started", to="yesterday"), "origin.started: expected a date and time"),
+    "an end before the start": (
+        change("origin", "ended", to="2001-01-01T00:00:00+00:00"), "origin.ended: is before it started"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STATED)
+def test_what_follows_from_board_and_parameters_is_decided_here(
+    case: str, edited: Callable[[Edit], Path], root: Path, bench: Callable[..., Ran], linear: Path
+) -> None:
+    board = root / "toy.yaml"
+    board.write_text(board.read_text().replace("epochs: [1]", f"epochs: [{EPOCH}]"))
+    for path in (linear, linear.with_name("majority.json")):
+        path.write_text(path.read_text().replace('"epoch": 1', f'"epoch": {EPOCH}'))
+    assert bench("leaderboard", "verify", "--root", root).code == 0
+    edit, line = STATED[case]
+    edited(edit)
+    ran = bench("leaderboard", "verify", "--root", root)
+    assert (ran.code, ran.out) == (1, "1 of 2 submissions verify\n")
+    assert f"\n  {line}" in ran.err
+
+
+@pytest.mark.parametrize("flag", ["leak:subject", "leak:near-duplicate", "synthetic", "unknown-subjects"])
+def test_a_flag_of_the_board_cannot_be_left_out(flag: str, root: Path, bench: Callable[..., Ran]) -> None:
+    path = root / "toy.yaml"
+    path.write_text(path.read_text().replace("flags: []", f'flags: ["{flag}"]'))
+    ran = bench("leaderboard", "verify", "--root", root)
+    assert (ran.code, ran.out) == (1, "0 of 2 submissions verify\n")
+    assert ran.err.count(f"flags: {flag!r} is missing, which every row of this board has") == 2
+
+
+def test_names_that_differ_in_case_alone_do_not_verify(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+    data = json.loads(linear.read_text())
+    data["model"]["name"] = "SVM-linear"
+    linear.with_name("SVM-linear.json").write_text(json.dumps(data))
+    ran = bench("leaderboard", "verify", "--root", root)
+    assert (ran.code, ran.out) == (1, "2 of 3 submissions verify\n")
+    assert "model.name: 'svm-linear' differs from 'SVM-linear', another row of this board, in case alone" in ran.err
+
+
+def test_a_submission_that_is_a_link_is_not_followed(root: Path, linear: Path, bench: Callable[..., Ran]) -> None:
+    target = linear.rename(root / "elsewhere.json")
+    linear.symlink_to(target)
+    ran = bench("leaderboard", "verify", "--root", root)
+    assert (ran.code, ran.out) == (2, "1 of 2 submissions verify\n")
+    assert "cannot be read: a symbolic link, which is not followed here" in ran.err

@@ -114,12 +114,12 @@ def read_page(text: str) -> Read:
 def rich(root: Path, submission: Submission) -> Path:
     """The folder of the board ``toy`` with rows of every kind, claims and an audit."""
 
-    def put(name: str, **fields: Any) -> None:  # noqa: ANN401
-        changed = replace(submission, model=replace(submission.model, name=name), **fields)
+    def put(name: str, distribution: str = submission.model.distribution, **fields: Any) -> None:  # noqa: ANN401
+        changed = replace(submission, model=replace(submission.model, name=name, distribution=distribution), **fields)
         files.write(root / "results" / "toy" / files.file_name(name), changed)
 
-    put(MARKUP)
-    put("../../index")
+    put("marked", MARKUP)  # a name cannot hold markup, a distribution can
+    put("index")  # as a page that is there already
     put("leaky", flags=("leak:clip",))
     put("made-up", flags=("synthetic",))
     put("a net", curves=CURVES)

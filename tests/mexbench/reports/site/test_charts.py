@@ -22,10 +22,11 @@ def described(drawing: str) -> str:
 
 
 def test_interval_mark_positions_are_percentages() -> None:
-    drawing = charts.interval_mark(0.5, 0.25, 0.8)
+    drawing = charts.interval_mark(0.5, [0.25, 0.8])
     assert 'd="M25.0 6H80.0"' in drawing
     assert 'cx="50.0"' in drawing
     assert 'aria-hidden="true"' in drawing  # the cell has the figures
+    assert "whisker" not in charts.interval_mark(0.5, None)
 
 
 def test_class_bars_have_widths_proportional_to_shares() -> None:

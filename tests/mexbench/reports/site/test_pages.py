@@ -19,13 +19,13 @@ from mexbench.reports.leaderboards.rows import SECTIONS, BoardRows, board_rows
 from mexbench.reports.leaderboards.submission import Submission
 from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.reports.site import audits
-from mexbench.reports.site.pages import row_path, site
+from mexbench.reports.site.pages import Studies, row_path, site
 from tests.mexbench.reports.site.conftest import MARKUP, Read, read_page
 
 
 @pytest.fixture
 def made(board: BoardRows, rich: Path) -> dict[str, str]:
-    return site([board], read_claims(rich), [audits.read(rich / "audits" / "toy.json")])
+    return site([board], Studies(read_claims(rich), [audits.read(rich / "audits" / "toy.json")]))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_every_board_row_and_the_claims_have_a_page(pages: dict[str, Read], boar
 
 def test_the_same_rows_give_the_same_bytes(made: dict[str, str], rich: Path) -> None:
     again = board_rows(verify_board(rich, "toy"), read_claims(rich))
-    assert site([again], read_claims(rich), [audits.read(rich / "audits" / "toy.json")]) == made
+    assert site([again], Studies(read_claims(rich), [audits.read(rich / "audits" / "toy.json")])) == made
 
 
 def test_links_have_targets_and_ids_are_unique(pages: dict[str, Read]) -> None:
@@ -83,15 +83,14 @@ def test_pages_request_nothing_from_other_hosts(made: dict[str, str], pages: dic
         assert not page.every("iframe") + page.every("img") + page.every("object") + page.every("base")
 
 
-def test_markup_in_names_is_escaped(made: dict[str, str], pages: dict[str, Read], board: BoardRows) -> None:
+def test_markup_of_a_submitter_is_escaped(made: dict[str, str], pages: dict[str, Read], board: BoardRows) -> None:
     for path, page in pages.items():
         assert len(page.every("script")) == 1, path
         assert not page.every("b")
-    assert MARKUP in pages["index.html"].text
     assert MARKUP in pages["boards/toy.html"].text
-    assert MARKUP in row_page(pages, board, MARKUP).text
+    assert MARKUP in row_page(pages, board, "marked").text
     assert "A <paper>, table 1" in pages["claims.html"].text
-    assert "&lt;script&gt;" in made["index.html"]
+    assert "&lt;script&gt;" in made["boards/toy.html"]
 
 
 def test_the_tables_are_those_of_the_markdown_page(pages: dict[str, Read], board: BoardRows) -> None:

@@ -11,6 +11,8 @@ from mexbench.studies.agreement.agreement import agree, measures
 from mexbench.studies.agreement.page import markdown
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 AB = ("sad", "glad", "calm")
 
 
@@ -143,7 +145,7 @@ def test_one_subject_has_no_interval() -> None:
         predictions("one", ["sad", "glad"], per_subject=5), predictions("other", ["sad", "sad"], per_subject=5)
     )
     assert set(agreement.intervals.values()) == {None}
-    assert "There is only one subject: no interval." in markdown(agreement)
+    assert "No interval with 1 tested subject: it takes at least 2," in markdown(agreement)
 
 
 def test_models_without_common_emotions_or_clips_are_rejected() -> None:

@@ -19,7 +19,7 @@ def clip(
     sided = raw if sided is None else sided
     return CodedActionUnits(
         clip_id=name, emotion=emotion, cell=raw or "?", raw=tokens(raw), sided=tokens(sided),
-        numbers=tokens(sided if numbers is None else numbers),
+        numbers=tokens(sided if numbers is None else numbers), opened=tokens(raw.replace(" or ", "+")),
     )  # fmt: skip
 
 
@@ -43,9 +43,10 @@ def test_unusable_cells_are_counted_and_named() -> None:
     assert analysis.cells == 11
     assert [one.clip_id for one in analysis.unknown] == ["d", "g"]
     assert analysis.other == {"boredom": 1, "": 1}
-    raw, sided, numbers = analysis.levels
-    assert [len(level.coded["happiness"]) for level in analysis.levels] == [6, 5, 5]
-    assert [[one.clip_id for one in level.uncertain] for level in analysis.levels] == [[], ["c"], ["c"]]
+    raw, sided, numbers, opened = analysis.levels
+    assert opened.counts()["happiness"][frozenset({"L12", "L14"})] == 1
+    assert [len(level.coded["happiness"]) for level in analysis.levels] == [6, 5, 5, 6]
+    assert [[one.clip_id for one in level.uncertain] for level in analysis.levels] == [[], ["c"], ["c"], []]
     assert raw.counts()["happiness"] == {frozenset({"12"}): 3, frozenset({"L12A"}): 2, frozenset({"L12 or L14"}): 1}
     assert numbers.counts()["happiness"] == {frozenset({"12"}): 5}
     assert analysis.same_as(sided) is None
@@ -54,7 +55,7 @@ def test_unusable_cells_are_counted_and_named() -> None:
         "- 11 cells read",
         "no unit is named, excluded: 2 cells: d ('?'), g ('?')",
         "- of another emotion, excluded: (blank) 1, boredom 1",
-        "Without a unit that is certain, excluded here: 1 cells: c ('L12 or L14').",
+        "With a unit in doubt, excluded here: 1 cells: c ('L12 or L14').",
         "| Happiness_ME1 | 3       | {AU12} x 3",
         "all clips show the same units",
         "| fear      | 0       | 0 ",
@@ -68,8 +69,8 @@ def test_unusable_cells_are_counted_and_named() -> None:
 
 def test_equal_levels_are_written_once() -> None:
     analysis = analyse("toy", [one for one in CLIPS if one.clip_id[0] in "ae"], ["happiness", "anger"])
-    assert [analysis.same_as(level) for level in analysis.levels] == [None, analysis.levels[0], analysis.levels[0]]
-    assert markdown(analysis).count("Every clip has the same units as under *raw token*") == 2
+    assert [analysis.same_as(level) for level in analysis.levels] == [None, *[analysis.levels[0]] * 3]
+    assert markdown(analysis).count("Every clip has the same units as under *raw token*") == 3
 
 
 def test_emotions_without_coded_clips_are_rejected() -> None:
@@ -78,7 +79,7 @@ def test_emotions_without_coded_clips_are_rejected() -> None:
 
 
 def test_new_vectors_are_assigned_to_the_nearest_cluster(tmp_path: Path) -> None:
-    raw, _, numbers = found().levels
+    raw, _, numbers, _ = found().levels
     path = tmp_path / "new.csv"
     path.write_text("clip_id,emotion,AU04_c,AU12_c,AU45_c,note\nx,Happiness,0,1,1,\ny,anger,1.0,0,0,\nz,anger,0,0,0,\n")
     assert assigned(path, numbers).splitlines() == [

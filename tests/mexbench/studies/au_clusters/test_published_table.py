@@ -4,6 +4,7 @@ from mexbench.studies.au_clusters.published_table import (
     ABSENT,
     LITERALLY,
     NUMBERED,
+    OPENED,
     SIDED,
     PublishedLine,
     compare,
@@ -42,3 +43,23 @@ def test_a_line_is_matched_at_the_closest_level() -> None:
     nobody = {"rage": {units("12+25"): 1}}
     (silent,) = compare([line], nobody, nobody, nobody)
     assert (silent.how, silent.note) == (ABSENT, "no clip here has this emotion")
+
+
+def test_alternatives_are_looked_up_opened_and_before_anything_is_dropped() -> None:
+    line = PublishedLine("Contempt_ME4", "contempt", units("L12+L14"))
+    raw = {"contempt": {frozenset({"L12 or L14"}): 2}}
+    opened = {"contempt": {units("L12+L14"): 2}}
+    (match,) = compare([line], raw, {}, {}, opened=opened)
+    assert (match.how, match.clips, match.note) == (OPENED, 2, "")
+    assert compare([line], raw, {}, {})[0].how == ABSENT
+    (literal,) = compare([line], {"contempt": {units("L12+L14"): 1}}, {}, {}, opened=opened)
+    assert (literal.how, literal.clips) == (LITERALLY, 1)
+
+
+def test_an_emotion_that_the_classes_exclude_is_looked_up_and_named() -> None:
+    line = PublishedLine("Fear_ME1", "fear", units("20"))
+    excluded = "the chosen classes exclude this emotion from the clusters: 7 clips"
+    (match,) = compare([line], {"fear": {units("20"): 3}}, {}, {}, excluded={"fear": 7})
+    assert (match.how, match.clips, match.note) == (LITERALLY, 3, excluded)
+    (unnamed,) = compare([line], {"anger": {units("4"): 1}}, {}, {}, excluded={"fear": 7})
+    assert (unnamed.how, unnamed.note) == (ABSENT, f"no unit is named; {excluded}")

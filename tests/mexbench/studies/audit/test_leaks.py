@@ -269,7 +269,8 @@ def test_every_leak_has_a_number_of_the_taxonomy() -> None:
     numbers = {leak.name: leak.number for leak in LEAKS}
     assert numbers == {
         "frame-split": "L3.2", "clip-split": "L3.2", "epoch-per-subject": "L1.1", "epoch-global": "L1.1",
-        "early-stopping": "L1.1", "scaler": "L1.2", "pca": "L1.2", "selection": "L1.3", "oversampling": "L1.2",
+        "early-stopping": "L1.1", "authors-rule": "L1.1", "settings-on-test": "L1.1", "scaler": "L1.2",
+        "pca": "L1.2", "selection": "L1.3", "oversampling": "L1.2",
         "f1-over-folds": None, "precision-as-recall": None,
     }  # fmt: skip
     assert len(TAXONOMY) == 8, "eight types"

@@ -16,6 +16,8 @@ from mexbench.studies.audit.spotting_threshold import markdown, measure, table
 from tests.helpers import config_of, entry, with_plugins
 from tests.mexbench.evaluation.spotting_toys import Seer, ToyLong, runs
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 
 @dataclass(frozen=True)
 class Fickle:

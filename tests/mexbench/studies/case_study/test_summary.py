@@ -9,6 +9,8 @@ from mexbench.studies.case_study.page import joined, markdown, terminal_text
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 from mexbench.studies.case_study.summary import study, wilson
 
+pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
+
 CLASSES = ("sad", "glad", "calm")
 #: clip, subject, condition, emotion, prediction, coded units
 CLIPS = [

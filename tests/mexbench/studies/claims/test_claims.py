@@ -52,7 +52,7 @@ def claim(claims: Claims, name: str) -> Claim:
 def test_the_file_holds_the_rows_of_all_sources(claims: Claims) -> None:
     ids = [c.id for c in claims.claims]
     assert {c.source for c in claims.claims} == claims.sources.keys() - {"paper3"}
-    assert sum(name.startswith("megc2019-") for name in ids) == 24
+    assert sum(name.startswith("megc2019-") for name in ids) == 37
     assert claim(claims, "megc2019-lbptop-smic").shown() == "f1 .2000 / recall .5280"
     assert claim(claims, "paper1-samm").figures["precision"].read_as == ("100", "100.00")
     assert claim(claims, "paper5-casme2").supports == (45, 190, 166, 180, 207)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_irregularities_of_a_video_are_reported(by_frame: Path, bench: Bench, tm
 def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
     film = films.person(tmp_path / "a.mp4", 2)
     assert bench("predict", film, "--model", by_clip, "--out", tmp_path / "out", "--video").code == 0
-    created = cv2.VideoCapture(str(tmp_path / "out" / "annotated-a.mp4.mp4"))
+    created = cv2.VideoCapture(str(tmp_path / "out" / "annotated-a.mp4"))
     images = []
     while (read := created.read())[0]:
         images.append(read[1])
@@ -211,7 +212,10 @@ def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench:
         ("missing.mp4", "no such file; expected a film, a folder of films, or a list of clips (.csv)"),
         ("song.mp4", "song.mp4: is a WAVE sound file, not a film"),
         ("half.mp4", "half.mp4: is cut off: its index (moov) is missing"),
-        ("empty", "no film in this folder; expected .avi, .mov, .mp4, .webm, or name a list of clips (.csv)"),
+        (
+            "empty",
+            "no film in this folder; expected .3gp, .avi, .m4v, .mkv, .mov, .mp4, .webm, or name a list",
+        ),
         ("clips.csv", "line 2: file not found"),
         ("out.csv", "line 2: path '../a.mp4': expected the name of a film beside the list"),
         ("songs", "no film could be read:"),
@@ -429,3 +433,37 @@ def test_the_honest_score_of_a_model_that_has_none() -> None:
 def test_the_default_folder_of_results(tmp_path: Path) -> None:
     assert predicted_films.default_out(tmp_path / "a.mp4") == Path("predictions/a")
     assert predicted_films.default_out(tmp_path) == Path("predictions") / tmp_path.name
+
+
+def test_every_container_is_read_and_the_rest_is_named(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    film = films.person(tmp_path / "a.mp4", 1)
+    for name in ("a.mp4", "b.mkv", "c.M4V"):
+        (folder / name).write_bytes(film.read_bytes())
+    (folder / "notes.txt").write_text("x")
+    (folder / "sound.mp3").write_bytes(b"ID3")
+    ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out", "--video")
+    assert ran.code == 0
+    assert "2 not read, since they are not films by name: notes.txt, sound.mp3" in ran.err
+    assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "b.mkv", "c.M4V"]
+    assert (tmp_path / "out" / "annotated-a.mp4").is_file()
+    assert not list((tmp_path / "out").glob("*.mp4.mp4"))
+
+
+def test_a_name_that_is_not_utf8_is_one_error_and_the_others_are_done(
+    by_frame: Path, bench: Bench, tmp_path: Path
+) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    film = films.person(tmp_path / "a.mp4", 1)
+    (folder / "a.mp4").write_bytes(film.read_bytes())
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/b\xff.mp4"))
+    odd.write_bytes(film.read_bytes())
+    ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert r"b\xff.mp4: its name is not UTF-8 and cannot be read: rename it" in ran.err
+    assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4"]
+    assert r"b\\xff.mp4: not read to its end" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    ran = bench("predict", odd, "--model", by_frame, "--out", tmp_path / "out2")
+    assert (ran.code, "its name is not UTF-8" in ran.err) == (2, True)

@@ -60,7 +60,62 @@ def test_the_named_sheet_comes_first(tmp_path: Path) -> None:
         book["micro_only"].append(list(row))
     book.save(path)
     assert values(read_rows(path, WANTED, sheet="MICRO_ONLY")) == [("right", 2, 2)]
-    assert values(read_rows(path, WANTED)) == [("wrong", 1, 1)]
+    with pytest.raises(DataError, match=r"2 sheets have the columns of the annotation, 'MACRO', 'micro_only'"):
+        read_rows(path, WANTED)
+
+
+def test_a_hidden_sheet_is_not_taken_in_silence(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", WANTED, [("old", 1, 1)], title="old", empty_sheets=("label",))
+    book = openpyxl.load_workbook(path)
+    for row in (WANTED, ("right", 2, 2)):
+        book["label"].append(list(row))
+    book["old"].sheet_state = "hidden"
+    book.active = 1
+    book.save(path)
+    with pytest.raises(DataError, match=r"2 sheets have the columns of the annotation, 'old' \(hidden\), 'label'"):
+        read_rows(path, WANTED)
+    with pytest.raises(DataError, match=r"'old' \(hidden\), 'label'"):
+        read_rows(path, WANTED, sheet="old")
+    (row,) = read_rows(path, WANTED, sheet="label")
+    assert row.cells["Subject"] == "right"
+    assert row.where == f"{path}, sheet 'label', row 2"
+    del book["label"]
+    book.create_sheet("empty")
+    book.save(path)
+    (row,) = read_rows(path, WANTED)
+    assert row.where == f"{path}, sheet 'old' (hidden), row 2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Subject;OnsetFrame;Action Units\n01;94;4+7\n02;;12\n",
+        "\ufeffSubject;OnsetFrame;Action Units\r\n01;94,0;4+7\r\n02;;12\r\n",
+        "sep=;\nSubject;OnsetFrame;Action Units\n01;94;4+7\n02;;12\n",
+        "Prose, with, many, commas, in, it\nSubject;OnsetFrame;Action Units\n01;94;4+7\n02;;12\n",
+        ",Subject,OnsetFrame,Action Units\n0,01,94.0,4+7\n1,02,nan,12\n",
+        "Subject\tOnsetFrame\tAction Units\n01\t94\t4+7\n02\t\t12\n",
+        "Subject|OnsetFrame|Action Units\n01|94|4+7\n02|-|12\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_csv_as_spreadsheets_and_pandas_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    rows = read_rows(path, WANTED)
+    assert [(row.text("Subject"), row.frame("Onset Frame"), row.text("Action Units")) for row in rows] == [
+        ("01", 94, "4+7"),
+        ("02", None, "12"),
+    ]
+
+
+def test_pandas_own_csv_is_read(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"Subject": ["01", "02"], "OnsetFrame": [94, None], "Action Units": ["4+7", None]})
+    path = tmp_path / "a.csv"
+    for options in ({}, {"sep": ";", "decimal": ","}, {"index": False}, {"na_rep": "NaN"}):
+        frame.to_csv(path, **options)
+        assert [row.frame("Onset Frame") for row in read_rows(path, WANTED)] == [94, None]
 
 
 def test_csv_of_the_same_columns(tmp_path: Path) -> None:
@@ -172,13 +227,25 @@ def test_cells_as_text(cell: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "number"), [(46, 46), (46.0, 46), (" 46 ", 46), ("/", None), ("-", None), (None, None), (0, 0)]
+    ("cell", "number"),
+    [
+        (46, 46),
+        (46.0, 46),
+        ("94.0", 94),
+        ("94,0", 94),
+        ("NaN", None),
+        (" 46 ", 46),
+        ("/", None),
+        ("-", None),
+        (None, None),
+        (0, 0),
+    ],
 )
 def test_frame_numbers(cell: object, number: int | None) -> None:
     assert SheetRow("row 2", {"Apex": cell}).frame("Apex") == number
 
 
-@pytest.mark.parametrize("cell", ["46a", -3, 46.5, True, "1e3", "\u0664", "9" * 10])
+@pytest.mark.parametrize("cell", ["46a", -3, 46.5, "46.5", "\\\\", True, "1e3", "\u0664", "9" * 10])
 def test_invalid_frame_numbers_are_rejected(cell: object) -> None:
     with pytest.raises(DataError, match=r"row 2: Apex is .*, expected the number of a frame, or / for none"):
         SheetRow("row 2", {"Apex": cell}).frame("Apex")

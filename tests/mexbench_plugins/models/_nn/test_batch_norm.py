@@ -38,6 +38,24 @@ def test_statistics_are_those_of_all_samples_at_once(batch_size: int) -> None:
     np.testing.assert_allclose(var, inputs.var(0), rtol=1e-2, atol=1e-4)
 
 
+def test_statistics_are_those_of_pytorch_over_the_whole_training_side() -> None:
+    """The same weights in PyTorch: one pass in training mode with momentum None, which averages over all it is shown.
+
+    PyTorch's running variance has n - 1 in its denominator, ours has n.
+    """
+    torch = pytest.importorskip("torch")
+    x, _, _ = blobs(40)
+    train_idx = np.arange(0, 40, 2)
+    state, (mean, var) = exact(ToyModel(batch_size=8, dropout=0.5), x, train_idx)
+    dense: Any = state.params["dense1"]
+    kernel, bias = (torch.tensor(np.asarray(dense[name][...])) for name in ("kernel", "bias"))
+    norm = torch.nn.BatchNorm1d(kernel.shape[1], momentum=None)
+    with torch.no_grad():
+        norm(torch.relu(torch.tensor(x[train_idx].reshape(20, -1)).to(kernel.dtype) @ kernel + bias))
+    np.testing.assert_allclose(mean, norm.running_mean.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(var, norm.running_var.numpy() * 19 / 20, rtol=1e-4, atol=1e-6)
+
+
 def test_samples_outside_the_training_side_are_not_read() -> None:
     x, _, _ = blobs(40)
     train_idx = np.arange(0, 40, 3)

@@ -1,0 +1,220 @@
+"""One page for all published methods: claimed, by the authors' own rule, honest, tuned alike. No figure is typed in.
+
+Honest and tuned scores are rows of a leaderboard, claims come from ``claims.yaml``, rules from ``methods.yaml``, and
+the scores under a rule from the reports of ``bench audit`` that are kept as ``audits/*.json`` beside the leaderboards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mexbench.errors import BoardError
+from mexbench.reports import svg
+from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, pairwise_tests
+from mexbench.studies.claims.claims import Claims
+from mexbench.studies.claims.methods import MethodCode
+from mexbench.tables import DASH, Table, percent, with_interval
+
+PAGE, DRAWING = "state_of_the_art.md", "state_of_the_art.svg"
+#: The leaderboard whose rows the page shows.
+BOARD = "loso_megc2019_flow"
+NOT_RUN = "not run"
+_RULE = "authors-rule"
+
+
+@dataclass(frozen=True)
+class MethodLine:
+    """A method on the page.
+
+    Args:
+        method: Its public code.
+        claimed: UF1 as printed, and the same x 100; None where none is listed.
+        rule: What ``bench audit`` measured under the authors' rule; None where it was not run, or there is no rule.
+        honest: Its row with the recipe of the paper, last epoch.
+        tuned: Its row with values chosen inside each training side.
+    """
+
+    method: MethodCode
+    claimed: tuple[str, float] | None
+    rule: dict[str, Any] | None
+    honest: BoardRow | None
+    tuned: BoardRow | None
+
+
+def read_audits(root: Path) -> list[dict[str, Any]]:
+    """Return what ``audits/*.json`` beside the leaderboards have of the authors' rules.
+
+    Raises:
+        BoardError: A file is not the report of an audit.
+    """
+    rows = []
+    for path in sorted((root / "audits").glob("*.json")):
+        try:
+            report = json.loads(path.read_bytes())
+            nulls = report["null"]
+            rows += [{**row, "unruled": nulls.get(row["model"])} for row in report["rows"] if row["leak"] == _RULE]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BoardError(f"{path}: is not an audit.json of 'bench audit': {error!r}") from None
+    return [row for row in rows if row["status"] == "measured"]
+
+
+def method_lines(
+    board: BoardRows, claims: Claims, methods: Sequence[MethodCode], audits: Sequence[dict[str, Any]]
+) -> list[MethodLine]:
+    """Bring together what is known of each method."""
+    lines = []
+    for method in methods:
+        rows = [row for row in board.rows if row.entry.model.plugin in method.plugins]
+        plain = [row for row in rows if not _is_tuned(row)]
+        names = {row.name for row in plain} | set(method.plugins)
+        rule = next((audit for audit in audits if audit["model"] in names), None)
+        tuned = next((row for row in rows if _is_tuned(row)), None)
+        lines.append(MethodLine(method, _claimed(method, claims), rule, plain[0] if plain else None, tuned))
+    return sorted(lines, key=lambda line: (-(line.claimed[1] if line.claimed else 0), line.method.title))
+
+
+def _is_tuned(row: BoardRow) -> bool:
+    return bool(row.entry.origin.config["models"][0].get("tune"))
+
+
+def _claimed(method: MethodCode, claims: Claims) -> tuple[str, float] | None:
+    measured = tuple(f"{BOARD}/{plugin}" for plugin in method.plugins)
+    for claim in claims.claims:
+        mine = claim.code == method.id or bool(set(measured) & set(claim.measured.values()))
+        if mine and claim.dataset == "MEGC 2019 full" and (figure := claim.figures.get("f1")):
+            value = float(figure.printed) * (1 if (figure.unit or claim.unit) == "percent" else 100)
+            return figure.printed, value
+    return None
+
+
+def markdown(board: BoardRows, lines: Sequence[MethodLine]) -> str:
+    """Write the page."""
+    parts = [
+        "# The state of the art on MEGC 2019, under one rule",
+        _paragraph(lines),
+        f"![claimed, by the authors' rule, and honest]({DRAWING})",
+        _table(lines).markdown(),
+        "UF1 x 100 on the 442 clips of the composite, leave-one-subject-out; in brackets the 95% interval over "
+        "subjects. *Claimed* is as printed. *By the authors' rule* is what our training of the method scores when its "
+        "epoch is chosen as its public code does it, and beside it what a predictor that guesses scores under that "
+        "rule. *Honest* is the last epoch of the published recipe; *tuned alike* has its settings and epochs chosen "
+        "inside each training side. *Not run* says that no run of it is on the board.",
+        "## Models for comparison",
+        _others(board, lines).markdown(),
+        "## Floors",
+        floor_table(board).markdown(),
+    ]
+    if tests := pairwise_tests(board):
+        parts.append(detectable_text(board, tests))
+    parts.append(
+        f"`bench leaderboard render` writes this page from [{BOARD}.md]({BOARD}.md), `claims.yaml`, `methods.yaml` and "
+        "the audits in `audits/`."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraph(lines: Sequence[MethodLine]) -> str:
+    """Write what a journalist could print, from the figures alone."""
+    known = [line for line in lines if line.method.selection != "unknown"]
+    dirty = [line for line in known if not line.method.clean]
+    clean = [line.method.title for line in known if line.method.clean]
+    text = (
+        f"Of {len(lines)} published methods for recognising micro-expressions, {len(known)} have public code that was "
+        f"read; in {len(dirty)} of them the moment at which training stops is chosen by the very people on whom the "
+        f"method is then tested. Not so in {', '.join(clean) or 'any'}: their codes use no test data in this choice."
+    )
+    if claimed := [line.claimed[1] for line in lines if line.claimed]:
+        text += f" Claimed scores go up to {max(claimed):.2f} of 100."
+    if measured := [line for line in lines if line.rule is not None]:
+        gains = [100 * line.rule["inflation"]["uf1"] for line in measured if line.rule]
+        random = max(100 * line.rule["null"]["uf1"][0] for line in measured if line.rule)
+        text += (
+            f" Trained here and scored by its authors' own rule, a method gains {min(gains):.1f} to {max(gains):.1f} "
+            f"points over an honest score, and a predictor that guesses reaches {random:.1f} by the same rule."
+        )
+    if honest := [100 * line.honest.entry.figures["uf1"] for line in lines if line.honest]:
+        span = f"{min(honest):.1f} to {max(honest):.1f}"
+        text += f" Tested honestly, the {len(honest)} methods that were run reach {span}."
+    return text
+
+
+def _table(lines: Sequence[MethodLine]) -> Table:
+    headers = ["method", "epoch chosen", "claimed", "by its authors' rule", "guessing by that rule", "honest"]
+    cells = []
+    for line in lines:
+        rule, guess = _rule_cells(line)
+        shown = [_score(line.honest), _score(line.tuned)]
+        claimed = DASH if line.claimed is None else f"{line.claimed[0]} ({line.claimed[1]:.2f})"
+        cells.append([line.method.title, line.method.selection, claimed, rule, guess, *shown])
+    return Table([*headers, "tuned alike"], cells)
+
+
+def _rule_cells(line: MethodLine) -> tuple[str, str]:
+    if line.method.selection == "unknown":
+        return "rule unknown", DASH
+    if line.method.clean:
+        return "as honest: no test data in the choice", DASH
+    if line.rule is None:
+        return NOT_RUN, DASH
+    low, high = line.rule["ci"]["uf1"]
+    gain = f"{100 * line.rule['inflation']['uf1']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+    return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {line.rule['note']})", percent(line.rule["null"]["uf1"][0])
+
+
+def _score(row: BoardRow | None) -> str:
+    if row is None:
+        return NOT_RUN
+    flags = f" {' '.join(row.entry.flags)}" if row.entry.flags else ""
+    return f"{with_interval(row.entry.figures, 'uf1')}{flags}"
+
+
+def _others(board: BoardRows, lines: Sequence[MethodLine]) -> Table:
+    shown = {id(row) for line in lines for row in (line.honest, line.tuned)}
+    rows = [row for row in board.rows if id(row) not in shown and row.entry.model.plugin != "majority"]
+    return Table(["model", "UF1", "seeds"], [[row.name, _score(row), str(len(row.entry.seeds))] for row in rows])
+
+
+def drawing(lines: Sequence[MethodLine]) -> str:
+    """Draw each method's figures on one line: claimed, by its authors' rule, honest and tuned."""
+    left, right, top = 250.0, 690.0, 70.0
+    bottom = top + 30 * len(lines)
+    parts = svg.percent_axis((left, right), (top, bottom), 0, 100)
+    legend = [("claimed", svg.diamond, svg.GREY), ("authors' rule", svg.square, svg.ORANGE),
+              ("honest", svg.dot, svg.BLUE), ("tuned alike", svg.ring, svg.GREEN)]  # fmt: skip
+    sentences = []
+    for index, (name, mark, colour) in enumerate(legend):
+        parts += [mark(left + 112 * index, 46, colour), svg.text(left + 112 * index + 11, 50, name, size=12)]
+    for index, line in enumerate(lines):
+        y = top + 30 * index + 15
+        figures = {
+            "claimed": line.claimed[1] if line.claimed else None,
+            "authors' rule": 100 * line.rule["leaky"]["uf1"] if line.rule else None,
+            "honest": 100 * line.honest.entry.figures["uf1"] if line.honest else None,
+            "tuned alike": 100 * line.tuned.entry.figures["uf1"] if line.tuned else None,
+        }
+        known = {name: value for name, value in figures.items() if value is not None}
+        x = {name: left + (right - left) * value / 100 for name, value in known.items()}
+        title = line.method.title.partition(",")[0]
+        short = title if len(title) < 36 else f"{title[:34]}..."
+        parts.append(svg.text(left - 10, y + 4, short, anchor="end", size=12))
+        if len(x) > 1:
+            parts.append(svg.line(min(x.values()), y, max(x.values()), y, stroke="#bbbbbb", width=3))
+        if line.honest is None:
+            parts.append(svg.text(right + 8, y + 4, NOT_RUN, size=12, fill=svg.GREY))
+        parts += [mark(x[name], y, colour) for name, mark, colour in legend if name in x]
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in known.items())
+        sentences.append(f"{title}: {shown or NOT_RUN}")
+    title = "UF1 x 100 on MEGC 2019: what is claimed, and what is left"
+    parts.append(svg.text(12, 24, title, size=15))
+    return svg.drawing(770, int(bottom + 28), title, "; ".join(sentences), parts)
+
+
+def pages(root: Path, board: BoardRows, claims: Claims, methods: Sequence[MethodCode]) -> dict[str, str]:
+    """Return the page and its drawing: name of the file -> text."""
+    lines = method_lines(board, claims, methods, read_audits(root))
+    return {PAGE: markdown(board, lines), DRAWING: drawing(lines)}

@@ -1,0 +1,1 @@
+"""How far two computations of "the same" optical flow lie apart."""
