@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Interval, SpottingModel, VideoFrames
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import (
     CurveSpotter,
     block_means,
@@ -78,3 +80,11 @@ class FrameDifference(SpottingModel):
         del groups, seed
         curves = FrameDifferenceCurves(self.grid, self.share, median_seconds(videos, intervals))
         return fit_curve_spotter(curves, videos, intervals, scale="z")
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write lengths and thresholds."""
+        save_spotter(predictor, folder)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        return load_spotter(folder, lambda _, seconds: FrameDifferenceCurves(self.grid, self.share, seconds))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import jax
@@ -16,12 +17,15 @@ from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, block_means, fit_curve_spotter, smoothed
 
 Weights = dict[str, Array]
+_WEIGHTS = "weights.safetensors"
 
 
 def _initial(rng: Generator, inputs: int, hidden: int) -> Weights:
@@ -111,8 +115,8 @@ def features(video: VideoFrames, seconds: tuple[float, float], grid: int) -> NDA
     parts = []
     for kind in KINDS:
         fields = window(video, kind).astype(np.float32)
-        for channel in (np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2]):
-            parts.append(delayed(block_means(channel, grid), lengths[kind] // 2))
+        channels = (np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2])
+        parts += [delayed(block_means(channel, grid), lengths[kind] // 2) for channel in channels]
     return np.log1p(np.concatenate(parts, axis=1)).astype(np.float32)
 
 
@@ -179,6 +183,31 @@ class LstmSpotter(FlowSpotter):
     def _starts(self, length: int, rng: Generator) -> NDArray[np.intp]:
         """Cut a video into sequences, at another place in each epoch."""
         return np.arange(int(rng.integers(self.frames)) - self.frames + 1, length, self.frames)
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the network, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, LstmCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, kinds=list(curves.kinds))
+        weights = {name: np.asarray(array) for name, array in curves.weights.items()}
+        write_arrays(folder / _WEIGHTS, {**weights, "mean": curves.mean, "spread": curves.spread})
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        stored = read_arrays(folder / _WEIGHTS)
+        inputs = len(KINDS) * 2 * self.grid**2
+        weights = _initial(np.random.default_rng(0), inputs, self.hidden)
+        expected = {name: array.shape for name, array in weights.items()} | {"mean": (inputs,), "spread": (inputs,)}
+        if {name: array.shape for name, array in stored.items()} != expected or (stored["spread"] <= 0).any():
+            raise ValueError(f"{_WEIGHTS}: arrays of another network than this one with {self.hidden} cells")
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> LstmCurves:
+            del seconds
+            kinds = tuple(kind for kind in KINDS if kind in document.get("kinds", ()))
+            network = {name: jnp.asarray(stored[name]) for name in weights}
+            return LstmCurves(network, stored["mean"], stored["spread"], kinds, self.seconds, self.grid)
+
+        return load_spotter(folder, curves)
 
 
 def _inside(video: VideoFrames, intervals: Sequence[Interval]) -> NDArray[np.float32]:

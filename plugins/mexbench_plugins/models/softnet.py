@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -16,13 +17,17 @@ from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
-from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
+from mexbench_plugins.models._flow_windows import SMALLEST, FlowSpotter, delayed, steps, window
+from mexbench_plugins.models._spotter_files import load_spotter, positive_by_kind, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
 
 _FILTERS = (3, 5, 8)
+_DENSE = ("dense", "dense_bias", "output", "output_bias")
 _HIDDEN = 400
+_WEIGHTS = "weights.safetensors"
 
 
 class ThreeStreams(nnx.Module):
@@ -39,6 +44,34 @@ class ThreeStreams(nnx.Module):
         self.dense_bias = nnx.Param(jnp.zeros(_HIDDEN))
         self.output = nnx.Param(_glorot(rng, (_HIDDEN, 1)))
         self.output_bias = nnx.Param(jnp.zeros(1))
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights by name."""
+        named = {f"kernel{index}": kernel for index, kernel in enumerate(self.kernels)}
+        named |= {f"bias{index}": bias for index, bias in enumerate(self.biases)}
+        named |= {name: getattr(self, name) for name in _DENSE}
+        return {name: np.asarray(parameter[...], np.float32) for name, parameter in named.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ThreeStreams:
+        """Build the network that has these weights.
+
+        Raises:
+            ValueError: They are not those of such a network.
+        """
+        network = cls((SMALLEST, SMALLEST), np.random.default_rng(0))
+        expected = {name: array.shape for name, array in network.arrays().items()}
+        dense = arrays.get("dense")
+        if dense is not None and dense.ndim == 2 and dense.shape[0] % sum(_FILTERS) == 0:
+            expected["dense"] = (dense.shape[0], _HIDDEN)  # its rows depend on the side of the fields
+        if {name: array.shape for name, array in arrays.items()} != expected:
+            raise ValueError(f"{_WEIGHTS}: arrays of another network than SOFTNet's three streams")
+        weights = {name: nnx.Param(jnp.asarray(array, jnp.float32)) for name, array in arrays.items()}
+        network.kernels = nnx.List([weights[f"kernel{index}"] for index in range(len(_FILTERS))])
+        network.biases = nnx.List([weights[f"bias{index}"] for index in range(len(_FILTERS))])
+        for name in _DENSE:
+            setattr(network, name, weights[name])
+        return network
 
     def __call__(self, x: Array) -> Array:
         """Return scores (n,) for flow fields (n, H, W, 3)."""
@@ -181,6 +214,30 @@ class Softnet(FlowSpotter):
                 x = np.stack([fields[int(owner[i])][int(place[i])] for i in batch]).astype(np.float32) * scale
                 _compiled_step(network, optimiser, jnp.asarray(x), jnp.asarray(shown[batch], jnp.float32))
         return network, scale
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the networks, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, SoftnetCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, scales=dict(curves.scale))
+        arrays = {f"{kind}/{name}": a for kind, one in curves.networks.items() for name, a in one.arrays().items()}
+        write_arrays(folder / _WEIGHTS, arrays)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        stored = read_arrays(folder / _WEIGHTS)
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> SoftnetCurves:
+            scales = positive_by_kind(document, "scales")
+            if set(scales) != set(seconds) or {name.partition("/")[0] for name in stored} != set(scales):
+                raise ValueError(f"{_WEIGHTS}: has networks of other types than the lengths")
+            networks = {
+                kind: ThreeStreams.of({n.partition("/")[2]: a for n, a in stored.items() if n.startswith(f"{kind}/")})
+                for kind in scales
+            }
+            return SoftnetCurves(networks, scales, self.seconds, self.batch_size)
+
+        return load_spotter(folder, curves)
 
 
 def _some(positions: NDArray[np.intp], count: int, rng: Generator) -> NDArray[np.intp]:

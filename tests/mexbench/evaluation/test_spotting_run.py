@@ -17,8 +17,9 @@ from mexbench.evaluation import run as engine
 from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer, checked_intervals
+from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer
 from mexbench.interfaces import ScoredInterval, VideoFrames
+from mexbench.interfaces.spotting import checked_intervals
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.predictions_csv import read
