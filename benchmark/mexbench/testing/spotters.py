@@ -12,7 +12,7 @@ from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, Spottin
 from mexbench.interfaces.spotting import VideoFrames
 from mexbench.runs.model_files import content_errors, file_errors
 from mexbench.runs.saved_model import ABOUT, can_save
-from mexbench.testing.checks import check
+from mexbench.testing.checks import NotApplicable, check
 
 _FPS, _FIRST, _N_FRAMES, _VIDEOS = 30.0, 101, 240, 6
 Spotted = list[list[ScoredInterval]]
@@ -120,7 +120,7 @@ def threshold(model: SpottingModel) -> Iterator[str]:
     """Compare the intervals at each threshold with those of the lowest one."""
     predictor = _fit(model, *example_videos(model))
     if not isinstance(predictor, ThresholdPredictor):
-        return
+        raise NotApplicable
     videos, _ = example_videos(model, seed=1)
     values = sorted({*predictor.thresholds, predictor.threshold})
     everything = _spot(predictor.at(values[0]), videos)
@@ -135,7 +135,7 @@ def threshold(model: SpottingModel) -> Iterator[str]:
 def saved(model: SpottingModel) -> Iterator[str]:
     """Save two trainings into a folder each, one of them without any expression, load both and compare."""
     if not can_save(model):
-        return
+        raise NotApplicable
     videos, intervals = example_videos(model)
     test, _ = example_videos(model, seed=1)
     for truth in (intervals, [[] for _ in videos]):

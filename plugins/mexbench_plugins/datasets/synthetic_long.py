@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from mexbench.interfaces import Clip, Dataset, LongVideo, Sample
-from mexbench_plugins.synth.long_videos import LongScript, LongVideoSpec, direct
+
+if TYPE_CHECKING:
+    from mexbench_plugins.synth.long_videos import LongScript
 
 EMOTIONS = ("happiness", "disgust", "surprise", "repression", "sadness")
 #: Of rendered videos that are kept.
@@ -131,6 +133,8 @@ class SyntheticLong(Dataset):
         return index
 
     def _script(self, subject: int, number: int) -> LongScript:
+        from mexbench_plugins.synth.long_videos import LongVideoSpec, direct
+
         spec = LongVideoSpec(
             seconds=self.seconds, fps=self.fps, micro=self.micro, macro=self.macro, intensity=self.intensity
         )

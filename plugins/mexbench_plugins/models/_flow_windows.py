@@ -31,15 +31,15 @@ class FlowSpotter(SpottingModel):
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse what is not the flow of two windows."""
-        if len(shape) != 3 or shape[2] != _CHANNELS * len(KINDS) or min(shape[:2]) < SMALLEST:
+        if len(shape) != 3 or shape[2] != _CHANNELS * len(KINDS) or min(shape[:2]) < _SMALLEST:
             raise DataError(
                 f"{type(self).__name__.lower()} needs fields (T, H, W, {_CHANNELS * len(KINDS)}) of at least "
-                f"{SMALLEST} x {SMALLEST}, u, v and strain of two windows; got frames {shape}; add frame_flow"
+                f"{_SMALLEST} x {_SMALLEST}, u, v and strain of two windows; got frames {shape}; add frame_flow"
             )
 
 
 #: The smallest side of a field that leaves something after the networks' pooling.
-SMALLEST = 6
+_SMALLEST = 6
 
 
 def window(video: VideoFrames, kind: str) -> NDArray[Any]:

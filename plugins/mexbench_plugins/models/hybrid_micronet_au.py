@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax.numpy as jnp
 import numpy as np
 from annotated_types import Ge
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import UNITS, Predictor
-from mexbench_plugins.models._nn import au_detector, checkpoint
-from mexbench_plugins.models._nn.layers import Context, record
 from mexbench_plugins.models._nn.network_model import Shape, shape_text
-from mexbench_plugins.models.hybrid_micronet import CHANNELS, HybridMicroNet, HybridMicroNetLayers
+from mexbench_plugins.models.hybrid_micronet import CHANNELS, HybridMicroNet
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
 
 #: Start of the file names of a saved detector.
 _DETECTOR = "detector-"
@@ -59,12 +58,16 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> HybridMicroNetAULayers:
         """Build the network."""
+        from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
+
         return HybridMicroNetAULayers(self, n_classes, rng, units=shape[-1] - CHANNELS)
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:
         """Train by gradient descent, with detect_units the detectors first; see ``NetworkModel.fit``."""
+        from mexbench_plugins.models._nn import au_detector
+
         if not self.detect_units:
             return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
         self.check(x.shape[1:])
@@ -78,6 +81,8 @@ class HybridMicroNetAU(HybridMicroNet):
         n_classes: int, groups: NDArray[np.str_], seed: int,
     ) -> Iterator[Sequence[Predictor]]:  # fmt: skip
         """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
+        from mexbench_plugins.models._nn import au_detector
+
         if not self.detect_units:
             return super().fit_epochs(x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
         self.check(x.shape[1:])
@@ -92,6 +97,8 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write the network, and the detector where there is one; see ``NetworkModel.save``."""
+        from mexbench_plugins.models._nn import au_detector, checkpoint
+
         if not isinstance(predictor, au_detector.DetectedPredictor):
             super().save(predictor, folder)
             return
@@ -100,6 +107,8 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote; see ``NetworkModel.load``."""
+        from mexbench_plugins.models._nn import au_detector, checkpoint
+
         network = checkpoint.load(self, self.builder, folder)
         if not self.detect_units:
             return network
@@ -109,14 +118,3 @@ class HybridMicroNetAU(HybridMicroNet):
     def _detector(self) -> HybridMicroNet:
         """Return the 2023 network with the same options."""
         return HybridMicroNet(**{field.name: getattr(self, field.name) for field in fields(HybridMicroNet)})
-
-
-class HybridMicroNetAULayers(HybridMicroNetLayers):
-    """The 2023 network and K action units; output shapes and numbers of values for 5 classes."""
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for x (n, T=1, 7, 7, 512 + K)."""
-        features, units = x[:, 0, ..., :CHANNELS], x[:, 0, 0, 0, CHANNELS:]
-        x = self.averages(features, context)  #                           32       421,072
-        x = record("Concatenate", jnp.concatenate([x, units], axis=1))  # 32 + K         0
-        return self.dense(x)  #                                            5       165 + 5 K

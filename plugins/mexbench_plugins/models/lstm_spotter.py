@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from annotated_types import Ge, Gt
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -24,65 +19,10 @@ from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, w
 from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, block_means, fit_curve_spotter, smoothed
 
-Weights = dict[str, Array]
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.lstm_spotter_network import Weights
+
 _WEIGHTS = "weights.safetensors"
-
-
-def _initial(rng: Generator, inputs: int, hidden: int) -> Weights:
-    """Draw the weights of both directions and of the output; forget gates begin open."""
-
-    def drawn(*shape: int) -> Array:
-        limit = float(np.sqrt(6 / sum(shape)))
-        return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
-
-    weights: Weights = {}
-    for name in ("forward", "backward"):
-        weights[f"{name}_in"] = drawn(inputs, 4 * hidden)
-        weights[f"{name}_state"] = drawn(hidden, 4 * hidden)
-        weights[f"{name}_bias"] = jnp.concatenate([jnp.zeros(hidden), jnp.ones(hidden), jnp.zeros(2 * hidden)])
-    return {**weights, "output": drawn(2 * hidden, len(KINDS)), "output_bias": jnp.full(len(KINDS), -2.0)}
-
-
-def _direction(weights: Weights, name: str, x: Array) -> Array:
-    """Run one direction over (T, n, D): the states (T, n, hidden)."""
-    hidden = weights[f"{name}_state"].shape[0]
-    inputs = x @ weights[f"{name}_in"] + weights[f"{name}_bias"]
-
-    def step(carry: tuple[Array, Array], given: Array) -> tuple[tuple[Array, Array], Array]:
-        state, cell = carry
-        i, f, g, o = jnp.split(given + state @ weights[f"{name}_state"], 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        state = jax.nn.sigmoid(o) * jnp.tanh(cell)
-        return (state, cell), state
-
-    zeros = jnp.zeros((x.shape[1], hidden))
-    return jax.lax.scan(step, (zeros, zeros), inputs)[1]
-
-
-def _logits(weights: Weights, x: Array) -> Array:
-    """Return logits (n, T, types) for features (n, T, D)."""
-    x = x.swapaxes(0, 1)
-    forward = _direction(weights, "forward", x)
-    backward = _direction(weights, "backward", x[::-1])[::-1]
-    states = jnp.concatenate([forward, backward], axis=-1)
-    return (states @ weights["output"] + weights["output_bias"]).swapaxes(0, 1)
-
-
-@jax.jit
-def _probabilities(weights: Weights, x: Array) -> Array:
-    return jax.nn.sigmoid(_logits(weights, x))
-
-
-@partial(jax.jit, static_argnames="learning_rate")
-def _step(
-    weights: Weights, state: optax.OptState, x: Array, y: Array, rare: Array, *, learning_rate: float
-) -> tuple[Weights, optax.OptState]:
-    def loss(current: Weights) -> Array:
-        cost = optax.sigmoid_binary_cross_entropy(_logits(current, x), y)
-        return jnp.mean(cost * jnp.where(y > 0, rare, 1.0))
-
-    updates, state = optax.adam(learning_rate).update(jax.grad(loss)(weights), state, weights)
-    return cast("Weights", optax.apply_updates(weights, updates)), state
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +42,10 @@ class LstmCurves:
 
     def of_features(self, x: NDArray[np.float32], fps: float) -> dict[str, NDArray[np.float64]]:
         """Return the curves for the features (T, D) of a video."""
-        probabilities = np.asarray(_probabilities(self.weights, (x - self.mean)[None] / self.spread))[0]
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
+        scaled = (x - self.mean) / self.spread
+        probabilities = np.asarray(lstm_spotter_network.probabilities(self.weights, scaled[None]))[0]
         lengths = steps(self.seconds, fps)
         return {
             kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
@@ -165,10 +108,12 @@ class LstmSpotter(FlowSpotter):
         return replace(spotter, curves=curves)
 
     def _trained(self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[np.float32]], rng: Generator) -> Weights:
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
         share = np.maximum(np.concatenate(y).mean(axis=0), 1e-3)
-        rare = jnp.asarray(np.minimum((1 - share) / share, 10.0), jnp.float32)
-        weights = _initial(rng, x[0].shape[1], self.hidden)
-        state = optax.adam(self.learning_rate).init(weights)
+        rare = np.minimum((1 - share) / share, 10.0).astype(np.float32)
+        weights = lstm_spotter_network.initial(rng, x[0].shape[1], self.hidden)
+        state = lstm_spotter_network.adam_state(weights, self.learning_rate)
         for _ in range(self.epochs):
             cut = [(v, int(start)) for v, one in enumerate(x) for start in self._starts(len(one), rng)]
             order = rng.permutation(len(cut))
@@ -177,7 +122,9 @@ class LstmSpotter(FlowSpotter):
                 rows = [cut[index] for index in batch]
                 bx = np.stack([_padded(x[v], start, self.frames) for v, start in rows])
                 by = np.stack([_padded(y[v], start, self.frames) for v, start in rows])
-                weights, state = _step(weights, state, bx, by, rare, learning_rate=self.learning_rate)
+                weights, state = lstm_spotter_network.train_step(
+                    weights, state, bx, by, rare, learning_rate=self.learning_rate
+                )
         return weights
 
     def _starts(self, length: int, rng: Generator) -> NDArray[np.intp]:
@@ -194,18 +141,20 @@ class LstmSpotter(FlowSpotter):
 
     def load(self, folder: Path) -> CurveSpotter:
         """Read what ``save`` wrote."""
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
         stored = read_arrays(folder / _WEIGHTS)
         inputs = len(KINDS) * 2 * self.grid**2
-        weights = _initial(np.random.default_rng(0), inputs, self.hidden)
-        expected = {name: array.shape for name, array in weights.items()} | {"mean": (inputs,), "spread": (inputs,)}
+        blank = lstm_spotter_network.initial(np.random.default_rng(0), inputs, self.hidden)
+        expected = {name: array.shape for name, array in blank.items()} | {"mean": (inputs,), "spread": (inputs,)}
         if {name: array.shape for name, array in stored.items()} != expected or (stored["spread"] <= 0).any():
             raise ValueError(f"{_WEIGHTS}: arrays of another network than this one with {self.hidden} cells")
+        weights = lstm_spotter_network.of_arrays({name: stored[name] for name in blank})
 
         def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> LstmCurves:
             del seconds
             kinds = tuple(kind for kind in KINDS if kind in document.get("kinds", ()))
-            network = {name: jnp.asarray(stored[name]) for name in weights}
-            return LstmCurves(network, stored["mean"], stored["spread"], kinds, self.seconds, self.grid)
+            return LstmCurves(weights, stored["mean"], stored["spread"], kinds, self.seconds, self.grid)
 
         return load_spotter(folder, curves)
 

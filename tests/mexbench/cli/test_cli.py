@@ -275,6 +275,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert "Exit codes: 0 done" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["info", "svm"], ["info", "ststnet"], ["check", "quickstart"]])
+def test_commands_that_compute_nothing_load_no_numeric_library(arguments: list[str]) -> None:
+    probe = (
+        "import sys; from mexbench import cli\n"
+        f"code = cli.main({arguments})\n"
+        "heavy = {'jax', 'flax', 'optax', 'sklearn', 'cv2', 'torch', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_version() -> None:
     done = bench_process("--version")
     assert done.stdout.split() == ["mexbench", provenance.own_version()]

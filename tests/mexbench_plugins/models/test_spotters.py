@@ -120,7 +120,7 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
     import jax.numpy as jnp
     from flax import nnx
 
-    from mexbench_plugins.models.softnet import ThreeStreams
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
 
     network = ThreeStreams((42, 42), np.random.default_rng(0))
     values = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]
@@ -155,7 +155,7 @@ def test_one_convolution_gives_the_scores_of_three() -> None:
     import jax
     import jax.numpy as jnp
 
-    from mexbench_plugins.models.softnet import ThreeStreams
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
 
     network = ThreeStreams((12, 12), np.random.default_rng(0))
     network.biases[1][...] = jnp.linspace(-0.1, 0.2, 5)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import optax
 from annotated_types import Ge, Gt, Lt
 
+if TYPE_CHECKING:
+    import optax
+
 Optimiser = Literal["sgd", "adam", "adamw", "rmsprop"]
+Activation = Literal["relu", "sigmoid", "tanh", "elu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,8 @@ class Training:
 
     def transformation(self) -> optax.GradientTransformation:
         """Return the optimiser."""
+        import optax
+
         rate, momentum = self.learning_rate, self.momentum or None
         if self.optimiser == "adamw":
             return optax.adamw(rate, weight_decay=self.weight_decay)
