@@ -12,7 +12,7 @@ from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.tables import escape, percent, subjects_text
 
 if TYPE_CHECKING:
-    from mexbench.studies.inference.spotting import SpottedFilm
+    from mexbench.studies.inference.spotted_film import SpottedFilm
 
 Truth = Mapping[str, Sequence[TrueExpression]]
 
