@@ -34,7 +34,7 @@ from mexbench.interfaces.model import (
 )
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
-from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
+from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
 from mexbench.interfaces.spotting import (
     ScoredInterval,
@@ -50,6 +50,7 @@ __all__ = [
     "UNITS",
     "UNIT_NAMES",
     "ActionUnitModel",
+    "AllExcept",
     "Augmentation",
     "CaseStudySpec",
     "Clip",

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from numpy.random import Generator
 
 from mexbench.errors import DataError
+from mexbench_plugins.models._input_shapes import CAUSALNET_HEADS, CAUSALNET_MAPS
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
 from mexbench_plugins.models._nn.recipe import ClassOrder
 from mexbench_plugins.models.htnet import RESIZED
@@ -16,7 +17,6 @@ from mexbench_plugins.models.htnet import RESIZED
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.causalnet_network import CausalNetLayers
 
-MAPS, TOKENS, HEADS = 4, 4, 8
 PUBLISHED = (256, 3, (3, 3, 9))
 
 
@@ -48,12 +48,12 @@ class CausalNet(NetworkModel, ClassOrder):
     """
 
     source = "CausalNet, by the authors' public code of 2025"
-    example_shape = (MAPS, 28, 28, 3)
+    example_shape = (CAUSALNET_MAPS, 28, 28, 3)
     cuts_batches = True
     has_batch_norm = False
 
     channels: Literal["reversed", "as_given"] = "reversed"
-    dim: Annotated[int, Ge(HEADS)] = PUBLISHED[0]
+    dim: Annotated[int, Ge(CAUSALNET_HEADS)] = PUBLISHED[0]
     heads: Annotated[int, Ge(1)] = PUBLISHED[1]
     repeats: tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)], Annotated[int, Ge(1)]] = PUBLISHED[2]
     gamma: Annotated[float, Ge(0)] = 0.5
@@ -69,8 +69,10 @@ class CausalNet(NetworkModel, ClassOrder):
             ValueError: ``dim`` is not a multiple of 8, or less than ``heads``.
         """
         super().__post_init__()
-        if self.dim % HEADS or self.dim < self.heads:
-            raise ValueError(f"dim: {self.dim}: expected a multiple of {HEADS}, at least heads ({self.heads})")
+        if self.dim % CAUSALNET_HEADS or self.dim < self.heads:
+            raise ValueError(
+                f"dim: {self.dim}: expected a multiple of {CAUSALNET_HEADS}, at least heads ({self.heads})"
+            )
 
     def flags(self) -> tuple[str, ...]:
         """Name a network of another size than the published one."""
@@ -90,4 +92,12 @@ class CausalNet(NetworkModel, ClassOrder):
         from mexbench_plugins.models._nn.causalnet_network import CausalNetLayers
 
         del shape
-        return CausalNetLayers(self, n_classes, rng)
+        return CausalNetLayers(
+            n_classes,
+            rng,
+            dim=self.dim,
+            channels=self.channels,
+            heads=self.heads,
+            repeats=self.repeats,
+            gamma=self.gamma,
+        )

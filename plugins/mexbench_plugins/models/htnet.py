@@ -84,4 +84,4 @@ class HTNet(NetworkModel, ClassOrder):
         from mexbench_plugins.models._nn.htnet_network import HTNetLayers
 
         del shape
-        return HTNetLayers(self, n_classes, rng)
+        return HTNetLayers(n_classes, rng, channels=self.channels, dim=self.dim, heads=self.heads, repeats=self.repeats)

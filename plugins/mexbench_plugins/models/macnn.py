@@ -66,4 +66,4 @@ class MACNN(NetworkModel, StepDecay):
         from mexbench_plugins.models._nn.macnn_network import MACNNLayers
 
         del shape
-        return MACNNLayers(self, n_classes, rng)
+        return MACNNLayers(n_classes, rng, dropout=self.dropout, filters=self.filters, hidden=self.hidden)

@@ -71,4 +71,4 @@ class MicroAttention(NetworkModel, StepDecay):
         from mexbench_plugins.models._nn.micro_attention_network import MicroAttentionLayers
 
         del shape
-        return MicroAttentionLayers(self, n_classes, rng)
+        return MicroAttentionLayers(n_classes, rng, dropout=self.dropout, filters=self.filters, hidden=self.hidden)

@@ -60,4 +60,4 @@ class RCNA(NetworkModel, StepDecay):
         from mexbench_plugins.models._nn.rcn_a_network import RCNALayers
 
         del shape
-        return RCNALayers(self, n_classes, rng)
+        return RCNALayers(n_classes, rng, pool=self.pool, dropout=self.dropout, filters=self.filters)

@@ -63,7 +63,7 @@ class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
         from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
 
         del shape
-        return STSTNetLayers(self, n_classes, rng)
+        return STSTNetLayers(n_classes, rng, dropout=self.dropout, channels=self.channels)
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int

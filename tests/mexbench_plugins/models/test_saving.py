@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mexbench.files import read_arrays, write_arrays
-from mexbench.interfaces import Model, SpottingModel
+from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.saved_model import can_save
 from mexbench.testing.models import ALL, N_CLASSES, examples
@@ -49,9 +49,8 @@ def saved(model: Model, folder: Path) -> Path:
 def test_every_built_in_model_can_be_saved(builtin: Catalogue) -> None:
     """That its scores stay the same is a check of the conformance kit, which every one of them goes through."""
     models = [builtin.get("model", name).load()() for name in builtin.names("model")]
-    classifiers = [model for model in models if not isinstance(model, SpottingModel)]  # a spotter cannot be saved yet
-    assert len(classifiers) >= 10
-    assert [type(model) for model in classifiers if not can_save(model)] == []  # pyright: ignore[reportArgumentType]
+    assert len(models) >= 17
+    assert [type(model) for model in models if not can_save(model)] == []  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +9,9 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
+from mexbench_plugins.models._input_shapes import CAUSALNET_HEADS, CAUSALNET_MAPS, CAUSALNET_TOKENS
 from mexbench_plugins.models._nn.layers import Context, Dense, Network, record
 from mexbench_plugins.models._nn.one_token_levels import FeedForward, LayerNorm, Linear, Tower, mosaic
-from mexbench_plugins.models.causalnet import HEADS, MAPS, TOKENS
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.causalnet import CausalNet
 
 #: Pairs of tokens whose logit is masked, and the multiple of gamma that takes its place.
 _MASKED = {(0, 3): -4, (1, 2): -3, (2, 1): -2, (3, 0): -1}
@@ -55,14 +50,17 @@ class Attention(nnx.Module):
 
 
 def _mask_and_offset(gamma: float) -> tuple[Array, Array]:
-    mask, offset = np.ones((TOKENS, TOKENS), np.float32), np.zeros((TOKENS, TOKENS), np.float32)
+    mask, offset = (
+        np.ones((CAUSALNET_TOKENS, CAUSALNET_TOKENS), np.float32),
+        np.zeros((CAUSALNET_TOKENS, CAUSALNET_TOKENS), np.float32),
+    )
     for pair, multiple in _MASKED.items():
         mask[pair], offset[pair] = 0, multiple * gamma
     return jnp.asarray(mask), jnp.asarray(offset)
 
 
 def _heads(x: Array) -> Array:
-    return x.reshape(*x.shape[:-1], HEADS, -1)
+    return x.reshape(*x.shape[:-1], CAUSALNET_HEADS, -1)
 
 
 def _joined(x: Array) -> Array:
@@ -93,7 +91,7 @@ class CausalBlock(nnx.Module):
         self.spatial, self.temporal = Attention(dim, gamma, rng=rng), Attention(dim, gamma, rng=rng)
         self.feed_forward = FeedForward(dim, rng=rng)
         self.relation = Attention(dim, gamma, rng=rng)
-        self.scale = (dim // HEADS) ** -0.5
+        self.scale = (dim // CAUSALNET_HEADS) ** -0.5
 
     def __call__(self, one: Array, other: Array) -> Array:
         """Map two flows (n, 4, dim) to (n, 12, dim): relation, earlier one forwards, later one backwards."""
@@ -111,14 +109,23 @@ class CausalBlock(nnx.Module):
 class CausalNetLayers(Network):
     """Output shapes and values for the published size and 3 classes: 276,590,089 in all."""
 
-    def __init__(self, model: CausalNet, n_classes: int, rng: Generator) -> None:
-        dim = model.dim
-        self.reversed = model.channels == "reversed"
-        self.flow_tower = Tower(dim, model.heads, model.repeats, rng=rng)
-        self.direction_tower = Tower(dim, model.heads, model.repeats, rng=rng)
-        self.cross = nnx.List([CrossLayer(dim, model.gamma, rng=rng) for _ in range(model.repeats[2])])
-        self.causal = CausalBlock(dim, model.gamma, rng=rng)
-        self.dense1 = Dense(3 * TOKENS * dim, 8 * dim, convention="torch", rng=rng)
+    def __init__(
+        self,
+        n_classes: int,
+        rng: Generator,
+        *,
+        dim: int,
+        channels: str,
+        heads: int,
+        repeats: tuple[int, int, int],
+        gamma: float,
+    ) -> None:
+        self.reversed = channels == "reversed"
+        self.flow_tower = Tower(dim, heads, repeats, rng=rng)
+        self.direction_tower = Tower(dim, heads, repeats, rng=rng)
+        self.cross = nnx.List([CrossLayer(dim, gamma, rng=rng) for _ in range(repeats[2])])
+        self.causal = CausalBlock(dim, gamma, rng=rng)
+        self.dense1 = Dense(3 * CAUSALNET_TOKENS * dim, 8 * dim, convention="torch", rng=rng)
         self.dense2 = Dense(8 * dim, n_classes, convention="torch", rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
@@ -126,7 +133,7 @@ class CausalNetLayers(Network):
         del context
         n = len(x)
         x = x[..., ::-1] if self.reversed else x
-        x = mosaic(x.swapaxes(0, 1).reshape(MAPS * n, *x.shape[2:]))  # each map by itself
+        x = mosaic(x.swapaxes(0, 1).reshape(CAUSALNET_MAPS * n, *x.shape[2:]))  # each map by itself
         flows = _tokens(self.flow_tower(x[: 2 * n]))  #                     2 of 4 x 256      130,935,811
         directions = _tokens(self.direction_tower(x[2 * n :]))  #           2 of 4 x 256      130,935,811
         onset, offset = directions[:n], directions[n:]
@@ -140,4 +147,4 @@ class CausalNetLayers(Network):
 
 def _tokens(x: Array) -> Array:
     """Turn vectors (n, 1, 1, 4 * dim) into tokens (n, 4, dim): entry 4c + p is channel c of token p."""
-    return record("Tokens", x.reshape(len(x), -1, TOKENS).swapaxes(1, 2))
+    return record("Tokens", x.reshape(len(x), -1, CAUSALNET_TOKENS).swapaxes(1, 2))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -11,9 +9,6 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import Context, Conv, Convention, Dense, Network, max_pool, record
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.dual_inception import Variant
 
 
 class Inception(nnx.Module):
@@ -66,7 +61,7 @@ class InceptionStream(nnx.Module):
 class DualInceptionLayers(Network):
     """A stream per component and two dense layers; output shapes and values for 3 classes: 6,449,963 in all."""
 
-    def __init__(self, variant: Variant, n_classes: int, rng: Generator) -> None:
+    def __init__(self, variant: str, n_classes: int, rng: Generator) -> None:
         original = variant == "original"
         convention: Convention = "keras" if original else "torch"
         self.channels = 3 if original else 1

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jax import Array
 from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import Context, Dense, Network, record
 from mexbench_plugins.models._nn.one_token_levels import LayerNorm, Tower, mosaic
 
-if TYPE_CHECKING:
-    from mexbench_plugins.models.htnet import HTNet
-
 
 class HTNetLayers(Network):
     """Output shapes and values for the published size and 3 classes: 139,582,982 in all."""
 
-    def __init__(self, model: HTNet, n_classes: int, rng: Generator) -> None:
-        self.reversed = model.channels == "reversed"
-        self.tower = Tower(model.dim, model.heads, model.repeats, rng=rng)
-        self.norm = LayerNorm(4 * model.dim)
-        self.dense = Dense(4 * model.dim, n_classes, convention="torch", rng=rng)
+    def __init__(
+        self,
+        n_classes: int,
+        rng: Generator,
+        *,
+        channels: str,
+        dim: int,
+        heads: int,
+        repeats: tuple[int, int, int],
+    ) -> None:
+        self.reversed = channels == "reversed"
+        self.tower = Tower(dim, heads, repeats, rng=rng)
+        self.norm = LayerNorm(4 * dim)
+        self.dense = Dense(4 * dim, n_classes, convention="torch", rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dropout, max_pool, record
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.macnn import MACNN
 
 
 def _conv(inputs: int, filters: int, size: int, rng: Generator, dilation: int = 1) -> Conv:
@@ -35,8 +30,8 @@ class ResidualWithoutNorm(nnx.Module):
 class MACNNLayers(Network):
     """Output shapes and values for the published size and 3 classes: 70,573,923 in all."""
 
-    def __init__(self, model: MACNN, n_classes: int, rng: Generator) -> None:
-        self.rate, filters = model.dropout, model.filters
+    def __init__(self, n_classes: int, rng: Generator, *, dropout: float, filters: int, hidden: int) -> None:
+        self.rate = dropout
         self.block1, self.block2 = ResidualWithoutNorm(3, filters, rng), ResidualWithoutNorm(filters, 2 * filters, rng)
         self.block3, self.block4 = (
             ResidualWithoutNorm(2 * filters, 4 * filters, rng),
@@ -44,9 +39,9 @@ class MACNNLayers(Network):
         )
         self.dilated4 = _conv(8 * filters, 8 * filters, 3, rng, dilation=4)
         self.dilated2 = _conv(8 * filters, 8 * filters, 3, rng, dilation=2)
-        self.dense1 = Dense(7 * 7 * 8 * filters, model.hidden, convention="torch", rng=rng)
-        self.dense2 = Dense(model.hidden, model.hidden, convention="torch", rng=rng)
-        self.dense3 = Dense(model.hidden, n_classes, convention="torch", rng=rng)
+        self.dense1 = Dense(7 * 7 * 8 * filters, hidden, convention="torch", rng=rng)
+        self.dense2 = Dense(hidden, hidden, convention="torch", rng=rng)
+        self.dense3 = Dense(hidden, n_classes, convention="torch", rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 112, 112, 3)."""

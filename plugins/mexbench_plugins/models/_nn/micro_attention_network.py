@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -20,9 +18,6 @@ from mexbench_plugins.models._nn.layers import (
     max_pool,
     record,
 )
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.micro_attention import MicroAttention
 
 
 class Block(nnx.Module):
@@ -52,14 +47,14 @@ class Block(nnx.Module):
 class MicroAttentionLayers(Network):
     """Output shapes and trainable values for the published size and 3 classes: 53,384,195 in all."""
 
-    def __init__(self, model: MicroAttention, n_classes: int, rng: Generator) -> None:
-        self.rate, filters = model.dropout, model.filters
+    def __init__(self, n_classes: int, rng: Generator, *, dropout: float, filters: int, hidden: int) -> None:
+        self.rate = dropout
         self.conv = Conv(3, filters, 7, stride=2, padding=3, convention="torch", rng=rng)
         self.block1 = Block(filters, 2 * filters, rng)
         self.block2 = Block(2 * filters, 4 * filters, rng)
         self.block3 = Block(4 * filters, 8 * filters, rng)
-        self.dense1 = Dense(7 * 7 * 8 * filters, model.hidden, convention="torch", rng=rng)
-        self.dense2 = Dense(model.hidden, n_classes, convention="torch", rng=rng)
+        self.dense1 = Dense(7 * 7 * 8 * filters, hidden, convention="torch", rng=rng)
+        self.dense2 = Dense(hidden, n_classes, convention="torch", rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 224, 224, 3)."""

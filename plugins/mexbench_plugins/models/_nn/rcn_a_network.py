@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -25,9 +23,6 @@ from mexbench_plugins.models._nn.layers import (
     record,
     unrecorded,
 )
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.rcn_a import RCNA
 
 
 class Statistics(nnx.Module):
@@ -91,11 +86,11 @@ def _conv(inputs: int, filters: int, size: int, padding: int, rng: Generator) ->
 class RCNALayers(Network):
     """Output shapes and trainable values for 64 filters, a pool of 7 and 3 classes: 55,747 in all."""
 
-    def __init__(self, model: RCNA, n_classes: int, rng: Generator) -> None:
-        self.pool, self.dropout = model.pool, model.dropout
-        self.conv, self.norm = _conv(3, model.filters, 5, 0, rng), BatchNorm(model.filters, convention="torch")
-        self.recurrence = Recurrence(model.filters, rng)
-        self.classifier = Classifier(model.pool, model.filters, n_classes, rng)
+    def __init__(self, n_classes: int, rng: Generator, *, pool: int, dropout: float, filters: int) -> None:
+        self.pool, self.dropout = pool, dropout
+        self.conv, self.norm = _conv(3, filters, 5, 0, rng), BatchNorm(filters, convention="torch")
+        self.recurrence = Recurrence(filters, rng)
+        self.classifier = Classifier(pool, filters, n_classes, rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
