@@ -62,4 +62,5 @@ class CNNLSTM(NetworkModel):
         """Build the network."""
         from mexbench_plugins.models._nn.cnn_lstm_network import CNNLSTMLayers
 
-        return CNNLSTMLayers(self, shape, n_classes, rng)
+        rows = self.time == "rows" or (self.time == "auto" and shape[0] == 1)
+        return CNNLSTMLayers(shape, n_classes, rng, rows=rows, filters=self.filters)

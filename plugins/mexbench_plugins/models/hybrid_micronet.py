@@ -70,4 +70,7 @@ class HybridMicroNet(NetworkModel):
         from mexbench_plugins.models._nn.hybrid_micronet_network import HybridMicroNetLayers
 
         del shape
-        return HybridMicroNetLayers(self, n_classes, rng)
+        return HybridMicroNetLayers(
+            n_classes, rng, channels=CHANNELS, padding_value=self.padding_value,
+            residual_attention=self.residual_attention,
+        )  # fmt: skip

@@ -60,7 +60,10 @@ class HybridMicroNetAU(HybridMicroNet):
         """Build the network."""
         from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
 
-        return HybridMicroNetAULayers(self, n_classes, rng, units=shape[-1] - CHANNELS)
+        return HybridMicroNetAULayers(
+            n_classes, rng, channels=CHANNELS, padding_value=self.padding_value,
+            residual_attention=self.residual_attention, units=shape[-1] - CHANNELS,
+        )  # fmt: skip
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int

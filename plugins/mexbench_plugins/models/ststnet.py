@@ -63,7 +63,7 @@ class STSTNet(NetworkModel, FoldsModel):
         from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
 
         del shape
-        return STSTNetLayers(self, n_classes, rng)
+        return STSTNetLayers(n_classes, rng, dropout=self.dropout, is_reversed=self.channels == "reversed")
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import jax
 from flax import nnx
@@ -11,22 +11,28 @@ from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
 
-if TYPE_CHECKING:
-    from mexbench_plugins.models._nn.network_model import Shape
-    from mexbench_plugins.models.cnn import CNN
-
 
 class CNNLayers(Network):
-    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes."""
+    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes.
 
-    def __init__(self, model: CNN, shape: Shape, n_classes: int, rng: Generator) -> None:
+    Args:
+        shape: Of one sample (T=1, H, W, C).
+        n_classes: Units of the last layer.
+        rng: Source of the initial weights.
+        filters: Of each convolution.
+        hidden: Units of the dense layer before the last.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], n_classes: int, rng: Generator, *, filters: Sequence[int], hidden: int
+    ) -> None:
         _, height, width, channels = shape
-        sizes = zip((channels, *model.filters), model.filters, strict=False)
+        sizes = zip((channels, *filters), filters, strict=False)
         self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)
-        halvings = len(model.filters)
-        flat = (height >> halvings) * (width >> halvings) * model.filters[-1]
-        self.dense1 = Dense(flat, model.hidden, rng=rng)
-        self.dense2 = Dense(model.hidden, n_classes, rng=rng)
+        halvings = len(filters)
+        flat = (height >> halvings) * (width >> halvings) * filters[-1]
+        self.dense1 = Dense(flat, hidden, rng=rng)
+        self.dense2 = Dense(hidden, n_classes, rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for images x (n, T=1, H, W, C)."""
