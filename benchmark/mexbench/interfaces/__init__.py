@@ -23,7 +23,15 @@ from mexbench.interfaces.dataset_options import (
     DataIssue,
     DataSource,
 )
-from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
+from mexbench.interfaces.model import (
+    ActionUnitModel,
+    EpochsModel,
+    FoldsModel,
+    LayerRow,
+    Model,
+    Predictor,
+    TorchWeightsModel,
+)
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
@@ -70,5 +78,6 @@ __all__ = [
     "SpottingModel",
     "SpottingPredictor",
     "ThresholdPredictor",
+    "TorchWeightsModel",
     "VideoFrames",
 ]

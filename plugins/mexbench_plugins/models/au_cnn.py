@@ -58,7 +58,7 @@ class AUCNN(NetworkModel, ActionUnitModel):
 
         del shape
         return AUCNNLayers(
-            n_classes, rng, convolutions=self.convolutions, batch_norm=self.batch_norm, activation=self.activation
+            n_classes, rng, batch_norm=self.batch_norm, activation=self.activation, convolutions=self.convolutions
         )
 
     def fit_action_units(

@@ -62,5 +62,4 @@ class CNNLSTM(NetworkModel):
         """Build the network."""
         from mexbench_plugins.models._nn.cnn_lstm_network import CNNLSTMLayers
 
-        rows = self.time == "rows" or (self.time == "auto" and shape[0] == 1)
-        return CNNLSTMLayers(shape, n_classes, rng, rows=rows, filters=self.filters)
+        return CNNLSTMLayers(shape, n_classes, rng, time=self.time, filters=self.filters)

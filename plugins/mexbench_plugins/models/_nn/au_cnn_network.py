@@ -22,15 +22,21 @@ from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBloc
 
 
 class AUCNNLayers(Network):
-    """Table 3; output shapes and numbers of values for 7 classes: 22,247 in all. See ``AUCNN`` for the options."""
+    """Table 3; output shapes and numbers of values for 7 classes: 22,247 in all."""
 
     def __init__(
-        self, n_classes: int, rng: Generator, *, convolutions: int, batch_norm: bool, activation: Activation
+        self,
+        n_classes: int,
+        rng: Generator,
+        *,
+        batch_norm: bool,
+        activation: Activation,
+        convolutions: int,
     ) -> None:
-        self.activation: Activation = activation
-        options: Any = {"activation": activation, "batch_norm": batch_norm, "rng": rng}
-        self.conv = Conv(3, 16, 7, stride=2, padding=3, normalised=batch_norm, rng=rng)
-        self.norm = BatchNorm(16) if batch_norm else None
+        norm, self.activation = batch_norm, activation
+        options: Any = {"activation": activation, "batch_norm": norm, "rng": rng}
+        self.conv = Conv(3, 16, 7, stride=2, padding=3, normalised=norm, rng=rng)
+        self.norm = BatchNorm(16) if norm else None
         self.layers1 = ResidualBlock(16, 16, **options) if convolutions >= 3 else None
         self.layers2 = ResidualBlock(16, 32, **options) if convolutions == 5 else None
         self.dense = Dense(32 if convolutions == 5 else 16, n_classes, rng=rng)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax
 from jax import Array
 from numpy.random import Generator
@@ -9,22 +11,18 @@ from numpy.random import Generator
 from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, each, max_pool, record
 from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
 
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.network_model import Shape
+
 
 class CNNLSTMLayers(Network):
     """Two convolutions and three poolings on each frame, two recurrent and two dense layers; see ``__call__``.
 
     Output shapes and numbers of values there are for one image of 48x48x1, read by rows, and 6 classes.
-
-    Args:
-        shape: Of one sample (T, H, W, C).
-        n_classes: Units of the last layer.
-        rng: Source of the initial weights.
-        rows: Whether the recurrent layers read the rows of an image's feature map instead of frames.
-        filters: Of the second convolution.
     """
 
-    def __init__(self, shape: tuple[int, ...], n_classes: int, rng: Generator, *, rows: bool, filters: int) -> None:
-        self.rows = rows
+    def __init__(self, shape: Shape, n_classes: int, rng: Generator, *, time: str, filters: int) -> None:
+        self.rows = time == "rows" or (time == "auto" and shape[0] == 1)
         _, height, width, channels = shape
         height, width = (((side - 2) // 2 - 2) // 4 for side in (height, width))
         self.conv1 = Conv(channels, 32, 3, product=True, rng=rng)

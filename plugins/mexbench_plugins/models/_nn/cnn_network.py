@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 from flax import nnx
@@ -11,21 +11,14 @@ from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
 
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.network_model import Shape
+
 
 class CNNLayers(Network):
-    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes.
+    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes."""
 
-    Args:
-        shape: Of one sample (T=1, H, W, C).
-        n_classes: Units of the last layer.
-        rng: Source of the initial weights.
-        filters: Of each convolution.
-        hidden: Units of the dense layer before the last.
-    """
-
-    def __init__(
-        self, shape: tuple[int, ...], n_classes: int, rng: Generator, *, filters: Sequence[int], hidden: int
-    ) -> None:
+    def __init__(self, shape: Shape, n_classes: int, rng: Generator, *, filters: tuple[int, ...], hidden: int) -> None:
         _, height, width, channels = shape
         sizes = zip((channels, *filters), filters, strict=False)
         self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)

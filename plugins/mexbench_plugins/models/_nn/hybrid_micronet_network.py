@@ -6,6 +6,7 @@ import jax
 from jax import Array
 from numpy.random import Generator
 
+from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
     Context,
@@ -25,17 +26,17 @@ class HybridMicroNetLayers(Network):
     Args:
         n_classes: Units of the last layer.
         rng: Source of the initial weights.
-        channels: Of the features.
-        padding_value: What the padding holds.
-        residual_attention: Whether a residual attention unit follows each RLayers.
         units: Number of action units that join the averages.
+        padding_value: What surrounds the features in the first convolution.
+        residual_attention: Whether a residual attention unit follows each RLayers.
     """
 
     def __init__(
-        self, n_classes: int, rng: Generator, *, channels: int, padding_value: float, residual_attention: bool,
-        units: int = 0,
-    ) -> None:  # fmt: skip
-        self.conv = Conv(channels, 16, 7, stride=2, padding=3, padding_value=padding_value, normalised=True, rng=rng)
+        self, n_classes: int, rng: Generator, units: int = 0, *, padding_value: float, residual_attention: bool
+    ) -> None:
+        self.conv = Conv(
+            VGG16_CHANNELS, 16, 7, stride=2, padding=3, padding_value=padding_value, normalised=True, rng=rng
+        )
         self.norm = BatchNorm(16)
         self.layers1 = ResidualBlock(16, 16, rng=rng)
         self.layers2 = ResidualBlock(16, 32, rng=rng)

@@ -20,17 +20,10 @@ from mexbench_plugins.models._nn.layers import (
 
 
 class STSTNetLayers(Network):
-    """Three streams as one convolution; output shapes and values, running statistics included, for 3 classes: 1,715.
+    """Three streams as one convolution; output shapes and values, running statistics included, for 3 classes: 1,715."""
 
-    Args:
-        n_classes: Units of the last layer.
-        rng: Source of the initial weights.
-        dropout: Share of the values after max-pooling that are set to zero in training.
-        is_reversed: Whether the channels are read from the last to the first.
-    """
-
-    def __init__(self, n_classes: int, rng: Generator, *, dropout: float, is_reversed: bool) -> None:
-        self.dropout, self.reversed = dropout, is_reversed
+    def __init__(self, n_classes: int, rng: Generator, *, dropout: float, channels: str) -> None:
+        self.dropout, self.reversed = dropout, channels == "reversed"
         self.conv = Conv(3, 16, 3, padding=2, convention="torch", rng=rng)
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
