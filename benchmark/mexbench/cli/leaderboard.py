@@ -213,15 +213,15 @@ def read_claims(root: Path) -> Claims | None:
 
 
 def all_boards(root: Path) -> Sequence[str]:
-    """Return the names of all leaderboards.
+    """Return the names of all leaderboards of classes.
 
     Raises:
-        BoardError: There are none.
+        BoardError: There are none, and none of spotters either.
     """
     from mexbench.reports.leaderboards.definition import names
 
     boards = names(root)
-    if not boards:
+    if not boards and not leaderboard_spotting.boards(root):
         raise BoardError(
             f"{root}: has no leaderboards, which are NAME.yaml with samples/NAME.csv; give --root, or make one with "
             f"'bench leaderboard define'"

@@ -128,12 +128,25 @@ def test_the_page_ranks_spotters_and_no_null_model(root: Path, bench: Bench) -> 
     page = (root / "toy.md").read_text()
     assert page.startswith("# Toys\n")
     assert "videos: 6 of 6 subjects, 0.6 minutes; micro 6, macro 6; 0 without any" in page
-    ranks = {line.split("|")[2].strip(): line.split("|")[1].strip() for line in page.splitlines() if "synthetic " in line
-             or "| synthetic" in line}  # fmt: skip
+    lines = [line.split("|") for line in page.splitlines() if line.count("|") == 13]
+    ranks = {cells[2].strip(): cells[1].strip() for cells in lines[2:]}
     assert ranks == {"frame_difference": "1", "random_intervals": "-", "every_k_frames": "-"}
     assert bench("leaderboard", "render", "toy", "--root", root, "--check").code == 0
     (root / "toy.md").write_text(page.replace("Toys", "Boys"))
     assert bench("leaderboard", "render", "toy", "--root", root, "--check").code == cli.FAILED
+
+
+def test_the_site_has_its_page(root: Path, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("site", "--root", root, "--out", tmp_path / "site")
+    assert ran.code == 0, ran.err
+    assert "1 leaderboards, 3 rows" in ran.err
+    assert '<a href="boards/toy.html">Toys</a>' in (tmp_path / "site" / "index.html").read_text()
+    page = (tmp_path / "site" / "boards" / "toy.html").read_text()
+    assert "<h1>Toys</h1>" in page
+    assert page.count("<caption>") == 6
+    assert "say nothing about real faces" in page
+    alter(root / "spotting/results/toy/random_intervals.json", "figures", "f1", value=0.99)
+    assert bench("site", "--root", root, "--out", tmp_path / "other").code == cli.FAILED
 
 
 def test_other_runs_and_boards_are_refused_with_one_message(
