@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mexbench.files import replacing
 from mexbench.studies.inference.spot_truth import TrueExpression
-
-if TYPE_CHECKING:
-    from mexbench.studies.inference.spotting import SpottedFilm
+from mexbench.studies.inference.spotted_film import SpottedFilm
 
 #: Okabe and Ito's colours, distinguishable by colour-blind readers.
 _COLOURS = {"micro": "#0072B2", "macro": "#D55E00"}

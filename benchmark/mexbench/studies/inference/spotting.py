@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mexbench.interfaces.spotting import ConfidencePredictor, VideoFrames, check
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference import spot_page, spot_timeline
 from mexbench.studies.inference.spot_truth import TrueExpression
+from mexbench.studies.inference.spotted_film import SpottedExpression, SpottedFilm
 from mexbench.studies.inference.tables import winner
 from mexbench.studies.inference.videos import PredictionTarget, check_unused
 from mexbench.studies.inference.window_predictor import WindowPredictor
@@ -36,63 +37,6 @@ MOST_ROWS = 480
 #: Seconds that two parts of a film share, so that an expression lies inside one of them.
 OVERLAP_S = 4.0
 _FEWEST = 2
-
-
-@dataclass(frozen=True, eq=False)
-class SpottedExpression:
-    """One spotted interval of a film, and what the recogniser says about it.
-
-    Args:
-        interval: Frames counted from 1, in those that were looked at.
-        onset_s: Time of its first frame.
-        apex_s: Time of its apex; None where the spotter does not say.
-        offset_s: Time of its last frame.
-        scores: The recogniser's scores (n_classes,); None without a recogniser or a prediction.
-        emotion: The class with the highest score; empty without one.
-        reason: Why the recogniser says nothing; empty where it does, or where there is none.
-    """
-
-    interval: ScoredInterval
-    onset_s: float
-    apex_s: float | None
-    offset_s: float
-    scores: NDArray[np.float64] | None = None
-    emotion: str = ""
-    reason: str = ""
-
-
-@dataclass(eq=False)
-class SpottedFilm:
-    """What was spotted in one film.
-
-    Args:
-        clip: Its line of the list.
-        times: When each frame that was looked at is shown, in seconds (T,).
-        fps: Frames per second that were looked at, in Hz.
-        parts: In how many parts it was spotted.
-        scale: Size of a frame that was looked at, as a share of the film's.
-        expressions: By rising onset.
-        curves: Type -> the spotter's confidence in each frame (T,); NaN where a part has none.
-        threshold: Confidence from which a peak is an interval; None where the spotter has no curves.
-        notes: Of the steps.
-        issues: Irregularities of the video.
-    """
-
-    clip: ListedClip
-    times: NDArray[np.float64]
-    fps: float
-    parts: int = 1
-    scale: float = 1.0
-    expressions: list[SpottedExpression] = field(default_factory=list)
-    curves: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    threshold: float | None = None
-    notes: tuple[str, ...] = ()
-    issues: tuple[str, ...] = ()
-
-    @property
-    def minutes(self) -> float:
-        """How long it is."""
-        return len(self.times) / self.fps / 60
 
 
 @dataclass(frozen=True, eq=False)
