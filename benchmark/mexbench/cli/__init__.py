@@ -26,6 +26,11 @@ COMMANDS = {
     "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "data": ("mexbench.cli.data", "say where data sets come from, verify a copy, fetch a public pack"),
     "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
+    "import-weights": (
+        "mexbench.cli.import_weights",
+        "make saved models of published PyTorch weights, one per subject",
+    ),
+    "evaluate-saved": ("mexbench.cli.evaluate_saved", "score saved models on the subjects that they left out"),
     "predict": ("mexbench.cli.predict", "say what a saved model sees in films, window by window"),
     "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),
     "compare": ("mexbench.cli.compare", "compare two runs: config, samples, a paired test"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selection", choices=get_args(Selection),
         help="how values that differ from a plugin's own were chosen, for rows whose config does not declare it",
     )  # fmt: skip
+    submit.add_argument("--yes", action="store_true", help="replace rows that differ without asking")
     verify = actions.add_parser("verify", help="recompute every figure from the predictions")
     verify.add_argument("what", nargs="*", metavar="NAME|FILE", help="leaderboards or submissions (default: all)")
     render = actions.add_parser("render", help="write the pages")
@@ -99,7 +101,8 @@ def _submit(options: argparse.Namespace) -> int:
     if leaderboard_spotting.is_run(options.run) or leaderboard_spotting.is_board(options.root, options.name):
         return leaderboard_spotting.submit(options)
     from mexbench.reports.leaderboards.definition import load
-    from mexbench.reports.leaderboards.submit import store, submissions
+    from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
+    from mexbench.reports.leaderboards.submit import plan, store, submissions
     from mexbench.reports.leaderboards.verify import results_folder
     from mexbench.runs.stored_run import damage_is_an_error
 
@@ -107,10 +110,34 @@ def _submit(options: argparse.Namespace) -> int:
     run_folder = _read(options)
     with damage_is_an_error(options.run):
         entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
-    for path, state in store(results_folder(options.own_root, board.name), entries):
-        say(f"{path}: {state}")
+    planned = plan(results_folder(options.own_root, board.name), entries)
+    replaced = [one.change(board.headline) for one in planned if one.state == "replaced"]
+    if replaced and not options.yes:
+        _confirm(replaced)
+    store(planned)
+    for one in planned:
+        say(f"{one.path}: {one.state}")
+        if CODE_UNAVAILABLE in one.submission.flags:
+            say(
+                f"  flagged {CODE_UNAVAILABLE}: {one.submission.model.distribution} names no address of its code; add "
+                "'urls' to its pyproject.toml, install it again and submit again"
+            )
     say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
     return cli.OK
+
+
+def _confirm(replaced: Sequence[str]) -> None:
+    """Ask whether rows may be replaced.
+
+    Raises:
+        BoardError: They may not, or there is nobody to ask.
+    """
+    say(f"{len(replaced)} rows would be replaced:" + "".join(f"\n  {line}" for line in replaced))
+    if not sys.stdin.isatty():
+        raise BoardError("nothing is written: 'bench leaderboard submit --yes' replaces without asking")
+    say("replace? [y/N]")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise BoardError("nothing is written")
 
 
 def _verify(options: argparse.Namespace) -> int:

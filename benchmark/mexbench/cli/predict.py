@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "film", nargs="?", type=Path, metavar="VIDEO|FOLDER|MANIFEST",
-        help="a film (mp4, mov, avi, webm, mkv), a folder of films, or a list of clips (.csv)",
+        help="a film (mp4, mov, avi, webm, mkv), a still picture (jpg, png, bmp), a folder of them, or a list (.csv)",
     )  # fmt: skip
     parser.add_argument(
         "--model", type=Path, metavar="DIR",
@@ -75,6 +75,12 @@ def run(options: argparse.Namespace) -> int:
     wanted = inputs.wanted(model, catalogue)
     if options.config:
         inputs.check_same_config(model, load(options.config, catalogue))
+    if where is None:
+        wanted.check_films()
+    else:
+        where = where.restricted(wanted)
+        if options.video and all(films.is_still(clip) for clip in where.clips):
+            raise ConfigError("--video: a still picture makes no film: leave --video out")
     spec = _window_spec(options, wanted)
     say(f"model: {page.describe(model)}")
     for change in model.changes:
@@ -123,7 +129,12 @@ def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSp
 def _read(options: argparse.Namespace, where: films.PredictionTarget, out: Path, predictor: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
     if where.skipped:
-        say(f"{len(where.skipped)} not read, since they are not films by name: {listed(where.skipped)}")
+        say(
+            f"{len(where.skipped)} not read, since they are neither films nor pictures by name: {listed(where.skipped)}"
+        )
+    if where.not_for_model:
+        others = listed(where.not_for_model)
+        say(f"{len(where.not_for_model)} not read, since this model cannot be asked about them: {others}")
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(
             where, predictor, out, video=options.video,

@@ -69,7 +69,7 @@ def model_writer_for(
         scope=scope,
         tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
         wanted=frozenset(),
-        about={row: _about(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
+        about={row: about_row(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
         trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},
     )
     undone = set(waiting)
@@ -187,7 +187,8 @@ def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     }
 
 
-def _about(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
+def about_row(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
+    """Return what ``model.json`` says about every predictor of a row."""
     nothing = {"frames": None}  # a sample as the dataset gives it
     return {
         "name": model.name,

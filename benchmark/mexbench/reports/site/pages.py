@@ -261,6 +261,7 @@ def _row(board: BoardRows, row: BoardRow, studies: Studies) -> dict[str, Any]:
         "stress_tests": [stress_section(test, rows) for test in studies.stress_tests if (rows := test.of(board, row))],
         "claims": page.claims_table([(row, beside) for beside in row.claims]) if row.claims else None,
         "comparisons": page.comparison_table(board, compared) if compared else None,
+        "code": page.code_parts(row),
         "config": config,
         "commands": commands(row, definition.name, config),
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference import page
 from mexbench.studies.inference.spot_truth import TrueExpression, TypeCounts, compare
-from mexbench.studies.inference.spotted_film import SpottedFilm
 from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.tables import escape, percent, subjects_text
+
+if TYPE_CHECKING:
+    from mexbench.studies.inference.spotted_film import SpottedFilm
 
 Truth = Mapping[str, Sequence[TrueExpression]]
 

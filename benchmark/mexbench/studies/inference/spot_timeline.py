@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mexbench.files import replacing
 from mexbench.studies.inference.spot_truth import TrueExpression
-from mexbench.studies.inference.spotted_film import SpottedFilm
+
+if TYPE_CHECKING:
+    from mexbench.studies.inference.spotted_film import SpottedFilm
 
 #: Okabe and Ito's colours, distinguishable by colour-blind readers.
 _COLOURS = {"micro": "#0072B2", "macro": "#D55E00"}

@@ -1,4 +1,4 @@
-"""What was spotted in one film."""
+"""What a spotter found in a film: intervals in seconds, with what a recogniser says about each."""
 
 from __future__ import annotations
 
