@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import get_args
 
 import yaml
@@ -27,7 +28,7 @@ def test_the_workflow_takes_nothing_but_submissions_of_a_pull_request() -> None:
     assert not [run for run in runs if "${{" in run]  # no text of a pull request is put into a shell
 
 
-def test_the_command_of_the_workflow_works(bench) -> None:  # noqa: ANN001
+def test_the_command_of_the_workflow_works(bench: Callable[..., Ran]) -> None:
     steps = yaml.safe_load((GITHUB / "workflows" / "submissions.yml").read_text(encoding="utf-8"))["jobs"]["verify"]
     (command,) = [step["run"] for step in steps["steps"] if step.get("run", "").startswith("bench ")]
     ran: Ran = bench(*command.replace("leaderboards", str(ROOT / "leaderboards")).split()[1:])

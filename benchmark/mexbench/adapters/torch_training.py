@@ -21,7 +21,7 @@ from mexbench.adapters.torch_engine import (
 )
 
 if TYPE_CHECKING:
-    from mexbench.adapters.torch import TorchRecipe
+    from mexbench.adapters.torch_recipe import TorchRecipe
 
 History = tuple[Mapping[str, float], ...]
 

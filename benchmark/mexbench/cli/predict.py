@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mexbench import cli
+from mexbench.cli import predict_spot
 from mexbench.cli.output import open_catalogue, progress, say, say_boxed
 from mexbench.config.loader import load
 from mexbench.errors import ConfigError, listed, missing_extra
@@ -21,16 +22,17 @@ from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import WindowSpec
 
 _WINDOW_S = 1.0
+_FPS = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "film", nargs="?", type=Path, metavar="VIDEO|FOLDER|MANIFEST",
-        help="a film (mp4, mov, avi, webm, mkv), a folder of films, or a list of clips (.csv)",
+        help="a film (mp4, mov, avi, webm, mkv), a still picture (jpg, png, bmp), a folder of them, or a list (.csv)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR",
+        "--model", type=Path, metavar="DIR",
         help="a saved model: RUN/models/MODEL/all/SEED, written by 'bench run --save-models all'",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for results (default: predictions/NAME)")
@@ -39,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--camera", type=int, metavar="N", help="watch a camera, 0 is the first; nothing is written")
     parser.add_argument("--seconds", type=float, metavar="S", help="with --camera: stop after so long (else Ctrl-C)")
-    parser.add_argument("--fps", type=float, default=10.0, help="frames of each second to look at (default: 10)")
+    parser.add_argument(
+        "--fps", type=float,
+        help=f"frames of each second to look at (default: {_FPS:g}; with --spot, all)",
+    )  # fmt: skip
     parser.add_argument(
         "--window", type=float, default=_WINDOW_S, metavar="S",
         help="seconds that are predicted together; a clip to a model that was trained on clips (default: 1)",
@@ -51,10 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, help="refuse the model unless its samples were made as this config makes them"
     )
+    predict_spot.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.spot is not None:
+        return predict_spot.run(options)
+    predict_spot.check_unused(options)
+    options.fps = _FPS if options.fps is None else options.fps
     _check(options)
     catalogue = open_catalogue()
     where = films.target(options.film, say) if options.film else None
@@ -65,6 +75,12 @@ def run(options: argparse.Namespace) -> int:
     wanted = inputs.wanted(model, catalogue)
     if options.config:
         inputs.check_same_config(model, load(options.config, catalogue))
+    if where is None:
+        wanted.check_films()
+    else:
+        where = where.restricted(wanted)
+        if options.video and all(films.is_still(clip) for clip in where.clips):
+            raise ConfigError("--video: a still picture makes no film: leave --video out")
     spec = _window_spec(options, wanted)
     say(f"model: {page.describe(model)}")
     for change in model.changes:
@@ -113,7 +129,12 @@ def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSp
 def _read(options: argparse.Namespace, where: films.PredictionTarget, out: Path, predictor: WindowPredictor) -> int:
     names = [clip.clip_id for clip in where.clips]
     if where.skipped:
-        say(f"{len(where.skipped)} not read, since they are not films by name: {listed(where.skipped)}")
+        say(
+            f"{len(where.skipped)} not read, since they are neither films nor pictures by name: {listed(where.skipped)}"
+        )
+    if where.not_for_model:
+        others = listed(where.not_for_model)
+        say(f"{len(where.not_for_model)} not read, since this model cannot be asked about them: {others}")
     with progress("films", len(names)) as tick:
         summaries, unreadable = films.predict(
             where, predictor, out, video=options.video,

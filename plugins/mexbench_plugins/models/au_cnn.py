@@ -57,7 +57,9 @@ class AUCNN(NetworkModel, ActionUnitModel):
         from mexbench_plugins.models._nn.au_cnn_network import AUCNNLayers
 
         del shape
-        return AUCNNLayers(self, n_classes, rng)
+        return AUCNNLayers(
+            n_classes, rng, batch_norm=self.batch_norm, activation=self.activation, convolutions=self.convolutions
+        )
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int

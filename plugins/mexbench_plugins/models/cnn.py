@@ -52,4 +52,4 @@ class CNN(NetworkModel):
         """Build the network."""
         from mexbench_plugins.models._nn.cnn_network import CNNLayers
 
-        return CNNLayers(self, shape, n_classes, rng)
+        return CNNLayers(shape, n_classes, rng, filters=self.filters, hidden=self.hidden)

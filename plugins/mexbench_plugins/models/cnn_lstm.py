@@ -62,4 +62,4 @@ class CNNLSTM(NetworkModel):
         """Build the network."""
         from mexbench_plugins.models._nn.cnn_lstm_network import CNNLSTMLayers
 
-        return CNNLSTMLayers(self, shape, n_classes, rng)
+        return CNNLSTMLayers(shape, n_classes, rng, time=self.time, filters=self.filters)

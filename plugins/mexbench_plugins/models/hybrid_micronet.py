@@ -9,14 +9,12 @@ from annotated_types import Ge, Gt, Le, Lt
 from numpy.random import Generator
 
 from mexbench.errors import DataError
+from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image, shape_text
 from mexbench_plugins.models._nn.recipe import Optimiser
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.hybrid_micronet_network import HybridMicroNetLayers
-
-#: Channels of VGG-16's last feature map.
-CHANNELS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class HybridMicroNet(NetworkModel):
     """
 
     source = "HybridMicroNet paper (2023), section 3.4 and table 2; values counted as Keras counts them"
-    example_shape = (1, 7, 7, CHANNELS)
+    example_shape = (1, 7, 7, VGG16_CHANNELS)
 
     padding_value: Annotated[float, Ge(0), Le(1)] = 0.0
     residual_attention: bool = False
@@ -56,12 +54,12 @@ class HybridMicroNet(NetworkModel):
 
     def check(self, shape: Shape) -> None:
         """Refuse anything but the features of one image."""
-        if len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] >= CHANNELS:
-            if shape[3] == CHANNELS:
+        if len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] >= VGG16_CHANNELS:
+            if shape[3] == VGG16_CHANNELS:
                 return
             raise DataError(
                 f"hybrid_micronet needs (n, T=1, 7, 7, 512), got {shape_text(shape)}; use hybrid_micronet_au to read "
-                f"the {shape[3] - CHANNELS} planes behind the features, or remove the step action_units"
+                f"the {shape[3] - VGG16_CHANNELS} planes behind the features, or remove the step action_units"
             )
         check_single_image("hybrid_micronet", shape, (7, 7, 512), "add vgg16 to the steps, after resize to 224x224")
 
@@ -70,4 +68,6 @@ class HybridMicroNet(NetworkModel):
         from mexbench_plugins.models._nn.hybrid_micronet_network import HybridMicroNetLayers
 
         del shape
-        return HybridMicroNetLayers(self, n_classes, rng)
+        return HybridMicroNetLayers(
+            n_classes, rng, padding_value=self.padding_value, residual_attention=self.residual_attention
+        )

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import UNITS, Predictor
+from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
 from mexbench_plugins.models._nn.network_model import Shape, shape_text
-from mexbench_plugins.models.hybrid_micronet import CHANNELS, HybridMicroNet
+from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
@@ -43,14 +44,14 @@ class HybridMicroNetAU(HybridMicroNet):
     """
 
     source = "enhanced HybridMicroNet paper (2026); the network of the 2023 paper's table 2, and its joined AU features"
-    example_shape = (1, 7, 7, CHANNELS + len(UNITS))
+    example_shape = (1, 7, 7, VGG16_CHANNELS + len(UNITS))
 
     detect_units: bool = False
     detector_folds: Annotated[int, Ge(2)] = 3
 
     def check(self, shape: Shape) -> None:
         """Refuse anything but the features of one image with action units behind them."""
-        if not (len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] > CHANNELS):
+        if not (len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] > VGG16_CHANNELS):
             raise DataError(
                 f"hybrid_micronet_au needs (n, T=1, 7, 7, 512 + units), got {shape_text(shape)}; add action_units "
                 "after vgg16 in the steps"
@@ -60,7 +61,13 @@ class HybridMicroNetAU(HybridMicroNet):
         """Build the network."""
         from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
 
-        return HybridMicroNetAULayers(self, n_classes, rng, units=shape[-1] - CHANNELS)
+        return HybridMicroNetAULayers(
+            n_classes,
+            rng,
+            units=shape[-1] - VGG16_CHANNELS,
+            padding_value=self.padding_value,
+            residual_attention=self.residual_attention,
+        )
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
@@ -72,7 +79,7 @@ class HybridMicroNetAU(HybridMicroNet):
             return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
         self.check(x.shape[1:])
         return au_detector.fit(
-            self, self._detector(), x, y, n_classes=n_classes, units=x.shape[-1] - CHANNELS,
+            self, self._detector(), x, y, n_classes=n_classes, units=x.shape[-1] - VGG16_CHANNELS,
             folds=self.detector_folds, groups=groups, seed=seed,
         )  # fmt: skip
 
@@ -88,7 +95,7 @@ class HybridMicroNetAU(HybridMicroNet):
         self.check(x.shape[1:])
         folds = [
             au_detector.after_each_epoch(
-                self, self._detector(), x[mask], y[mask], n_classes=n_classes, units=x.shape[-1] - CHANNELS,
+                self, self._detector(), x[mask], y[mask], n_classes=n_classes, units=x.shape[-1] - VGG16_CHANNELS,
                 folds=self.detector_folds, groups=groups[mask], seed=seed,
             )
             for mask in train_masks

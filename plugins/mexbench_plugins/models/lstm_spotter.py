@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -11,13 +12,17 @@ from annotated_types import Ge, Gt
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
-from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
+from mexbench_plugins.models._spotting import CurveSpotter, block_means, fit_curve_spotter, smoothed
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.lstm_spotter_network import Weights
+
+_WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +38,15 @@ class LstmCurves:
 
     def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
         """Return a curve for each type that trained."""
+        return self.of_features(features(video, self.seconds, self.grid), video.fps)
+
+    def of_features(self, x: NDArray[np.float32], fps: float) -> dict[str, NDArray[np.float64]]:
+        """Return the curves for the features (T, D) of a video."""
         from mexbench_plugins.models._nn import lstm_spotter_network
 
-        x = (features(video, self.seconds, self.grid) - self.mean) / self.spread
-        probabilities = np.asarray(lstm_spotter_network.probabilities(self.weights, x[None]))[0]
-        lengths = steps(self.seconds, video.fps)
+        scaled = (x - self.mean) / self.spread
+        probabilities = np.asarray(lstm_spotter_network.probabilities(self.weights, scaled[None]))[0]
+        lengths = steps(self.seconds, fps)
         return {
             kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
         }
@@ -49,14 +58,9 @@ def features(video: VideoFrames, seconds: tuple[float, float], grid: int) -> NDA
     parts = []
     for kind in KINDS:
         fields = window(video, kind).astype(np.float32)
-        motion = np.stack([np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2]], axis=-1)
-        rows = np.array_split(np.arange(motion.shape[1]), grid)
-        columns = np.array_split(np.arange(motion.shape[2]), grid)
-        for r in rows:
-            for c in columns:
-                block = motion[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2))
-                parts += [delayed(block[:, channel], lengths[kind] // 2) for channel in range(2)]
-    return np.log1p(np.stack(parts, axis=1)).astype(np.float32)
+        channels = (np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2])
+        parts += [delayed(block_means(channel, grid), lengths[kind] // 2) for channel in channels]
+    return np.log1p(np.concatenate(parts, axis=1)).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,11 @@ class LstmSpotter(FlowSpotter):
         weights = self._trained([(one - mean) / spread for one in x], y, rng)
         kinds = tuple(kind for index, kind in enumerate(KINDS) if any(one[:, index].any() for one in y))
         curves = LstmCurves(weights, mean, spread, kinds, self.seconds, self.grid)
-        return fit_curve_spotter(curves, videos, intervals, scale="raw")
+        known = {id(video): one for video, one in zip(videos, x, strict=True)}  # computing them costs most of the time
+        spotter = fit_curve_spotter(
+            lambda video: curves.of_features(known[id(video)], video.fps), videos, intervals, scale="raw"
+        )
+        return replace(spotter, curves=curves)
 
     def _trained(self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[np.float32]], rng: Generator) -> Weights:
         from mexbench_plugins.models._nn import lstm_spotter_network
@@ -122,6 +130,33 @@ class LstmSpotter(FlowSpotter):
     def _starts(self, length: int, rng: Generator) -> NDArray[np.intp]:
         """Cut a video into sequences, at another place in each epoch."""
         return np.arange(int(rng.integers(self.frames)) - self.frames + 1, length, self.frames)
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the network, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, LstmCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, kinds=list(curves.kinds))
+        weights = {name: np.asarray(array) for name, array in curves.weights.items()}
+        write_arrays(folder / _WEIGHTS, {**weights, "mean": curves.mean, "spread": curves.spread})
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
+        stored = read_arrays(folder / _WEIGHTS)
+        inputs = len(KINDS) * 2 * self.grid**2
+        blank = lstm_spotter_network.initial(np.random.default_rng(0), inputs, self.hidden)
+        expected = {name: array.shape for name, array in blank.items()} | {"mean": (inputs,), "spread": (inputs,)}
+        if {name: array.shape for name, array in stored.items()} != expected or (stored["spread"] <= 0).any():
+            raise ValueError(f"{_WEIGHTS}: arrays of another network than this one with {self.hidden} cells")
+        weights = lstm_spotter_network.of_arrays({name: stored[name] for name in blank})
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> LstmCurves:
+            del seconds
+            kinds = tuple(kind for kind in KINDS if kind in document.get("kinds", ()))
+            return LstmCurves(weights, stored["mean"], stored["spread"], kinds, self.seconds, self.grid)
+
+        return load_spotter(folder, curves)
 
 
 def _inside(video: VideoFrames, intervals: Sequence[Interval]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -11,13 +12,17 @@ from annotated_types import Ge, Gt
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
+from mexbench_plugins.models._spotter_files import load_spotter, positive_by_kind, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.softnet_network import ThreeStreams
+
+_WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +126,32 @@ class Softnet(FlowSpotter):
                 x = np.stack([fields[int(owner[i])][int(place[i])] for i in batch]).astype(np.float32) * scale
                 softnet_network.train_step(network, optimiser, x, shown[batch].astype(np.float32))
         return network, scale
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the networks, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, SoftnetCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, scales=dict(curves.scale))
+        arrays = {f"{kind}/{name}": a for kind, one in curves.networks.items() for name, a in one.arrays().items()}
+        write_arrays(folder / _WEIGHTS, arrays)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        from mexbench_plugins.models._nn.softnet_network import ThreeStreams
+
+        stored = read_arrays(folder / _WEIGHTS)
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> SoftnetCurves:
+            scales = positive_by_kind(document, "scales")
+            if set(scales) != set(seconds) or {name.partition("/")[0] for name in stored} != set(scales):
+                raise ValueError(f"{_WEIGHTS}: has networks of other types than the lengths")
+            networks = {
+                kind: ThreeStreams.of({n.partition("/")[2]: a for n, a in stored.items() if n.startswith(f"{kind}/")})
+                for kind in scales
+            }
+            return SoftnetCurves(networks, scales, self.seconds, self.batch_size)
+
+        return load_spotter(folder, curves)
 
 
 def _some(positions: NDArray[np.intp], count: int, rng: Generator) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Lt
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mexbench.interfaces import FoldsModel, Predictor
+from mexbench.interfaces import FoldsModel, Predictor, TorchWeightsModel
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class STSTNet(NetworkModel, FoldsModel):
+class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
     """Three streams of 3, 5 and 8 filters on flow images of 28x28x3: 1,683 trainable values for 3 classes.
 
     The streams share their input and their poolings, so they are one convolution of 16 filters. Batch normalisation
@@ -63,7 +63,7 @@ class STSTNet(NetworkModel, FoldsModel):
         from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
 
         del shape
-        return STSTNetLayers(self, n_classes, rng)
+        return STSTNetLayers(n_classes, rng, dropout=self.dropout, channels=self.channels)
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
@@ -135,6 +135,22 @@ class STSTNet(NetworkModel, FoldsModel):
             groups=groups,
             seed=seed,
         )
+
+    def from_torch(self, state: Mapping[str, NDArray[Any]], *, shape: Shape, n_classes: int) -> Predictor:
+        """Map the authors' three streams, whose weights they publish, to the one convolution that they are here.
+
+        The authors feed strain, v, u unscaled: their weights need ``channels: reversed`` on the flow pack.
+        """
+        from mexbench_plugins.models._nn.torch_weights import TorchState
+
+        build = self.builder(shape, n_classes)
+        weights = TorchState(state)
+        streams = [(f"conv{index}", f"bn{index}", filters) for index, filters in ((1, 3), (2, 5), (3, 8))]
+        arrays = weights.side_by_side(
+            [weights.conv("conv", name, 3, filters, 3) | weights.norm("norm", norm, filters)
+             for name, norm, filters in streams]
+        ) | weights.dense("dense", "fc", (16, 5, 5), n_classes)  # fmt: skip
+        return weights.predictor(self, build, shape, n_classes, arrays)
 
     def _channels_in_order(self, x: NDArray[Any]) -> NDArray[Any]:
         return x[..., ::-1] if self.channels == "reversed" else x

@@ -30,13 +30,15 @@ class AnnotatedVideoWriter:
         """
         import cv2
 
-        if prediction.scores is not None:
-            text = f"{winner(prediction.scores, self.classes)} {np.max(prediction.scores):.2f}"
-        else:
-            text = "no face" if prediction.faces == "none" else "no prediction"
-        for frame in prediction.window.frames:
+        for frame, faces in zip(prediction.window.frames, prediction.frame_faces, strict=True):
             if frame.time_s <= self._last_s:
                 continue
+            if faces == "none":
+                text = "no face"
+            elif prediction.scores is None:
+                text = "no prediction"
+            else:
+                text = f"{winner(prediction.scores, self.classes)} {np.max(prediction.scores):.2f}"
             self._last_s = frame.time_s
             image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             height, width = image.shape[:2]
@@ -48,8 +50,8 @@ class AnnotatedVideoWriter:
                     raise DataError(f"--video: this OpenCV cannot write {self.path.name}; leave --video out")
             image = np.ascontiguousarray(image[: height - height % 2, : width - width % 2])
             size, line = max(0.4, height / 800), max(1, height // 300)
-            cv2.rectangle(image, (0, 0), (width - 1, height - 1), _COLOURS[prediction.faces], 2 * line)
-            for colour, thick in (((0, 0, 0), 3 * line), (_COLOURS[prediction.faces], line)):
+            cv2.rectangle(image, (0, 0), (width - 1, height - 1), _COLOURS[faces], 2 * line)
+            for colour, thick in (((0, 0, 0), 3 * line), (_COLOURS[faces], line)):
                 place = (4 * line + 4, round(34 * size) + 4 * line)
                 cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick, cv2.LINE_AA)
                 place = (4 * line + 4, height - 4 * line - 6)

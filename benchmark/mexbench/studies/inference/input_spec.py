@@ -1,4 +1,4 @@
-"""The input that a saved model needs, and whether a video can provide it."""
+"""The input that a saved model needs, and whether a video or a still picture can provide it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
 from mexbench.runs.saved_model import SavedModel
 
+#: Data sets whose samples are single photographs.
+_DATASETS_OF_STILLS = frozenset({"image_folder"})
 _REMEDY = "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}"
 
 
@@ -26,10 +28,32 @@ class Wanted:
     Args:
         count: Frames of a window that are one sample; None where each frame is one.
         steps: What they go through.
+        no_film: Why a film cannot provide its samples; empty where it can.
+        no_still: Why a still picture cannot.
     """
 
     count: int | None
     steps: tuple[Component[Preprocessor], ...]
+    no_film: str = ""
+    no_still: str = ""
+
+    def check_films(self) -> None:
+        """Check that samples can be made of films.
+
+        Raises:
+            SavedModelError: They cannot.
+        """
+        if self.no_film:
+            raise SavedModelError(self.no_film)
+
+    def check_stills(self) -> None:
+        """Check that samples can be made of still pictures.
+
+        Raises:
+            SavedModelError: They cannot.
+        """
+        if self.no_still:
+            raise SavedModelError(self.no_still)
 
     @property
     def finds_faces(self) -> bool:
@@ -41,7 +65,8 @@ def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
     """Build the steps that the model's samples went through.
 
     Raises:
-        SavedModelError: A step is not installed, is not what it was, or needs an annotation that a video does not have.
+        SavedModelError: A step is not installed, is not what it was, or needs an annotation that neither a video nor a
+            still picture has.
     """
     frames, errors = (
         build(FrameSelection, model.about["frames"]) if model.about.get("frames") is not None else (None, [])
@@ -50,19 +75,60 @@ def wanted(model: SavedModel, catalogue: Catalogue) -> Wanted:
         raise SavedModelError(f"{model.folder}: its 'frames' cannot be used: {errors[0][1]}")
     steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
     model.check_same_input({"frames": None, **Input(frames, steps).identity()})
+    spec = _of_selection(model, frames, steps)
+    if spec.no_film and spec.no_still:
+        raise SavedModelError(spec.no_film)
+    _check_no_annotation(model, spec)
+    return spec
+
+
+def _of_selection(
+    model: SavedModel, frames: FrameSelection | None, steps: tuple[Component[Preprocessor], ...]
+) -> Wanted:
+    """Return what a 'frames' block asks for, and why films or stills do not have it."""
     if frames is None:
-        raise SavedModelError(
+        no_film = (
             f"{model.folder}: was trained on samples as its data set gives them, without a 'frames' block, and a film "
             f"has no such samples; {_REMEDY}"
         )
+        stills = dataset_plugin(model) in _DATASETS_OF_STILLS
+        return Wanted(1, steps, no_film, "" if stills else no_film.replace("a film", "a picture"))
     if frames.at is not None:
-        raise SavedModelError(
+        no_film = (
             f"{model.folder}: was trained on annotated moments (frames: at: {list(frames.at)}), and a video has no "
             f"annotated {' and '.join(frames.at)}; {_REMEDY}"
         )
-    spec = Wanted(None if frames.unit == "frame" else frames.count, steps)
-    _check_no_annotation(model, spec)
-    return spec
+        if len(frames.at) == 1:
+            return Wanted(1, steps, f"{no_film}, or give still pictures of the {frames.at[0]}")
+        return Wanted(len(frames.at), steps, no_film, _motion(model, f"at: {list(frames.at)}"))
+    if frames.unit == "clip" and frames.count != 1:
+        return Wanted(frames.count, steps, "", _motion(model, f"count: {frames.count}"))
+    return Wanted(None if frames.unit == "frame" else 1, steps)
+
+
+def _motion(model: SavedModel, block: str) -> str:
+    return (
+        f"{model.folder}: was trained on motion (frames: {block}), and a still picture has none: give films, or a "
+        "model that was trained with frames {unit: frame, fps: 10} or {unit: clip, at: [apex]}"
+    )
+
+
+def dataset_plugin(model: SavedModel) -> str | None:
+    """Return the plugin of the data set that a model was trained on, as far as it is recorded."""
+    identity = (model.about.get("dataset") or {}).get("identity")
+    return identity.get("plugin") if isinstance(identity, dict) else None
+
+
+def spotter_steps(model: SavedModel, catalogue: Catalogue) -> tuple[Component[Preprocessor], ...]:
+    """Build the steps that the long videos of a spotter went through.
+
+    Raises:
+        SavedModelError: A step is not installed, is not what it was, or needs an annotation that a video does not have.
+    """
+    steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
+    model.check_same_input({"frames": None, **Input(None, steps).identity()})
+    _check_no_annotation(model, Wanted(None, steps))
+    return steps
 
 
 def check_same_config(model: SavedModel, config: RunConfig) -> None:

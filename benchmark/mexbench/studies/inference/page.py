@@ -7,6 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from mexbench.errors import listed
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
@@ -25,6 +26,11 @@ CONSENT = (
 def honest_score(about: Mapping[str, Any]) -> str:
     """Return the score on people whom the model had not seen, if its folder has one."""
     score = about.get("score")
+    if not isinstance(score, dict) and "origin" in about:
+        return (
+            "Honest score: unknown for this model: its weights were imported; 'bench evaluate-saved' scores them on "
+            "the people that their publisher held out."
+        )
     if not isinstance(score, dict):
         return (
             "Honest score: unknown for this model: the run that saved it was not finished, so there is no estimate of "
@@ -68,7 +74,7 @@ def method_text(predictor: WindowPredictor) -> str:
     spec, count = predictor.spec, predictor.wanted.count
     text = (
         f"Films are sampled at {spec.fps:g} frames a second, by the time of each frame, and cut into windows of "
-        f"{spec.length_s:g} s, one every {spec.hop_s:g} s. "
+        f"{spec.length_s:g} s, one every {spec.hop_s:g} s. No window spans a scene cut: windows begin anew at each. "
     )
     if count is None:
         text += (
@@ -82,11 +88,13 @@ def method_text(predictor: WindowPredictor) -> str:
         )
     if predictor.wanted.finds_faces:
         text += (
-            "As in training, a face is detected once in a window, in its first frame, unless a step is set otherwise. "
+            "A face is searched for in every frame; a frame without one enters neither a mean nor a sample. As in "
+            "training, the others are cropped to the face of the first of them, unless a step is set otherwise. "
         )
     return (
         text
-        + "clips.csv has the mean over a clip's windows. Scores are the model's: not all models give probabilities."
+        + "clips.csv has the mean over a clip's windows that have a prediction. Scores are the model's: not all models "
+        "give probabilities."
     )
 
 
@@ -105,7 +113,13 @@ def statement(summary: Summary, classes: Sequence[str]) -> str:
 
 def details(summary: Summary) -> list[str]:
     """Return the reasons and notes of a clip with their counts, so that nothing is dropped silently."""
-    lines = [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.reasons.items())]
+    lines = []
+    if without := summary.frame_faces["none"]:
+        lines.append(f"{without} of {summary.frame_faces.total()} frames: no face found: in no mean")
+    if summary.cuts_s:
+        times = listed([f"{time_s:.1f} s" for time_s in summary.cuts_s], limit=10)
+        lines.append(f"{len(summary.cuts_s)} scene cuts (at {times}): no window spans one")
+    lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.reasons.items())]
     lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.notes.items())]
     lines += [
         f"{text} ({summary.missing_s:.1f} s are missing)" if summary.missing_s and "promises" in text else text

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.video.clip_list import ListedClip
+from mexbench.data.video.reader import Frame
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
 
@@ -29,6 +30,8 @@ class Summary:
         total: Sum of their scores (n_classes,).
         winners: Class -> windows that it won.
         faces: ``one``, ``several`` or ``none`` -> windows.
+        frame_faces: The same -> sampled frames.
+        cuts_s: Where scenes after the first begin, in seconds.
         reasons: Why windows have no prediction -> windows.
         notes: Notes of steps -> windows.
         issues: Irregularities of the video.
@@ -44,12 +47,16 @@ class Summary:
     predicted: int = 0
     winners: Counter[str] = field(default_factory=Counter)
     faces: Counter[str] = field(default_factory=Counter)
+    frame_faces: Counter[str] = field(default_factory=Counter)
+    cuts_s: list[float] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     issues: tuple[str, ...] = ()
     missing_s: float = 0.0
     length_s: float = 0.0
     wall_s: float = 0.0
+    _last_s: float = -float("inf")
+    _scene: int = 0
 
     @property
     def scores(self) -> NDArray[np.float64] | None:
@@ -60,6 +67,13 @@ class Summary:
         """Count a window."""
         self.windows += 1
         self.notes.update(prediction.notes)
+        window = prediction.window
+        if window.scene > self._scene:
+            self._scene = window.scene
+            self.cuts_s.append(window.start_s)
+        new = [faces for frame, faces in zip(window.frames, prediction.frame_faces, strict=True) if self._is_new(frame)]
+        self.frame_faces.update(new)
+        self._last_s = window.frames[-1].time_s
         if prediction.faces:
             self.faces[prediction.faces] += 1
         if prediction.scores is None:
@@ -68,6 +82,9 @@ class Summary:
         self.predicted += 1
         self.total += prediction.scores
         self.winners[winner(prediction.scores, classes)] += 1
+
+    def _is_new(self, frame: Frame) -> bool:
+        return frame.time_s > self._last_s
 
 
 class Tables:
@@ -99,15 +116,16 @@ class Tables:
         window, self._clip_id = prediction.window, clip_id
         scores = self._scored(prediction.scores)
         notes = (prediction.reason, *prediction.notes) if prediction.reason else prediction.notes
+        without = sum(faces == "none" for faces in prediction.frame_faces)
         self._windows.writerow(
-            [clip_id, _seconds(window.start_s), _seconds(window.end_s), len(window.frames), prediction.faces, scores[0],
-             "; ".join(notes), *scores[1:]]
+            [clip_id, _seconds(window.start_s), _seconds(window.end_s), window.scene, len(window.frames), without,
+             prediction.faces, scores[0], "; ".join(notes), *scores[1:]]
         )  # fmt: skip
         self._write_frames(before_s=window.start_s)
-        for index, frame in enumerate(window.frames):
+        for index, (frame, faces) in enumerate(zip(window.frames, prediction.frame_faces, strict=True)):
             row = self._waiting.setdefault(frame.time_s, _Frame(np.zeros(len(self.classes))))
-            row.faces = prediction.faces
-            if prediction.scores is not None:
+            row.faces, row.scene = faces, window.scene
+            if prediction.scores is not None and faces != "none":
                 row.total += prediction.scores if prediction.frame_scores is None else prediction.frame_scores[index]
                 row.windows += 1
 
@@ -126,7 +144,7 @@ class Tables:
         for time_s in [time_s for time_s in self._waiting if time_s < before_s]:
             row = self._waiting.pop(time_s)
             scores = self._scored(row.total / row.windows if row.windows else None)
-            self._frames.writerow([self._clip_id, _seconds(time_s), row.faces, *scores])
+            self._frames.writerow([self._clip_id, _seconds(time_s), row.scene, row.faces, *scores])
 
     def _scored(self, scores: NDArray[np.float64] | None) -> list[str]:
         """Return the class with the highest score, then the scores; blanks where there are none."""
@@ -136,8 +154,18 @@ class Tables:
 
 
 _HEADERS: Mapping[str, Sequence[str]] = {
-    "frames": ("clip_id", "time_s", "faces", "predicted"),
-    "windows": ("clip_id", "start_s", "end_s", "frames", "faces", "predicted", "note"),
+    "frames": ("clip_id", "time_s", "scene", "faces", "predicted"),
+    "windows": (
+        "clip_id",
+        "start_s",
+        "end_s",
+        "scene",
+        "frames",
+        "frames_without_face",
+        "faces",
+        "predicted",
+        "note",
+    ),
     "clips": ("clip_id", "path", "subject", "condition", "emotion", "predicted", "windows"),
 }
 
@@ -149,6 +177,7 @@ class _Frame:
     total: NDArray[np.float64]
     windows: int = 0
     faces: str = ""
+    scene: int = 0
 
 
 def winner(scores: NDArray[np.float64], classes: Sequence[str]) -> str:

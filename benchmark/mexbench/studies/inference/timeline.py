@@ -1,4 +1,4 @@
-"""A plot of the score of each class over time, and of where faces were detected."""
+"""A plot of the score of each class over time, of where faces were detected and where the scene changes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ _DPI = 120
 
 
 class Timeline:
-    """Collects the few numbers of each window that the plot needs."""
+    """Collects the few numbers of each window and frame that the plot needs."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = classes
         self.starts, self.ends, self.scores = array("d"), array("d"), array("f")
-        self.faces = array("b")
+        self.scenes = array("l")
+        self.times, self.faces = array("d"), array("b")
 
     def add(self, prediction: WindowPrediction) -> None:
         """Add the prediction for a window."""
         self.starts.append(prediction.window.start_s)
         self.ends.append(prediction.window.end_s)
         self.scores.extend([np.nan] * len(self.classes) if prediction.scores is None else prediction.scores.tolist())
-        self.faces.append(list(_FACES).index(prediction.faces) if prediction.faces else -1)
+        self.scenes.append(prediction.window.scene)
+        for frame, faces in zip(prediction.window.frames, prediction.frame_faces, strict=True):
+            if not self.times or frame.time_s > self.times[-1]:
+                self.times.append(frame.time_s)
+                self.faces.append(list(_FACES).index(faces) if faces else -1)
 
     def draw(self, path: Path, title: str, below: str) -> None:
         """Write a PNG; the same windows give the same bytes.
@@ -64,11 +69,15 @@ class Timeline:
         scores = np.asarray(self.scores).reshape(-1, len(self.classes))
         middle = (np.asarray(self.starts) + np.asarray(self.ends)) / 2
         few = len(middle) <= 120
+        changes = np.flatnonzero(np.diff(np.asarray(self.scenes))) + 1
         for index, name in enumerate(self.classes):
+            x, y = (np.insert(values, changes, np.nan) for values in (middle, scores[:, index]))  # a gap at each cut
             axes.plot(
-                middle, scores[:, index], color=_COLOURS[index % len(_COLOURS)], label=name, linewidth=1.6,
+                x, y, color=_COLOURS[index % len(_COLOURS)], label=name, linewidth=1.6,
                 linestyle=_DASHES[index // len(_COLOURS) % len(_DASHES)], marker="o" if few else None, markersize=3.5,
             )  # fmt: skip
+        for number, start in enumerate(np.asarray(self.starts)[changes].tolist()):
+            axes.axvline(start, color="#777777", linestyle=":", linewidth=1, label=None if number else "scene cut")
         if np.isnan(scores).all():
             axes.text(0.5, 0.5, "no prediction", transform=axes.transAxes, ha="center", va="center", fontsize=14)
         if np.isnan(scores).all() or (np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1):
@@ -79,8 +88,9 @@ class Timeline:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
 
     def _draw_faces(self, axes: Any) -> None:  # noqa: ANN401 - matplotlib's Axes
-        starts, widths = np.asarray(self.starts), np.asarray(self.ends) - np.asarray(self.starts)
-        faces = np.asarray(self.faces)
+        first, last = min(self.starts), max(self.ends)
+        starts, faces = np.asarray(self.times), np.asarray(self.faces)
+        widths = np.diff(np.append(starts, last))  # a frame is shown until the next one comes
         for index, (text, colour) in enumerate(_FACES.values()):
             matching = faces == index
             if matching.any():
@@ -92,5 +102,5 @@ class Timeline:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
         axes.set_yticks([])
         axes.set_ylim(0, 1)
-        axes.set_xlim(float(starts.min()), float((starts + widths).max()))
+        axes.set_xlim(first, last)
         axes.spines[["top", "right", "left"]].set_visible(False)

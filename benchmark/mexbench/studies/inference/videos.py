@@ -1,4 +1,4 @@
-"""Predictions for a video, a folder of videos or a list of clips, written to a folder: completely or not at all."""
+"""Predictions for films, still pictures, folders or lists of them, written to a folder: completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mexbench.data.image import IMAGES, read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.clip_list import ListedClip
-from mexbench.data.video.reader import FILMS, Frame, Video
+from mexbench.data.video.reader import FILMS, Frame, Video, check_name
 from mexbench.errors import ConfigError, DataError
 from mexbench.files import replacing_folder, write_text
 from mexbench.studies.inference import page
 from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
+from mexbench.studies.inference.input_spec import Wanted
 from mexbench.studies.inference.tables import Summary, Tables
 from mexbench.studies.inference.timeline import Timeline
 from mexbench.studies.inference.window_predictor import WindowPredictor
-from mexbench.studies.inference.windows import windows
+from mexbench.studies.inference.windows import Window, windows
 
 #: Bytes of frames that one window may hold.
 MOST_BYTES = 2**30
@@ -38,35 +40,59 @@ class PredictionTarget:
         clips: At least one.
         single: Whether it is one video by name: then an error in it ends the command.
         skipped: Names of what else is in a folder and is not read.
+        in_folder: Whether it is whatever a folder holds.
+        not_for_model: Names of films or stills of a folder that the model cannot be asked about.
     """
 
     folder: Path
     clips: tuple[ListedClip, ...]
     single: bool = False
     skipped: tuple[str, ...] = ()
+    in_folder: bool = False
+    not_for_model: tuple[str, ...] = ()
+
+    def restricted(self, wanted: Wanted) -> PredictionTarget:
+        """Return the films or stills that a model can be asked about; of a folder, the others are skipped.
+
+        Raises:
+            SavedModelError: None is left, or a list has one that the model cannot be asked about.
+        """
+        stills = [clip for clip in self.clips if is_still(clip)]
+        films = [clip for clip in self.clips if not is_still(clip)]
+        mixed_folder = bool(self.in_folder and stills and films)
+        if films and not (mixed_folder and not wanted.no_still):
+            wanted.check_films()
+        if stills and not (mixed_folder and not wanted.no_film):
+            wanted.check_stills()
+        kept = tuple(c for c in self.clips if not (wanted.no_still if is_still(c) else wanted.no_film))
+        skipped = tuple(clip.clip_id for clip in self.clips if clip not in kept)
+        return replace(self, clips=kept, not_for_model=skipped)
 
 
 def target(path: Path, notice: Callable[[str], None] = lambda _: None) -> PredictionTarget:
-    """Resolve a path to videos: one video, a folder of videos, or a list of clips (.csv).
+    """Resolve a path to videos and still pictures: one, a folder of them, or a list of clips (.csv).
 
     Raises:
-        DataError: No video was found, or a list cannot be used.
+        DataError: None was found, or a list cannot be used.
     """
     if path.is_dir():
         inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
-        paths = [p for p in inside if p.suffix.lower() in FILMS and p.is_file()]
+        paths = [p for p in inside if p.suffix.lower() in FILMS | IMAGES and p.is_file()]
         if not paths:
             raise DataError(
-                f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv)"
+                f"{path}: no film in this folder; expected {', '.join(sorted(FILMS))}, or name a list of clips (.csv); "
+                f"still pictures are {', '.join(sorted(IMAGES))}"
             )
         skipped = tuple(shown_name(p) for p in inside if p not in paths)
-        return PredictionTarget(path, _entries(paths), skipped=skipped)
+        return PredictionTarget(path, _entries(paths), skipped=skipped, in_folder=True)
     if path.suffix.lower() == ".csv":
         clips = manifest.read(path, notice)
         manifest.require_films(clips, path.parent)
         return PredictionTarget(path.parent, clips)
     if not path.exists():
-        raise DataError(f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv)")
+        raise DataError(
+            f"{path}: no such file; expected a film, a folder of films, or a list of clips (.csv), or still pictures"
+        )
     return PredictionTarget(path.parent, _entries([path]), single=True)
 
 
@@ -135,6 +161,9 @@ class _Reader:
     progress: Progress
 
     def __call__(self, clip: ListedClip, summary: Summary) -> None:
+        if is_still(clip):
+            self._still(clip, summary)
+            return
         predictor, classes = self.predictor, self.predictor.model.classes
         timeline, began = Timeline(classes), time.perf_counter()
         with ExitStack() as stack:
@@ -157,6 +186,22 @@ class _Reader:
         below = f"research use, not a diagnosis; {about.get('name')}: {page.short_score(about)}"
         timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary, classes), below)
 
+    def _still(self, clip: ListedClip, summary: Summary) -> None:
+        """Predict a picture as a window of one frame; it has neither a timeline nor an annotated film."""
+        began = time.perf_counter()
+        path = clip.film(self.root)
+        check_name(path)
+        with self.predictor.stopwatch.timing("decode"):
+            image = read_image(path)
+            if image.shape[-1] == 1 and self.predictor.model.about["sample"]["shape"][-1] == 3:
+                image = image.repeat(3, axis=-1)  # a gray picture for a model of colours
+        prediction = self.predictor(Window(0.0, 0.0, (Frame(0.0, image),)))
+        summary.frames = 1
+        summary.add(prediction, self.predictor.model.classes)
+        self.tables.add(clip.clip_id, prediction)
+        self.progress(clip, 0.0)
+        summary.wall_s = time.perf_counter() - began
+
     def _check_size(self, film: Video) -> None:
         spec = self.predictor.spec
         needed = spec.frames * film.width * film.height * 3
@@ -165,6 +210,11 @@ class _Reader:
                 f"{film.path}: a window of {spec.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
                 f"MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
             )
+
+
+def is_still(clip: ListedClip) -> bool:
+    """Whether a clip is a still picture, by its file's name."""
+    return Path(clip.path).suffix.lower() in IMAGES
 
 
 def _stem(clip: ListedClip) -> str:

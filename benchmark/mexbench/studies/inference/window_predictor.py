@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.config.frame_selection import evenly, mixed
-from mexbench.errors import NoFace, SampleRejected, SavedModelError
+from mexbench.data.video.reader import Frame
+from mexbench.errors import BenchError, NoFace, SampleRejected, SavedModelError
 from mexbench.interfaces import Clip
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.input_spec import Wanted
@@ -21,9 +22,13 @@ from mexbench.studies.inference.windows import Window, WindowSpec
 T = TypeVar("T")
 Stage = Literal["decode", "detect", "preprocess", "predict"]
 STAGES: tuple[Stage, ...] = ("decode", "detect", "preprocess", "predict")
-#: Faces that the steps detected in a window; empty where no step detects faces.
+#: Faces that the steps detected in a frame or a window; empty where no step detects faces.
 Faces = Literal["one", "several", "none", ""]
 _NONE, _SEVERAL = "no face found", "several faces found"
+# Counted over windows by their text, so they hold no numbers.
+NO_FACE = "no face found in any of its frames"
+SOME_WITHOUT = "no face found in some frames: these are not used"
+ONE_FRAME = "a single usable frame, and this model needs motion"
 
 
 @dataclass
@@ -59,9 +64,9 @@ class WindowPrediction:
 
     Args:
         window: The window.
-        scores: (n_classes,), the mean over frames where each is a sample; None without a prediction.
-        frame_scores: (T, n_classes), scores of single frames where each is a sample.
-        faces: What the steps detected.
+        scores: (n_classes,), the mean over frames with a face where each is a sample; None without a prediction.
+        frame_scores: (T, n_classes), scores of single frames where each is a sample; NaN for one without a face.
+        frame_faces: What the steps detected in each frame of the window; all empty where no step detects faces.
         reason: Why a prediction is missing; empty where it is not.
         notes: Of the steps.
     """
@@ -69,22 +74,35 @@ class WindowPrediction:
     window: Window
     scores: NDArray[np.float64] | None
     frame_scores: NDArray[np.float64] | None = None
-    faces: Faces = ""
+    frame_faces: tuple[Faces, ...] = ()
     reason: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def faces(self) -> Faces:
+        """What the frames show together: none only where no frame has a face."""
+        if "several" in self.frame_faces:
+            return "several"
+        if "one" in self.frame_faces:
+            return "one"
+        return "none" if "none" in self.frame_faces else ""
 
 
 class WindowPredictor:
     """A saved model and its steps, ready for windows.
 
-    A window is treated as a clip of the training data: its frames go through the steps together, so that a face is
-    detected in its first frame and every frame is cropped to it. Where a sample is a clip, the model's count of
-    frames is spread over the window, those between two interpolated; where it is a frame, each frame is one.
+    Where a step detects faces, it is asked about every frame by itself first: a frame without a face is not used. The
+    others of a window are treated as a clip of the training data: they go through the steps together, so that a face is
+    detected in the first of them and every frame is cropped to it. Where a sample is a clip, the model's count of
+    frames is spread over them, those between two interpolated; where it is a frame, each frame is one.
     """
 
     def __init__(self, model: SavedModel, wanted: Wanted, spec: WindowSpec) -> None:
         self.model, self.wanted, self.spec = model, wanted, spec
         self.stopwatch = Stopwatch()
+        last = max((index for index, step in enumerate(wanted.steps) if step.instance.finds_faces), default=-1)
+        self._until_face = wanted.steps[: last + 1]
+        self._frame_faces: dict[Frame, Faces] = {}
         sample = model.about["sample"]
         # Networks compile for a number of samples: before the clock runs.
         count = 1 if wanted.count else max(1, round(spec.length_s * spec.fps))
@@ -97,35 +115,70 @@ class WindowPredictor:
             SavedModelError: The steps return samples of another shape than those that the model was trained on.
             DataError: A step cannot process these frames.
         """
-        images = np.stack([frame.image for frame in window.frames])
-        if self.wanted.count is not None:
-            pick = evenly(len(images), self.wanted.count)
-            with self.stopwatch.timing("preprocess"):
-                images = mixed(images[list(pick.numbers)], pick)
-        images.flags.writeable = False
-        clip = Clip(frames=images, fps=self._fps(window))
-        looked = False
+        frame_faces = self._faces_by_frame(window)
+        usable = [index for index, faces in enumerate(frame_faces) if faces != "none"]
+        if not usable:
+            return WindowPrediction(window, None, frame_faces=frame_faces, reason=NO_FACE)
+        notes = (SOME_WITHOUT,) if len(usable) < len(window.frames) else ()
+        if len(usable) == 1 and (self.wanted.count or 1) > 1:
+            return WindowPrediction(window, None, frame_faces=frame_faces, reason=ONE_FRAME, notes=notes)
+        clip = self._clip(window, [window.frames[index].image for index in usable])
         try:
             for step in self.wanted.steps:
                 with self.stopwatch.timing("detect" if step.instance.finds_faces else "preprocess"):
                     clip = step.instance(clip)
                 clip.frames.flags.writeable = False
-                looked = looked or step.instance.finds_faces
         except SampleRejected as error:
-            return WindowPrediction(
-                window, None, faces=_faces(looked, error, clip.notes), reason=str(error), notes=clip.notes
-            )
-        faces = _faces(looked, None, clip.notes)
+            notes = (*notes, *clip.notes)
+            return WindowPrediction(window, None, frame_faces=frame_faces, reason=str(error), notes=notes)
+        notes = (*notes, *clip.notes)
         with self.stopwatch.timing("predict"):
             if self.wanted.count is not None:
-                return WindowPrediction(window, self._score(clip.frames[None])[0], faces=faces, notes=clip.notes)
-            if len(clip.frames) != len(window.frames):
+                scores = self._score(clip.frames[None])[0]
+                return WindowPrediction(window, scores, frame_faces=frame_faces, notes=notes)
+            if len(clip.frames) != len(usable):
                 raise SavedModelError(
-                    f"{self.model.folder}: {len(window.frames)} frames became {len(clip.frames)} in its steps, but "
+                    f"{self.model.folder}: {len(usable)} frames became {len(clip.frames)} in its steps, but "
                     "each frame is a sample"
                 )
-            each = self._score(clip.frames[:, None])
-            return WindowPrediction(window, each.mean(axis=0), each, faces, notes=clip.notes)
+            scores = self._score(clip.frames[:, None])
+            each = np.full((len(window.frames), scores.shape[1]), np.nan)
+            each[usable] = scores
+            return WindowPrediction(window, scores.mean(axis=0), each, frame_faces, notes=notes)
+
+    def _clip(self, window: Window, images: list[NDArray[np.uint8]]) -> Clip:
+        """Return what the steps are given of a window: as many of its frames as the model's samples have."""
+        frames = np.stack(images)
+        if self.wanted.count is not None:
+            pick = evenly(len(frames), self.wanted.count)
+            with self.stopwatch.timing("preprocess"):
+                frames = mixed(frames[list(pick.numbers)], pick)
+        frames.flags.writeable = False
+        return Clip(frames=frames, fps=self._fps(window))
+
+    def _faces_by_frame(self, window: Window) -> tuple[Faces, ...]:
+        """Return what each frame of a window shows; frames of overlapping windows are searched once."""
+        if not self._until_face:
+            return ("",) * len(window.frames)
+        known = self._frame_faces
+        with self.stopwatch.timing("detect"):
+            self._frame_faces = {
+                frame: known[frame] if frame in known else self._faces_of(frame) for frame in window.frames
+            }
+        return tuple(self._frame_faces.values())
+
+    def _faces_of(self, frame: Frame) -> Faces:
+        image = frame.image[None]
+        image.flags.writeable = False
+        clip, looked = Clip(frames=image, fps=self.spec.fps), False
+        try:
+            for step in self._until_face:
+                clip = step.instance(clip)
+                clip.frames.flags.writeable = False
+                looked = looked or step.instance.finds_faces
+        except BenchError as error:  # of a step that a single frame is too little for: the window will show it
+            return _faces(looked, error, clip.notes)
+        return _faces(looked, None, clip.notes)
 
     def _score(self, x: NDArray[Any]) -> NDArray[np.float64]:
         scores = np.asarray(self.model(x), dtype=np.float64)
@@ -139,7 +192,7 @@ class WindowPredictor:
         return (self.wanted.count or len(window.frames)) / length if length > 0 else None
 
 
-def _faces(looked: bool, error: SampleRejected | None, notes: tuple[str, ...]) -> Faces:  # noqa: FBT001
+def _faces(looked: bool, error: BenchError | None, notes: tuple[str, ...]) -> Faces:  # noqa: FBT001
     texts = (*notes, str(error)) if error else notes
     if isinstance(error, NoFace) or any(text.startswith(_NONE) for text in texts):
         return "none"

@@ -1,12 +1,15 @@
-"""A stream of frames, cut into windows; at most the frames of a window and a hop are held in memory."""
+"""A stream of frames, cut into scenes and these into windows; a window and a hop of frames are held in memory."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from mexbench.data.video.reader import Frame
+from mexbench.data.video.scene_cuts import scenes
 from mexbench.errors import ConfigError
 
 _EPSILON_S = 1e-6
@@ -58,15 +61,25 @@ class Window:
         start_s: Where it begins, in seconds from the film's start.
         end_s: Where it ends, exclusive.
         frames: At least one, in time.
+        scene: Number of the scene that all of them are from: 0 before the first cut.
     """
 
     start_s: float
     end_s: float
     frames: tuple[Frame, ...]
+    scene: int = 0
 
 
 def windows(frames: Iterable[Frame], spec: WindowSpec) -> Iterator[Window]:
-    """Yield windows from the first frame on, each as soon as it is complete; a window without a frame is skipped."""
+    """Yield windows from the first frame on, each as soon as it is complete; a window without a frame is skipped.
+
+    No window spans a scene cut: each scene is cut into windows as a film of its own would be.
+    """
+    for scene, group in groupby(scenes(frames), key=itemgetter(0)):
+        yield from _windows_of_scene((frame for _, frame in group), spec, scene)
+
+
+def _windows_of_scene(frames: Iterable[Frame], spec: WindowSpec, scene: int) -> Iterator[Window]:
     buffer: deque[Frame] = deque()
     first = start = last_s = None
     for frame in frames:
@@ -74,7 +87,7 @@ def windows(frames: Iterable[Frame], spec: WindowSpec) -> Iterator[Window]:
             first = start = frame.time_s
         while frame.time_s >= start + spec.length_s - _EPSILON_S:
             if inside := _from(buffer, start):
-                yield Window(start, start + spec.length_s, inside)
+                yield Window(start, start + spec.length_s, inside, scene)
                 last_s = inside[-1].time_s
             start += spec.hop_s
         buffer.append(frame)
@@ -85,7 +98,7 @@ def windows(frames: Iterable[Frame], spec: WindowSpec) -> Iterator[Window]:
     end = buffer[-1].time_s + 1 / spec.fps
     if spec.reach_back:
         start = max(first, min(start, end - spec.length_s))
-    yield Window(start, end, _from(buffer, start))
+    yield Window(start, end, _from(buffer, start), scene)
 
 
 def _from(buffer: Iterable[Frame], start_s: float) -> tuple[Frame, ...]:

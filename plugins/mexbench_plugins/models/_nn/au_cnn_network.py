@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jax import Array
 from numpy.random import Generator
@@ -17,23 +17,29 @@ from mexbench_plugins.models._nn.layers import (
     max_pool,
     record_padding,
 )
+from mexbench_plugins.models._nn.recipe import Activation
 from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBlock, normalise
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.au_cnn import AUCNN
 
 
 class AUCNNLayers(Network):
     """Table 3; output shapes and numbers of values for 7 classes: 22,247 in all."""
 
-    def __init__(self, model: AUCNN, n_classes: int, rng: Generator) -> None:
-        norm, self.activation = model.batch_norm, model.activation
-        options: Any = {"activation": model.activation, "batch_norm": norm, "rng": rng}
+    def __init__(
+        self,
+        n_classes: int,
+        rng: Generator,
+        *,
+        batch_norm: bool,
+        activation: Activation,
+        convolutions: int,
+    ) -> None:
+        norm, self.activation = batch_norm, activation
+        options: Any = {"activation": activation, "batch_norm": norm, "rng": rng}
         self.conv = Conv(3, 16, 7, stride=2, padding=3, normalised=norm, rng=rng)
         self.norm = BatchNorm(16) if norm else None
-        self.layers1 = ResidualBlock(16, 16, **options) if model.convolutions >= 3 else None
-        self.layers2 = ResidualBlock(16, 32, **options) if model.convolutions == 5 else None
-        self.dense = Dense(32 if model.convolutions == 5 else 16, n_classes, rng=rng)
+        self.layers1 = ResidualBlock(16, 16, **options) if convolutions >= 3 else None
+        self.layers2 = ResidualBlock(16, 32, **options) if convolutions == 5 else None
+        self.dense = Dense(32 if convolutions == 5 else 16, n_classes, rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for images x (n, T=1, 128, 128, 3)."""

@@ -13,7 +13,6 @@ from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.network_model import Shape
-    from mexbench_plugins.models.cnn_lstm import CNNLSTM
 
 
 class CNNLSTMLayers(Network):
@@ -22,13 +21,13 @@ class CNNLSTMLayers(Network):
     Output shapes and numbers of values there are for one image of 48x48x1, read by rows, and 6 classes.
     """
 
-    def __init__(self, model: CNNLSTM, shape: Shape, n_classes: int, rng: Generator) -> None:
-        self.rows = model.time == "rows" or (model.time == "auto" and shape[0] == 1)
+    def __init__(self, shape: Shape, n_classes: int, rng: Generator, *, time: str, filters: int) -> None:
+        self.rows = time == "rows" or (time == "auto" and shape[0] == 1)
         _, height, width, channels = shape
         height, width = (((side - 2) // 2 - 2) // 4 for side in (height, width))
         self.conv1 = Conv(channels, 32, 3, product=True, rng=rng)
-        self.conv2 = Conv(32, model.filters, 3, product=True, rng=rng)
-        self.lstm = LSTM(width * model.filters * (1 if self.rows else height), 50, rng=rng)
+        self.conv2 = Conv(32, filters, 3, product=True, rng=rng)
+        self.lstm = LSTM(width * filters * (1 if self.rows else height), 50, rng=rng)
         self.rnn = SimpleRNN(50, 30, rng=rng)
         self.dense1 = Dense(30, 128, rng=rng)
         self.dense2 = Dense(128, n_classes, rng=rng)

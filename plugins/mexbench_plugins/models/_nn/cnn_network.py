@@ -13,20 +13,19 @@ from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, ma
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.network_model import Shape
-    from mexbench_plugins.models.cnn import CNN
 
 
 class CNNLayers(Network):
     """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes."""
 
-    def __init__(self, model: CNN, shape: Shape, n_classes: int, rng: Generator) -> None:
+    def __init__(self, shape: Shape, n_classes: int, rng: Generator, *, filters: tuple[int, ...], hidden: int) -> None:
         _, height, width, channels = shape
-        sizes = zip((channels, *model.filters), model.filters, strict=False)
+        sizes = zip((channels, *filters), filters, strict=False)
         self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)
-        halvings = len(model.filters)
-        flat = (height >> halvings) * (width >> halvings) * model.filters[-1]
-        self.dense1 = Dense(flat, model.hidden, rng=rng)
-        self.dense2 = Dense(model.hidden, n_classes, rng=rng)
+        halvings = len(filters)
+        flat = (height >> halvings) * (width >> halvings) * filters[-1]
+        self.dense1 = Dense(flat, hidden, rng=rng)
+        self.dense2 = Dense(hidden, n_classes, rng=rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for images x (n, T=1, H, W, C)."""

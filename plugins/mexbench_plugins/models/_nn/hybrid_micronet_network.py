@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 from jax import Array
 from numpy.random import Generator
 
+from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
     Context,
@@ -19,31 +18,30 @@ from mexbench_plugins.models._nn.layers import (
     record_padding,
 )
 from mexbench_plugins.models._nn.residual_block import ResidualAttention, ResidualBlock
-from mexbench_plugins.models.hybrid_micronet import CHANNELS
-
-if TYPE_CHECKING:
-    from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
 
 
 class HybridMicroNetLayers(Network):
     """Table 2, with output shapes and numbers of values for features of 7x7x512 and 5 classes: 421,237 in all.
 
     Args:
-        model: Names the options.
         n_classes: Units of the last layer.
         rng: Source of the initial weights.
         units: Number of action units that join the averages.
+        padding_value: What surrounds the features in the first convolution.
+        residual_attention: Whether a residual attention unit follows each RLayers.
     """
 
-    def __init__(self, model: HybridMicroNet, n_classes: int, rng: Generator, units: int = 0) -> None:
+    def __init__(
+        self, n_classes: int, rng: Generator, units: int = 0, *, padding_value: float, residual_attention: bool
+    ) -> None:
         self.conv = Conv(
-            CHANNELS, 16, 7, stride=2, padding=3, padding_value=model.padding_value, normalised=True, rng=rng
+            VGG16_CHANNELS, 16, 7, stride=2, padding=3, padding_value=padding_value, normalised=True, rng=rng
         )
         self.norm = BatchNorm(16)
         self.layers1 = ResidualBlock(16, 16, rng=rng)
         self.layers2 = ResidualBlock(16, 32, rng=rng)
-        self.attention1 = ResidualAttention(16, rng=rng) if model.residual_attention else None
-        self.attention2 = ResidualAttention(32, rng=rng) if model.residual_attention else None
+        self.attention1 = ResidualAttention(16, rng=rng) if residual_attention else None
+        self.attention2 = ResidualAttention(32, rng=rng) if residual_attention else None
         self.dense = Dense(32 + units, n_classes, rng=rng)
 
     def averages(self, x: Array, context: Context) -> Array:

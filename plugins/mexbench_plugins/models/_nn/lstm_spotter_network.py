@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
@@ -11,6 +12,7 @@ import numpy as np
 import optax
 from jax import Array
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from mexbench.metrics.spotting import KINDS
 
@@ -30,6 +32,11 @@ def initial(rng: Generator, inputs: int, hidden: int) -> Weights:
         weights[f"{name}_state"] = drawn(hidden, 4 * hidden)
         weights[f"{name}_bias"] = jnp.concatenate([jnp.zeros(hidden), jnp.ones(hidden), jnp.zeros(2 * hidden)])
     return {**weights, "output": drawn(2 * hidden, len(KINDS)), "output_bias": jnp.full(len(KINDS), -2.0)}
+
+
+def of_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> Weights:
+    """Return weights that were stored."""
+    return {name: jnp.asarray(array) for name, array in arrays.items()}
 
 
 def _direction(weights: Weights, name: str, x: Array) -> Array:

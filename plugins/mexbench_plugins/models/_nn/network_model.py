@@ -87,13 +87,13 @@ class NetworkModel(Training, EpochsModel):
         """
         import jax
 
-        from mexbench_plugins.models._nn.layers import recording
+        from mexbench_plugins.models._nn.layers import ShapesOnly, recording
 
         shape = self.example_shape if shape is None else shape
         self.check(shape)
         with recording() as rows:
             jax.eval_shape(
-                lambda x: self.network(shape, n_classes, np.random.default_rng(0))(x, None),
+                lambda x: self.network(shape, n_classes, ShapesOnly())(x, None),
                 jax.ShapeDtypeStruct((1, *shape), np.float32),
             )
         return rows

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 _FILTERS = (3, 5, 8)
+_DENSE = ("dense", "dense_bias", "output", "output_bias")
+#: Sides of a field that leave one square after both poolings.
+_SMALLEST = (6, 6)
 _HIDDEN = 400
 
 
@@ -30,15 +36,46 @@ class ThreeStreams(nnx.Module):
         self.output = nnx.Param(_glorot(rng, (_HIDDEN, 1)))
         self.output_bias = nnx.Param(jnp.zeros(1))
 
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights by name."""
+        named = {f"kernel{index}": kernel for index, kernel in enumerate(self.kernels)}
+        named |= {f"bias{index}": bias for index, bias in enumerate(self.biases)}
+        named |= {name: getattr(self, name) for name in _DENSE}
+        return {name: np.asarray(parameter[...], np.float32) for name, parameter in named.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ThreeStreams:
+        """Build the network that has these weights.
+
+        Raises:
+            ValueError: They are not those of such a network.
+        """
+        network = cls(_SMALLEST, np.random.default_rng(0))
+        expected = {name: array.shape for name, array in network.arrays().items()}
+        dense = arrays.get("dense")
+        if dense is not None and dense.ndim == 2 and dense.shape[0] % sum(_FILTERS) == 0:
+            expected["dense"] = (dense.shape[0], _HIDDEN)  # its rows depend on the side of the fields
+        if {name: array.shape for name, array in arrays.items()} != expected:
+            raise ValueError("arrays of another network than SOFTNet's three streams")
+        weights = {name: nnx.Param(jnp.asarray(array, jnp.float32)) for name, array in arrays.items()}
+        network.kernels = nnx.List([weights[f"kernel{index}"] for index in range(len(_FILTERS))])
+        network.biases = nnx.List([weights[f"bias{index}"] for index in range(len(_FILTERS))])
+        for name in _DENSE:
+            setattr(network, name, weights[name])
+        return network
+
     def __call__(self, x: Array) -> Array:
         """Return scores (n,) for flow fields (n, H, W, 3)."""
-        streams = []
-        for channel, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            y = jax.lax.conv_general_dilated(
-                x[..., channel : channel + 1], kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-            streams.append(_pooled(jax.nn.relu(y + bias[...]), 3))
-        y = _pooled(jnp.concatenate(streams, axis=-1), 2).reshape(len(x), -1)
+        # One convolution whose kernels read a single channel each: half the time of three convolutions on a CPU.
+        kernels = [
+            jnp.pad(kernel[...], ((0, 0), (0, 0), (channel, len(_FILTERS) - 1 - channel), (0, 0)))
+            for channel, kernel in enumerate(self.kernels)
+        ]
+        bias = jnp.concatenate([one[...] for one in self.biases])
+        y = jax.lax.conv_general_dilated(
+            x, jnp.concatenate(kernels, axis=-1), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        y = _pooled(_pooled(jax.nn.relu(y + bias), 3), 2).reshape(len(x), -1)
         y = jax.nn.relu(y @ self.dense[...] + self.dense_bias[...])
         return (y @ self.output[...] + self.output_bias[...])[:, 0]
 

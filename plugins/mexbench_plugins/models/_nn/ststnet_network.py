@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 from jax import Array
 from numpy.random import Generator
@@ -20,15 +18,12 @@ from mexbench_plugins.models._nn.layers import (
     record,
 )
 
-if TYPE_CHECKING:
-    from mexbench_plugins.models.ststnet import STSTNet
-
 
 class STSTNetLayers(Network):
     """Three streams as one convolution; output shapes and values, running statistics included, for 3 classes: 1,715."""
 
-    def __init__(self, model: STSTNet, n_classes: int, rng: Generator) -> None:
-        self.dropout, self.reversed = model.dropout, model.channels == "reversed"
+    def __init__(self, n_classes: int, rng: Generator, *, dropout: float, channels: str) -> None:
+        self.dropout, self.reversed = dropout, channels == "reversed"
         self.conv = Conv(3, 16, 3, padding=2, convention="torch", rng=rng)
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)

@@ -120,7 +120,132 @@ def test_a_film_without_a_face(by_frame: Path, bench: Bench, tmp_path: Path) -> 
         {""},
     )
     assert {row["faces"] for row in rows(tmp_path / "out" / "frames.csv")} == {"none"}
-    assert "no face found in the onset frame" in rows(tmp_path / "out" / "windows.csv")[0]["note"]
+    assert "no face found in any of its frames" in rows(tmp_path / "out" / "windows.csv")[0]["note"]
+
+
+def test_frames_without_a_face_enter_no_mean(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    """A face, then a wall, inside one window: the window is split, and the wall is no frame of any mean."""
+    person = [face_frame(size=(240, 320), faces=((160, 120, 110),), seed=i) for i in range(10)]
+    wall = [face_frame(size=(240, 320), faces=(), seed=i) for i in range(10)]
+    alone = films.write(tmp_path / "alone.mp4", person[:6])
+    assert bench("predict", alone, "--model", by_frame, "--out", tmp_path / "alone").code == 0
+    film = films.write(tmp_path / "a.mp4", [*person[:6], *wall[:4]])
+    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
+    windows = rows(tmp_path / "out" / "windows.csv")
+    columns = ("start_s", "end_s", "scene", "frames", "frames_without_face", "faces")
+    assert [[row[name] for name in columns] for row in windows] == [
+        ["0.000", "0.600", "0", "6", "0", "one"],
+        ["0.600", "1.000", "1", "4", "4", "none"],
+    ]
+    expected = scores(rows(tmp_path / "alone" / "clips.csv")[0])
+    np.testing.assert_allclose(scores(windows[0]), expected, rtol=0.02)
+    assert rows(tmp_path / "out" / "clips.csv")[0]["windows"] == "1"
+    frames = rows(tmp_path / "out" / "frames.csv")
+    assert [row["faces"] for row in frames] == ["one"] * 6 + ["none"] * 4
+    assert [row["predicted"] == "" for row in frames] == [False] * 6 + [True] * 4
+    assert "  4 of 10 frames: no face found: in no mean" in ran.out.splitlines()
+    assert "  1 scene cuts (at 0.6 s): no window spans one" in ran.out.splitlines()
+
+
+@pytest.mark.parametrize("model", ["by-frame", "by-clip"])
+def test_single_frames_without_a_face_are_not_used(model: str, models: Path, bench: Bench, tmp_path: Path) -> None:
+    """The head is turned away, feature by feature, in the first frames and in one of the middle: there is no cut."""
+    images = [face_frame(size=(240, 320), faces=((160, 120, 110),), seed=i) for i in range(10)]
+    for index in (0, 1, 5):
+        images[index][75:145, 118:202] = (180, 140, 115)  # no eyes, and no mouth
+    film = films.write(tmp_path / "a.mp4", images)
+    folder = models / model / "all" / "0"
+    ran = bench("predict", film, "--model", folder, "--out", tmp_path / "out")
+    assert ran.code == 0
+    frames = rows(tmp_path / "out" / "frames.csv")
+    assert [row["faces"] == "none" for row in frames] == [index in (0, 1, 5) for index in range(10)]
+    assert [row["predicted"] == "" for row in frames] == [index in (0, 1, 5) for index in range(10)]
+    (window,) = rows(tmp_path / "out" / "windows.csv")
+    assert (window["faces"], window["frames"], window["frames_without_face"]) == ("one", "10", "3")
+    assert window["note"] == "no face found in some frames: these are not used"
+    if model == "by-frame":
+        used = [scores(row) for row in frames if row["predicted"]]
+        np.testing.assert_allclose(scores(window), np.mean(used, axis=0), rtol=1e-4)
+
+
+def test_the_number_of_faces_is_that_of_each_frame(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    one = [face_frame(size=(240, 320), faces=((80, 120, 110),), seed=i) for i in range(3)]
+    two = [face_frame(size=(240, 320), faces=((80, 120, 110), (240, 120, 90)), seed=i) for i in range(3)]
+    film = films.write(tmp_path / "a.mp4", [*one, *two])
+    assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "out").code == 0
+    assert [row["faces"] for row in rows(tmp_path / "out" / "frames.csv")] == ["one"] * 3 + ["several"] * 3
+
+
+def picture(path: Path, *, gray: bool = False, faces: int = 1) -> Path:
+    image = face_frame(size=(240, 320), faces=((160, 120, 110),)[:faces], seed=3)
+    cv2.imwrite(str(path), image[..., 1] if gray else image[..., ::-1])
+    return path
+
+
+@pytest.mark.parametrize("model", ["by-frame", "on-apex"])
+def test_a_still_picture_is_one_sample(
+    model: str, models: Path, builtin: Catalogue, bench: Bench, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    (folder / "x").mkdir(parents=True)
+    path = picture(folder / "x" / "a.png")
+    ran = bench("predict", path, "--model", models / model / "all" / "0", "--out", tmp_path / "out")
+    assert (ran.code, ran.err.count("Traceback")) == (0, 0)
+    text = (
+        f"dataset: {{plugin: image_folder, root: '{folder}'}}\nprotocol: loso\nmodels: [majority]\n"
+        "preprocess: [face, grayscale, {plugin: resize, size: 16}]"
+    )
+    part = config_of(text, builtin).parts[0]
+    expected = saved.load(models / model / "all" / "0", builtin)(load_arrays(part, read_samples(part))[1].x)
+    for name in ("frames", "windows", "clips"):
+        (row,) = rows(tmp_path / "out" / f"{name}.csv")
+        np.testing.assert_allclose([scores(row)], expected, rtol=1e-5)
+    assert "a.png: 1 of 1 windows predicted" in ran.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md", "clips.csv", "frames.csv", "windows.csv"
+    ]  # fmt: skip
+
+
+def test_a_folder_of_stills(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    picture(folder / "a.jpg")
+    picture(folder / "b.bmp", gray=True)
+    picture(folder / "c.png", faces=0)
+    (folder / "d.jpg").write_bytes((folder / "a.jpg").read_bytes()[:2000])
+    films.person(folder / "e.mp4", 1)
+    ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "d.jpg: is truncated" in ran.err
+    assert "c.png: no face was found in any of its 1 windows: nothing is predicted" in ran.out
+    clips = rows(tmp_path / "out" / "clips.csv")
+    assert [(row["clip_id"], row["windows"]) for row in clips] == [
+        ("a.jpg", "1"), ("b.bmp", "1"), ("c.png", "0"), ("e.mp4", "1")
+    ]  # fmt: skip
+
+
+def test_stills_for_a_model_of_motion_are_one_clear_error(by_clip: Path, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    picture(folder / "a.png")
+    for target in (folder, folder / "a.png"):
+        ran = bench("predict", target, "--model", by_clip, "--out", tmp_path / "out")
+        assert ran.code == 2
+        assert (
+            "was trained on motion (frames: count: 4), and a still picture has none: give films, or a model" in ran.err
+        )
+        assert ran.err.count("error:") == 1
+    films.person(folder / "b.mp4", 1)
+    ran = bench("predict", folder, "--model", by_clip, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert "1 not read, since this model cannot be asked about them: a.png" in ran.err
+    assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["b.mp4"]
+
+
+def test_a_still_makes_no_film(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    ran = bench("predict", picture(tmp_path / "a.png"), "--model", by_frame, "--out", tmp_path / "out", "--video")
+    assert ran.code == 2
+    assert "--video: a still picture makes no film: leave --video out" in ran.err
 
 
 def test_real_videos_are_predicted(by_clip: Path, shared_data: Path, bench: Bench, tmp_path: Path) -> None:
@@ -412,7 +537,8 @@ def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch:
     ran = bench("predict", "--camera", 0, "--model", by_frame)
     assert (ran.code, fake.released) == (0, True)
     assert ran.out.count("frames a second)") == 1
-    assert "12 frames sampled" in ran.out  # those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window
+    # Those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window, and 1.2, before which no scene cut is known.
+    assert "13 frames sampled" in ran.out
 
 
 def test_missing_or_silent_cameras_are_rejected(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -445,7 +571,7 @@ def test_every_container_is_read_and_the_rest_is_named(by_frame: Path, bench: Be
     (folder / "sound.mp3").write_bytes(b"ID3")
     ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out", "--video")
     assert ran.code == 0
-    assert "2 not read, since they are not films by name: notes.txt, sound.mp3" in ran.err
+    assert "2 not read, since they are neither films nor pictures by name: notes.txt, sound.mp3" in ran.err
     assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["a.mp4", "b.mkv", "c.M4V"]
     assert (tmp_path / "out" / "annotated-a.mp4").is_file()
     assert not list((tmp_path / "out").glob("*.mp4.mp4"))
