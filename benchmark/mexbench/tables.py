@@ -37,12 +37,12 @@ class Table:
         return self.stacked()
 
     def stacked(self) -> str:
-        """Format each row as lines ``header  cell``, its first named cell above them."""
+        """Format each row as lines ``header  cell``, without those of empty cells."""
         longest = max(map(len, self.headers), default=0)
         blocks = []
         for row in self.rows:
-            lines = [f"{header:<{longest}}  {cell}" for header, cell in zip(self.headers, row, strict=True)]
-            blocks.append("\n".join(line.rstrip() for line in lines))
+            pairs = zip(self.headers, row, strict=True)
+            blocks.append("\n".join(f"{header:<{longest}}  {cell}" for header, cell in pairs if cell.strip()))
         return "\n\n".join(blocks)
 
     def markdown(self) -> str:

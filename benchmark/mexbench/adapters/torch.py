@@ -22,6 +22,8 @@ from mexbench.adapters.torch_recipe import TorchRecipe
 from mexbench.adapters.torch_training import class_weights, train
 from mexbench.interfaces import ActionUnitModel, Predictor
 
+__all__ = ["FactoryModel", "TorchModel", "TorchPredictor", "TorchRecipe"]
+
 
 class TorchModel(ActionUnitModel):
     """A model that a PyTorch module is behind. A plugin implements ``module``, and may have a field ``recipe``.

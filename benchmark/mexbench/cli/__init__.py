@@ -45,7 +45,7 @@ COMMANDS = {
     "cache": ("mexbench.cli.cache", "show or clear what is kept of pre-processed samples"),
     "new": (
         "mexbench.cli.new",
-        "write a plugin to start from: a model, dataset, preprocessor or protocol",
+        "write a plugin to start from: a model, dataset, preprocessor, protocol or observer",
     ),
     "test-plugin": ("mexbench.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("mexbench.cli.schema", "print the JSON Schema of a config, for editors"),
@@ -54,7 +54,7 @@ COMMANDS = {
 }
 #: How ``bench --help`` groups them; commands of plugins follow.
 GROUPS = {
-    "Run": ("run", "check", "audit", "configs", "predict", "score"),
+    "Run": ("run", "check", "audit", "configs", "score", "predict", "evaluate-saved", "import-weights"),
     "Look": ("list", "info", "compare", "analyse", "data", "fetch-videos", "cache", "sys-info"),
     "Publish": ("leaderboard", "site", "claims", "papers"),
     "Contribute": ("new", "test-plugin", "schema", "completion"),
@@ -182,7 +182,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         name, tab, summary = line.partition("\t")
         if not tab:
             return textwrap.fill(line, width)
-        return textwrap.fill(summary, width, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16)
+        return textwrap.fill(summary, width, initial_indent=f"  {name:<16}", subsequent_indent=" " * 18)
 
 
 def _grouped(summaries: Mapping[str, str]) -> str:
@@ -210,7 +210,8 @@ def _unexpected(arguments: Sequence[str], rest: Sequence[str]) -> str:
     if first.startswith("-"):
         name = first.partition("=")[0]
         options = [option for option in _options(arguments[0]) if option.startswith("--")]
-        return f"unknown option {name!r}{suggest(name, options)}; 'bench {arguments[0]} --help' lists them"
+        values = "; values of the config are set by --set, such as --set seeds=[0,1]" if "--set" in options else ""
+        return f"unknown option {name!r}{suggest(name, options)}; 'bench {arguments[0]} --help' lists them{values}"
     return f"unexpected argument {first!r}; 'bench {arguments[0]} --help' shows what the command takes"
 
 

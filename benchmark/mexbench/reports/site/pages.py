@@ -23,6 +23,8 @@ from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.reports.site import charts
 from mexbench.reports.site.audits import AuditSummary
 from mexbench.reports.site.config_text import commands, yaml_text
+from mexbench.reports.site.downloads import downloads
+from mexbench.reports.site.forest import forest
 from mexbench.reports.site.paper_tables import PaperTables, page_values
 from mexbench.reports.site.stress_tests import StressSummary
 from mexbench.reports.site.study_sections import audit_section, claims_lines, stress_section
@@ -208,6 +210,8 @@ def _board(board: BoardRows) -> dict[str, Any]:
         "board": board,
         "sections": sections,
         "legend": page.legend(board),
+        "forest": forest(board, shown) if (shown := board.section("honest") or board.rows) else None,
+        "downloads": downloads(board) if board.rows else [],
         "claims": page.claims_table(claims) if claims else None,
         "comparisons": [
             (section, page.comparison_table(board, rows)) for section, rows in board.comparisons.items() if rows

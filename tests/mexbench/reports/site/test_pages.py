@@ -5,7 +5,9 @@ that was not meant to be.
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
 import posixpath
 import re
 import urllib.parse
@@ -58,6 +60,9 @@ def test_links_have_targets_and_ids_are_unique(pages: dict[str, Read]) -> None:
         for link in page.every("a"):
             if link.get("rel") == "external noreferrer":
                 assert link["href"].startswith("https://")
+                continue
+            if "download" in link:
+                assert link["href"].startswith("data:")
                 continue
             target, _, anchor = link["href"].partition("#")
             where = posixpath.normpath(posixpath.join(posixpath.dirname(path), urllib.parse.unquote(target)))
@@ -242,3 +247,29 @@ def test_matrix_shades_have_enough_contrast() -> None:
                 assert contrast(values[ink], values[ground]) >= 4.5, (ink, ground)
         for drawn in ("bar", "second"):
             assert contrast(values[drawn], values["paper"]) >= 3, drawn
+
+
+def test_a_board_has_a_forest_plot_with_the_constant_answer(made: dict[str, str], board: BoardRows) -> None:
+    from mexbench.reports.site.forest import constant_answer, forest
+
+    text = str(forest(board, board.section("honest")))
+    share = max(board.support.values()) / sum(board.support.values())
+    k = len(board.support)
+    assert constant_answer(board, "accuracy") == share
+    assert constant_answer(board, "uf1") == pytest.approx((2 * share / (1 + share)) / k)
+    assert text.count('class="dot"') == len(board.section("honest"))
+    assert f"constant answer {100 * constant_answer(board, board.definition.headline):.2f}" in text
+    assert text in made[f"boards/{board.definition.name}.html"]
+
+
+def test_downloads_have_every_row(board: BoardRows) -> None:
+    from mexbench.reports.site.downloads import csv_text, downloads
+
+    lines = list(csv.DictReader(io.StringIO(csv_text(board))))
+    assert [line["model"] for line in lines] == [row.name for row in board.rows]
+    assert [float(line["uf1"]) for line in lines] == [row.entry.figures["uf1"] for row in board.rows]
+    table, latex = downloads(board)
+    assert (table.name, latex.name) == ("toy.csv", "toy.tex")
+    text = urllib.parse.unquote(latex.address.partition(",")[2])
+    assert text.startswith("\\begin{tabular}{lllllll")
+    assert text.count(r" \\") == 1 + len(board.section("honest"))
