@@ -34,6 +34,7 @@ def bench_preprocessors() -> dict[str, str]:
     return {
         "action_units": "mexbench_plugins.preprocessors.action_units:ActionUnits",
         "augment": "mexbench_plugins.preprocessors.augment:Augment",
+        "bi_woof": "mexbench_plugins.preprocessors.bi_woof:BiWoof",
         "clahe": "mexbench_plugins.preprocessors.clahe:Clahe",
         "difference": "mexbench_plugins.preprocessors.difference:Difference",
         "face": "mexbench_plugins.preprocessors.face:Face",

@@ -175,7 +175,7 @@ def test_a_model_may_be_added_and_a_changed_one_is_refused(quick: Path, bench: C
         (["check", "nothing.yaml"], "nothing.yaml: file not found"),
         (["info", "svn"], "unknown plugin 'svn' (did you mean 'svm'?)"),
         (["list", "things"], "invalid choice: 'things'"),
-        (["rum"], "invalid choice: 'rum'"),
+        (["rum"], "unknown command 'rum' (did you mean 'run'?)"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_error(
