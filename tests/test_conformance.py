@@ -38,10 +38,19 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
     "vgg16": {"weights": "auto"},
     "ann": {"max_iter": 400},
+    "gradient_boosting": {"max_iter": 3},
+    "random_convolutions": {"kernels": 50},
     **{
         name: {"epochs": 1}
         for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
     },
+    "htnet": {"epochs": 1, "dim": 24, "repeats": [1, 1, 1]},
+    "causalnet": {"epochs": 1, "dim": 16, "repeats": [1, 1, 1]},
+    "dual_inception": {"epochs": 1, "batch_size": 24},
+    "rcn_a": {"epochs": 1},
+    "off_tanet": {"epochs": 1},
+    "macnn": {"epochs": 1, "filters": 2, "hidden": 16},
+    "micro_attention": {"epochs": 1, "filters": 2, "hidden": 16, "batch_size": 24},
     "case_study": {"train": ["casme2"], "apply": "smic"},
     **{
         name: {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 160, "height": 120, "frames": 6}}

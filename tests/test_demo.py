@@ -62,7 +62,8 @@ def test_make_demo_names_what_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "epochs", "seeds"), [("full", [10, 45, 50, 45], (0, 1, 2)), ("quick", [2] * 4, (0,))]
+    ("profile", "epochs", "seeds"),
+    [("full", [10, 45, 50, 45], (0, 1, 2)), ("reduced", [10, 5, 10, 45], (0, 1, 2)), ("quick", [2] * 4, (0,))],
 )
 def test_the_papers_networks_on_flow(
     builtin: Catalogue, monkeypatch: pytest.MonkeyPatch, *, profile: str, epochs: list[int], seeds: tuple[int, ...]

@@ -79,13 +79,59 @@ def raised(what: str, error: BaseException) -> str:
     return f"{what} raised {type(error).__name__}{f': {text}' if text else ''}{place}"
 
 
+#: What other programs call a thing -> what it may be called here.
+_SYNONYMS = {
+    "lr": ("learning_rate", "recipe"),
+    "learningrate": ("learning_rate",),
+    "bs": ("batch_size",),
+    "wd": ("weight_decay",),
+    "num_epochs": ("epochs",),
+    "n_epochs": ("epochs",),
+    "max_epochs": ("epochs",),
+    "optim": ("optimizer", "optimiser"),
+    "optimizer": ("optimiser",),
+    "optimiser": ("optimizer",),
+    "class_weights": ("class_weight",),
+    "patience": ("early_stopping",),
+    "data": ("dataset",),
+    "datasets": ("dataset",),
+    "model": ("models",),
+    "seed": ("seeds",),
+    "random_state": ("seeds",),
+    "preprocessing": ("preprocess",),
+    "preprocessors": ("preprocess",),
+    "transforms": ("preprocess",),
+    "split": ("protocol",),
+    "cv": ("protocol",),
+    "protocols": ("protocol",),
+    "type": ("plugin",),
+    "path": ("root",),
+    "data_root": ("root",),
+    "evaluate": ("run",),
+    "train": ("run",),
+    "test": ("run", "test-plugin"),
+    "show": ("info",),
+    "ls": ("list",),
+    "create": ("new",),
+    "init": ("new",),
+    "validate": ("check",),
+    "doctor": ("sys-info",),
+    "rbf_svm": ("svm",),
+    "svc": ("svm",),
+    "mlp": ("ann",),
+    "dummy": ("majority",),
+    "tree": ("decision_tree",),
+}
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)", or nothing where no choice comes close."""
     import difflib  # bench --help has no use for it, and it takes 4 ms
 
     names = list(choices)
     same = [name for name in names if name.casefold() == word.casefold()]
-    close = same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    meant = [name for name in _SYNONYMS.get(word.casefold().replace("-", "_"), ()) if name in names]
+    close = same or meant or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

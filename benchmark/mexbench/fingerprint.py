@@ -36,7 +36,12 @@ def digest(value: object) -> str:
         TypeError: The value is not JSON.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
+    return digest_bytes(text.encode())
+
+
+def digest_bytes(content: bytes) -> str:
+    """Digest bytes."""
+    return hashlib.blake2b(content, digest_size=_BYTES).hexdigest()
 
 
 def digest_array(array: NDArray[Any]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +29,34 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """Format for a terminal."""
-        return tabulate(self.rows, headers=self.headers, tablefmt="simple", disable_numparse=True)
+        """Format for a terminal; one that is too narrow gets a block of lines for each row."""
+        text = tabulate(self.rows, headers=self.headers, tablefmt="simple", disable_numparse=True)
+        width = terminal_width()
+        if width is None or max(map(len, text.splitlines()), default=0) <= width:
+            return text
+        return self.stacked()
+
+    def stacked(self) -> str:
+        """Format each row as lines ``header  cell``, its first named cell above them."""
+        longest = max(map(len, self.headers), default=0)
+        blocks = []
+        for row in self.rows:
+            lines = [f"{header:<{longest}}  {cell}" for header, cell in zip(self.headers, row, strict=True)]
+            blocks.append("\n".join(line.rstrip() for line in lines))
+        return "\n\n".join(blocks)
 
     def markdown(self) -> str:
         """Format for a page; bars and markup in a cell are escaped."""
         rows = [[escape(cell) for cell in row] for row in self.rows]
         headers = [escape(header) for header in self.headers]
         return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that stdout is, or of the variable COLUMNS; None where neither is known."""
+    if os.environ.get("COLUMNS", "").isdigit():
+        return int(os.environ["COLUMNS"]) or None
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def competes(row: Row) -> bool:

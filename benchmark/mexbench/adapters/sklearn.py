@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import ActionUnitModel
+from mexbench.adapters import sklearn_files
+from mexbench.interfaces import ActionUnitModel, Predictor
 
 
 class SklearnModel(ActionUnitModel):
@@ -25,8 +28,17 @@ class SklearnModel(ActionUnitModel):
             trees: int = 100
 
             def estimator(self):
+                from sklearn.ensemble import RandomForestClassifier
+
                 return RandomForestClassifier(self.trees)
+
+    Scores are aligned by class, a class without a training sample scores below the others, and predictors can be saved
+    by skops: a file with any type that neither skops nor ``trusted_types`` knows is refused before it is built.
     """
+
+    #: Further types that a saved estimator may hold, such as ``("my_module.MyTransformer",)``. Estimators made of trees
+    #: need ``"sklearn.tree._tree.Tree"``, whose arrays compiled code follows without looking: a forged one can crash.
+    trusted_types: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def estimator(self) -> Any:  # noqa: ANN401 - anything with fit and predict
@@ -50,7 +62,8 @@ class SklearnModel(ActionUnitModel):
         estimator = seeded(self.estimator(), seed)
         rows = np.array(self.prepare(x))  # a copy: the samples are shared and read-only, and some estimators scale
         estimator.fit(rows, y, **({"groups": groups} if _takes_groups(estimator) else {}))
-        return EstimatorPredictor(self, estimator, classes, n_classes)
+        health = _health(EstimatorPredictor(self, estimator, classes, n_classes), x, y)
+        return EstimatorPredictor(self, estimator, classes, n_classes, health)
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
@@ -58,6 +71,39 @@ class SklearnModel(ActionUnitModel):
         """Train an estimator for each unit, present against absent, each with the same seed."""
         units = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
         return UnitEstimators(tuple(units))
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write fitted estimators through skops; of a search over parameters, the estimator that it chose.
+
+        Raises:
+            ValueError: An estimator holds what a skops file cannot, or a type that would not be trusted when read.
+        """
+        if isinstance(predictor, UnitEstimators):
+            predictors, units = predictor.units, True
+        elif isinstance(predictor, EstimatorPredictor):
+            predictors, units = (predictor,), False
+        else:
+            raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
+        fitted = [
+            sklearn_files.StoredEstimator(one.estimator, one.trained.tolist(), one.n_classes, one.health)
+            for one in predictors
+        ]
+        sklearn_files.write(fitted, folder, units=units, trusted=self.trusted_types)
+
+    def load(self, folder: Path) -> EstimatorPredictor | UnitEstimators:
+        """Read what ``save`` wrote.
+
+        skops refuses types that are not trusted, and builds the others from what the file says.
+
+        Raises:
+            ValueError: A file holds a type that is not trusted, or is not a skops file.
+        """
+        fitted, units = sklearn_files.read(folder, trusted=self.trusted_types)
+        predictors = tuple(
+            EstimatorPredictor(self, one.estimator, np.array(one.trained, dtype=np.intp), one.n_classes, one.health)
+            for one in fitted
+        )
+        return UnitEstimators(predictors) if units else predictors[0]
 
 
 class EstimatorModel(SklearnModel):
@@ -93,12 +139,14 @@ class EstimatorPredictor:
         estimator: None where a single class trained.
         trained: The classes that trained, rising.
         n_classes: Number of classes of the run.
+        health: How it answers its training side; see ``interfaces.Predictor``.
     """
 
     model: SklearnModel
     estimator: Any
     trained: NDArray[np.intp]
     n_classes: int
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return scores (n, n_classes) for x (n, T, ...): the highest is always the class that ``predict`` gives."""
@@ -159,6 +207,12 @@ class UnitEstimators:
 
     units: tuple[EstimatorPredictor, ...]
 
+    @property
+    def health(self) -> Mapping[str, float]:
+        """The mean accuracy of the units on the training side."""
+        accuracies = [unit.health.get("tested_accuracy", 1.0) for unit in self.units]  # 1 where there is one answer
+        return {"tested_accuracy": float(np.mean(accuracies))}
+
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return how surely each unit shows (n, units) for x (n, T, ...)."""
         return np.stack([unit.presence(x) for unit in self.units], axis=1)
@@ -169,6 +223,15 @@ def seeded(estimator: Any, seed: int) -> Any:  # noqa: ANN401
     parameters = estimator.get_params(deep=True) if hasattr(estimator, "get_params") else {}
     unset = [name for name, value in parameters.items() if name.split("__")[-1] == "random_state" and value is None]
     return estimator.set_params(**dict.fromkeys(unset, seed)) if unset else estimator
+
+
+def _health(predictor: EstimatorPredictor, x: NDArray[Any], y: NDArray[np.intp]) -> Mapping[str, float]:
+    answers = predictor(x).argmax(axis=1)
+    return {
+        "tested_accuracy": float(np.mean(answers == y)),
+        "predicted_classes": float(len(np.unique(answers))),
+        "train_classes": float(len(np.unique(y))),
+    }
 
 
 def _takes_groups(estimator: object) -> bool:

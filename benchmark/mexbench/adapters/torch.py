@@ -1,73 +1,45 @@
-"""A PyTorch module as a model: a factory of modules and a recipe of training."""
+"""A PyTorch module as a model: a factory of modules and a recipe of training.
+
+PyTorch is imported when a model trains, never with this module.
+"""
 
 from __future__ import annotations
 
 import copy
-import importlib
-import importlib.util
 import inspect
-import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from mexbench.errors import ConfigError, PluginError
-from mexbench.interfaces import ActionUnitModel
-from mexbench.registry.parameters import build
-
-# PyTorch is an optional extra: a type checker must pass where it is absent, so its types have names here alone.
-TorchModule: TypeAlias = Any  # torch.nn.Module
-TorchTensor: TypeAlias = Any  # torch.Tensor
-TorchOptimizer: TypeAlias = Any  # torch.optim.Optimizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class TorchRecipe:
-    """How a module is trained.
-
-    Args:
-        epochs: Passes over the training side.
-        batch_size: Samples of a step; the last batches are evened out, so that none has a single sample.
-        optimizer: Adam, AdamW, or stochastic gradient descent with momentum 0.9.
-        learning_rate: Step size, constant.
-        weight_decay: L2 penalty; decoupled with adamw.
-        class_weights: balanced weighs classes by the inverse of their frequency in training.
-        label_smoothing: Share of the target that goes to all classes alike.
-        device: auto takes a GPU where PyTorch has one.
-    """
-
-    epochs: Annotated[int, Ge(1)] = 30
-    batch_size: Annotated[int, Ge(1)] = 32
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: Annotated[float, Gt(0)] = 1e-3
-    weight_decay: Annotated[float, Ge(0)] = 0.0
-    class_weights: Literal["balanced"] | None = None
-    label_smoothing: Annotated[float, Ge(0)] = 0.0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-    @classmethod
-    def of(cls, recipe: TorchRecipe | Mapping[str, object]) -> TorchRecipe:
-        """Check the values of a recipe.
-
-        Raises:
-            ConfigError: Lists everything that is wrong with them.
-        """
-        if isinstance(recipe, TorchRecipe):
-            return recipe
-        built, errors = build(cls, recipe)
-        if built is None:
-            raise ConfigError("\n".join(f"recipe{''.join(f'.{key}' for key in path)}: {text}" for path, text in errors))
-        return built
+from mexbench.adapters import torch_files
+from mexbench.adapters.torch_engine import TorchModule, TorchTensor, import_torch, one_thread
+from mexbench.adapters.torch_recipe import TorchRecipe
+from mexbench.adapters.torch_training import class_weights, train
+from mexbench.interfaces import ActionUnitModel, Predictor
 
 
 class TorchModel(ActionUnitModel):
-    """A model that a PyTorch module is behind. A plugin implements ``module``, and may have a field ``recipe``."""
+    """A model that a PyTorch module is behind. A plugin implements ``module``, and may have a field ``recipe``.
+
+        @dataclass(frozen=True, kw_only=True)
+        class MyCNN(TorchModel):
+            '''A convolution and a linear layer.'''
+
+            source = "my own"
+            recipe: TorchRecipe = RECIPE  # RECIPE = TorchRecipe(epochs=20) above the class
+
+            def module(self, shape, n_outputs):
+                from torch import nn
+
+                return nn.Sequential(nn.Conv2d(shape[0], 8, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(n_outputs))
+
+    Training, class weights, early stopping by subject, learning curves, seeds and saved models come with this base.
+    """
 
     recipe: TorchRecipe = TorchRecipe()
 
@@ -82,7 +54,7 @@ class TorchModel(ActionUnitModel):
 
     def provenance(self) -> Mapping[str, str]:
         """Return PyTorch's version: another one may train otherwise."""
-        return {"torch": _torch().__version__}
+        return {"torch": import_torch().__version__}
 
     def prepare(self, x: NDArray[Any]) -> TorchTensor:
         """Turn samples (n, T, ...) into what the module takes, float32.
@@ -90,7 +62,7 @@ class TorchModel(ActionUnitModel):
         Images (n, T, H, W, C) become (n, C, H, W), with time (n, T, C, H, W) where T is above 1, and bytes are
         divided by 255; features (n, T, D) become (n, D) or (n, T, D).
         """
-        torch = _torch()
+        torch = import_torch()
         values = np.array(x, dtype=np.float32)  # a copy: the samples are shared and read-only
         if x.dtype == np.uint8:
             values /= 255
@@ -104,64 +76,63 @@ class TorchModel(ActionUnitModel):
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> TorchPredictor:
         """Train by cross-entropy; scores are probabilities."""
-        del groups
-        torch = _torch()
-        weights = None
-        if self.recipe.class_weights == "balanced":
-            counts = np.bincount(y, minlength=n_classes)
-            weights = torch.tensor(np.where(counts, len(y) / (n_classes * np.maximum(counts, 1)), 0).astype(np.float32))
-        return self._train(x, torch.from_numpy(np.array(y, dtype=np.int64)), n_classes, seed, weights)
+        torch = import_torch()
+        weights = class_weights(y, n_classes) if self.recipe.class_weights == "balanced" else None
+        targets = torch.from_numpy(np.array(y, dtype=np.int64))
+        return self._train(x, targets, n_classes, groups=groups, seed=seed, weights=weights)
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
     ) -> TorchPredictor:
         """Train by binary cross-entropy on every unit; scores are probabilities of presence."""
-        del groups
-        return self._train(x, _torch().from_numpy(np.array(y, dtype=np.float32)), y.shape[1], seed, None)
+        targets = import_torch().from_numpy(np.array(y, dtype=np.float32))
+        return self._train(x, targets, y.shape[1], groups=groups, seed=seed)
+
+    def save(self, predictor: Predictor, folder: Path) -> None:
+        """Write the weights as safetensors and the rest as JSON.
+
+        Raises:
+            ValueError: A weight is not finite, or of a type that safetensors and numpy do not share.
+        """
+        if not isinstance(predictor, TorchPredictor):
+            raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
+        about = torch_files.StoredNetwork(
+            shape=predictor.shape, n_outputs=predictor.n_outputs, units=predictor.units,
+            history=predictor.history, health=predictor.health,
+        )  # fmt: skip
+        torch_files.write(predictor.module, about, folder)
+
+    def load(self, folder: Path) -> TorchPredictor:
+        """Read what ``save`` wrote into a new module.
+
+        Raises:
+            ValueError: The weights are not those of this module, or are not finite.
+        """
+        module, about = torch_files.read(self.module, folder)
+        return TorchPredictor(
+            self, module, about.n_outputs, shape=about.shape, units=about.units, history=about.history,
+            health=about.health,
+        )  # fmt: skip
 
     def _train(
-        self, x: NDArray[Any], targets: TorchTensor, n_outputs: int, seed: int, weights: TorchTensor | None
+        self,
+        x: NDArray[Any],
+        targets: TorchTensor,
+        n_outputs: int,
+        *,
+        groups: NDArray[np.str_],
+        seed: int,
+        weights: TorchTensor | None = None,
     ) -> TorchPredictor:
-        torch = _torch()
-        units, recipe = targets.ndim == 2, self.recipe
-        device = torch.device(_device(recipe.device))
         inputs = self.prepare(x)
-        with _reproducible(seed):
-            module = self.module(tuple(inputs.shape[1:]), n_outputs)
-            if not isinstance(module, torch.nn.Module):
-                raise TypeError(f"the factory returned a {type(module).__qualname__}, expected a torch.nn.Module")
-            module = module.to(device)
-            if any(torch.nn.parameter.is_lazy(parameter) for parameter in module.parameters()):
-                with torch.no_grad():
-                    module.eval()(inputs[:1].to(device))  # gives lazy layers their shapes before the optimizer starts
-            module.train()
-            if weights is not None:
-                weights = weights.to(device)
-            smoothing = recipe.label_smoothing
-            loss_of: Any = (
-                torch.nn.BCEWithLogitsLoss() if units else torch.nn.CrossEntropyLoss(weights, label_smoothing=smoothing)
-            )
-            optimizer = _optimizer(module, recipe)
-            history = []
-            for _ in range(recipe.epochs):
-                loss_sum, n_correct = 0.0, 0.0
-                for batch in torch.tensor_split(torch.randperm(len(inputs)), _n_batches(len(inputs), recipe)):
-                    wanted = targets[batch].to(device)
-                    logits = module(inputs[batch].to(device))
-                    if logits.shape != (len(batch), n_outputs):
-                        raise ValueError(
-                            f"the module returned {tuple(logits.shape)} for {len(batch)} samples, "
-                            f"expected logits {(len(batch), n_outputs)}"
-                        )
-                    loss = loss_of(logits, wanted)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    loss_sum += float(loss.detach()) * len(batch)
-                    correct = (logits > 0) == (wanted > 0.5) if units else logits.argmax(dim=1) == wanted
-                    n_correct += float(correct.float().mean()) * len(batch)
-                history.append({"loss": loss_sum / len(inputs), "accuracy": n_correct / len(inputs)})
-        return TorchPredictor(self, module.cpu().eval(), n_outputs, units=units, history=tuple(history))
+        shape = tuple(inputs.shape[1:])
+        module, history, health = train(
+            lambda: self.module(shape, n_outputs), self.recipe, inputs, targets,
+            n_outputs=n_outputs, groups=groups, seed=seed, weights=weights,
+        )  # fmt: skip
+        return TorchPredictor(
+            self, module, n_outputs, shape=shape, units=targets.ndim == 2, history=history, health=health
+        )
 
 
 class FactoryModel(TorchModel):
@@ -175,13 +146,13 @@ class FactoryModel(TorchModel):
     """
 
     def __init__(self, factory: Any, recipe: TorchRecipe) -> None:  # noqa: ANN401
-        _torch()
+        import_torch()
         self.factory = factory
         self.recipe = recipe
 
     def module(self, shape: tuple[int, ...], n_outputs: int) -> TorchModule:
         """Call the factory."""
-        if isinstance(self.factory, _torch().nn.Module):
+        if isinstance(self.factory, import_torch().nn.Module):
             return copy.deepcopy(self.factory)
         try:
             taken = inspect.signature(self.factory).parameters
@@ -199,75 +170,26 @@ class TorchPredictor:
         model: Prepares samples.
         module: On the processor, in evaluation mode.
         n_outputs: Number of classes, or of units.
+        shape: Of one sample as ``prepare`` makes it.
         units: Whether action units are the target.
-        history: Loss and accuracy of each epoch, in training mode.
+        history: Loss and accuracy of each epoch, in training mode; of the validation part where there is one.
+        health: What is known of its training side; see ``interfaces.Predictor``.
     """
 
     model: TorchModel
     module: TorchModule
     n_outputs: int
+    shape: tuple[int, ...]
     units: bool
-    history: tuple[Mapping[str, float], ...]
+    history: tuple[Mapping[str, float], ...] = ()
+    health: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
         """Return probabilities (n, n_outputs) for x (n, T, ...)."""
-        torch = _torch()
+        torch = import_torch()
         scores = [np.empty((0, self.n_outputs))]
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             for batch in torch.split(self.model.prepare(x), self.model.recipe.batch_size):
                 logits = self.module(batch).double()
                 scores.append((torch.sigmoid(logits) if self.units else torch.softmax(logits, dim=1)).numpy())
         return np.concatenate(scores)
-
-
-def _n_batches(samples: int, recipe: TorchRecipe) -> int:
-    """Return into how many batches of nearly equal size samples are cut: batch norm cannot use a single sample."""
-    return min(math.ceil(samples / recipe.batch_size), max(samples // 2, 1)) if recipe.batch_size > 1 else samples
-
-
-def _optimizer(module: TorchModule, recipe: TorchRecipe) -> TorchOptimizer:
-    torch = _torch()
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(module.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(module.parameters(), lr=rate, weight_decay=decay)
-
-
-def _device(wanted: str) -> str:
-    torch = _torch()
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda: PyTorch finds no GPU here; choose device cpu or auto")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-@contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generators inside the block, and leave those of the session as they were."""
-    torch = _torch()
-    with torch.random.fork_rng(), torch.enable_grad(), _one_thread():
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread: the number of threads changes the order of sums, and so the last digits."""
-    torch = _torch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _torch() -> Any:  # noqa: ANN401 - the module
-    """Import PyTorch.
-
-    Raises:
-        PluginError: It is not installed.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise PluginError("a PyTorch module needs torch, which is not installed: pip install torch")
-    return importlib.import_module("torch")

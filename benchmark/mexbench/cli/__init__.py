@@ -8,7 +8,7 @@ import importlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -26,6 +26,11 @@ COMMANDS = {
     "info": ("mexbench.cli.info", "show a plugin: what it is, its parameters, where it comes from"),
     "data": ("mexbench.cli.data", "say where data sets come from, verify a copy, fetch a public pack"),
     "score": ("mexbench.cli.score", "score predictions made elsewhere: a CSV or a MEGC2019 log"),
+    "import-weights": (
+        "mexbench.cli.import_weights",
+        "make saved models of published PyTorch weights, one per subject",
+    ),
+    "evaluate-saved": ("mexbench.cli.evaluate_saved", "score saved models on the subjects that they left out"),
     "predict": ("mexbench.cli.predict", "say what a saved model sees in films, window by window"),
     "fetch-videos": ("mexbench.cli.fetch_videos", "fetch the films that a list of clips names"),
     "compare": ("mexbench.cli.compare", "compare two runs: config, samples, a paired test"),
@@ -44,8 +49,17 @@ COMMANDS = {
     ),
     "test-plugin": ("mexbench.cli.test_plugin", "check that a plugin keeps what its interface promises"),
     "schema": ("mexbench.cli.schema", "print the JSON Schema of a config, for editors"),
-    "sys-info": ("mexbench.cli.sys_info", "print versions and devices, for bug reports"),
+    "sys-info": ("mexbench.cli.sys_info", "print versions, devices and extras, for bug reports"),
+    "completion": ("mexbench.cli.completion", "print what completes commands in bash, zsh or fish"),
 }
+#: How ``bench --help`` groups them; commands of plugins follow.
+GROUPS = {
+    "Run": ("run", "check", "audit", "configs", "predict", "score"),
+    "Look": ("list", "info", "compare", "analyse", "data", "fetch-videos", "cache", "sys-info"),
+    "Publish": ("leaderboard", "site", "claims", "papers"),
+    "Contribute": ("new", "test-plugin", "schema", "completion"),
+}
+EXIT_CODES = "Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM."
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -73,7 +87,10 @@ def _main(arguments: Sequence[str]) -> int:
     try:
         _check_text(arguments)
         parser, module = _parser(arguments[0] if arguments else None)
-        options = _with_home(parser.parse_args(arguments))
+        options, rest = parser.parse_known_args(arguments)
+        if rest:
+            raise BenchError(_unexpected(arguments, rest))
+        options = _with_home(options)
         with _sigterm_as_ctrl_c():
             return module.run(options) if module else BAD_INPUT  # without a module the parser has exited already
     except BenchError as error:
@@ -136,24 +153,87 @@ def _parser(command: str | None) -> tuple[argparse.ArgumentParser, ModuleType | 
     Raises:
         PluginError: The command is a plugin's and cannot be imported.
     """
+    added = {} if command in COMMANDS else _plugin_commands()  # a built-in one needs no look at the plugins
+    if command is not None and not command.startswith("-") and command not in {**COMMANDS, **added}:
+        from mexbench.errors import unknown
+
+        raise BenchError(f"{unknown('command', command, {**COMMANDS, **added})}; 'bench --help' says what they do")
     parser = argparse.ArgumentParser(
         prog="bench",
+        usage="bench [-h] [--version] COMMAND ...",
         description="Evaluate micro-expression recognition honestly: subject-independent protocols, pooled scores, "
         "intervals over subjects.",
-        epilog="Exit codes: 0 done, 1 some tasks failed or are missing, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.",
+        epilog=_grouped({name: summary for name, (_, summary) in {**COMMANDS, **added}.items()}),
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    added = {} if command in COMMANDS else _plugin_commands()  # a built-in one needs no look at the plugins
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     module: ModuleType | None = None
     for name, (_, summary) in {**COMMANDS, **added}.items():
-        subparser = subparsers.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
-        )
+        description = f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
         if name == command:  # the others' options are not needed to say that they exist
+            subparser = subparsers.add_parser(name, prog=f"bench {name}", description=description, epilog=EXIT_CODES)
             module = added[name][0]() if name in added else importlib.import_module(COMMANDS[name][0])
             module.add_arguments(subparser)
     return parser, module
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves the groups of commands as they are, and wraps what comes before them."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return "\n".join(self._line(line, width) for line in text.splitlines())
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+    @staticmethod
+    def _line(line: str, width: int) -> str:
+        import textwrap
+
+        name, tab, summary = line.partition("\t")
+        if not tab:
+            return textwrap.fill(line, width)
+        return textwrap.fill(summary, width, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16)
+
+
+def _grouped(summaries: Mapping[str, str]) -> str:
+    """Return the list of commands by group, a tab between a name and its line."""
+    grouped = {name for names in GROUPS.values() for name in names}
+    of_plugins = tuple(name for name in summaries if name not in grouped)
+    lines = []
+    for title, names in {**GROUPS, **({"Of plugins": of_plugins} if of_plugins else {})}.items():
+        lines += [f"{title}:", *(f"{name}\t{summaries[name]}" for name in names), ""]
+    return "\n".join([*lines, "'bench COMMAND --help' shows the options of a command.", EXIT_CODES])
+
+
+def _unexpected(arguments: Sequence[str], rest: Sequence[str]) -> str:
+    """Describe arguments that a command does not take: mostly a list that the shell has split, or a misspelt option."""
+    from mexbench.errors import suggest
+
+    first = rest[0]
+    start = next(
+        (word for word in arguments if word.count("[") > word.count("]") or word.count("{") > word.count("}")), ""
+    )
+    if start:
+        words = arguments[arguments.index(start) :]
+        joined = " ".join(words[: next((i for i, word in enumerate(words) if word[-1:] in "]}"), len(words)) + 1])
+        return f"{first!r} is the rest of a value that the shell has split: put it in quotes, as in --set '{joined}'"
+    if first.startswith("-"):
+        name = first.partition("=")[0]
+        options = [option for option in _options(arguments[0]) if option.startswith("--")]
+        return f"unknown option {name!r}{suggest(name, options)}; 'bench {arguments[0]} --help' lists them"
+    return f"unexpected argument {first!r}; 'bench {arguments[0]} --help' shows what the command takes"
+
+
+def _is_open(word: str) -> bool:
+    return word.count("[") > word.count("]") or word.count("{") > word.count("}")
+
+
+def _options(command: str) -> list[str]:
+    parser = argparse.ArgumentParser(add_help=False)
+    if command in COMMANDS:
+        importlib.import_module(COMMANDS[command][0]).add_arguments(parser)
+    return [option for action in parser._actions for option in action.option_strings]
 
 
 def _plugin_commands() -> dict[str, tuple[Callable[[], ModuleType], str]]:

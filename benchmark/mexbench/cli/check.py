@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     for text in config.dataset.instance.read_from():
         say(f"annotation: {text}")
     _print_findings(issues)
-    for part, samples in zip(config.parts, data, strict=True):
-        splits.split(part, samples)  # a hopeless request fails at once
+    # A hopeless request fails at once.
+    first = [splits.split(part, samples) for part, samples in zip(config.parts, data, strict=True)]
     checks = _check_chains(config, data, every=options.all)
     usable = planning.same_clips([*_usable(config, data, checks), *data])[: len(data)]
     for part, before in zip(config.parts, data, strict=True):
@@ -56,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
         errors += [*checked.errors, *chain_checks.nothing_passes(part, before, checked)]
         errors += chain_checks.check_models(part, checked)
     texts = []
-    for part, samples in zip(config.parts, usable, strict=True):
+    for part, samples, before, split in zip(config.parts, usable, data, first, strict=True):
         try:
             check_not_empty(samples, f"dataset {part.dataset.plugin!r}")
-            texts.append("\n".join(_of_part(config, part, samples, _pixels(samples, checks[id(part.input)]))))
+            folds = split.folds if samples.samples == before.samples else None
+            result = splits.split(part, samples, _pixels(samples, checks[id(part.input)]), folds=folds)
+            texts.append("\n".join(_of_part(config, part, samples, result)))
         except BenchError as error:
             errors += [] if errors else [str(error)]  # what is above is why
     if texts:
@@ -89,11 +91,9 @@ def _usable(
     result = []
     for part, samples in zip(config.parts, data, strict=True):
         checked = checks[id(part.input)]
-        read = {source.clip.sample_id for source in checked.read}
+        known = {source.clip.sample_id for source in checked.read} | checked.rejected.keys()
         unreadable = {
-            source.clip.sample_id: "cannot be read"
-            for source in samples.sources
-            if source.clip.sample_id not in read | checked.rejected.keys()
+            source.clip.sample_id: "cannot be read" for source in samples.sources if source.clip.sample_id not in known
         }
         result.append(samples.without({**unreadable, **checked.rejected}))
     return result
@@ -121,9 +121,8 @@ def _say_verdict(
     say(f"{options.config}: can be run; {at_least}{len(lost)} clips are excluded, for the reasons above")
 
 
-def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, pixels: Pixels) -> list[str]:
+def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, result: splits.Split) -> list[str]:
     """Return what there is to say about samples and folds."""
-    result = splits.split(part, data, pixels)
     rows = []
     for member in data.members:
         samples = [sample for sample in data.samples if sample.dataset == member]

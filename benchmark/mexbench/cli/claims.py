@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     judged = []
     with progress("claims", len(chosen)) as tick:
         for done, claim in enumerate(chosen, 1):
-            judged.append(judge_claim(claim, claims.contradictions(claim)))
+            judged.append(judge_claim(claim, claims.contradictions(claim), claims.members(claim)))
             tick(done, claim.id)
     text = page(claims, judged, folder, methods)
     if options.ids:

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     entries = [entry for entry in catalogue.entries if entry.name == options.name]
     if not entries:
         raise PluginError(unknown("plugin", options.name, {entry.name for entry in catalogue.entries}))
-    pages = [_page(entry) for entry in entries]
+    pages = [page_of(entry) for entry in entries]
     if options.classes is not None:
         pages += [_layers(entry, options.classes) for entry in entries if entry.kind == "model"]
     print("\n\n".join(pages))
@@ -54,10 +54,10 @@ def _layers(entry: CatalogueEntry, n_classes: int) -> str:
     )
 
 
-def _page(entry: CatalogueEntry) -> str:
-
+def page_of(entry: CatalogueEntry) -> str:
+    """Return what a plugin is, where it comes from, and its parameters."""
     cls = entry.load()
-    lines = [f"{entry.name} ({entry.kind})", textwrap.fill(summary(cls), 100), ""]
+    lines = [f"{entry.name} ({entry.kind})", textwrap.fill(_plain(summary(cls)), 100), ""]
     lines += [f"from      {entry.distribution}, {entry.location}"]
     lines += [f"file      {inspect.getsourcefile(cls) or 'unknown'}"]
     lines += [f"source    {cls.source or 'not stated'}"]
@@ -90,9 +90,14 @@ def _rows(declared: Sequence[Parameter], prefix: str = "") -> Iterator[list[str]
         if parameter.choices:
             default += f"; choices: {', '.join(map(json.dumps, parameter.choices))}"
         name = f"{prefix}{parameter.name}"
-        yield [name, *(("", "") if group else (parameter.type_name, default)), parameter.doc]
+        yield [name, *(("", "") if group else (parameter.type_name, default)), _plain(parameter.doc)]
         if group:
             yield from _rows(parameters(parameter.annotation), f"{name}.")
+
+
+def _plain(text: str) -> str:
+    """Drop the marks of code of a docstring."""
+    return text.replace("``", "")
 
 
 def _errata(cls: type[Plugin]) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from mexbench import cli
+from mexbench.cli import leaderboard_spotting
 from mexbench.cli.output import open_catalogue, say
 from mexbench.config.shipped import find_leaderboards
 from mexbench.config.tuning import Selection
@@ -16,6 +18,7 @@ from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.verify import VerifiedSubmission
+    from mexbench.reports.spotting_boards.submission import VerifiedSpotter
     from mexbench.runs.stored_run import StoredRun
     from mexbench.studies.claims.claims import Claims
 
@@ -41,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selection", choices=get_args(Selection),
         help="how values that differ from a plugin's own were chosen, for rows whose config does not declare it",
     )  # fmt: skip
+    submit.add_argument("--yes", action="store_true", help="replace rows that differ without asking")
     verify = actions.add_parser("verify", help="recompute every figure from the predictions")
     verify.add_argument("what", nargs="*", metavar="NAME|FILE", help="leaderboards or submissions (default: all)")
     render = actions.add_parser("render", help="write the pages")
@@ -69,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _define(options: argparse.Namespace) -> int:
+    if leaderboard_spotting.is_run(options.run):
+        return leaderboard_spotting.define(options)
     from mexbench.reports.leaderboards.definition import save
     from mexbench.reports.leaderboards.submit import define
     from mexbench.runs.stored_run import damage_is_an_error
@@ -92,8 +98,11 @@ def _read(options: argparse.Namespace) -> StoredRun:
 
 
 def _submit(options: argparse.Namespace) -> int:
+    if leaderboard_spotting.is_run(options.run) or leaderboard_spotting.is_board(options.root, options.name):
+        return leaderboard_spotting.submit(options)
     from mexbench.reports.leaderboards.definition import load
-    from mexbench.reports.leaderboards.submit import store, submissions
+    from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
+    from mexbench.reports.leaderboards.submit import plan, store, submissions
     from mexbench.reports.leaderboards.verify import results_folder
     from mexbench.runs.stored_run import damage_is_an_error
 
@@ -101,10 +110,34 @@ def _submit(options: argparse.Namespace) -> int:
     run_folder = _read(options)
     with damage_is_an_error(options.run):
         entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
-    for path, state in store(results_folder(options.own_root, board.name), entries):
-        say(f"{path}: {state}")
+    planned = plan(results_folder(options.own_root, board.name), entries)
+    replaced = [one.change(board.headline) for one in planned if one.state == "replaced"]
+    if replaced and not options.yes:
+        _confirm(replaced)
+    store(planned)
+    for one in planned:
+        say(f"{one.path}: {one.state}")
+        if CODE_UNAVAILABLE in one.submission.flags:
+            say(
+                f"  flagged {CODE_UNAVAILABLE}: {one.submission.model.distribution} names no address of its code; add "
+                "'urls' to its pyproject.toml, install it again and submit again"
+            )
     say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
     return cli.OK
+
+
+def _confirm(replaced: Sequence[str]) -> None:
+    """Ask whether rows may be replaced.
+
+    Raises:
+        BoardError: They may not, or there is nobody to ask.
+    """
+    say(f"{len(replaced)} rows would be replaced:" + "".join(f"\n  {line}" for line in replaced))
+    if not sys.stdin.isatty():
+        raise BoardError("nothing is written: 'bench leaderboard submit --yes' replaces without asking")
+    say("replace? [y/N]")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise BoardError("nothing is written")
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -113,11 +146,13 @@ def _verify(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.stated import STATED
     from mexbench.reports.leaderboards.verify import verify_board
 
-    found: list[VerifiedSubmission] = []
+    found: list[VerifiedSubmission | VerifiedSpotter] = []
     broken: list[str] = []
-    for what in options.what or all_boards(options.root):
+    for what in options.what or [*all_boards(options.root), *leaderboard_spotting.boards(options.root)]:
         try:
-            if NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
+            if leaderboard_spotting.is_board(options.root, what):
+                found += leaderboard_spotting.verified(options.root, what)
+            elif NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
                 found += verify_board(options.root, what).submissions
             else:
                 found.append(_one(options.root, expand_home(Path(what))))
@@ -153,7 +188,12 @@ def _render(options: argparse.Namespace) -> int:
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
     claims, code = read_claims(options.root), cli.OK
-    boards = [verify_board(options.root, name) for name in options.names or all_boards(options.root)]
+    of_spotters = leaderboard_spotting.boards(options.root, options.names)
+    chosen = [name for name in options.names if name not in of_spotters]
+    of_classes = chosen if options.names else all_boards(options.root)
+    boards = [verify_board(options.root, name) for name in of_classes]
+    for name in of_spotters:
+        code = max(code, leaderboard_spotting.render(options, name, _bring_up_to_date, say_faults))
     for board in boards:
         name = board.definition.name
         if not board.is_valid:
@@ -200,15 +240,15 @@ def read_claims(root: Path) -> Claims | None:
 
 
 def all_boards(root: Path) -> Sequence[str]:
-    """Return the names of all leaderboards.
+    """Return the names of all leaderboards of classes.
 
     Raises:
-        BoardError: There are none.
+        BoardError: There are none, and none of spotters either.
     """
     from mexbench.reports.leaderboards.definition import names
 
     boards = names(root)
-    if not boards:
+    if not boards and not leaderboard_spotting.boards(root):
         raise BoardError(
             f"{root}: has no leaderboards, which are NAME.yaml with samples/NAME.csv; give --root, or make one with "
             f"'bench leaderboard define'"
@@ -216,7 +256,7 @@ def all_boards(root: Path) -> Sequence[str]:
     return boards
 
 
-def say_faults(found: Sequence[VerifiedSubmission]) -> None:
+def say_faults(found: Sequence[VerifiedSubmission | VerifiedSpotter]) -> None:
     """Say what is wrong with submissions."""
     for one in found:
         if one.errors:

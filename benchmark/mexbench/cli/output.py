@@ -77,6 +77,8 @@ def excluded_lines(data: LabelledSamples) -> list[str]:
     return [f"excluded, {reason}: {len(ids)} clips ({listed(ids, limit=3)})" for reason, ids in data.excluded.items()]
 
 
+#: Columns of a terminal below which progress has no bar and does not name what is next.
+_NARROW = 80
 #: In a log file, work that takes less needs no progress.
 _SECONDS_BETWEEN_LINES = 2
 
@@ -107,10 +109,14 @@ def progress(what: str, total: int) -> Iterator[Ticker]:
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[doing]}", markup=False),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    timed = (MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    if console.width < _NARROW:  # the count and the time are what a reader waits for
+        columns = (TextColumn("{task.description}"), *timed)
+    else:
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), *timed, TextColumn("{task.fields[doing]}", markup=False)
+        )  # fmt: skip
+    with Progress(*columns, console=console) as bar:
         shown_task = bar.add_task(what, total=total, doing="")
         yield lambda done, doing="", /: bar.update(shown_task, completed=done, doing=doing)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mexbench import cli
+from mexbench.cli import predict_spot
 from mexbench.cli.output import open_catalogue, progress, say, say_boxed
 from mexbench.config.loader import load
 from mexbench.errors import ConfigError, listed, missing_extra
@@ -21,6 +22,7 @@ from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import WindowSpec
 
 _WINDOW_S = 1.0
+_FPS = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a film (mp4, mov, avi, webm, mkv), a still picture (jpg, png, bmp), a folder of them, or a list (.csv)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR",
+        "--model", type=Path, metavar="DIR",
         help="a saved model: RUN/models/MODEL/all/SEED, written by 'bench run --save-models all'",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for results (default: predictions/NAME)")
@@ -39,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--camera", type=int, metavar="N", help="watch a camera, 0 is the first; nothing is written")
     parser.add_argument("--seconds", type=float, metavar="S", help="with --camera: stop after so long (else Ctrl-C)")
-    parser.add_argument("--fps", type=float, default=10.0, help="frames of each second to look at (default: 10)")
+    parser.add_argument(
+        "--fps", type=float,
+        help=f"frames of each second to look at (default: {_FPS:g}; with --spot, all)",
+    )  # fmt: skip
     parser.add_argument(
         "--window", type=float, default=_WINDOW_S, metavar="S",
         help="seconds that are predicted together; a clip to a model that was trained on clips (default: 1)",
@@ -51,10 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, help="refuse the model unless its samples were made as this config makes them"
     )
+    predict_spot.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.spot is not None:
+        return predict_spot.run(options)
+    predict_spot.check_unused(options)
+    options.fps = _FPS if options.fps is None else options.fps
     _check(options)
     catalogue = open_catalogue()
     where = films.target(options.film, say) if options.film else None

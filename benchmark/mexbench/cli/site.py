@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    from mexbench.cli import leaderboard_spotting
     from mexbench.cli.leaderboard import all_boards, read_claims, say_faults
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
@@ -54,11 +55,19 @@ def run(options: argparse.Namespace) -> int:
         say_faults(unsound)
         say("some submissions do not verify, so no page is written")
         return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
+    names = leaderboard_spotting.boards(options.root)
+    spotters = {name: leaderboard_spotting.verified(options.root, name) for name in names}
+    if wrong := [one for submissions in spotters.values() for one in submissions if one.errors]:
+        say_faults(wrong)
+        say("some submissions do not verify, so no page is written")
+        return cli.BAD_INPUT if any(not one.readable for one in wrong) else cli.FAILED
+    spotting = [leaderboard_spotting.rows_of(options.root, name, spotters[name]) for name in names]
     rows = [board_rows(board, claims) for board in boards]
     audits.check_known_boards({**audited, **stressed}, rows)
-    studies = pages.Studies(claims, list(audited.values()), list(stressed.values()), papers)
+    studies = pages.Studies(claims, list(audited.values()), list(stressed.values()), papers, spotting)
     pages_by_name = pages.site(rows, studies)
     folder.write(options.out, pages_by_name)
-    count = sum(len(board.rows) for board in rows)
-    say(f"written to {options.out}: {len(rows)} leaderboards, {count} rows; open {options.out / 'index.html'}")
+    count = sum(len(board.rows) for board in (*rows, *spotting))
+    boards_text = f"{len(rows) + len(spotting)} leaderboards, {count} rows"
+    say(f"written to {options.out}: {boards_text}; open {options.out / 'index.html'}")
     return cli.OK

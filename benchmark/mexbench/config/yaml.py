@@ -93,6 +93,8 @@ class YamlReader:
             problem = error.problem or str(error)
             if "'\\t'" in problem or _has_tab(text, line):
                 problem = "a tab; YAML indents with spaces alone"
+            elif hint := _plain_words(problem, error.context or "", text, line):
+                problem = hint
             raise ConfigError(f"{self.name}, line {line}: invalid YAML: {problem}") from None
         except (yaml.YAMLError, ValueError) as error:  # ValueError: an escape beyond Unicode
             raise ConfigError(f"{self.name}: invalid YAML: {error}") from None
@@ -210,3 +212,28 @@ def _is_text(value: str) -> bool:
 def _has_tab(text: str, line: int) -> bool:
     lines = text.splitlines()
     return 0 < line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
+
+
+#: A variable that is not in quotes, inside a mapping or list in braces: YAML takes its brace for one of its own.
+_BARE_VARIABLE = re.compile(r"[{\[].*[:,\[]\s*\$\{")
+
+
+def _plain_words(problem: str, context: str, text: str, line: int) -> str | None:
+    """Say what a parser's error mostly comes from, where that can be seen; None elsewhere."""
+    lines = text.splitlines()
+    here = lines[line - 1] if 0 < line <= len(lines) else ""
+    before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
+    for one in (here, before):
+        if _BARE_VARIABLE.search(one):
+            return f'a variable inside {{...}} or [...] needs quotes: "${{NAME}}"; got {one.strip()!r}'
+    if "flow sequence" in context or "flow mapping" in context:
+        closing = "]" if "sequence" in context else "}"
+        return f"{closing!r} or a comma is missing, or a value with a space, colon or bracket needs quotes ({problem})"
+    if problem == "mapping values are not allowed here":
+        return (
+            f"{here.strip()!r} is indented otherwise than the line above it, or has a second ':' in a value, which "
+            "then needs quotes"
+        )
+    if "block end" in problem or "block mapping" in context or "block collection" in context:
+        return f"{here.strip()!r} is not aligned: keys of one block begin in the same column, items with '- ' too"
+    return None

@@ -16,7 +16,7 @@ this one has four times the bits, because a benchmark compares millions of pairs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,10 +32,13 @@ _WORDS = _KEPT * _KEPT // 64
 #: Grey levels (standard deviation) below which a picture is flat: its signs would be those of noise.
 _FLAT = 2.0
 _BLOCK = 2**22  # pairs that are compared at once: 32 MiB
+_ROWS = 2**16  # hashes whose bits are unpacked at once: 16 MiB
 
 
 def few_of(frames: NDArray[Any]) -> NDArray[Any]:
     """Return the frames (T, ...) that a clip is compared by."""
+    if len(frames) <= FRAMES_PER_CLIP:
+        return frames
     places = np.unique(np.linspace(0, len(frames) - 1, FRAMES_PER_CLIP).round().astype(int))
     return frames[places]
 
@@ -66,16 +69,12 @@ def as_words(hashes: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint64).reshape(-1, _WORDS)
 
 
-def near_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Sequence[tuple[int, int]]:
-    """Return the positions of near-duplicates, for the first few rows that have any.
+def near_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+    """Yield the positions of near-duplicates, one in each of two lists, in rising order, by comparing every pair.
 
     Args:
         first: Hashes (n, 4).
         second: Hashes (m, 4).
-
-    Returns:
-        Pairs of a position in ``first`` and one in ``second``, in rising order; it stops after the block of rows in
-        which the first pair is found, since one is enough to flag a fold.
     """
     rows = max(1, _BLOCK // max(1, len(second)))
     for start in range(0, len(first), rows):
@@ -83,11 +82,64 @@ def near_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Sequenc
         # A quarter of the bits rules out nearly every pair.
         near = np.bitwise_count(block[:, None, 0] ^ second[None, :, 0]) <= NEAR_BITS
         left, right = np.nonzero(near)
-        distance = np.bitwise_count(block[left] ^ second[right]).sum(axis=1, dtype=np.intp)
-        is_near = distance <= NEAR_BITS
-        if is_near.any():
-            return list(zip((left[is_near] + start).tolist(), right[is_near].tolist(), strict=True))
-    return []
+        is_near = _are_near(block[left], second[right])
+        yield from zip((left[is_near] + start).tolist(), right[is_near].tolist(), strict=True)
+
+
+def near_groups(words: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return a number for each hash (n,), the same for near-duplicates, for near-duplicates of those, and so on.
+
+    Hashes are cut into ``NEAR_BITS + 1`` bands. Two that differ in at most ``NEAR_BITS`` bits agree in one band at
+    least, so only hashes with an equal band are compared: for 30,000 hashes of different clips that is one pair in
+    thousands.
+
+    Args:
+        words: Hashes (n, 4).
+    """
+    unique, inverse = np.unique(words, axis=0, return_inverse=True)
+    groups = np.arange(len(unique))
+    for band in range(NEAR_BITS + 1):
+        keys = _band(unique, band)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        places, step = np.arange(len(keys) - 1), 1
+        while len(places := places[keys[places] == keys[places + step]]):
+            left, right = order[places], order[places + step]
+            is_near = _are_near(unique[left], unique[right])
+            _join(groups, left[is_near], right[is_near])
+            step += 1
+            places = places[places + step < len(keys)]
+    return groups[inverse.ravel()]
+
+
+def _are_near(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return whether each row (n, 4) is near the same row of the other."""
+    return np.bitwise_count(first ^ second).sum(axis=1, dtype=np.intp) <= NEAR_BITS
+
+
+def _band(words: NDArray[np.uint64], band: int) -> NDArray[np.uint32]:
+    """Return every ninth bit of hashes (n, 4) as a number (n,).
+
+    Not bits in a row: those of low frequencies are much the same in all faces, so each band gets some of all.
+    """
+    keys = np.empty(len(words), np.uint32)
+    for start in range(0, len(words), _ROWS):
+        bits = np.unpackbits(words[start : start + _ROWS].view(np.uint8), axis=1)[:, band :: NEAR_BITS + 1]
+        keys[start : start + _ROWS] = np.packbits(bits, axis=1).view(np.uint32)[:, 0]  # 28 or 29 bits
+    return keys
+
+
+def _join(groups: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp]) -> None:
+    """Give the groups of each pair one number, in place: the smallest position in the joint group."""
+    while True:
+        low, high = np.minimum(groups[left], groups[right]), np.maximum(groups[left], groups[right])
+        differ = low < high
+        if not differ.any():
+            return
+        left, right = left[differ], right[differ]
+        np.minimum.at(groups, high[differ], low[differ])
+        while not np.array_equal(joined := groups[groups], groups):
+            groups[:] = joined
 
 
 def _averaged(frame: NDArray[np.uint8]) -> NDArray[np.float64]:

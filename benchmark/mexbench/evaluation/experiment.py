@@ -129,6 +129,7 @@ def run_experiment(
         BenchError: It cannot be carried out; the text says why and what to do.
         KeyboardInterrupt: Ctrl-C came before the first task or after the last; finished tasks are on the disk.
     """
+    chosen = _chosen(config, settings)
     observers = choose(catalogue, settings.observe, monitor.message)
     if settings.save_models:
         if settings.recompute == "never":
@@ -149,7 +150,6 @@ def run_experiment(
                     config.identity(recorded=True), replace=settings.replaces
                 )  # the last holder may have begun another run
                 folder.remove_temporaries()
-            chosen = _chosen(config, settings)
             waiting = plan.tasks if settings.replaces else engine.missing(plan, folder)
             waiting = tuple(task for task in waiting if task.model in chosen)
             monitor.planned(plan, len(waiting), folder)

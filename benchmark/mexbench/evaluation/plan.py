@@ -13,6 +13,7 @@ from mexbench.data.arrays import Arrays, Progress, load_arrays
 from mexbench.data.cache import Cache
 from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed, raised
+from mexbench.evaluation.sides import Positions, SampleIndex, side_digests
 from mexbench.evaluation.split_checks import SplitLeak
 from mexbench.evaluation.splits import split
 from mexbench.evaluation.spotting_runner import SpottingRunner, annotated
@@ -46,11 +47,11 @@ class RowGroupPlan:
 
     def task_runner(self) -> TaskRunner:
         """Return what the tasks need."""
-        position = {sample.sample_id: index for index, sample in enumerate(self.data.samples)}
+        index = SampleIndex([sample.sample_id for sample in self.data.samples])
 
-        def indices(ids: Sequence[str]) -> np.ndarray:
+        def indices(ids: Sequence[str]) -> Positions:
             # Sorted: the order in which a protocol names samples cannot change what is learned.
-            return np.array(sorted(position[name] for name in ids), dtype=np.intp)
+            return np.sort(index.positions(ids))
 
         runner = TaskRunner(
             x=self.arrays.x,
@@ -158,8 +159,8 @@ def plan(
         ProtocolError: The protocol cannot be carried out on it.
     """
     data = data or read(config)
-    for part, samples in zip(config.parts, data, strict=True):
-        split(part, samples)  # before the pixels are read: a hopeless request should fail at once
+    # Before the pixels are read: a hopeless request should fail at once.
+    splits = [split(part, samples) for part, samples in zip(config.parts, data, strict=True)]
     loaded: dict[int, tuple[LabelledSamples, Arrays]] = {}  # by input: equal ones are one object
     done = 0
     for part, samples in zip(config.parts, data, strict=True):
@@ -173,18 +174,22 @@ def plan(
     return Plan(
         config,
         tuple(
-            _plan_part(part, samples, *loaded[id(part.input)])
-            for part, samples in zip(config.parts, usable, strict=True)
+            _plan_part(
+                part, samples, *loaded[id(part.input)], folds=first.folds if samples.samples == before.samples else None
+            )
+            for part, samples, before, first in zip(config.parts, usable, data, splits, strict=True)
         ),
     )
 
 
-def _plan_part(part: RowGroup, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays) -> RowGroupPlan:
+def _plan_part(
+    part: RowGroup, data: LabelledSamples, of_input: LabelledSamples, arrays: Arrays, *, folds: Sequence[Fold] | None
+) -> RowGroupPlan:
     position = {sample.sample_id: index for index, sample in enumerate(of_input.samples)}
     arrays = arrays.select([position[sample.sample_id] for sample in data.samples])
     for model in part.models:
         check_shape(model, arrays.x.shape[1:])
-    sides = split(part, data, arrays.pixels)
+    sides = split(part, data, arrays.pixels, folds=folds)
     shared = part.dataset, *part.input.preprocess, part.protocol
     flags = [flag for component in shared for flag in component.instance.flags()]
     return RowGroupPlan(
@@ -223,7 +228,7 @@ def _tasks(part: RowGroup, data: LabelledSamples, arrays: Arrays, folds: Sequenc
         for sample, found in zip(data.samples, arrays.digests, strict=True)
     ]
     shared = digest([data.classes, content, environment()])
-    sides = {fold.name: digest([sorted(fold.train), sorted(fold.test)]) for fold in folds}
+    sides = side_digests(folds, SampleIndex([sample.sample_id for sample in data.samples]))
     tasks = []
     for model in part.models:
         recipe = digest([shared, model.identity(), digest_code(type(model.instance))])

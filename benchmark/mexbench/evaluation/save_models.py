@@ -22,10 +22,18 @@ from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
 from mexbench.interfaces import Model
+from mexbench.metrics.spotting.summary import F1_SCORES
 from mexbench.runs import saved_model as saved
 from mexbench.runs.model_writer import EVERYTHING, ModelWriter, Scope
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome, Task
+
+#: Target -> what of a row's figures is written into its saved models.
+_FIGURES: Mapping[str, tuple[str, ...]] = {
+    "emotion": ("uf1", "uar", "accuracy", "n_samples"),
+    "action_units": ("f1", "macro_f1", "n_samples"),
+    "spotting": (*F1_SCORES, "recall", "false_alarms_per_minute", "n_videos"),
+}
 
 
 def check_savable(config: RunConfig) -> None:
@@ -61,7 +69,7 @@ def model_writer_for(
         scope=scope,
         tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
         wanted=frozenset(),
-        about={row: _about(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
+        about={row: about_row(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
         trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},
     )
     undone = set(waiting)
@@ -104,8 +112,10 @@ def with_model_writer(runner: TaskRunner, model_writer: ModelWriter) -> TaskRunn
     """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
     if model_writer.scope == "task":
         return replace(runner, model_writer=model_writer)
-    # A class of -1 is an unlabelled sample of a case study; rows of action units (n, units) are all labelled.
-    labelled = np.flatnonzero(runner.y >= 0) if runner.y.ndim == 1 else np.arange(len(runner.y))
+    # A class of -1 is an unlabelled sample of a case study; rows of action units (n, units) and the intervals of
+    # long videos (n,) are all labelled.
+    by_class = runner.y.ndim == 1 and runner.y.dtype != object
+    labelled = np.flatnonzero(runner.y >= 0) if by_class else np.arange(len(runner.y))
     nothing = np.empty(0, dtype=np.intp)
     return replace(runner, model_writer=model_writer, folds={EVERYTHING: (labelled, nothing)})
 
@@ -177,7 +187,8 @@ def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
     }
 
 
-def _about(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
+def about_row(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
+    """Return what ``model.json`` says about every predictor of a row."""
     nothing = {"frames": None}  # a sample as the dataset gives it
     return {
         "name": model.name,
@@ -206,6 +217,5 @@ def _score(row: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any] 
     """Return the honest score; that of a case study is the one that it quotes, since it tests nothing itself."""
     if (studies := scores.get("case_study")) is not None:
         return studies[row["model"]]["honest"]
-    figures = ("f1", "macro_f1") if scores.get("target") == "action_units" else ("uf1", "uar", "accuracy")
-    names = (*figures, "ci", "n_samples", "n_subjects", "folds", "seeds", "repeats", "flags")
+    names = (*_FIGURES[scores.get("target", "emotion")], "ci", "n_subjects", "folds", "seeds", "repeats", "flags")
     return {**{name: row[name] for name in names}, "protocol": row["protocol"], "dataset": scores["dataset"]}

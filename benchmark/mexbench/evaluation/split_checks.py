@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.duplicates import Pixels
-from mexbench.data.perceptual_hash import as_words, near_pairs
+from mexbench.data.perceptual_hash import as_words, near_groups, near_pairs
 from mexbench.errors import ProtocolError, listed
+from mexbench.evaluation.sides import Positions, SampleIndex, Sharers
 from mexbench.interfaces import Fold, Sample
 
 DUPLICATE, NEAR = "duplicate", "near-duplicate"
@@ -54,65 +56,77 @@ def find_leaks(folds: Sequence[Fold], samples: Sequence[Sample], pixels: Pixels 
     """Find what stands on both sides: at most one leak of each kind per fold.
 
     Args:
-        folds: The splits.
+        folds: The splits, which passed ``check_folds``.
         samples: The samples of the run.
         pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
     """
-    traits: dict[str, dict[str, str]] = {
-        "subject": {sample.sample_id: sample.subject for sample in samples if sample.subject is not None},
-        "clip": {sample.sample_id: sample.clip_id for sample in samples},
+    index = SampleIndex([sample.sample_id for sample in samples])
+    traits = {
+        "subject": [sample.subject for sample in samples],
+        "clip": [sample.clip_id for sample in samples],
     }
-    look = None
+    looks = None
     if pixels is not None:
-        traits[DUPLICATE] = {s.sample_id: raw for s, raw in zip(samples, pixels.digests, strict=True)}
-        look = _Look.at(samples, pixels)
+        traits[DUPLICATE] = list(pixels.digests)
+        looks = _Looks.of(index, pixels)
+    sharers = {kind: Sharers.of(values) for kind, values in traits.items()}
     leaks = []
     for fold in folds:
-        leaks += [leak for kind, trait in traits.items() if (leak := _shared(fold, kind, trait)) is not None]
-        if look is not None:
-            leaks += look.alike(fold)
+        train, test = index.positions(fold.train), index.positions(fold.test)
+        trains = index.mask(train)
+        for kind, shared in sharers.items():
+            tested = shared.shared(test, trains)
+            if len(tested):
+                first = tested[0]
+                trained = train[np.argmax(shared.codes[train] == shared.codes[first])]
+                what = str(traits[kind][first])
+                leaks.append(SplitLeak(kind, fold.name, index.ids[trained], index.ids[first], what))
+        if looks is not None and (pair := looks.alike(trains, index.mask(test))) is not None:
+            leaks.append(SplitLeak(NEAR, fold.name, index.ids[pair[0]], index.ids[pair[1]], "looks"))
     return leaks
 
 
-def _shared(fold: Fold, kind: str, trait: Mapping[str, str]) -> SplitLeak | None:
-    trained = {trait[name]: name for name in reversed(fold.train) if name in trait}
-    for name in fold.test:
-        if (what := trait.get(name)) in trained and what is not None:
-            return SplitLeak(kind, fold.name, trained[what], name, what)
-    return None
-
-
 @dataclass(frozen=True)
-class _Look:
-    """Every frame that can be compared: its hash (n, 4), and the sample that it belongs to (n,)."""
+class _Looks:
+    """Every frame that can be compared: its hash (n, 4), and the position of the sample that it belongs to (n,)."""
 
     words: NDArray[np.uint64]
     owners: NDArray[np.intp]
-    ids: Sequence[str]
+    groups: Sharers
     digests: Sequence[str]
 
     @staticmethod
-    def at(samples: Sequence[Sample], pixels: Pixels) -> _Look | None:
-        hashes = [(owner, word) for owner, words in enumerate(pixels.hashes) for word in words if word]
+    def of(index: SampleIndex, pixels: Pixels) -> _Looks | None:
+        hashes = [
+            (owner, word)
+            for owner, words in zip(range(len(index)), pixels.hashes, strict=True)
+            for word in words
+            if word
+        ]
         if not hashes:
             return None
+        words = as_words([word for _, word in hashes])
         owners = np.array([owner for owner, _ in hashes], dtype=np.intp)
-        ids = [sample.sample_id for sample in samples]
-        return _Look(as_words([word for _, word in hashes]), owners, ids, pixels.digests)
+        return _Looks(words, owners, Sharers.of(near_groups(words).tolist()), pixels.digests)
 
-    def alike(self, fold: Fold) -> Iterator[SplitLeak]:
-        """Yield the first pair of near-duplicates that are not duplicates, if there is one."""
-        train, test = self._frames(fold.train), self._frames(fold.test)
-        for right, left in near_pairs(self.words[test], self.words[train]):
-            trained, tested = int(self.owners[train[left]]), int(self.owners[test[right]])
-            if self.digests[trained] != self.digests[tested]:
-                yield SplitLeak(NEAR, fold.name, self.ids[trained], self.ids[tested], "looks")
-                return
+    def alike(self, trains: NDArray[np.bool_], tests: NDArray[np.bool_]) -> tuple[int, int] | None:
+        """Return the first pair of near-duplicates that are not duplicates: who trains and who tests; else None.
 
-    def _frames(self, side: Sequence[str]) -> NDArray[np.intp]:
-        names = set(side)
-        member = np.array([name in names for name in self.ids])
-        return np.flatnonzero(member[self.owners])
+        Args:
+            trains: Whether each sample trains (n,).
+            tests: Whether each sample is tested (n,).
+        """
+        training = trains[self.owners]
+        tested = self.groups.shared(np.flatnonzero(tests[self.owners]), training)
+        if not len(tested):
+            return None
+        codes = self.groups.codes
+        trained = np.flatnonzero(training & np.isin(codes, codes[tested]))
+        for right, left in near_pairs(self.words[tested], self.words[trained]):
+            pair = int(self.owners[trained[left]]), int(self.owners[tested[right]])
+            if self.digests[pair[0]] != self.digests[pair[1]]:
+                return pair
+        return None
 
 
 def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Sequence[str] | None) -> None:
@@ -130,10 +144,11 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
     """
     if not folds:
         raise ProtocolError("the protocol gives no folds")
-    labels = {sample.sample_id: sample.label for sample in samples}
+    index = SampleIndex([sample.sample_id for sample in samples])
+    labels = np.array([-1 if sample.label is None else sample.label for sample in samples], dtype=np.intp)
     names: set[str] = set()
-    tested: dict[tuple[int, str], str] = {}
-    trained: set[int | None] = set()
+    tested: dict[tuple[int, int], str] = {}
+    trained: set[int] = set()
     for fold in folds:
         if fold.name in names:
             raise ProtocolError(f"two folds are called {fold.name!r}")
@@ -142,38 +157,47 @@ def check_folds(folds: Sequence[Fold], samples: Sequence[Sample], classes: Seque
             raise ProtocolError(
                 f"fold {fold.name!r} of repeat {fold.repeat} must be called 'repeat {fold.repeat + 1}...'"
             )
-        _check_sides(fold, labels.keys())
-        for name in fold.test:
-            if (fold.repeat, name) in tested:
-                before = tested[fold.repeat, name]
-                raise ProtocolError(f"fold {fold.name!r}: {name} is tested in fold {before!r} already")
-            tested[fold.repeat, name] = fold.name
+        train, test = _checked_sides(fold, index)
+        for position in test.tolist():
+            before = tested.setdefault((fold.repeat, position), fold.name)
+            if before != fold.name:
+                raise ProtocolError(f"fold {fold.name!r}: {index.ids[position]} is tested in fold {before!r} already")
         if classes is not None:
-            trained |= _learnable(fold, labels, classes)
-    never = {labels[name] for _, name in tested} - trained - {None}
+            trained |= _learnable(fold, labels[train], classes)
+    never = {int(labels[position]) for _, position in tested} - trained - {-1}
     if classes is not None and never:
         raise ProtocolError(
-            f"no fold's training side holds the class {listed(repr(classes[label or 0]) for label in never)}: "
+            f"no fold's training side holds the class {listed(repr(classes[label]) for label in never)}: "
             "it is tested and cannot be learned; choose other classes or another protocol"
         )
 
 
-def _learnable(fold: Fold, labels: Mapping[str, int | None], classes: Sequence[str]) -> set[int | None]:
-    """Return the labels of a training side: of two classes at least, and of every sample."""
-    known = {labels[name] for name in fold.train}
-    if None in known:
-        unlabelled = next(name for name in fold.train if labels[name] is None)
+def _learnable(fold: Fold, labels: NDArray[np.intp], classes: Sequence[str]) -> set[int]:
+    """Return the labels of a training side (n,), -1 for none: of two classes at least, and of every sample."""
+    known = set(np.flatnonzero(np.bincount(labels + 1)).tolist())
+    if 0 in known:
+        unlabelled = fold.train[int(np.argmin(labels))]
         raise ProtocolError(f"fold {fold.name!r}: {unlabelled} trains and has no label")
     if len(known) == 1:
-        only = classes[next(iter(known)) or 0]
+        only = classes[next(iter(known)) - 1]
         raise ProtocolError(
             f"fold {fold.name!r}: all {len(fold.train)} samples of its training side have one class, {only!r}: "
             "nothing can be learned; add data, or choose other classes or another protocol"
         )
-    return known
+    return {code - 1 for code in known}
 
 
-def _check_sides(fold: Fold, known: Set[str]) -> None:
+def _checked_sides(fold: Fold, index: SampleIndex) -> tuple[Positions, Positions]:
+    """Return the positions of both sides, which are not empty and name samples of the run, each once."""
+    train, test = index.positions(fold.train), index.positions(fold.test)
+    both = np.concatenate([train, test])
+    counts = np.bincount(both + 1, minlength=1)
+    if not len(train) or not len(test) or counts[0] or counts.max() > 1:
+        _raise_why(fold, set(index.ids))
+    return train, test
+
+
+def _raise_why(fold: Fold, known: Set[str]) -> NoReturn:
     where = f"fold {fold.name!r}"
     train, test = set(fold.train), set(fold.test)
     if not train or not test:
@@ -182,5 +206,4 @@ def _check_sides(fold: Fold, known: Set[str]) -> None:
         raise ProtocolError(f"{where}: names a sample that is not in the run: {unknown[0]}")
     if both := sorted(train & test):
         raise ProtocolError(f"{where}: {both[0]} stands on both sides")
-    if len(train) < len(fold.train) or len(test) < len(fold.test):
-        raise ProtocolError(f"{where}: a sample stands twice on one side")
+    raise ProtocolError(f"{where}: a sample stands twice on one side")

@@ -30,13 +30,16 @@ class Split:
     leaks: tuple[SplitLeak, ...]
 
 
-def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -> Split:
+def split(
+    part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None, *, folds: Sequence[Fold] | None = None
+) -> Split:
     """Ask the protocol for folds and inspect each.
 
     Args:
         part: Names the protocol.
         data: The samples.
         pixels: What the samples' pixels are compared by; without it, duplicates are not looked for.
+        folds: What an earlier call returned for the same samples: the protocol is not asked again.
 
     Raises:
         ProtocolError: A fold cannot be scored honestly, or breaks the protocol's promise of disjoint subjects.
@@ -44,16 +47,7 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
     protocol = part.protocol.instance
     where = f"protocol {part.protocol.plugin!r}"
     place = f"\n  in {part.protocol.where}" if part.protocol.where else ""
-    try:
-        folds = tuple(protocol.folds(data.samples))
-        check_folds(folds, data.samples, data.classes if data.target == "emotion" else None)
-    except ProtocolError as error:
-        raise ProtocolError(f"{where}: {error}{place}") from None
-    except BenchError:
-        raise
-    except Exception as error:  # whatever third-party code raises
-        raise ProtocolError(f"{raised(where, error)}{place}") from error
-    _check_tunings(part, data, folds, where)
+    folds = _checked_folds(part, data, where, place) if folds is None else tuple(folds)
     leaks = find_leaks(folds, data.samples, pixels)
     kinds = Counter(leak.kind for leak in leaks)
     first = tuple(next(leak for leak in leaks if leak.kind == kind) for kind in kinds)
@@ -67,6 +61,21 @@ def split(part: RowGroup, data: LabelledSamples, pixels: Pixels | None = None) -
         )
     nameless = any(sample.subject is None for sample in data.samples)
     return Split(folds, (*sorted(leak.flag for leak in first), *([UNKNOWN_SUBJECTS] if nameless else [])), first)
+
+
+def _checked_folds(part: RowGroup, data: LabelledSamples, where: str, place: str) -> tuple[Fold, ...]:
+    samples = data.samples
+    try:
+        folds = tuple(part.protocol.instance.folds(samples))
+        check_folds(folds, samples, data.classes if data.target == "emotion" else None)
+    except ProtocolError as error:
+        raise ProtocolError(f"{where}: {error}{place}") from None
+    except BenchError:
+        raise
+    except Exception as error:  # whatever third-party code raises
+        raise ProtocolError(f"{raised(where, error)}{place}") from error
+    _check_tunings(part, data, folds, where)
+    return folds
 
 
 def _check_tunings(part: RowGroup, data: LabelledSamples, folds: Sequence[Fold], where: str) -> None:

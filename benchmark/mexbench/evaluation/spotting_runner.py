@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mexbench.devices import used
 from mexbench.evaluation.task_runner import GroupData, TaskRunner, Trainer
-from mexbench.interfaces import LongVideo, Model, Predictor, ScoredInterval, SpottingModel, SpottingPredictor
-from mexbench.interfaces.spotting import VideoFrames
+from mexbench.interfaces import LongVideo, Model, Predictor, SpottingModel, SpottingPredictor
+from mexbench.interfaces.spotting import VideoFrames, checked_intervals
 from mexbench.runs.task import Success, Task, history_of
 
 
@@ -97,26 +97,3 @@ def annotated(videos: Sequence[LongVideo]) -> NDArray[np.object_]:
     for position, video in enumerate(videos):
         frames[position] = video.intervals
     return frames
-
-
-def checked_intervals(spotted: object, videos: Sequence[VideoFrames]) -> tuple[tuple[ScoredInterval, ...], ...]:
-    """Refuse what no spotter may return.
-
-    Raises:
-        TypeError: Something else than intervals.
-        ValueError: Not one sequence of intervals for each video, or an interval that leaves its video.
-    """
-    rows = [tuple(row) for row in spotted] if isinstance(spotted, Sequence) else None
-    if rows is None or len(rows) != len(videos):
-        got = type(spotted).__name__ if rows is None else f"{len(rows)} of them"
-        raise ValueError(f"the spotter gave {got}, expected a sequence of intervals for each of {len(videos)} videos")
-    for row, video in zip(rows, videos, strict=True):
-        for interval in row:
-            if not isinstance(interval, ScoredInterval):
-                raise TypeError(f"the spotter gave a {type(interval).__name__}, expected a ScoredInterval")
-            if interval.onset < video.first or interval.offset > video.last:
-                raise ValueError(
-                    f"the spotter gave {interval.onset}-{interval.offset} in a video of frames {video.first} to "
-                    f"{video.last}"
-                )
-    return tuple(rows)

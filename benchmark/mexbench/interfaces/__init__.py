@@ -23,10 +23,18 @@ from mexbench.interfaces.dataset_options import (
     DataIssue,
     DataSource,
 )
-from mexbench.interfaces.model import ActionUnitModel, EpochsModel, FoldsModel, LayerRow, Model, Predictor
+from mexbench.interfaces.model import (
+    ActionUnitModel,
+    EpochsModel,
+    FoldsModel,
+    LayerRow,
+    Model,
+    Predictor,
+    TorchWeightsModel,
+)
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
-from mexbench.interfaces.protocol import CaseStudySpec, Fold, Protocol
+from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
 from mexbench.interfaces.spotting import (
     ScoredInterval,
@@ -42,6 +50,7 @@ __all__ = [
     "UNITS",
     "UNIT_NAMES",
     "ActionUnitModel",
+    "AllExcept",
     "Augmentation",
     "CaseStudySpec",
     "Clip",
@@ -69,5 +78,6 @@ __all__ = [
     "SpottingModel",
     "SpottingPredictor",
     "ThresholdPredictor",
+    "TorchWeightsModel",
     "VideoFrames",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -145,6 +145,26 @@ class EpochsModel(Model, ABC):
 
         Yields:
             A predictor for each fold, in the order of the masks; it stays what it is when the training goes on.
+        """
+
+
+class TorchWeightsModel(Model, ABC):
+    """A model whose authors publish weights of PyTorch, which ``bench import-weights`` turns into saved models."""
+
+    @abstractmethod
+    def from_torch(
+        self, state: Mapping[str, NDArray[Any]], *, shape: tuple[int, ...], n_classes: int
+    ) -> Predictor:  # fmt: skip
+        """Return the predictor that published weights make: nothing is trained, and no sample is seen.
+
+        Args:
+            state: Name -> array, as ``state_dict()`` of the authors' module gives them; finite numbers.
+            shape: Of one sample (T, ...).
+            n_classes: Number of classes of the run.
+
+        Raises:
+            DataError: The network does not take samples of this shape.
+            ValueError: Arrays are missing, unknown or of another shape; the text names them.
         """
 
 

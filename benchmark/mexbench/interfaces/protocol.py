@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.sample import Sample
@@ -58,7 +60,7 @@ class Fold:
 
     Args:
         name: Unique within the run; under LOSO the held-out subject.
-        train: Sample ids that a model is fitted on.
+        train: Sample ids that a model is fitted on: a tuple, or an ``AllExcept``.
         test: Sample ids that it then predicts, once.
         repeat: Which draw of the same split this is part of, from 0. A sample is tested at most once in each; scores
             are pooled within a repeat and averaged over repeats. A fold of a repeated split has a name that starts
@@ -66,6 +68,37 @@ class Fold:
     """
 
     name: str
-    train: tuple[str, ...]
+    train: Sequence[str]
     test: tuple[str, ...]
     repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AllExcept(Sequence[str]):
+    """All sample ids except a few, in their order: the training side of one of many folds, each of which holds few out.
+
+    A tuple for each fold would take room for folds x samples: 320 MB for 2,000 subjects with ten clips each.
+
+    Args:
+        ids: Sample ids; the same tuple in every fold.
+        excluded: Positions in ``ids`` of those that are held out.
+    """
+
+    ids: tuple[str, ...]
+    excluded: frozenset[int]
+
+    def __len__(self) -> int:
+        return len(self.ids) - len(self.excluded)
+
+    def __iter__(self) -> Iterator[str]:
+        edges = [-1, *sorted(self.excluded), len(self.ids)]
+        return itertools.chain.from_iterable(
+            self.ids[before + 1 : after] for before, after in itertools.pairwise(edges)
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        return tuple(self)[index]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, runtime_checkable
 from typing import Protocol as TypingProtocol
 
 import numpy as np
@@ -102,6 +103,21 @@ class ThresholdPredictor(TypingProtocol):
         ...
 
 
+@runtime_checkable
+class ConfidencePredictor(TypingProtocol):
+    """A spotter whose intervals are peaks of a curve; ``bench predict --spot`` draws the curve.
+
+    Args:
+        threshold: An interval is claimed where a peak reaches it.
+    """
+
+    threshold: float
+
+    def confidence(self, video: VideoFrames, /) -> Mapping[str, NDArray[np.float64]]:
+        """Return a curve (T,) for each type that the spotter knows, in the unit of the scores."""
+        ...
+
+
 class SpottingModel(Model, ABC):
     """A model that spots expressions in long videos; ``target: spotting`` asks for it.
 
@@ -128,6 +144,11 @@ class SpottingModel(Model, ABC):
             seed: Source of all randomness: the same seed gives the same spotter.
         """
 
+    if TYPE_CHECKING:  # its predictors are spotters; optional, as for every model
+
+        def save(self, predictor: Any, folder: Path) -> None: ...  # noqa: ANN401, D102
+        def load(self, folder: Path) -> Any: ...  # noqa: ANN401, D102
+
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:
@@ -138,3 +159,26 @@ class SpottingModel(Model, ABC):
         """
         del x, y, n_classes, groups, seed
         raise DataError(f"{type(self).__name__} spots expressions in long videos: it needs 'target: spotting'")
+
+
+def checked_intervals(spotted: object, videos: Sequence[VideoFrames]) -> tuple[tuple[ScoredInterval, ...], ...]:
+    """Refuse what no spotter may return.
+
+    Raises:
+        TypeError: Something else than intervals.
+        ValueError: Not one sequence of intervals for each video, or an interval that leaves its video.
+    """
+    rows = [tuple(row) for row in spotted] if isinstance(spotted, Sequence) else None
+    if rows is None or len(rows) != len(videos):
+        got = type(spotted).__name__ if rows is None else f"{len(rows)} of them"
+        raise ValueError(f"the spotter gave {got}, expected a sequence of intervals for each of {len(videos)} videos")
+    for row, video in zip(rows, videos, strict=True):
+        for interval in row:
+            if not isinstance(interval, ScoredInterval):
+                raise TypeError(f"the spotter gave a {type(interval).__name__}, expected a ScoredInterval")
+            if interval.onset < video.first or interval.offset > video.last:
+                raise ValueError(
+                    f"the spotter gave {interval.onset}-{interval.offset} in a video of frames {video.first} to "
+                    f"{video.last}"
+                )
+    return tuple(rows)

@@ -168,6 +168,13 @@ def load_catalogue() -> Catalogue:
     )
 
 
+def read_distribution(entry_point: EntryPoint, distribution: str) -> tuple[list[CatalogueEntry], list[str]]:
+    """Import one entry point and ask its hooks. Returns its plugins, and what is wrong with it."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    return _register(manager, entry_point, distribution)
+
+
 def listens_to_runs(manager: pluggy.PluginManager, plugin: object) -> bool:
     """Whether a registered plugin has a hook that reports a run."""
     return any(caller.name in EVENTS for caller in manager.get_hookcallers(plugin) or ())

@@ -17,18 +17,27 @@ from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 
-from mexbench.errors import PluginError
+from mexbench.errors import PluginError, unknown
 from mexbench.files import write_text
 from mexbench.registry.catalogue import HOME, Catalogue
 
-#: What can be made.
-KINDS = ("model", "dataset", "preprocessor", "protocol")
+#: What can be made, and from which templates; the first is the default, and a kind with one has no choice.
+TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "model": ("numpy", "sklearn", "torch", "flax"),
+    "dataset": ("images", "clips", "features"),
+    "preprocessor": (),
+    "protocol": (),
+    "observer": (),
+}
+KINDS = tuple(TEMPLATES)
+#: Distributions that a template imports beside mexbench.
+_DEPENDENCIES = {"torch": ("torch",), "sklearn": ("scikit-learn",), "flax": ("flax", "jax", "optax")}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_NAME = 30  # so that no line of a template grows beyond 120
 _OURS = (HOME, "mexbench_plugins", "tests")
 
 
-def write(kind: str, name: str, folder: Path, catalogue: Catalogue) -> list[Path]:
+def write(kind: str, name: str, folder: Path, catalogue: Catalogue, *, template: str | None = None) -> list[Path]:
     """Write the distribution of one plugin.
 
     Args:
@@ -36,15 +45,16 @@ def write(kind: str, name: str, folder: Path, catalogue: Catalogue) -> list[Path
         name: Of the plugin, of its module and, with hyphens, of its distribution.
         folder: It must not exist.
         catalogue: Whose names are taken.
+        template: One of the kind's ``TEMPLATES``; by default the first.
 
     Returns:
         The files.
 
     Raises:
-        PluginError: The name cannot be used, or the folder exists; nothing is written.
+        PluginError: The name cannot be used, the kind has no such template, or the folder exists; nothing is written.
     """
     check_name(name, catalogue)
-    texts = files(kind, name)
+    texts = files(kind, name, template)
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -58,18 +68,42 @@ def write(kind: str, name: str, folder: Path, catalogue: Catalogue) -> list[Path
     return [folder / file for file in texts]
 
 
-def files(kind: str, name: str) -> Mapping[str, str]:
-    """Return the files of a plugin's distribution: name -> text."""
+def files(kind: str, name: str, template: str | None = None) -> Mapping[str, str]:
+    """Return the files of a plugin's distribution: name -> text.
+
+    Raises:
+        PluginError: The kind has no such template.
+    """
+    template = _template(kind, template)
+    stem = f"{kind}_{template}" if template else kind
     templates = resources.files("mexbench.registry") / "templates"
-    source = (templates / f"{kind}.py.txt").read_text(encoding="utf-8")
-    test = templates / f"test_{kind}.py.txt"
-    words = {"kind": kind, "name": name, "cls": _class_name(name, source), "distribution": name.replace("_", "-")}
+    source = (templates / f"{stem}.py.txt").read_text(encoding="utf-8")
+    test = templates / f"test_{stem}.py.txt"
+    words = {
+        "kind": kind,
+        "name": name,
+        "cls": _class_name(name, source),
+        "distribution": name.replace("_", "-"),
+        "dependencies": ", ".join(f'"{one}"' for one in ("mexbench", *_DEPENDENCIES.get(template, ()))),
+    }
     texts = {
         "pyproject.toml": (templates / "pyproject.toml.txt").read_text(encoding="utf-8"),
         f"{name}.py": source,
         f"test_{name}.py": (test if test.is_file() else templates / "test.py.txt").read_text(encoding="utf-8"),
     }
     return {file: Template(text).substitute(words) for file, text in texts.items()}
+
+
+def _template(kind: str, template: str | None) -> str:
+    choices = TEMPLATES[kind]
+    if template is None:
+        return choices[0] if choices else ""
+    if template not in choices:
+        if not choices:
+            kinds = " and ".join(one for one, names in TEMPLATES.items() if names)
+            raise PluginError(f"--template {template}: a {kind} has one template; only {kinds} have a choice")
+        raise PluginError(f"--template: {unknown('template', template, choices)}")
+    return template
 
 
 def check_name(name: str, catalogue: Catalogue) -> None:

@@ -12,6 +12,7 @@ from mexbench.reports.leaderboards.rows import scores_of
 from mexbench.studies.claims.claims import Claim, Claims, ClaimSource
 from mexbench.studies.claims.feasibility.margins import shown
 from mexbench.studies.claims.feasibility.misnomers import FOLDS
+from mexbench.studies.claims.feasibility.printed_figures import NAMES
 from mexbench.studies.claims.judge import STATUSES, Judged, averages_of_f1, below_chance
 from mexbench.studies.claims.methods import SELECTIONS, MethodCode
 from mexbench.tables import DASH, Table
@@ -59,6 +60,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
             parts += [*_notes(rows), *_contradictions(source)]
     parts += [
         *_methods(judged, methods, whole=len(judged) == len(claims.claims)),
+        *_sums(judged),
         *_chance(judged),
         *_averages(judged),
         *_misnomers(judged),
@@ -167,6 +169,25 @@ def _methods(judged: Sequence[Judged], methods: Sequence[MethodCode], *, whole: 
         "As the methods' public codes have it, read in the version named; numbers after a file are its lines.",
         Table(["method", "code", "chosen", "rows above"], cells).markdown(),
         "\n".join(notes),
+    ]
+
+
+def _sums(judged: Sequence[Judged]) -> list[str]:
+    """List what the sum of its members allows each composite to be."""
+    rows = []
+    for j in judged:
+        for check in j.sums:
+            low, high = (check.figure.alike(value) for value in (check.allowed.low, check.allowed.high))
+            members = ", ".join(member.text for member in check.members)
+            verdict = "excluded" if check.excluded else "not excluded"
+            rows.append([j.claim.id, NAMES[check.figure.kind], check.figure.text, members, f"{low} to {high}", verdict])
+    if not rows:
+        return []
+    return [
+        "## Composites against the sum of their members",
+        "A composite pools the counts of its data sets, so what they print bounds its accuracy and its macro recall. "
+        "Macro F1 is not compared: its weights are how often each class was predicted, which no document prints.",
+        Table(["row", "figure", "composite", "its members", "their sum allows", "verdict"], rows).markdown(),
     ]
 
 

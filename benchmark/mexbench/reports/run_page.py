@@ -36,8 +36,14 @@ _SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags
 def terminal_text(scores: Mapping[str, Any]) -> str:
     """Format the main table for a terminal: what is the same in every row is printed once, below it."""
     table = main_table(scores)
+    if (chance := _chance_cells(scores, table.headers)) is not None:
+        table = Table(table.headers, [*table.rows, chance])
     columns = list(zip(*table.rows, strict=True))
-    same = [name for name, cells in zip(table.headers, columns, strict=True) if name in _SIZES and len(set(cells)) == 1]
+    same = [
+        name
+        for name, cells in zip(table.headers, columns, strict=True)
+        if name in _SIZES and len({cell for cell in cells if cell is not _NOT_A_ROW}) == 1
+    ]
     shown = [index for index, name in enumerate(table.headers) if name not in same]
     narrow = Table([table.headers[i] for i in shown], [[row[i] for i in shown] for row in table.rows])
     shared = {name: table.rows[0][table.headers.index(name)] for name in same}
@@ -53,6 +59,24 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
         lines.append(f"every row is flagged: {flags}")
     parts = [lines[0], *(["; ".join(lines[1:])] if lines[1:] else []), *few_subjects.note(scores)]
     return "\n\n".join(parts)
+
+
+#: In the line of chance, a cell that says nothing.
+_NOT_A_ROW = " "
+
+
+def _chance_cells(scores: Mapping[str, Any], headers: Sequence[str]) -> list[str] | None:
+    """Return the line of a constant answer, the largest class, on the samples that all rows share; None without them.
+
+    With the share p of that class and k classes: accuracy p, UAR 1 / k, UF1 2 p / (1 + p) / k.
+    """
+    counts = list((scores.get("support") or {}).values())
+    if not counts or any(row["n_samples"] != sum(counts) for row in scores["rows"]):
+        return None
+    share, k = max(counts) / sum(counts), len(scores["classes"])
+    values = {"UF1": 2 * share / (1 + share) / k, "UAR": 1 / k, "accuracy": share}
+    cells = {"rank": DASH, "model": "chance", **{name: percent(value) for name, value in values.items()}}
+    return [cells.get(header, _NOT_A_ROW) for header in headers]
 
 
 def main_table(scores: Mapping[str, Any]) -> Table:

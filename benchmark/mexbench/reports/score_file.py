@@ -112,21 +112,30 @@ def _scores(
     flags = [UNVERIFIED]
     if any(line.subject is None for line in file.lines):
         flags.append(UNKNOWN_SUBJECTS)
+    scores = scores_of_tables(tables, names, Counter(truth.values()), flags=flags, unit=_unit(file, flags))
+    return {"schema": SCHEMA, "file": file.path.name, "format": file.format, **scores}
+
+
+def scores_of_tables(
+    tables: Mapping[str, Predictions], names: Sequence[str], support: Mapping[int, int], *, flags: Sequence[str],
+    unit: str = "subject",
+) -> dict[str, Any]:  # fmt: skip
+    """Return the scores of tables of predictions, as ``scores.json`` has them.
+
+    Args:
+        tables: Row -> its predictions.
+        names: Class names in order.
+        support: Class index -> number of samples.
+        flags: Words that stand beside every score.
+        unit: What intervals resample.
+    """
     comparisons, ranks = compare_rows(tables)
-    support = Counter(truth.values())
     return {
-        "schema": SCHEMA,
-        "file": file.path.name,
-        "format": file.format,
         "classes": list(names),
-        "support": {name: support[index] for index, name in enumerate(names)},
-        "members": sorted({line.dataset for line in file.lines}),
-        "flags": flags,
-        "intervals": {
-            "level": LEVEL,
-            "replicates": REPLICATES,
-            "unit": _unit(file, flags),
-        },
+        "support": {name: support.get(index, 0) for index, name in enumerate(names)},
+        "members": sorted({dataset for table in tables.values() for dataset in table.dataset}),
+        "flags": list(flags),
+        "intervals": {"level": LEVEL, "replicates": REPLICATES, "unit": unit},
         "permutations": PERMUTATIONS,
         "rows": [
             {
@@ -134,7 +143,7 @@ def _scores(
                 **figures(table, names),
                 "folds": len({fold for fold in table.fold if fold}) or None,
                 "rank": ranks[model],
-                "flags": flags,
+                "flags": list(flags),
             }
             for model, table in tables.items()
         ],

@@ -27,6 +27,7 @@ from mexbench.errors import BenchError, PluginError, SavedModelError, listed
 from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Model, Predictor
+from mexbench.interfaces.spotting import VideoFrames, checked_intervals
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build, to_dict
 from mexbench.runs.model_files import content_errors, file_errors, sha256
@@ -40,6 +41,8 @@ _KEYS: Mapping[str, type] = {
 }  # fmt: skip
 #: Values of the largest sample, and bytes of the largest ``model.json``, that are read.
 _MOST_SAMPLE_VALUES, _MOST_ABOUT = 2**26, 2**26
+#: Frames of the video of zeros that a loaded spotter is asked about.
+_TRIED_FRAMES = 30
 
 
 class _SampleAbout(BaseModel):
@@ -229,7 +232,7 @@ def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> S
     Args:
         folder: What ``bench run --save-models`` wrote: ``RUN/models/MODEL/SEED/FOLD`` or ``RUN/models/MODEL/all/SEED``.
         catalogue: Where its plugin is looked up; nothing that is not installed is ever imported.
-        target: What it must predict: an emotion, or which action units show.
+        target: What it must predict: an emotion, which action units show, or where in a long video expressions are.
 
     Raises:
         SavedModelError: The folder is not a saved model, predicts something else, is damaged, of a newer format, of a
@@ -243,7 +246,7 @@ def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> S
         if errors := [error for name in about["files"] for error in content_errors(folder / name)]:
             raise ValueError("; ".join(errors))
         predictor = model.load(folder)
-        _try_out(predictor, about)
+        (_try_out_spotter if target == "spotting" else _try_out)(predictor, about)
     except Exception as error:  # noqa: BLE001 - third-party code reads a file that anybody may have made
         text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
         raise SavedModelError(f"{folder}: cannot be loaded: {text}; train and save it again") from None
@@ -293,6 +296,21 @@ def _try_out(predictor: Predictor, about: Mapping[str, Any]) -> None:
         raise ValueError(f"the predictor gives {scores.dtype} {scores.shape}, expected numbers {expected}")
     if not np.isfinite(scores).all():
         raise ValueError("the predictor gives scores that are not finite")
+
+
+def _try_out_spotter(predictor: Any, about: Mapping[str, Any]) -> None:  # noqa: ANN401 - a SpottingPredictor
+    """Ask about one video of zeros.
+
+    Raises:
+        TypeError: The answer is something else than intervals.
+        ValueError: The intervals lie outside the video.
+    """
+    frames = np.zeros((_TRIED_FRAMES, *about["sample"]["shape"]), about["sample"]["dtype"])
+    frames.flags.writeable = False
+    video = VideoFrames(frames=frames, first=1, fps=25.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zeros may be far from anything that it knows
+        checked_intervals(predictor([video]), [video])
 
 
 def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:

@@ -11,12 +11,13 @@ One run reports all that is wrong. ``bench test-plugin NAME`` prints the same ch
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol, SpottingModel
 from mexbench.interfaces.observer import Observer
 from mexbench.testing import datasets, models, observers, plugins, preprocessors, protocols, spotters
-from mexbench.testing.checks import Check
+from mexbench.testing.checks import Check, Result
+
+__all__ = ["CHECKS", "Result", "assert_conforms", "conformance"]
 
 CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
     Dataset: datasets.CHECKS,
@@ -28,19 +29,6 @@ CHECKS: dict[type[Plugin], tuple[Check, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """The outcome of one check.
-
-    Args:
-        check: What was checked, in words.
-        problems: What is wrong; nothing where all is well.
-    """
-
-    check: str
-    problems: tuple[str, ...]
-
-
 def conformance(plugin: Plugin) -> Iterator[Result]:
     """Check a plugin, one promise after the other.
 
@@ -49,7 +37,7 @@ def conformance(plugin: Plugin) -> Iterator[Result]:
     """
     kind = next(interface for interface in CHECKS if isinstance(plugin, interface))
     for check in (*plugins.CHECKS, *CHECKS[kind]):
-        yield Result(check.words, tuple(check(plugin)))
+        yield check(plugin)
 
 
 def assert_conforms(plugin: Plugin) -> None:

@@ -10,6 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class NotApplicable(Exception):  # noqa: N818 - nothing is wrong
+    """A check raises it where a plugin does not have what is checked."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one check.
+
+    Args:
+        check: What was checked, in words.
+        problems: What is wrong; nothing where all is well.
+        applies: Whether the plugin has what was checked.
+    """
+
+    check: str
+    problems: tuple[str, ...]
+    applies: bool = True
+
+
 @dataclass(frozen=True)
 class Check:
     """A promise and the code that checks it; an error that the plugin raises is a problem like any other."""
@@ -17,12 +36,16 @@ class Check:
     words: str
     find: Callable[[Any], Iterator[str]]
 
-    def __call__(self, plugin: object) -> Iterator[str]:
-        """Yield what is wrong with a plugin."""
+    def __call__(self, plugin: object) -> Result:
+        """Check a plugin."""
+        problems = []
         try:
-            yield from self.find(plugin)
+            problems += self.find(plugin)
+        except NotApplicable:
+            return Result(self.words, (), applies=False)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever third-party code raises
-            yield f"{type(error).__name__}: {error}"
+            problems.append(f"{type(error).__name__}: {error}")
+        return Result(self.words, tuple(problems))
 
 
 def check(words: str) -> Callable[[Callable[[Any], Iterator[str]]], Check]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
 from mexbench.runs.model_files import file_errors
 from mexbench.runs.saved_model import ABOUT, can_save
-from mexbench.testing.checks import check, same
+from mexbench.testing.checks import NotApplicable, check, same
 
 N_CLASSES = 4
 _EACH = 6
@@ -141,11 +141,11 @@ def single_class(model: Model) -> Iterator[str]:
         yield "another class than the only one is predicted"
 
 
-@check("where it trains folds together, is not affected by what a fold holds out")
+@check("trains folds together, each unaffected by what it holds out")
 def folds_together(model: Model) -> Iterator[str]:
     """Train two folds at once, then again with other pixels and labels where the first one holds out."""
     if not isinstance(model, FoldsModel) or model.folds_at_once() == 1:
-        return
+        raise NotApplicable
     x, test = examples(model, ALL), examples(model, ALL, seed=1)
     masks = np.ones((2, len(ALL)), dtype=bool)
     masks[0, : len(ALL) // 3] = masks[1, -(len(ALL) // 3) :] = False
@@ -162,11 +162,11 @@ def folds_together(model: Model) -> Iterator[str]:
         yield f"scores differ by up to {np.abs(one - other).max():.3g} when held-out samples change"
 
 
-@check("where it can be saved, scores the same after saving and loading, with no pickle among the files")
+@check("scores the same after saving and loading, with no pickle among the files")
 def saving(model: Model) -> Iterator[str]:
     """Save three predictors, one of them trained on a single class, load each and ask both."""
     if not can_save(model):
-        return
+        raise NotApplicable
     test = examples(model, ALL, seed=1)
     for labels in (ALL, _labels(0, 2), _labels(1)):
         predictor = _fit(model, examples(model, labels), labels)
@@ -180,11 +180,11 @@ def saving(model: Model) -> Iterator[str]:
             yield f"trained on classes {sorted(set(labels.tolist()))}, scores differ after loading"
 
 
-@check("where it shows its epochs, gives probabilities for each, and is not affected by what a fold holds out")
+@check("shows its epochs: gives probabilities for each, unaffected by what a fold holds out")
 def epochs(model: Model) -> Iterator[str]:
     """Train a fold epoch by epoch, then again with other pixels and labels where it holds out."""
     if not isinstance(model, EpochsModel):
-        return
+        raise NotApplicable
     x, test = examples(model, ALL), examples(model, ALL, seed=1)
     mask = np.arange(len(ALL))[None] >= len(ALL) // 3
     groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])
@@ -208,11 +208,11 @@ def epochs(model: Model) -> Iterator[str]:
             yield f"epoch {number}: scores differ by up to {most:.3g} when held-out samples change"
 
 
-@check("where it detects action units, gives scores from 0 to 1, each sample by itself, saved ones too")
+@check("detects action units: gives scores from 0 to 1, each sample by itself, saved ones too")
 def units(model: Model) -> Iterator[str]:
     """Train on four units, of which the third always shows and the last never does."""
     if not isinstance(model, ActionUnitModel):
-        return
+        raise NotApplicable
     shows = np.stack([ALL == 0, ALL > 1, ALL >= 0, ALL < 0], axis=1)
     shows.flags.writeable = False
     groups = np.array([f"subject {index % 3}" for index in range(len(ALL))])

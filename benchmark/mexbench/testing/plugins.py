@@ -11,7 +11,7 @@ from typing import Any
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Plugin
 from mexbench.registry.parameters import Parameter, check_declaration, parameters, summary, to_dict
-from mexbench.testing.checks import check
+from mexbench.testing.checks import NotApplicable, check
 
 
 @check("says what it is, where it comes from and what its parameters mean")
@@ -32,6 +32,8 @@ def metadata(plugin: Plugin) -> Iterator[str]:
 @check("has another fingerprint when a parameter changes")
 def fingerprint(plugin: Plugin) -> Iterator[str]:
     """Change one parameter after the other, where another value can be thought of."""
+    if not parameters(type(plugin)):
+        raise NotApplicable
     before = digest(to_dict(plugin, paths=False))
     for parameter in parameters(type(plugin)):
         other = _another(parameter, getattr(plugin, parameter.name))

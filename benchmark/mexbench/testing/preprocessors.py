@@ -8,7 +8,7 @@ import numpy as np
 
 from mexbench.errors import SampleRejected
 from mexbench.interfaces import Augmentation, Clip, Preprocessor
-from mexbench.testing.checks import check, same
+from mexbench.testing.checks import NotApplicable, check, same
 
 
 def example(step: Preprocessor, seed: int = 0) -> Clip:
@@ -87,7 +87,7 @@ def stateless(step: Preprocessor) -> Iterator[str]:
 def augmentation(step: Preprocessor) -> Iterator[str]:
     """Look at the copies of an augmentation; other steps make none."""
     if not isinstance(step, Augmentation):
-        return
+        raise NotApplicable
     clip = example(step)
     if not _equal(step(clip), clip):
         yield "the original is altered, so test samples would be"

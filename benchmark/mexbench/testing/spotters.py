@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, SpottingPredictor, ThresholdPredictor
 from mexbench.interfaces.spotting import VideoFrames
-from mexbench.testing.checks import check
+from mexbench.runs.model_files import content_errors, file_errors
+from mexbench.runs.saved_model import ABOUT, can_save
+from mexbench.testing.checks import NotApplicable, check
 
 _FPS, _FIRST, _N_FRAMES, _VIDEOS = 30.0, 101, 240, 6
 Spotted = list[list[ScoredInterval]]
@@ -116,7 +120,7 @@ def threshold(model: SpottingModel) -> Iterator[str]:
     """Compare the intervals at each threshold with those of the lowest one."""
     predictor = _fit(model, *example_videos(model))
     if not isinstance(predictor, ThresholdPredictor):
-        return
+        raise NotApplicable
     videos, _ = example_videos(model, seed=1)
     values = sorted({*predictor.thresholds, predictor.threshold})
     everything = _spot(predictor.at(values[0]), videos)
@@ -127,4 +131,23 @@ def threshold(model: SpottingModel) -> Iterator[str]:
         yield "at its own threshold it spots something else"
 
 
-CHECKS = (inside, deterministic, one_by_one, scarce, threshold)
+@check("where it can be saved, spots the same after saving and loading, with no pickle among the files")
+def saved(model: SpottingModel) -> Iterator[str]:
+    """Save two trainings into a folder each, one of them without any expression, load both and compare."""
+    if not can_save(model):
+        raise NotApplicable
+    videos, intervals = example_videos(model)
+    test, _ = example_videos(model, seed=1)
+    for truth in (intervals, [[] for _ in videos]):
+        predictor = _fit(model, videos, truth, seed=5)
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            model.save(predictor, folder)
+            if errors := [*file_errors(folder, ABOUT), *(e for path in folder.iterdir() for e in content_errors(path))]:
+                yield "; ".join(errors)
+                continue
+            if _spot(model.load(folder), test) != _spot(predictor, test):
+                yield "the loaded spotter gives other intervals"
+
+
+CHECKS = (inside, deterministic, one_by_one, scarce, threshold, saved)

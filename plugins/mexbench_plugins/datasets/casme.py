@@ -14,7 +14,7 @@ from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 NEGATIVE = ("disgust", "repression", "tense", "sadness", "fear", "contempt")
 FOUR = ("disgust", "surprise", "repression", "tense")

@@ -15,7 +15,7 @@ from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
 from mexbench_plugins.datasets._io.folders import find_files, holding_subjects, only_one
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets.published import megc2019_clips
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 #: What the annotations were published as, the newest first.
 ANNOTATIONS = ("20190701", "20140508")

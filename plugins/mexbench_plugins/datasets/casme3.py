@@ -17,7 +17,7 @@ from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetCol
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 NEGATIVE = ("disgust", "fear", "anger", "sad", "negative")
 THREE = {**dict.fromkeys(NEGATIVE, "negative"), "happy": "positive", "positive": "positive", "surprise": "surprise"}

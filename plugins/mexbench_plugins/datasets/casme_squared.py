@@ -18,7 +18,7 @@ from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME, CellError, SheetRow, read_cells
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 KINDS = {"macro": "macro", "micro": "micro"}
 THREE = {emotion: emotion for emotion in ("negative", "positive", "surprise")}

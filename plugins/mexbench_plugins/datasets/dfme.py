@@ -15,7 +15,7 @@ from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetCol
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import find_files, folders, only_one, walk
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
 SEVEN = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")

@@ -14,7 +14,7 @@ from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipRow, ClipTable, SheetColumns, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 FIVE = ("positive", "negative", "surprise", "repression", "others")
 LABEL_MAPS: Mapping[int, Mapping[str, str]] = {

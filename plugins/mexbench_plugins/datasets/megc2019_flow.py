@@ -34,6 +34,10 @@ class Megc2019Flow(Dataset):
     Each channel of each image was stretched to 0-255 when the pack was made, so magnitudes are gone. ``u_train``
     folders, which full packs hold as well, are copies of other subjects' clips and are not read.
 
+    Published with the code of STSTNet (GitHub, christy1206/STSTNet, folder norm_u_v_os). Checksum of the maps (pixels
+    in RGB order and sample ids, SHA-256, 32 digits): 28a0e46544be956504b7afb2c6e2714f. The same clips as CausalNet's
+    authors recomputed them are ``causalnet_maps``.
+
     Args:
         root: Folder with one folder per subject, often called norm_u_v_os.
         channels: rgb as stored, which is u, v, strain; bgr as OpenCV reads it, strain, v, u, which peers feed.

@@ -15,7 +15,7 @@ from mexbench_plugins.datasets._io.clip_rows import ClipTable, SheetColumns, emo
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 NEGATIVE = ("anger", "disgust", "fear", "sadness")
 SIX = ("happiness", "surprise", "anger", "disgust", "fear", "sadness")

@@ -13,7 +13,7 @@ from mexbench_plugins.datasets._io.annotated_clips import ClipLayout
 from mexbench_plugins.datasets._io.clip_rows import ClipTable, read_clip_rows
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
 SEVEN = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")

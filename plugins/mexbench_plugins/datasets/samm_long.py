@@ -19,7 +19,7 @@ from mexbench_plugins.datasets._io.folders import find_files, folders, only_one,
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import NO_FRAME
 from mexbench_plugins.datasets.samm import LABEL_MAPS as EMOTION_MAPS
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 KINDS = {"macro": "macro", "micro": "micro"}
 LABEL_MAPS: Mapping[int, Mapping[str, str]] = {2: KINDS, 3: EMOTION_MAPS[3], 7: EMOTION_MAPS[7]}

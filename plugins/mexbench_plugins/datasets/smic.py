@@ -15,7 +15,7 @@ from mexbench_plugins.datasets._io.folders import folders, holding_subjects, lis
 from mexbench_plugins.datasets._io.frame_dataset import DatasetIndex, FrameClip
 from mexbench_plugins.datasets._io.spreadsheets import CellError, read_rows
 from mexbench_plugins.datasets._io.synthetic_fallback import StandInDataset
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 CLASSES = ("negative", "positive", "surprise")
 _SUBJECT = re.compile(r"s(\d{1,2})", re.ASCII)

@@ -16,7 +16,7 @@ from mexbench_plugins.datasets._io.clip_rows import ClipRow, check_any_readable,
 from mexbench_plugins.datasets._io.errata import ANY
 from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets._io.spreadsheets import SheetRow, read_rows
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 
 THREE = {emotion: emotion for emotion in ("negative", "positive", "surprise")}
 LABEL_MAPS: Mapping[int, Mapping[str, str]] = {3: THREE}

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
 
 from mexbench.interfaces import Clip, Dataset, LongVideo, Sample
-from mexbench_plugins.synth.long_videos import LongScript, LongVideoSpec, direct
+
+if TYPE_CHECKING:
+    from mexbench_plugins.synth.long_videos import LongScript
 
 EMOTIONS = ("happiness", "disgust", "surprise", "repression", "sadness")
+#: Of rendered videos that are kept.
+_MOST_BYTES = 2**28
 _CLASSES = {"happiness": "positive", "surprise": "surprise"}
 
 
@@ -31,6 +36,8 @@ class SyntheticLong(Dataset):
         seconds: Length of a video.
         fps: Frames per second.
         size: Side of the face in the pictures, in pixels.
+        view: face shows the face alone, always cut at the same place; picture the whole picture (240 x 180), as a film
+            has it, in which a step has to find the face. ``size`` is of the face alone.
         micro: Micro-expressions in a video that has any expression.
         macro: Macro-expressions in it.
         intensity: Amplitude of the micro-expressions; macro-expressions have two to three times as much.
@@ -45,6 +52,7 @@ class SyntheticLong(Dataset):
     seconds: Annotated[float, Gt(5), Le(600)] = 30.0
     fps: Annotated[int, Ge(10), Le(200)] = 30
     size: Annotated[int, Ge(24), Le(128)] = 64
+    view: Literal["face", "picture"] = "face"
     micro: Annotated[int, Ge(0)] = 3
     macro: Annotated[int, Ge(0)] = 2
     intensity: Annotated[float, Gt(0), Le(5)] = 2.0
@@ -63,9 +71,16 @@ class SyntheticLong(Dataset):
         return [video for video, _ in self._index.values()]
 
     def load_video(self, video: LongVideo) -> Clip:
-        """Render a video: frames (T, size, size, 1), gray."""
-        take = self._index[video.video_id][1].take()
-        return Clip(frames=np.stack(list(take.face_frames(self.size)))[..., None], fps=float(self.fps))
+        """Render a video: frames (T, size, size, 1), gray; or (T, 180, 240, 1)."""
+        frames = self._rendered.get(video.video_id)
+        if frames is None:
+            take = self._index[video.video_id][1].take()
+            shown = take.face_frames(self.size) if self.view == "face" else take.gray_frames()
+            frames = np.stack(list(shown))[..., None]
+            frames.flags.writeable = False
+            if sum(one.nbytes for one in self._rendered.values()) + frames.nbytes <= _MOST_BYTES:
+                self._rendered[video.video_id] = frames
+        return Clip(frames=frames, fps=float(self.fps))
 
     def samples(self) -> Sequence[Sample]:
         """Return one sample for each expression."""
@@ -95,6 +110,11 @@ class SyntheticLong(Dataset):
         )
 
     @cached_property
+    def _rendered(self) -> dict[str, NDArray[np.uint8]]:
+        """Videos that were rendered already: every model's input asks for them again."""
+        return {}
+
+    @cached_property
     def _index(self) -> dict[str, tuple[LongVideo, LongScript]]:
         index: dict[str, tuple[LongVideo, LongScript]] = {}
         for subject in range(self.subjects):
@@ -113,6 +133,8 @@ class SyntheticLong(Dataset):
         return index
 
     def _script(self, subject: int, number: int) -> LongScript:
+        from mexbench_plugins.synth.long_videos import LongVideoSpec, direct
+
         spec = LongVideoSpec(
             seconds=self.seconds, fps=self.fps, micro=self.micro, macro=self.macro, intensity=self.intensity
         )

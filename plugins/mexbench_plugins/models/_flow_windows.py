@@ -54,6 +54,6 @@ def steps(seconds: tuple[float, float], fps: float) -> dict[str, int]:
 
 
 def delayed(curve: NDArray[Any], by: int) -> NDArray[np.float64]:
-    """Move a curve later by so many frames: what is known at the start of a window belongs to its middle."""
+    """Move curves (T, ...) later by so many frames: what is known at the start of a window belongs to its middle."""
     positions = np.clip(np.arange(len(curve)) - by, 0, None)
     return np.asarray(curve, dtype=np.float64)[positions]

@@ -27,7 +27,10 @@ Scaler = Literal["standard", "minmax", "none"]
 #: Classes of the largest run, and action units of the largest set, that a saved model may have.
 _MOST_CLASSES, _MOST_UNITS = 10_000, 1_000
 #: What a classifier keeps of its training and needs for no prediction.
-_TRAINING_ONLY = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_")
+_TRAINING_ONLY = (
+    "_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_", "_feature_subsample_rng",
+    "_bin_mapper", "_label_encoder", "_loss", "_random_seed",
+)  # fmt: skip
 _PIPELINE, _REST, _UNITS = "pipeline.skops", "predictor.json", "units.json"
 
 
@@ -38,7 +41,7 @@ class SklearnBaseline(ActionUnitModel):
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
-    ) -> ActionUnitPredictor:
+    ) -> Predictor:
         """Train a classifier for each unit, present against absent, each with the same seed."""
         fitted = [self.fit(x, unit.astype(np.intp), n_classes=2, groups=groups, seed=seed) for unit in y.T]
         return ActionUnitPredictor(tuple(unit for unit in fitted if isinstance(unit, SklearnPredictor)))
@@ -60,16 +63,21 @@ class SklearnBaseline(ActionUnitModel):
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
-    ) -> SklearnPredictor:
+    ) -> Predictor:
         """Fit the scaler and the classifier on flattened samples.
 
         A class that is absent from ``y`` scores below every other one.
         """
         del groups
+        return self.fit_pipeline(self.unfitted(seed), x, y, n_classes=n_classes)
+
+    def fit_pipeline(
+        self, pipeline: Pipeline, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int
+    ) -> SklearnPredictor:
+        """Fit a pipeline with the steps of ``unfitted``, whose options may depend on the training side; see ``fit``."""
         trained = np.unique(y)
         if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
             return SklearnPredictor(self, None, trained, n_classes)
-        pipeline = self.unfitted(seed)
         pipeline.fit(_flat(x), y)
         losses = getattr(pipeline.steps[-1][1], "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
@@ -83,6 +91,13 @@ class SklearnBaseline(ActionUnitModel):
     @abstractmethod
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Return scores (n, trained classes) of a fitted pipeline for x (n, features)."""
+
+    def check_pipeline(self, pipeline: Any) -> None:  # noqa: ANN401 - a fitted Pipeline
+        """Refuse what a loaded pipeline may not hold, beyond types and numbers; nothing here.
+
+        Raises:
+            ValueError: With the reason.
+        """
 
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write the fitted pipeline through skops, and beside it what is ours.

@@ -49,8 +49,10 @@ def restore(pipeline: Pipeline, stored: object, trained: NDArray[np.intp]) -> Pi
     for (_, step), saved in zip(pipeline.steps, steps, strict=True):
         if _integer(saved.values, "n_features_in_", 1, _MOST_FEATURES) != features:
             raise ValueError(f"the steps take {features} and {saved.values['n_features_in_']} features")
-        vars(step).update(_FITTED[type(step).__name__](saved.values, features, trained, step.get_params(deep=False)))
+        fitted = _FITTED[type(step).__name__](saved.values, features, trained, step.get_params(deep=False))
+        vars(step).update(fitted)
         step.n_features_in_ = features
+        features = fitted.get("n_components_", features)  # of principal components, what the next step takes
     return pipeline
 
 
@@ -169,16 +171,130 @@ def _perceptron(values: Values, features: int, trained: NDArray[np.intp], params
     }  # fmt: skip
 
 
+def _linear(values: Values, features: int, trained: NDArray[np.intp], _: Values) -> Values:
+    """Of two classes there is one row of coefficients."""
+    rows = 1 if len(trained) == 2 else len(trained)
+    coefficients = _array(values, "coef_", (rows, features), "f")
+    return {
+        "coef_": coefficients, "intercept_": _array(values, "intercept_", (rows,), "f"),
+        "classes_": _classes(values, trained),
+    }  # fmt: skip
+
+
+def _ridge(values: Values, features: int, trained: NDArray[np.intp], params: Values) -> Values:
+    from sklearn.preprocessing import LabelBinarizer
+
+    coefficients = values.get("coef_")
+    if len(trained) == 2 and isinstance(coefficients, np.ndarray) and coefficients.ndim == 1:
+        # One row without its axis, as newer versions of scikit-learn have it; the same axes give the same last digits.
+        row = _array(values, "coef_", (features,), "f")
+        linear = {**_linear({**values, "coef_": row[None]}, features, trained, params), "coef_": row}
+    else:
+        linear = _linear(values, features, trained, params)
+    return {**linear, "_label_binarizer": LabelBinarizer(pos_label=1, neg_label=-1).fit(linear["classes_"])}
+
+
+def _discriminants(values: Values, features: int, trained: NDArray[np.intp], params: Values) -> Values:
+    priors = _array(values, "priors_", (len(trained),), "f")
+    return {**_linear(values, features, trained, params), "priors_": priors}
+
+
+def _principal_components(values: Values, features: int, _: NDArray[np.intp], __: Values) -> Values:
+    count = _integer(values, "n_components_", 1, features)
+    return {
+        "n_components_": count, "components_": _array(values, "components_", (count, features), "f"),
+        "mean_": _array(values, "mean_", (features,), "f"),
+        "explained_variance_": _array(values, "explained_variance_", (count,), "f"),
+    }  # fmt: skip
+
+
+def _neighbours(values: Values, features: int, trained: NDArray[np.intp], params: Values) -> Values:
+    samples = _array(values, "_fit_X", (None, features), "fiu")
+    count = len(samples)
+    classes = _array(values, "_y", (count,), "i", np.intp)
+    if not count or classes.min() < 0 or classes.max() >= len(trained):
+        raise ValueError(f"_y has not the positions of {len(trained)} classes for {count} samples")
+    return {
+        "_fit_X": np.ascontiguousarray(samples), "_y": classes, "n_samples_fit_": count, "_tree": None,
+        "_fit_method": "brute", "outputs_2d_": False, "effective_metric_": params["metric"],
+        "effective_metric_params_": {}, "n_neighbors": min(params["n_neighbors"], count),
+        "classes_": _classes(values, trained),
+    }  # fmt: skip
+
+
+def _boosting(values: Values, features: int, trained: NDArray[np.intp], params: Values) -> Values:
+    from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
+    from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+
+    outputs = 1 if len(trained) == 2 else len(trained)
+    rounds = _list(values, "_predictors")
+    if len(rounds) != params["max_iter"] or any(not isinstance(one, list) or len(one) != outputs for one in rounds):
+        raise ValueError(f"_predictors is not {params['max_iter']} rounds of {outputs} trees")
+    trees = [[TreePredictor(boosted_nodes(tree, features), *_no_categories()) for tree in one] for one in rounds]
+    mapper = _BinMapper()  # of prediction it is asked for the categories of features alone, and none has any
+    mapper.is_categorical_, mapper.bin_thresholds_ = np.zeros(features, np.uint8), []
+    return {
+        "_predictors": trees, "n_trees_per_iteration_": outputs, "_bin_mapper": mapper, "_n_features": features,
+        "_baseline_prediction": _array(values, "_baseline_prediction", (1, outputs), "f", np.float64),
+        "_loss": HalfBinomialLoss() if outputs == 1 else HalfMultinomialLoss(n_classes=outputs),
+        "is_categorical_": None, "_preprocessor": None, "_is_categorical_remapped": None,
+        "classes_": _classes(values, trained),
+    }  # fmt: skip
+
+
+def _no_categories() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    return np.zeros((0, 8), np.uint32), np.zeros((0, 8), np.uint32)
+
+
+def boosted_nodes(saved: object, features: int) -> NDArray[Any]:
+    """Return the nodes of a boosted tree, in which every path ends.
+
+    Raises:
+        ValueError: The text names the node.
+    """
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+    nodes = saved.values.get("nodes") if isinstance(saved, StoredObject) else None
+    if not isinstance(nodes, np.ndarray) or nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
+        raise ValueError("a boosted tree has no nodes")
+    count, inner = len(nodes), nodes["is_leaf"] == 0
+    # A child is stored behind its parent: so no path leads back.
+    for side in ("left", "right"):
+        children = nodes[side].astype(np.int64)
+        if (bad := inner & ((children <= np.arange(count)) | (children >= count))).any():
+            node = int(bad.argmax())
+            raise ValueError(
+                f"node {node} of a boosted tree has the child {children[node]}, expected {node + 1} to {count - 1}"
+            )
+    asked = nodes["feature_idx"]
+    if (bad := inner & ((asked < 0) | (asked >= features))).any():
+        node = int(bad.argmax())
+        raise ValueError(f"node {node} of a boosted tree asks for feature {asked[node]} of {features}")
+    if (bad := inner & (nodes["is_categorical"] != 0)).any():
+        raise ValueError(f"node {int(bad.argmax())} of a boosted tree asks for a category")
+    return nodes
+
+
 _FITTED: Mapping[str, Callable[[Values, int, NDArray[np.intp], Values], Values]] = {
     "StandardScaler": _standard_scaler,
     "MinMaxScaler": _min_max_scaler,
     "SVC": _svc,
     "DecisionTreeClassifier": _decision_tree,
     "MLPClassifier": _perceptron,
+    "LogisticRegression": _linear,
+    "RidgeClassifier": _ridge,
+    "KNeighborsClassifier": _neighbours,
+    "PCA": _principal_components,
+    "LinearDiscriminantAnalysis": _discriminants,
+    "HistGradientBoostingClassifier": _boosting,
 }
 
 
 def _classes(values: Values, trained: NDArray[np.intp]) -> NDArray[Any]:
+    binarizer = values.get("_label_binarizer")
+    if "classes_" not in values and isinstance(binarizer, StoredObject):  # RidgeClassifier of earlier scikit-learn
+        values = binarizer.values
     classes = _array(values, "classes_", None, "i")
     if not np.array_equal(classes, trained):
         raise ValueError(f"has the classes {classes}, expected {trained}")
@@ -195,16 +311,16 @@ def _integer(values: Values, name: str, low: int, high: int) -> int:
 def _array(
     values: Values, name: str, shape: Sequence[int | None] | None, kind: str, dtype: type[np.generic] | None = None
 ) -> NDArray[Any]:
-    """Return an array of a kind of numbers and a shape, in which None stands for any length."""
+    """Return an array of kinds of numbers (numpy's letters) and a shape, in which None stands for any length."""
     array = values.get(name)
     if (
         not isinstance(array, np.ndarray)
-        or array.dtype.kind != kind
+        or array.dtype.kind not in kind
         or (dtype is not None and array.dtype != dtype)
         or (shape is not None and not _fits(array.shape, shape))
     ):
         shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        wanted = dtype.__name__ if dtype is not None else {"f": "floats", "i": "integers"}[kind]
+        wanted = dtype.__name__ if dtype is not None else {"f": "floats", "i": "integers"}.get(kind, "numbers")
         raise ValueError(f"{name} is {shown}, expected {wanted} {'' if shape is None else tuple(shape)}".rstrip())
     return array
 

@@ -26,7 +26,11 @@ KNOWN = frozenset({
     "sklearn.pipeline.Pipeline", "sklearn.preprocessing._data.StandardScaler",
     "sklearn.preprocessing._data.MinMaxScaler", "sklearn.preprocessing._label.LabelBinarizer",
     "sklearn.svm._classes.SVC", "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._tree.Tree",
-    "sklearn.neural_network._multilayer_perceptron.MLPClassifier",
+    "sklearn.neural_network._multilayer_perceptron.MLPClassifier", "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.linear_model._ridge.RidgeClassifier", "sklearn.neighbors._classification.KNeighborsClassifier",
+    "sklearn.decomposition._pca.PCA", "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 })  # fmt: skip
 _SCHEMA = "schema.json"
 _MOST_MEMBERS, _MOST_SCHEMA = 4_096, 2**24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Curves = Callable[[VideoFrames], Mapping[str, NDArray[Any]]]
 #: deviation; ``share`` puts its mean at 0 and its maximum at 1, as the field does, so that every video has a peak;
 #: ``raw`` leaves what was trained to be comparable as it is.
 Scale = Literal["z", "share", "raw"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
 _UNITS: Mapping[Scale, tuple[float, ...]] = {
     "z": tuple(float(value) for value in np.round(np.geomspace(2, 60, 24), 2)),
     "share": tuple(float(value) for value in np.round(np.arange(0.05, 1.0, 0.05), 2)),
@@ -54,18 +55,25 @@ class CurveSpotter:
         """Spot each video by itself."""
         return [above(self.candidates(video), self.threshold) for video in videos]
 
+    def confidence(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
+        """Return each type's curve (T,) in the unit of the scores: a peak that reaches ``threshold`` is an interval."""
+        return {
+            kind: scaled(curve, self.scale) / self.units[kind]
+            for kind, curve in self.curves(video).items()
+            if kind in self.seconds
+        }
+
     def at(self, threshold: float) -> CurveSpotter:
         """Return the same spotter with another threshold."""
         return replace(self, threshold=threshold)
 
     def candidates(self, video: VideoFrames) -> tuple[ScoredInterval, ...]:
         """Return every peak as an interval, whatever its score; those that overlap a higher one are gone."""
-        found: list[ScoredInterval] = []
-        for kind, curve in self.curves(video).items():
-            if kind in self.seconds:
-                half = max(1, round(self.seconds[kind] * video.fps / 2))
-                found += _peaks(video, scaled(curve, self.scale) / self.units[kind], half, kind)
-        return suppress(found)
+        peaks: list[ScoredInterval] = []
+        for kind, curve in self.confidence(video).items():
+            half = max(1, round(self.seconds[kind] * video.fps / 2))
+            peaks += _peaks(video, curve, half, kind)
+        return suppress(peaks)
 
 
 def fit_curve_spotter(
@@ -191,6 +199,14 @@ def contrast(features: NDArray[Any], half: int) -> tuple[NDArray[Any], NDArray[A
     """
     positions = np.arange(len(features))
     return features[np.maximum(positions - half, 0)], features[np.minimum(positions + half, len(features) - 1)]
+
+
+def block_means(values: NDArray[Any], grid: int) -> NDArray[Any]:
+    """Return the mean of each block of the pictures (T, H, W): (T, grid * grid), row by row."""
+    starts = [[int(part[0]) for part in np.array_split(np.arange(side), grid)] for side in values.shape[1:]]
+    sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=1), starts[1], axis=2)
+    rows, columns = (np.diff([*ends, side]) for ends, side in zip(starts, values.shape[1:], strict=True))
+    return (sums / np.outer(rows, columns).astype(values.dtype)).reshape(len(values), -1)
 
 
 def strongest(blocks: NDArray[Any], share: float) -> NDArray[np.float64]:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import ActionUnitModel, Predictor
-from mexbench_plugins.models._nn import trainer
-from mexbench_plugins.models._nn.layers import (
-    BatchNorm,
-    Context,
-    Conv,
-    Dense,
-    Network,
-    global_average_pool,
-    max_pool,
-    record_padding,
-)
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
-from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, Activation, ResidualBlock, normalise
+from mexbench_plugins.models._nn.recipe import Activation
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.au_cnn_network import AUCNNLayers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +54,12 @@ class AUCNN(NetworkModel, ActionUnitModel):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> AUCNNLayers:
         """Build the network."""
+        from mexbench_plugins.models._nn.au_cnn_network import AUCNNLayers
+
         del shape
-        return AUCNNLayers(self, n_classes, rng)
+        return AUCNNLayers(
+            n_classes, rng, batch_norm=self.batch_norm, activation=self.activation, convolutions=self.convolutions
+        )
 
     def fit_action_units(
         self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
@@ -73,30 +68,7 @@ class AUCNN(NetworkModel, ActionUnitModel):
 
         ``class_weight: balanced`` gives a unit's presence and its absence the same total weight.
         """
+        from mexbench_plugins.models._nn import trainer
+
         build = self.builder(x.shape[1:], y.shape[1])
         return trainer.train(self, build, x, y, n_classes=y.shape[1], groups=groups, seed=seed, head="sigmoid")
-
-
-class AUCNNLayers(Network):
-    """Table 3; output shapes and numbers of values for 7 classes: 22,247 in all."""
-
-    def __init__(self, model: AUCNN, n_classes: int, rng: Generator) -> None:
-        norm, self.activation = model.batch_norm, model.activation
-        options: Any = {"activation": model.activation, "batch_norm": norm, "rng": rng}
-        self.conv = Conv(3, 16, 7, stride=2, padding=3, normalised=norm, rng=rng)
-        self.norm = BatchNorm(16) if norm else None
-        self.layers1 = ResidualBlock(16, 16, **options) if model.convolutions >= 3 else None
-        self.layers2 = ResidualBlock(16, 32, **options) if model.convolutions == 5 else None
-        self.dense = Dense(32 if model.convolutions == 5 else 16, n_classes, rng=rng)
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for images x (n, T=1, 128, 128, 3)."""
-        x = x[:, 0]
-        record_padding(x, 3)  #                                                        134 x 134 x 3          0
-        x = self.conv(x)  #                                                             64 x 64 x 16      2,368
-        x = ACTIVATIONS[self.activation](normalise(self.norm, x, context))  #           64 x 64 x 16         64
-        x = max_pool(x, 3, 2)  #                                                        31 x 31 x 16          0
-        x = x if self.layers1 is None else self.layers1(x, context)  # RepeatLayers 16  31 x 31 x 16      4,768
-        x = x if self.layers2 is None else self.layers2(x, context)  # RepeatLayers 32  31 x 31 x 32     14,816
-        x = global_average_pool(x)  #                                                             32          0
-        return self.dense(x)  #                                                                    7        231

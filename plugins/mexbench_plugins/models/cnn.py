@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import jax
 from annotated_types import Ge, MinLen
-from flax import nnx
-from jax import Array
 from numpy.random import Generator
 
 from mexbench.errors import DataError
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, shape_text
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.cnn_network import CNNLayers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,28 +50,6 @@ class CNN(NetworkModel):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> CNNLayers:
         """Build the network."""
-        return CNNLayers(self, shape, n_classes, rng)
+        from mexbench_plugins.models._nn.cnn_network import CNNLayers
 
-
-class CNNLayers(Network):
-    """Convolutions and poolings in turn, then two dense layers; shapes and values for 128x128x3 and 5 classes."""
-
-    def __init__(self, model: CNN, shape: Shape, n_classes: int, rng: Generator) -> None:
-        _, height, width, channels = shape
-        sizes = zip((channels, *model.filters), model.filters, strict=False)
-        self.convolutions = nnx.List(Conv(before, after, 3, padding="SAME", rng=rng) for before, after in sizes)
-        halvings = len(model.filters)
-        flat = (height >> halvings) * (width >> halvings) * model.filters[-1]
-        self.dense1 = Dense(flat, model.hidden, rng=rng)
-        self.dense2 = Dense(model.hidden, n_classes, rng=rng)
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for images x (n, T=1, H, W, C)."""
-        del context
-        x = x[:, 0]
-        for convolution in self.convolutions:  # to 64 filters and 16 x 16 pixels in three turns
-            x = jax.nn.relu(convolution(x))  # H x W x filters              448 + 4,640 + 18,496
-            x = max_pool(x, 2, 2)  #           H/2 x W/2 x filters                             0
-        x = record("Flatten", x.reshape(len(x), -1))  #     16,384                             0
-        x = jax.nn.relu(self.dense1(x))  #                      64                     1,048,640
-        return self.dense2(x)  #                                 5                           325
+        return CNNLayers(shape, n_classes, rng, filters=self.filters, hidden=self.hidden)

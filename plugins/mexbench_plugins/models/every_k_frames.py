@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.files import write_json
 from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, VideoFrames
-from mexbench.metrics.spotting import RegularSpotter
+from mexbench.metrics.spotting import KINDS, RegularSpotter
+from mexbench_plugins.models._spotter_files import SPOTTER, number, read_document
 from mexbench_plugins.models.random_intervals import annotated
 
 
@@ -45,3 +48,23 @@ class EveryKFrames(SpottingModel):
         """Try them on the training side."""
         del groups, seed
         return EveryK(RegularSpotter.fit(annotated(videos, intervals)))
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write type, length and period."""
+        assert isinstance(predictor, EveryK)  # noqa: S101 - fit_spotting returns no other
+        write_json(folder / SPOTTER, asdict(predictor.regular))
+
+    def load(self, folder: Path) -> EveryK:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: The file has other content.
+        """
+        document = read_document(folder)
+        kind = document.get("kind")
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"{SPOTTER}: unknown type {kind!r}; known: {', '.join(KINDS)}")
+        seconds, period = (number(document.get(name), name) for name in ("seconds", "period"))
+        if kind is not None and (seconds <= 0 or period <= 0):
+            raise ValueError(f"{SPOTTER}: length and period should be positive, got {seconds:g} and {period:g}")
+        return EveryK(RegularSpotter(kind, seconds, period))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Interval, SpottingModel, VideoFrames
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import (
     CurveSpotter,
+    block_means,
     contrast,
     fit_curve_spotter,
     median_seconds,
@@ -39,15 +42,8 @@ class FrameDifferenceCurves:
             half = max(1, round(seconds * video.fps / 2))
             before, after = contrast(frames, half)
             difference = np.abs(frames - (before + after) / 2)
-            curves[kind] = smoothed(strongest(self._blocks(difference), self.share), max(1, half // 2))
+            curves[kind] = smoothed(strongest(block_means(difference, self.grid), self.share), max(1, half // 2))
         return curves
-
-    def _blocks(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the mean of each block (T, grid * grid)."""
-        rows = np.array_split(np.arange(values.shape[1]), self.grid)
-        columns = np.array_split(np.arange(values.shape[2]), self.grid)
-        means = [values[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2)) for r in rows for c in columns]
-        return np.stack(means, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +80,11 @@ class FrameDifference(SpottingModel):
         del groups, seed
         curves = FrameDifferenceCurves(self.grid, self.share, median_seconds(videos, intervals))
         return fit_curve_spotter(curves, videos, intervals, scale="z")
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write lengths and thresholds."""
+        save_spotter(predictor, folder)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        return load_spotter(folder, lambda _, seconds: FrameDifferenceCurves(self.grid, self.share, seconds))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax.numpy as jnp
 import numpy as np
 from annotated_types import Ge
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import UNITS, Predictor
-from mexbench_plugins.models._nn import au_detector, checkpoint
-from mexbench_plugins.models._nn.layers import Context, record
+from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
 from mexbench_plugins.models._nn.network_model import Shape, shape_text
-from mexbench_plugins.models.hybrid_micronet import CHANNELS, HybridMicroNet, HybridMicroNetLayers
+from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
 
 #: Start of the file names of a saved detector.
 _DETECTOR = "detector-"
@@ -44,14 +44,14 @@ class HybridMicroNetAU(HybridMicroNet):
     """
 
     source = "enhanced HybridMicroNet paper (2026); the network of the 2023 paper's table 2, and its joined AU features"
-    example_shape = (1, 7, 7, CHANNELS + len(UNITS))
+    example_shape = (1, 7, 7, VGG16_CHANNELS + len(UNITS))
 
     detect_units: bool = False
     detector_folds: Annotated[int, Ge(2)] = 3
 
     def check(self, shape: Shape) -> None:
         """Refuse anything but the features of one image with action units behind them."""
-        if not (len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] > CHANNELS):
+        if not (len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) >= 7 and shape[3] > VGG16_CHANNELS):
             raise DataError(
                 f"hybrid_micronet_au needs (n, T=1, 7, 7, 512 + units), got {shape_text(shape)}; add action_units "
                 "after vgg16 in the steps"
@@ -59,17 +59,27 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> HybridMicroNetAULayers:
         """Build the network."""
-        return HybridMicroNetAULayers(self, n_classes, rng, units=shape[-1] - CHANNELS)
+        from mexbench_plugins.models._nn.hybrid_micronet_au_network import HybridMicroNetAULayers
+
+        return HybridMicroNetAULayers(
+            n_classes,
+            rng,
+            units=shape[-1] - VGG16_CHANNELS,
+            padding_value=self.padding_value,
+            residual_attention=self.residual_attention,
+        )
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:
         """Train by gradient descent, with detect_units the detectors first; see ``NetworkModel.fit``."""
+        from mexbench_plugins.models._nn import au_detector
+
         if not self.detect_units:
             return super().fit(x, y, n_classes=n_classes, groups=groups, seed=seed)
         self.check(x.shape[1:])
         return au_detector.fit(
-            self, self._detector(), x, y, n_classes=n_classes, units=x.shape[-1] - CHANNELS,
+            self, self._detector(), x, y, n_classes=n_classes, units=x.shape[-1] - VGG16_CHANNELS,
             folds=self.detector_folds, groups=groups, seed=seed,
         )  # fmt: skip
 
@@ -78,12 +88,14 @@ class HybridMicroNetAU(HybridMicroNet):
         n_classes: int, groups: NDArray[np.str_], seed: int,
     ) -> Iterator[Sequence[Predictor]]:  # fmt: skip
         """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
+        from mexbench_plugins.models._nn import au_detector
+
         if not self.detect_units:
             return super().fit_epochs(x, y, train_masks, n_classes=n_classes, groups=groups, seed=seed)
         self.check(x.shape[1:])
         folds = [
             au_detector.after_each_epoch(
-                self, self._detector(), x[mask], y[mask], n_classes=n_classes, units=x.shape[-1] - CHANNELS,
+                self, self._detector(), x[mask], y[mask], n_classes=n_classes, units=x.shape[-1] - VGG16_CHANNELS,
                 folds=self.detector_folds, groups=groups[mask], seed=seed,
             )
             for mask in train_masks
@@ -92,6 +104,8 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write the network, and the detector where there is one; see ``NetworkModel.save``."""
+        from mexbench_plugins.models._nn import au_detector, checkpoint
+
         if not isinstance(predictor, au_detector.DetectedPredictor):
             super().save(predictor, folder)
             return
@@ -100,6 +114,8 @@ class HybridMicroNetAU(HybridMicroNet):
 
     def load(self, folder: Path) -> Predictor:
         """Read what ``save`` wrote; see ``NetworkModel.load``."""
+        from mexbench_plugins.models._nn import au_detector, checkpoint
+
         network = checkpoint.load(self, self.builder, folder)
         if not self.detect_units:
             return network
@@ -109,14 +125,3 @@ class HybridMicroNetAU(HybridMicroNet):
     def _detector(self) -> HybridMicroNet:
         """Return the 2023 network with the same options."""
         return HybridMicroNet(**{field.name: getattr(self, field.name) for field in fields(HybridMicroNet)})
-
-
-class HybridMicroNetAULayers(HybridMicroNetLayers):
-    """The 2023 network and K action units; output shapes and numbers of values for 5 classes."""
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for x (n, T=1, 7, 7, 512 + K)."""
-        features, units = x[:, 0, ..., :CHANNELS], x[:, 0, 0, 0, CHANNELS:]
-        x = self.averages(features, context)  #                           32       421,072
-        x = record("Concatenate", jnp.concatenate([x, units], axis=1))  # 32 + K         0
-        return self.dense(x)  #                                            5       165 + 5 K

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Interval, SpottingModel, VideoFrames
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import (
     CurveSpotter,
     contrast,
@@ -90,3 +92,11 @@ class LbpChi2(SpottingModel):
         del groups, seed
         curves = ChiSquaredCurves(self.share, median_seconds(videos, intervals))
         return fit_curve_spotter(curves, videos, intervals, scale="z")
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write lengths and thresholds."""
+        save_spotter(predictor, folder)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        return load_spotter(folder, lambda _, seconds: ChiSquaredCurves(self.share, seconds))

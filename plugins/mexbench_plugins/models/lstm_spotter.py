@@ -2,83 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from annotated_types import Ge, Gt
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
-from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
+from mexbench_plugins.models._spotting import CurveSpotter, block_means, fit_curve_spotter, smoothed
 
-Weights = dict[str, Array]
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.lstm_spotter_network import Weights
 
-
-def _initial(rng: Generator, inputs: int, hidden: int) -> Weights:
-    """Draw the weights of both directions and of the output; forget gates begin open."""
-
-    def drawn(*shape: int) -> Array:
-        limit = float(np.sqrt(6 / sum(shape)))
-        return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
-
-    weights: Weights = {}
-    for name in ("forward", "backward"):
-        weights[f"{name}_in"] = drawn(inputs, 4 * hidden)
-        weights[f"{name}_state"] = drawn(hidden, 4 * hidden)
-        weights[f"{name}_bias"] = jnp.concatenate([jnp.zeros(hidden), jnp.ones(hidden), jnp.zeros(2 * hidden)])
-    return {**weights, "output": drawn(2 * hidden, len(KINDS)), "output_bias": jnp.full(len(KINDS), -2.0)}
-
-
-def _direction(weights: Weights, name: str, x: Array) -> Array:
-    """Run one direction over (T, n, D): the states (T, n, hidden)."""
-    hidden = weights[f"{name}_state"].shape[0]
-    inputs = x @ weights[f"{name}_in"] + weights[f"{name}_bias"]
-
-    def step(carry: tuple[Array, Array], given: Array) -> tuple[tuple[Array, Array], Array]:
-        state, cell = carry
-        i, f, g, o = jnp.split(given + state @ weights[f"{name}_state"], 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        state = jax.nn.sigmoid(o) * jnp.tanh(cell)
-        return (state, cell), state
-
-    zeros = jnp.zeros((x.shape[1], hidden))
-    return jax.lax.scan(step, (zeros, zeros), inputs)[1]
-
-
-def _logits(weights: Weights, x: Array) -> Array:
-    """Return logits (n, T, types) for features (n, T, D)."""
-    x = x.swapaxes(0, 1)
-    forward = _direction(weights, "forward", x)
-    backward = _direction(weights, "backward", x[::-1])[::-1]
-    states = jnp.concatenate([forward, backward], axis=-1)
-    return (states @ weights["output"] + weights["output_bias"]).swapaxes(0, 1)
-
-
-@jax.jit
-def _probabilities(weights: Weights, x: Array) -> Array:
-    return jax.nn.sigmoid(_logits(weights, x))
-
-
-@partial(jax.jit, static_argnames="learning_rate")
-def _step(
-    weights: Weights, state: optax.OptState, x: Array, y: Array, rare: Array, *, learning_rate: float
-) -> tuple[Weights, optax.OptState]:
-    def loss(current: Weights) -> Array:
-        cost = optax.sigmoid_binary_cross_entropy(_logits(current, x), y)
-        return jnp.mean(cost * jnp.where(y > 0, rare, 1.0))
-
-    updates, state = optax.adam(learning_rate).update(jax.grad(loss)(weights), state, weights)
-    return cast("Weights", optax.apply_updates(weights, updates)), state
+_WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +38,15 @@ class LstmCurves:
 
     def __call__(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
         """Return a curve for each type that trained."""
-        x = (features(video, self.seconds, self.grid) - self.mean) / self.spread
-        probabilities = np.asarray(_probabilities(self.weights, x[None]))[0]
-        lengths = steps(self.seconds, video.fps)
+        return self.of_features(features(video, self.seconds, self.grid), video.fps)
+
+    def of_features(self, x: NDArray[np.float32], fps: float) -> dict[str, NDArray[np.float64]]:
+        """Return the curves for the features (T, D) of a video."""
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
+        scaled = (x - self.mean) / self.spread
+        probabilities = np.asarray(lstm_spotter_network.probabilities(self.weights, scaled[None]))[0]
+        lengths = steps(self.seconds, fps)
         return {
             kind: smoothed(probabilities[:, KINDS.index(kind)], lengths[kind]) for kind in KINDS if kind in self.kinds
         }
@@ -108,14 +58,9 @@ def features(video: VideoFrames, seconds: tuple[float, float], grid: int) -> NDA
     parts = []
     for kind in KINDS:
         fields = window(video, kind).astype(np.float32)
-        motion = np.stack([np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2]], axis=-1)
-        rows = np.array_split(np.arange(motion.shape[1]), grid)
-        columns = np.array_split(np.arange(motion.shape[2]), grid)
-        for r in rows:
-            for c in columns:
-                block = motion[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(1, 2))
-                parts += [delayed(block[:, channel], lengths[kind] // 2) for channel in range(2)]
-    return np.log1p(np.stack(parts, axis=1)).astype(np.float32)
+        channels = (np.hypot(fields[..., 0], fields[..., 1]), fields[..., 2])
+        parts += [delayed(block_means(channel, grid), lengths[kind] // 2) for channel in channels]
+    return np.log1p(np.concatenate(parts, axis=1)).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,13 +101,19 @@ class LstmSpotter(FlowSpotter):
         weights = self._trained([(one - mean) / spread for one in x], y, rng)
         kinds = tuple(kind for index, kind in enumerate(KINDS) if any(one[:, index].any() for one in y))
         curves = LstmCurves(weights, mean, spread, kinds, self.seconds, self.grid)
-        return fit_curve_spotter(curves, videos, intervals, scale="raw")
+        known = {id(video): one for video, one in zip(videos, x, strict=True)}  # computing them costs most of the time
+        spotter = fit_curve_spotter(
+            lambda video: curves.of_features(known[id(video)], video.fps), videos, intervals, scale="raw"
+        )
+        return replace(spotter, curves=curves)
 
     def _trained(self, x: Sequence[NDArray[Any]], y: Sequence[NDArray[np.float32]], rng: Generator) -> Weights:
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
         share = np.maximum(np.concatenate(y).mean(axis=0), 1e-3)
-        rare = jnp.asarray(np.minimum((1 - share) / share, 10.0), jnp.float32)
-        weights = _initial(rng, x[0].shape[1], self.hidden)
-        state = optax.adam(self.learning_rate).init(weights)
+        rare = np.minimum((1 - share) / share, 10.0).astype(np.float32)
+        weights = lstm_spotter_network.initial(rng, x[0].shape[1], self.hidden)
+        state = lstm_spotter_network.adam_state(weights, self.learning_rate)
         for _ in range(self.epochs):
             cut = [(v, int(start)) for v, one in enumerate(x) for start in self._starts(len(one), rng)]
             order = rng.permutation(len(cut))
@@ -171,12 +122,41 @@ class LstmSpotter(FlowSpotter):
                 rows = [cut[index] for index in batch]
                 bx = np.stack([_padded(x[v], start, self.frames) for v, start in rows])
                 by = np.stack([_padded(y[v], start, self.frames) for v, start in rows])
-                weights, state = _step(weights, state, bx, by, rare, learning_rate=self.learning_rate)
+                weights, state = lstm_spotter_network.train_step(
+                    weights, state, bx, by, rare, learning_rate=self.learning_rate
+                )
         return weights
 
     def _starts(self, length: int, rng: Generator) -> NDArray[np.intp]:
         """Cut a video into sequences, at another place in each epoch."""
         return np.arange(int(rng.integers(self.frames)) - self.frames + 1, length, self.frames)
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the network, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, LstmCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, kinds=list(curves.kinds))
+        weights = {name: np.asarray(array) for name, array in curves.weights.items()}
+        write_arrays(folder / _WEIGHTS, {**weights, "mean": curves.mean, "spread": curves.spread})
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        from mexbench_plugins.models._nn import lstm_spotter_network
+
+        stored = read_arrays(folder / _WEIGHTS)
+        inputs = len(KINDS) * 2 * self.grid**2
+        blank = lstm_spotter_network.initial(np.random.default_rng(0), inputs, self.hidden)
+        expected = {name: array.shape for name, array in blank.items()} | {"mean": (inputs,), "spread": (inputs,)}
+        if {name: array.shape for name, array in stored.items()} != expected or (stored["spread"] <= 0).any():
+            raise ValueError(f"{_WEIGHTS}: arrays of another network than this one with {self.hidden} cells")
+        weights = lstm_spotter_network.of_arrays({name: stored[name] for name in blank})
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> LstmCurves:
+            del seconds
+            kinds = tuple(kind for kind in KINDS if kind in document.get("kinds", ()))
+            return LstmCurves(weights, stored["mean"], stored["spread"], kinds, self.seconds, self.grid)
+
+        return load_spotter(folder, curves)
 
 
 def _inside(video: VideoFrames, intervals: Sequence[Interval]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, steps, window
+from mexbench_plugins.models._spotter_files import load_spotter, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, contrast, fit_curve_spotter, smoothed
 
 _DIRECTIONS = 4
@@ -88,3 +90,11 @@ class Mdmd(FlowSpotter):
         del groups, seed
         curves = MainDirectionCurves(self.seconds, self.grid, self.share)
         return fit_curve_spotter(curves, videos, intervals, scale="z")
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write lengths and thresholds."""
+        save_spotter(predictor, folder)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        return load_spotter(folder, lambda *_: MainDirectionCurves(self.seconds, self.grid, self.share))

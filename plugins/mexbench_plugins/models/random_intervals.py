@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.files import write_json
 from mexbench.fingerprint import digest_array
 from mexbench.interfaces import Interval, LongVideo, ScoredInterval, SpottingModel, VideoFrames
-from mexbench.metrics.spotting import IntervalStatistics, random_intervals
+from mexbench.metrics.spotting import KINDS, IntervalStatistics, random_intervals
+from mexbench_plugins.models._spotter_files import SPOTTER, number, read_document
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,31 @@ class RandomIntervals(SpottingModel):
         """Measure rate and lengths."""
         del groups
         return RandomSpotter(IntervalStatistics.of(annotated(videos, intervals)), seed)
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write rate, lengths and the seed."""
+        assert isinstance(predictor, RandomSpotter)  # noqa: S101 - fit_spotting returns no other
+        statistics = predictor.statistics
+        seconds = {kind: list(lengths) for kind, lengths in statistics.seconds.items()}
+        write_json(folder / SPOTTER, {"seconds": seconds, "rate": dict(statistics.rate), "seed": predictor.seed})
+
+    def load(self, folder: Path) -> RandomSpotter:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: The file has other content.
+        """
+        document = read_document(folder)
+        seconds, rate, seed = document.get("seconds"), document.get("rate"), document.get("seed")
+        if not isinstance(seconds, dict) or set(seconds) != set(KINDS) or not isinstance(rate, dict):
+            raise ValueError(f"{SPOTTER}: expected 'seconds' and 'rate' by type")
+        if not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"{SPOTTER}: invalid seed {seed!r}")
+        lengths = {kind: tuple(number(one, "seconds") for one in seconds[kind]) for kind in KINDS}
+        rates = {kind: number(rate.get(kind), "rate") for kind in KINDS}
+        if any(one <= 0 for inside in lengths.values() for one in inside) or min(rates.values()) < 0:
+            raise ValueError(f"{SPOTTER}: has a negative length or rate")
+        return RandomSpotter(IntervalStatistics(lengths, rates), seed)
 
 
 def annotated(videos: Sequence[VideoFrames], intervals: Sequence[Sequence[Interval]]) -> list[LongVideo]:

@@ -4,81 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from annotated_types import Ge, Gt
-from flax import nnx
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.files import read_arrays, write_arrays
 from mexbench.interfaces import Interval, VideoFrames
 from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._flow_windows import FlowSpotter, delayed, steps, window
+from mexbench_plugins.models._spotter_files import load_spotter, positive_by_kind, save_spotter
 from mexbench_plugins.models._spotting import CurveSpotter, fit_curve_spotter, smoothed
 
-_FILTERS = (3, 5, 8)
-_HIDDEN = 400
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
 
-
-class ThreeStreams(nnx.Module):
-    """Conv 5x5 of 3, 5 and 8 filters on u, v and strain, pool 3x3; joined, pool 2x2, dense 400, one output.
-
-    At the authors' 42x42 it has 416 values in the convolutions and 314,401 in the dense layers.
-    """
-
-    def __init__(self, side: tuple[int, int], rng: Generator) -> None:
-        self.kernels = nnx.List([nnx.Param(_glorot(rng, (5, 5, 1, filters))) for filters in _FILTERS])
-        self.biases = nnx.List([nnx.Param(jnp.zeros(filters)) for filters in _FILTERS])
-        height, width = ((length // 3) // 2 for length in side)
-        self.dense = nnx.Param(_glorot(rng, (height * width * sum(_FILTERS), _HIDDEN)))
-        self.dense_bias = nnx.Param(jnp.zeros(_HIDDEN))
-        self.output = nnx.Param(_glorot(rng, (_HIDDEN, 1)))
-        self.output_bias = nnx.Param(jnp.zeros(1))
-
-    def __call__(self, x: Array) -> Array:
-        """Return scores (n,) for flow fields (n, H, W, 3)."""
-        streams = []
-        for channel, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            y = jax.lax.conv_general_dilated(
-                x[..., channel : channel + 1], kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-            streams.append(_pooled(jax.nn.relu(y + bias[...]), 3))
-        y = _pooled(jnp.concatenate(streams, axis=-1), 2).reshape(len(x), -1)
-        y = jax.nn.relu(y @ self.dense[...] + self.dense_bias[...])
-        return (y @ self.output[...] + self.output_bias[...])[:, 0]
-
-
-def _pooled(x: Array, size: int) -> Array:
-    """Return the maximum of each square without overlap; what is left over at the border is dropped, as in Keras."""
-    n, height, width, channels = x.shape
-    rows, columns = height // size, width // size
-    squares = x[:, : rows * size, : columns * size].reshape(n, rows, size, columns, size, channels)
-    return squares.max(axis=(2, 4))
-
-
-def _glorot(rng: Generator, shape: tuple[int, ...]) -> Array:
-    limit = float(np.sqrt(6 / (np.prod(shape[:-2]) * (shape[-2] + shape[-1]))))
-    return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
-
-
-@nnx.jit
-def _scores(network: ThreeStreams, x: Array) -> Array:
-    return network(x)
-
-
-def _train_step(network: ThreeStreams, optimiser: nnx.Optimizer[ThreeStreams], x: Array, y: Array) -> None:
-    def loss(model: ThreeStreams) -> Array:
-        return jnp.mean((model(x) - y) ** 2)
-
-    optimiser.update(network, nnx.grad(loss)(network))
-
-
-_compiled_step = nnx.jit(_train_step)
+_WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +44,14 @@ class SoftnetCurves:
         return curves
 
     def _ask(self, network: ThreeStreams, fields: NDArray[Any], scale: float) -> NDArray[np.float32]:
+        from mexbench_plugins.models._nn import softnet_network
+
         scores = []
         for start in range(0, len(fields), self.batch_size):
             batch = fields[start : start + self.batch_size].astype(np.float32) * scale
             padded = np.zeros((self.batch_size, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            scores.append(np.asarray(_scores(network, jnp.asarray(padded)))[: len(batch)])
+            scores.append(np.asarray(softnet_network.scores(network, padded))[: len(batch)])
         return np.concatenate(scores)
 
 
@@ -163,21 +109,49 @@ class Softnet(FlowSpotter):
     def _network(
         self, fields: Sequence[NDArray[Any]], labels: Sequence[NDArray[np.bool_]], rng: Generator
     ) -> tuple[ThreeStreams, float]:
+        from mexbench_plugins.models._nn import softnet_network
+
         shown = np.concatenate(labels)
         positive, negative = np.flatnonzero(shown), np.flatnonzero(~shown)
         owner = np.repeat(np.arange(len(fields)), [len(one) for one in fields])
         place = np.concatenate([np.arange(len(one)) for one in fields])
         spread = float(np.mean([np.square(one[::7], dtype=np.float32).mean() for one in fields]) ** 0.5)
         scale = 1 / max(spread, 1e-6)
-        network = ThreeStreams(fields[0].shape[1:3], rng)
-        optimiser = nnx.Optimizer(network, optax.adam(self.learning_rate), wrt=nnx.Param)
+        network = softnet_network.ThreeStreams(fields[0].shape[1:3], rng)
+        optimiser = softnet_network.adam(network, self.learning_rate)
         for _ in range(self.epochs):
             chosen = rng.permutation(np.concatenate([positive, _some(negative, len(positive), rng)]))
             chosen = np.resize(chosen, -(-len(chosen) // self.batch_size) * self.batch_size)  # one shape for every step
             for batch in chosen.reshape(-1, self.batch_size):
                 x = np.stack([fields[int(owner[i])][int(place[i])] for i in batch]).astype(np.float32) * scale
-                _compiled_step(network, optimiser, jnp.asarray(x), jnp.asarray(shown[batch], jnp.float32))
+                softnet_network.train_step(network, optimiser, x, shown[batch].astype(np.float32))
         return network, scale
+
+    def save(self, predictor: object, folder: Path) -> None:
+        """Write the networks, lengths and thresholds."""
+        curves = getattr(predictor, "curves", None)
+        assert isinstance(curves, SoftnetCurves)  # noqa: S101 - fit_spotting returns no other
+        save_spotter(predictor, folder, scales=dict(curves.scale))
+        arrays = {f"{kind}/{name}": a for kind, one in curves.networks.items() for name, a in one.arrays().items()}
+        write_arrays(folder / _WEIGHTS, arrays)
+
+    def load(self, folder: Path) -> CurveSpotter:
+        """Read what ``save`` wrote."""
+        from mexbench_plugins.models._nn.softnet_network import ThreeStreams
+
+        stored = read_arrays(folder / _WEIGHTS)
+
+        def curves(document: Mapping[str, Any], seconds: Mapping[str, float]) -> SoftnetCurves:
+            scales = positive_by_kind(document, "scales")
+            if set(scales) != set(seconds) or {name.partition("/")[0] for name in stored} != set(scales):
+                raise ValueError(f"{_WEIGHTS}: has networks of other types than the lengths")
+            networks = {
+                kind: ThreeStreams.of({n.partition("/")[2]: a for n, a in stored.items() if n.startswith(f"{kind}/")})
+                for kind in scales
+            }
+            return SoftnetCurves(networks, scales, self.seconds, self.batch_size)
+
+        return load_spotter(folder, curves)
 
 
 def _some(positions: NDArray[np.intp], count: int, rng: Generator) -> NDArray[np.intp]:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import jax
 import numpy as np
 from annotated_types import Ge, Gt, Lt
-from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mexbench.interfaces import FoldsModel, Predictor
-from mexbench_plugins.models._nn import trainer
-from mexbench_plugins.models._nn.layers import (
-    BatchNorm,
-    Context,
-    Conv,
-    Dense,
-    Network,
-    average_pool,
-    dropout,
-    max_pool,
-    record,
-)
+from mexbench.interfaces import FoldsModel, Predictor, TorchWeightsModel
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
 
 
 @dataclass(frozen=True, kw_only=True)
-class STSTNet(NetworkModel, FoldsModel):
+class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
     """Three streams of 3, 5 and 8 filters on flow images of 28x28x3: 1,683 trainable values for 3 classes.
 
     The streams share their input and their poolings, so they are one convolution of 16 filters. Batch normalisation
@@ -71,8 +60,10 @@ class STSTNet(NetworkModel, FoldsModel):
 
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> STSTNetLayers:
         """Build the network."""
+        from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
+
         del shape
-        return STSTNetLayers(self, n_classes, rng)
+        return STSTNetLayers(n_classes, rng, dropout=self.dropout, channels=self.channels)
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
@@ -100,7 +91,7 @@ class STSTNet(NetworkModel, FoldsModel):
         seed: int,
     ) -> Sequence[Predictor]:
         """Train all folds at once, without early stopping; see ``FoldsModel.fit_folds``."""
-        from mexbench_plugins.models._nn import fold_parallel
+        from mexbench_plugins.models._nn import fold_parallel, trainer
 
         build = self.builder(x.shape[1:], n_classes)
         predictors = fold_parallel.train(
@@ -145,26 +136,21 @@ class STSTNet(NetworkModel, FoldsModel):
             seed=seed,
         )
 
+    def from_torch(self, state: Mapping[str, NDArray[Any]], *, shape: Shape, n_classes: int) -> Predictor:
+        """Map the authors' three streams, whose weights they publish, to the one convolution that they are here.
+
+        The authors feed strain, v, u unscaled: their weights need ``channels: reversed`` on the flow pack.
+        """
+        from mexbench_plugins.models._nn.torch_weights import TorchState
+
+        build = self.builder(shape, n_classes)
+        weights = TorchState(state)
+        streams = [(f"conv{index}", f"bn{index}", filters) for index, filters in ((1, 3), (2, 5), (3, 8))]
+        arrays = weights.side_by_side(
+            [weights.conv("conv", name, 3, filters, 3) | weights.norm("norm", norm, filters)
+             for name, norm, filters in streams]
+        ) | weights.dense("dense", "fc", (16, 5, 5), n_classes)  # fmt: skip
+        return weights.predictor(self, build, shape, n_classes, arrays)
+
     def _channels_in_order(self, x: NDArray[Any]) -> NDArray[Any]:
         return x[..., ::-1] if self.channels == "reversed" else x
-
-
-class STSTNetLayers(Network):
-    """Three streams as one convolution; output shapes and values, running statistics included, for 3 classes: 1,715."""
-
-    def __init__(self, model: STSTNet, n_classes: int, rng: Generator) -> None:
-        self.dropout, self.reversed = model.dropout, model.channels == "reversed"
-        self.conv = Conv(3, 16, 3, padding=2, convention="torch", rng=rng)
-        self.norm = BatchNorm(16, convention="torch")
-        self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
-        x = x[:, 0, ..., ::-1] if self.reversed else x[:, 0]  #    28 x 28 x 3         0
-        x = jax.nn.relu(self.conv(x))  #                          30 x 30 x 16       448
-        x = self.norm(x, context)  #                              30 x 30 x 16        64
-        x = max_pool(x, 3, 3, padding=1)  #                       10 x 10 x 16         0
-        x = dropout(x, self.dropout, context)  #                  10 x 10 x 16         0
-        x = average_pool(x, 2)  #                                   5 x 5 x 16         0
-        x = record("Flatten", x.reshape(len(x), -1))  #                    400         0
-        return self.dense(x)  #                                              3     1,203

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +88,8 @@ def values(frames: NDArray[Any], units: Sequence[int]) -> tuple[NDArray[np.float
 
 
 def _detect(frames: NDArray[Any]) -> Any:  # noqa: ANN401 - a pandas table
+    import cv2
+
     with tempfile.TemporaryDirectory(prefix="mexbench-") as folder:
         paths = [str(Path(folder) / f"{index:05}.png") for index in range(len(frames))]
         for path, frame in zip(paths, frames, strict=True):

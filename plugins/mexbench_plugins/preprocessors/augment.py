@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
 import numpy as np
 from annotated_types import Ge, Le, Lt
 from numpy.typing import NDArray
@@ -62,6 +61,8 @@ class Augment(Augmentation):
 
 def _turned(frames: NDArray[Any], angle: float, factor: float) -> NDArray[Any]:
     """Turn frames by an angle in degrees, counter-clockwise, and scale them by a factor, about their centre."""
+    import cv2
+
     if angle == 0 and factor == 1:
         return frames.copy()
     height, width = frames.shape[1:3]

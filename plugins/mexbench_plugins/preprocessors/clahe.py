@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
@@ -34,6 +33,8 @@ class Clahe(Preprocessor):
 
     def __call__(self, clip: Clip) -> Clip:
         """Equalise every frame."""
+        import cv2
+
         if self.on == "lab":
             frames = require("clahe (on: lab)", clip, channels=(3,), hint="on: gray is for frames of one channel")
         else:

@@ -8,10 +8,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import cv2
-import cv2.data
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
@@ -19,6 +17,9 @@ from numpy.typing import NDArray
 from mexbench.errors import DataError, NoFace, SampleRejected
 from mexbench.interfaces import Clip, Preprocessor
 from mexbench_plugins.preprocessors._images import gray, position, require
+
+if TYPE_CHECKING:
+    import cv2
 
 CASCADE = "haarcascade_frontalface_default.xml"
 
@@ -62,6 +63,9 @@ def detect(image: NDArray[Any], options: DetectOptions) -> list[Box]:
 @functools.lru_cache(maxsize=16)
 def _cascade(thread: int) -> cv2.CascadeClassifier:
     """Load the cascade, once for each thread: a detection uses buffers of the object."""
+    import cv2
+    import cv2.data
+
     del thread
     path = Path(cv2.data.haarcascades) / CASCADE
     cascade = cv2.CascadeClassifier()
@@ -159,6 +163,8 @@ def _crop(frames: NDArray[Any], boxes: Sequence[Box]) -> NDArray[Any]:
         x, y, width, height = boxes[0]
         # A copy: a view would keep the whole frames in memory.
         return frames[:, y : y + height, x : x + width].copy()
+    import cv2
+
     side = boxes[0].width
     crops = np.empty((len(frames), side, side, frames.shape[-1]), dtype=frames.dtype)
     for crop, frame, (x, y, width, height) in zip(crops, frames, boxes, strict=True):

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
-import cv2
 import numpy as np
 from annotated_types import Ge, Gt, MinLen
 from numpy.typing import NDArray
@@ -59,6 +58,8 @@ class FrameFlow(Preprocessor):
         return dataclasses.replace(clip, frames=fields)
 
     def _field(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+        import cv2
+
         flow = farneback(first, second)
         if self.steady:
             flow = flow - np.median(flow, axis=(0, 1))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
@@ -129,6 +128,8 @@ class Magnification(Preprocessor):
 
 def laplacian_pyramid(image: Video) -> list[Video]:
     """Return the levels of a Laplacian pyramid, the finest first, down to a side of at least 8 pixels."""
+    import cv2
+
     levels: list[Video] = []
     while min(image.shape[:2]) >= 16:
         small = np.asarray(cv2.pyrDown(image), np.float32)
@@ -139,6 +140,8 @@ def laplacian_pyramid(image: Video) -> list[Video]:
 
 def collapse(levels: Sequence[Video]) -> Video:
     """Return the image of a Laplacian pyramid."""
+    import cv2
+
     image = levels[-1]
     for level in reversed(levels[:-1]):
         image = level + np.asarray(cv2.pyrUp(image, dstsize=level.shape[1::-1]), np.float32)
@@ -167,6 +170,8 @@ def iir_band(level: Video, fps: float, low: float, high: float) -> Video:
 
 def _warped(frames: NDArray[Any], images: Sequence[NDArray[Any]], onset: int, factor: float) -> NDArray[Any]:
     """Displace the onset frame by the flow to each frame, ``factor`` times as far."""
+    import cv2
+
     height, width = frames.shape[1:3]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     result = np.empty_like(frames)

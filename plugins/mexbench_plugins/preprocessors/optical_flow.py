@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
 import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
@@ -78,6 +77,8 @@ class OpticalFlow(Preprocessor):
 
     def _stand_in(self, clip: Clip, onset: int) -> tuple[int, str]:
         """Return a frame to use for the apex and the note that says so."""
+        import cv2
+
         frames = clip.frames
         if len(frames) < 2:
             raise SampleRejected("a clip of one frame has no motion (optical_flow)")
@@ -108,6 +109,8 @@ def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.f
         return farneback
     if method == "tvl1_skimage":
         return tvl1_skimage
+    import cv2
+
     if method == "dis":
         dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     else:
@@ -124,6 +127,8 @@ def _matcher(method: str) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.f
 
 def farneback(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
     """Return the flow (H, W, 2) from one gray image (H, W) to another, with the parameters of the step."""
+    import cv2
+
     start = np.zeros((*first.shape, 2), np.float32)
     flow = cv2.calcOpticalFlowFarneback(
         first, second, start, pyr_scale=0.5, levels=3, winsize=15, iterations=3, poly_n=5, poly_sigma=1.2, flags=0

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import cv2
 from annotated_types import Ge
 
 from mexbench.interfaces import Clip, Preprocessor
@@ -35,6 +34,8 @@ class Resize(Preprocessor):
 
     def __call__(self, clip: Clip) -> Clip:
         """Resize every frame."""
+        import cv2
+
         frames = require("resize", clip, channels=(1, 2, 3, 4), dtypes=("uint8", "float32"))
         height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
         if frames.shape[1:3] == (height, width):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mexbench.errors import ProtocolError, listed
-from mexbench.interfaces import Fold, Protocol, Sample
+from mexbench.interfaces import AllExcept, Fold, Protocol, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +23,19 @@ class LOSO(Protocol):
                 f"{len(nameless)} of {len(samples)} samples have no subject ({listed(nameless, limit=3)}): "
                 "leave-one-subject-out needs one for each; choose another protocol"
             )
-        subjects = sorted({str(sample.subject) for sample in samples})
-        if len(subjects) < 2:
-            raise ProtocolError(f"needs at least two subjects to leave one out, the data has only {subjects[0]!r}")
+        ids = tuple(sample.sample_id for sample in samples)
+        positions: dict[str, list[int]] = {}
+        for position, sample in enumerate(samples):
+            positions.setdefault(str(sample.subject), []).append(position)
+        if len(positions) < 2:
+            raise ProtocolError(
+                f"needs at least two subjects to leave one out, the data has only {next(iter(positions))!r}"
+            )
         return [
             Fold(
                 name=subject,
-                train=tuple(sample.sample_id for sample in samples if sample.subject != subject),
-                test=tuple(sample.sample_id for sample in samples if sample.subject == subject),
+                train=AllExcept(ids, frozenset(positions[subject])),
+                test=tuple(ids[position] for position in positions[subject]),
             )
-            for subject in subjects
+            for subject in sorted(positions)
         ]

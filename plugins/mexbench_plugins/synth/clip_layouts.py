@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import written
-from mexbench_plugins.synth.actors import PublishedClip, Scene, StandIn
+from mexbench_plugins.synth.actors import PublishedClip, Scene
 from mexbench_plugins.synth.clips import Take
 from mexbench_plugins.synth.layouts import Cell, DatasetLayout, Shot, challenge_clips, numbered
+from mexbench_plugins.synth.standin_options import StandIn
 
 #: What a cell may hold where the sheet leaves it blank.
 SheetTable = Mapping[str, Sequence[Sequence[Cell | None]]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.errors import ConfigError
+from mexbench_plugins.synth import long_film
 
 _LONGEST = 100_000
 
@@ -37,15 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="film, or folder of frames img1.jpg, img2.jpg, ...; a JSON and a contact sheet are written beside it",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace what is there")
-    parser.add_argument("--fps", type=float, default=200.0, help="frames per second (default: 200, as CASME-II)")
+    parser.add_argument(
+        "--fps", type=float, help="frames per second (default: 200, as CASME-II; with --seconds 30, as CAS(ME)2)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed is another take (default: 0)")
     parser.add_argument(
-        "--intensity", type=float, default=1.0,
-        help="amplitude: 1 is a micro-expression, 3 an expression that anybody sees (default: 1)",
+        "--intensity", type=float,
+        help="amplitude: 1 is a micro-expression, 3 an expression that anybody sees (default: 1; with --seconds 2)",
     )  # fmt: skip
     parser.add_argument(
         "--size", metavar="WxH", help="picture of a procedural face (default: 640x480, of a data set 320x240)"
     )
+    long_film.add_arguments(parser)
     for name, default, text in (
         ("lead", 10, "neutral frames before the onset"),
         ("rise", 30, "steps from the onset to the apex"),
@@ -65,8 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    long = options.seconds is not None
+    options.fps = (30.0 if long else 200.0) if options.fps is None else options.fps
+    options.intensity = (2.0 if long else 1.0) if options.intensity is None else options.intensity
+    long_film.check(options)
     if options.dataset is not None:
         return _write_data_set(options)
+    if options.seconds is not None:
+        return _write_long(options)
     if options.emotion is None and options.aus is None:
         raise ConfigError("one of --emotion and --aus is required with --face")
     return _write_clip(options)
@@ -113,6 +123,16 @@ def _write_clip(options: argparse.Namespace) -> int:
     shown = express(aus, face.geometry, width, height, intensity=options.intensity)
     record = output.write(Take(face, shown, timing, camera, options.seed), request)
     print(_report(record, request.targets))
+    return 0
+
+
+def _write_long(options: argparse.Namespace) -> int:
+    from mexbench_plugins.synth import faces
+
+    _check_numbers(options)
+    width, height = _size(options.size or "320x240")
+    request = long_film.request(options)
+    print(long_film.write(faces.read(options.face, width=width, height=height), request, options))
     return 0
 
 

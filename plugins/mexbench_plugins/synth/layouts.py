@@ -16,8 +16,9 @@ from mexbench.errors import ConfigError, DataError
 from mexbench_plugins.datasets.published import megc2019_clips, megc2019_counts
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import ActionUnit, written
-from mexbench_plugins.synth.actors import PublishedClip, Scene, StandIn, listed_scenes, scenes
+from mexbench_plugins.synth.actors import PublishedClip, Scene, listed_scenes, scenes
 from mexbench_plugins.synth.clips import Take
+from mexbench_plugins.synth.standin_options import StandIn
 
 Cell = str | int
 

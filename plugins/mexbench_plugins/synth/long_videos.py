@@ -174,6 +174,11 @@ class LongTake:
         for frame in self._frames(np.asarray(gray, np.uint8), box):
             yield np.asarray(cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
+    def gray_frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield whole frames (H, W), gray."""
+        gray = cv2.cvtColor(self.face.image, cv2.COLOR_RGB2GRAY)
+        yield from self._frames(np.asarray(gray, np.uint8), (0, 0, self.spec.width, self.spec.height))
+
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield whole frames (H, W, 3), RGB."""
         yield from self._frames(self.face.image, (0, 0, self.spec.width, self.spec.height))

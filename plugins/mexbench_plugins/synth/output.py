@@ -99,7 +99,7 @@ def write(take: Take, request: Request) -> dict[str, Any]:
         wanted = {index for _, index in contact_sheet.moments(take)}
         shown: dict[int, NDArray[np.uint8]] = {}
         clip, about, sheet = (work / path.name for path in request.targets)
-        _write_frames(_keeping(take.frames(), wanted, shown), clip, request, take.face.image.shape[1::-1])
+        write_frames(_keeping(take.frames(), wanted, shown), clip, request, take.face.image.shape[1::-1])
         record = _record(take, request, shown)
         about.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         title = f"{take.face.name}: {request.emotion or 'expression'}, AU {written(take.expression.aus)}"
@@ -172,7 +172,8 @@ def _keeping(
         yield frame
 
 
-def _write_frames(frames: Iterator[NDArray[np.uint8]], clip: Path, request: Request, size: Sequence[int]) -> None:
+def write_frames(frames: Iterator[NDArray[np.uint8]], clip: Path, request: Request, size: Sequence[int]) -> None:
+    """Write a film, or a folder of frames, of pictures (H, W, 3) RGB of ``size`` (width, height)."""
     if not request.film:
         clip.mkdir()
         for number, frame in enumerate(frames, start=1):

@@ -18,7 +18,6 @@ from mexbench.data.cache import default_root
 from mexbench.errors import ConfigError, DataError, unknown
 from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code
-from mexbench_plugins.synth.actors import StandIn
 from mexbench_plugins.synth.clip_layouts import (
     Casme3CLayout,
     CasmeLayout,
@@ -28,6 +27,7 @@ from mexbench_plugins.synth.clip_layouts import (
     SmicLayout,
 )
 from mexbench_plugins.synth.layouts import Casme2Layout, DatasetLayout, SammLayout
+from mexbench_plugins.synth.standin_options import StandIn
 from mexbench_plugins.synth.video_layouts import Casme3Layout, CasmeSquaredLayout, SammLongLayout, SmicLongLayout
 
 __all__ = ["LAYOUTS", "MARKER", "StandIn", "stand_in_root", "write_stand_in"]

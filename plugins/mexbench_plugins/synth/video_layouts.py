@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.synth import emotions
 from mexbench_plugins.synth.action_units import written
-from mexbench_plugins.synth.actors import Scene, StandIn
+from mexbench_plugins.synth.actors import Scene
 from mexbench_plugins.synth.clip_layouts import ColourLayout, write_workbook
 from mexbench_plugins.synth.clips import Take, Timing
 from mexbench_plugins.synth.layouts import Cell, SammLayout, Shot, objective_class
+from mexbench_plugins.synth.standin_options import StandIn
 
 #: Expressions in one video, and neutral frames before each.
 PER_VIDEO, LEAD = 3, 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -130,3 +132,54 @@ def test_default_names() -> None:
     assert default_name(SVC()) == "SVC"
     assert default_name(lambda: None) == "module"
     assert default_name(test_default_names) == "test_default_names"
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [LogisticRegression(), GridSearchCV(SVC(), {"C": [1, 10]}, cv=GroupKFold(2))],
+)
+def test_saved_estimators_give_the_same_scores(estimator: object, tmp_path: Path) -> None:
+    model = EstimatorModel(estimator)
+    predictor = fit(model, np.array([0, 0, 2, 2, 0, 2]))
+    model.save(predictor, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000.skops", "predictors.json"]
+    np.testing.assert_array_equal(model.load(tmp_path)(X), predictor(X))
+
+
+def test_saved_units_and_single_classes_give_the_same_scores(tmp_path: Path) -> None:
+    model = EstimatorModel(SVC(kernel="linear"))
+    units = np.array([[False, True, i >= 3] for i in range(6)])
+    predictor = model.fit_action_units(X, units, groups=GROUPS, seed=0)
+    model.save(predictor, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["002.skops", "predictors.json"]
+    np.testing.assert_array_equal(model.load(tmp_path)(X), predictor(X))
+
+
+def test_a_type_that_is_not_trusted_is_neither_saved_nor_loaded(tmp_path: Path) -> None:
+    class Own(EstimatorModel):
+        trusted_types = (f"{Threshold.__module__}.Threshold",)
+
+    with pytest.raises(ValueError, match=r"000\.skops holds types that are not trusted: .*Threshold; a plugin names"):
+        EstimatorModel(Threshold()).save(fit(EstimatorModel(Threshold())), tmp_path)
+    predictor = fit(Own(Threshold()))
+    Own(Threshold()).save(predictor, tmp_path)
+    np.testing.assert_array_equal(Own(Threshold()).load(tmp_path)(X), predictor(X))
+    with pytest.raises(ValueError, match="not trusted"):
+        EstimatorModel(Threshold()).load(tmp_path)
+
+
+def test_a_plugin_may_trust_the_arrays_of_trees(tmp_path: Path) -> None:
+    class Forest(EstimatorModel):
+        trusted_types = ("sklearn.tree._tree.Tree",)
+
+    with pytest.raises(ValueError, match=r"not trusted: sklearn\.tree\._tree\.Tree; a plugin names"):
+        EstimatorModel(RandomForestClassifier(5)).save(fit(EstimatorModel(RandomForestClassifier(5))), tmp_path)
+    model = Forest(RandomForestClassifier(5))
+    predictor = fit(model)
+    model.save(predictor, tmp_path)
+    np.testing.assert_array_equal(model.load(tmp_path)(X), predictor(X))
+
+
+def test_health_reports_the_training_side() -> None:
+    health = fit(EstimatorModel(LogisticRegression(C=100))).health
+    assert health == {"tested_accuracy": 1.0, "predicted_classes": 3.0, "train_classes": 3.0}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from mexbench.adapters import as_model
 from mexbench.adapters.torch import FactoryModel, TorchRecipe
+from mexbench.adapters.torch_training import validation_part
 from mexbench.errors import ConfigError
 
 torch = pytest.importorskip("torch")
@@ -38,7 +40,7 @@ def test_it_learns_and_has_learning_curves(optimizer: str) -> None:
     scores = predictor(X)
     assert (scores.argmax(axis=1) == Y).mean() == 1
     np.testing.assert_allclose(scores.sum(axis=1), 1)
-    assert [row.keys() for row in predictor.history] == [{"loss", "accuracy"}] * 30
+    assert [row.keys() for row in predictor.history] == [{"epoch", "loss", "accuracy"}] * 30
     assert predictor.history[-1]["loss"] < predictor.history[0]["loss"] / 2
 
 
@@ -107,7 +109,8 @@ def test_no_batch_has_a_single_sample(samples: int, batch_size: int) -> None:
             self.layer = torch.nn.Linear(4, 2)
 
         def forward(self, x: Any) -> Any:  # noqa: ANN401
-            sizes.append(len(x))
+            if self.training:  # and not when statistics are measured
+                sizes.append(len(x))
             return self.layer(x)
 
     x = np.zeros((samples, 1, 4), np.float32)
@@ -154,3 +157,75 @@ def test_the_adapters_are_imported_without_their_libraries() -> None:
         "sys.exit(str({'torch', 'sklearn'} & set(sys.modules)) if {'torch', 'sklearn'} & set(sys.modules) else 0)"
     )
     assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
+
+
+def normalised() -> Any:  # noqa: ANN401
+    return torch.nn.Sequential(
+        torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 6), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(6), torch.nn.ReLU(),
+        torch.nn.Linear(6, 2),
+    )  # fmt: skip
+
+
+def test_exact_statistics_are_those_of_one_pass_in_training_mode_without_dropout() -> None:
+    predictor = fit(model(normalised, epochs=3, batch_size=16))
+    inputs = torch.from_numpy(X[:, 0])
+    first, linear, _, second, *_ = predictor.module
+    np.testing.assert_allclose(first.running_mean, X[:, 0].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(first.running_var, X[:, 0].var(axis=0), rtol=1e-5)
+    with torch.no_grad():
+        hidden = linear(torch.nn.functional.batch_norm(inputs, None, None, first.weight, first.bias, training=True))
+    np.testing.assert_allclose(second.running_mean, hidden.mean(dim=0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(second.running_var, hidden.var(dim=0, unbiased=False), rtol=1e-3)
+
+
+def test_running_statistics_are_the_moving_average() -> None:
+    predictor = fit(model(normalised, epochs=1, batch_size=40, batch_norm_statistics="running"))
+    np.testing.assert_allclose(predictor.module[0].running_mean, 0.1 * X[:, 0].mean(axis=0), rtol=1e-4)
+
+
+def test_a_validation_part_has_subjects_of_its_own() -> None:
+    groups = np.array(list("aaabbcccddde"))
+    train, val = validation_part(groups, 0.3, np.random.default_rng(0))
+    assert sorted([*train, *val]) == list(range(12))
+    assert not set(groups[train]) & set(groups[val])
+    assert len(val) >= 0.3 * 12
+    with pytest.raises(ValueError, match="all samples are of one: a; set early_stopping: null"):
+        validation_part(np.array(["a", "a"]), 0.3, np.random.default_rng(0))
+
+
+def test_early_stopping_ends_with_the_weights_of_the_best_epoch() -> None:
+    noise = np.random.default_rng(1).permutation(Y)  # nothing can be learned: validation loss rises
+    groups = np.array([f"s{i % 8}" for i in range(40)])
+    recipe = model(early_stopping=2, epochs=100, learning_rate=0.3)
+    predictor = recipe.fit(X, noise, n_classes=2, groups=groups, seed=0)
+    losses = [row["val_loss"] for row in predictor.history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 2 < 100
+    _, val = validation_part(groups, 0.2, np.random.default_rng(0))
+    scores = predictor(X[val])
+    assert -np.log(scores[np.arange(len(val)), noise[val]]).mean() == pytest.approx(losses[best], rel=1e-5)
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_saved_weights_give_the_same_scores(units: bool, tmp_path: Path) -> None:
+    recipe = model(normalised if not units else lambda: torch.nn.LazyLinear(2), epochs=2)
+    shows = np.stack([Y == 1, Y == 0], axis=1)
+    predictor = recipe.fit_action_units(X, shows, groups=GROUPS, seed=0) if units else fit(recipe)
+    recipe.save(predictor, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["network.json", "weights.safetensors"]
+    loaded = recipe.load(tmp_path)
+    np.testing.assert_array_equal(loaded(X), predictor(X))
+    assert (loaded.history, loaded.health) == (predictor.history, predictor.health)
+
+
+def test_weights_of_another_module_are_refused(tmp_path: Path) -> None:
+    model(epochs=1).save(fit(model(epochs=1)), tmp_path)
+    with pytest.raises(ValueError, match=r"is of another network: 2 arrays differ; bias should be float32 \(3,\)"):
+        model(lambda: torch.nn.Linear(4, 3)).load(tmp_path)
+
+
+def test_health_reports_the_training_side() -> None:
+    health = fit(model())
+    assert health.health["tested_accuracy"] == 1
+    assert health.health["guess_loss"] == pytest.approx(np.log(2))
+    assert health.health["predicted_classes"] == health.health["train_classes"] == 2

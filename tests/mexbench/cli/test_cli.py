@@ -175,7 +175,7 @@ def test_a_model_may_be_added_and_a_changed_one_is_refused(quick: Path, bench: C
         (["check", "nothing.yaml"], "nothing.yaml: file not found"),
         (["info", "svn"], "unknown plugin 'svn' (did you mean 'svm'?)"),
         (["list", "things"], "invalid choice: 'things'"),
-        (["rum"], "invalid choice: 'rum'"),
+        (["rum"], "unknown command 'rum' (did you mean 'run'?)"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_error(
@@ -192,9 +192,10 @@ def test_list(bench: Callable[..., Ran]) -> None:
     ran = bench("list", "models")
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()[2:] if line.startswith("model")] == [
-        "always_present", "ann", "au_cnn", "cnn", "cnn_lstm", "decision_tree", "every_k_frames", "frame_difference",
-        "hybrid_micronet", "hybrid_micronet_au", "lbp_chi2", "lstm_spotter", "majority", "mdmd", "off_apexnet",
-        "random_intervals", "softnet", "ststnet", "svm",
+        "always_present", "ann", "au_cnn", "causalnet", "cnn", "cnn_lstm", "decision_tree", "dual_inception",
+        "every_k_frames", "frame_difference", "gradient_boosting", "htnet", "hybrid_micronet", "hybrid_micronet_au",
+        "knn", "lbp_chi2", "lda", "logistic_regression", "lstm_spotter", "macnn", "majority", "mdmd", "micro_attention",
+        "off_apexnet", "off_tanet", "random_convolutions", "random_intervals", "rcn_a", "softnet", "ststnet", "svm",
     ]  # fmt: skip
     assert bench("list", "model").out == ran.out
     assert {"dataset", "model", "protocol"} <= {
@@ -273,6 +274,18 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "Exit codes: 0 done" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["info", "svm"], ["info", "ststnet"], ["check", "quickstart"]])
+def test_commands_that_compute_nothing_load_no_numeric_library(arguments: list[str]) -> None:
+    probe = (
+        "import sys; from mexbench import cli\n"
+        f"code = cli.main({arguments})\n"
+        "heavy = {'jax', 'flax', 'optax', 'sklearn', 'cv2', 'torch', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_version() -> None:

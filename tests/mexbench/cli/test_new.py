@@ -28,13 +28,14 @@ models: [majority, my_model]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the four distributions."""
+    """A folder with a distribution of each kind."""
     folder = tmp_path_factory.mktemp("made")
     for kind, name in NAMES.items():
         done = bench_with(folder, "new", kind, name, "--out", str(folder / name))
         assert (done.returncode, done.stdout) == (0, "")
         assert done.stderr.startswith(f"written to {folder / name}: pyproject.toml, {name}.py, test_{name}.py\n")
-        assert f"  pip install --editable {folder / name}\n  bench test-plugin {name}" in done.stderr
+        assert f"  pytest {folder / name}\n  bench test-plugin {folder / name}" in done.stderr
+        assert f"\n  pip install --editable {folder / name}\n" in done.stderr
     return folder
 
 
@@ -59,7 +60,7 @@ def write_stills(root: Path) -> Path:
     return root
 
 
-def test_the_four_plugins_are_listed(site: Path) -> None:
+def test_plugins_of_every_kind_are_listed(site: Path) -> None:
     done = bench_with(site, "list")
     assert (done.returncode, done.stderr) == (0, "")
     for kind, name in NAMES.items():
@@ -69,7 +70,7 @@ def test_the_four_plugins_are_listed(site: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_the_four_plugins_conform(kind: str, made: Path, site: Path, data: Path) -> None:
+def test_plugins_of_every_kind_conform(kind: str, made: Path, site: Path, data: Path) -> None:
     given = ["--set", f"root={data}"] if kind == "dataset" else []
     done = bench_with(site, "test-plugin", NAMES[kind], *given)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,14 +81,60 @@ def test_the_four_plugins_conform(kind: str, made: Path, site: Path, data: Path)
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
 
 
-def test_the_four_plugins_run_together(site: Path, data: Path, tmp_path: Path) -> None:
+def test_plugins_of_every_kind_run_together(site: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG.format(root=data))
-    done = bench_with(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"))
+    done = bench_with(site, "run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"), "--observe", "my_observer")
     assert done.returncode == 0, done.stderr
+    assert "my_observer: 2 rows, 0 failed tasks" in done.stderr
     rows = {row["model"]: row for row in json.loads((tmp_path / "out" / "scores.json").read_text())["rows"]}
     # Happy pictures are bright, sad ones dark.
     assert (rows["my_model"]["uf1"], rows["my_model"]["folds"], rows["my_model"]["n_samples"]) == (1.0, 3, 9)
     assert rows["majority"]["accuracy"] == pytest.approx(6 / 9)
+
+
+@pytest.mark.parametrize("template", ["clips", "features"])
+def test_the_other_templates_of_data_sets_conform(template: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my_data"
+    assert (
+        bench_with(tmp_path, "new", "dataset", "my_data", "--template", template, "--out", str(folder)).returncode == 0
+    )
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+def test_a_folder_is_checked_without_being_installed(
+    bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert bench("new", "model", "my_unpacked").code == 0
+    ran = bench("test-plugin", "./my_unpacked")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0].split() == ["model", "my_unpacked,", "my-unpacked", "0.1.0", "(not", "installed)"]
+    assert ran.out.endswith("10 kept, 4 n/a\n")
+    assert "n/a      detects action units" in ran.out
+    ran = bench("test-plugin", "my_unpacked")
+    assert (ran.code, "is not installed" in ran.err, "bench test-plugin ./my_unpacked" in ran.err) == (2, True, True)
+
+
+def test_a_folder_that_is_not_a_plugin_is_refused(
+    bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content, message in (
+        (None, "has no pyproject.toml; give a folder as 'bench new' writes one"),
+        ("[project", "invalid TOML"),
+        ("[project]\nname = 'x'\n", "has no entry point; expected a table [project.entry-points.mexbench]"),
+        ("[project.entry-points.mexbench]\nx = 'no_such_module'\n", "offers no plugin that can be checked"),
+    ):
+        Path("folder").mkdir(exist_ok=True)
+        if content is not None:
+            Path("folder/pyproject.toml").write_text(content)
+        ran = bench("test-plugin", "./folder")
+        assert (ran.code, message in ran.err) == (2, True), ran.err
+    ran = bench("test-plugin", "./nothing")
+    assert (ran.code, ran.err.startswith("error: ./nothing: not a folder")) == (2, True)
 
 
 def test_a_name_that_is_installed_already_is_refused(site: Path, tmp_path: Path) -> None:

@@ -72,6 +72,19 @@ class ToyLong(Dataset):
         return Clip(frames=frames)
 
 
+class PictureLong(ToyLong):
+    """The same as gray pictures of four by four."""
+
+    named = "pictures"
+
+    def load_video(self, video: LongVideo) -> Clip:
+        frames = super().load_video(video).frames
+        pictures = np.full((len(frames), 4, 4, 1), 100, np.uint8)
+        pictures[:, :2, :2, 0] += (50 * frames[:, 0, None, None]).astype(np.uint8)
+        pictures[:, 3, 3, 0] = frames[:, 1]  # no two videos are equal
+        return Clip(frames=pictures)
+
+
 class OtherLong(ToyLong):
     """The same under another name, with other pixels."""
 

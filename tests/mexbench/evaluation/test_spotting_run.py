@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +18,16 @@ from mexbench.evaluation import run as engine
 from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.evaluation.plan import Plan
-from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer, checked_intervals
+from mexbench.evaluation.spotting_runner import SpottingRunner, SpottingTrainer
 from mexbench.interfaces import ScoredInterval, VideoFrames
+from mexbench.interfaces.spotting import checked_intervals
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.predictions_csv import read
 from mexbench.runs.run_folder import RunFolder
+from mexbench_plugins.models import _spotting
 from tests.helpers import config_of, entry, with_plugins
-from tests.mexbench.evaluation.spotting_toys import Blind, Escapee, OtherLong, Seer, ToyLong
+from tests.mexbench.evaluation.spotting_toys import Blind, Escapee, OtherLong, PictureLong, Seer, ToyLong
 
 pytestmark = pytest.mark.usefixtures("few_subjects_suffice")
 
@@ -71,6 +74,25 @@ def test_no_test_video_and_none_of_its_intervals_reaches_training(catalogue: Cat
         assert not {*trained} & {*tested}
         assert counts == [1, 0, 1, 0]  # the videos of a subject, by id: the second one has no expression
         assert groups == [f"toylong/p{p}" for p in range(3) if p != index for _ in range(2)]
+
+
+def test_a_threshold_is_chosen_on_the_training_side_alone(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spy on the choice: with an onset of its own for each person, what it is given names whose videos it saw."""
+    onsets: list[set[int]] = []
+
+    def spy(candidates: Any, intervals: Any, thresholds: Any) -> float:  # noqa: ANN401
+        onsets.append({interval.onset for row in intervals for interval in row})
+        assert len(candidates) == len(intervals) == 4
+        return thresholds[0]
+
+    monkeypatch.setattr(_spotting, "choose_threshold", spy)
+    pictures = with_plugins(catalogue, entry("dataset", PictureLong, "pictures"))
+    text = "{target: spotting, dataset: pictures, protocol: loso, models: [{plugin: frame_difference, grid: 2}]}"
+    plan = planned(text, pictures)
+    assert engine.run(plan, RunFolder(tmp_path), InProcess()) == []
+    assert onsets == [{15, 20}] * 2 + [{10, 20}] * 2 + [{10, 15}] * 2  # once for micro alone, once for both types
 
 
 def test_intervals_are_stored_and_read_again(catalogue: Catalogue, tmp_path: Path) -> None:

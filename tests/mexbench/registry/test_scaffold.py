@@ -12,12 +12,13 @@ from mexbench.registry import scaffold
 from mexbench.registry.catalogue import Catalogue, CatalogueEntry
 
 LONGEST = "a_name_as_long_as_can_be_here_"
+CHOICES = [(kind, template) for kind, names in scaffold.TEMPLATES.items() for template in names or (None,)]
 
 
 @pytest.mark.parametrize("name", ["my_thing", LONGEST])
-@pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_templates_pass_ruff(kind: str, name: str, builtin: Catalogue, tmp_path: Path) -> None:
-    created = scaffold.write(kind, name, tmp_path / "new" / name, builtin)
+@pytest.mark.parametrize(("kind", "template"), CHOICES)
+def test_templates_pass_ruff(kind: str, template: str | None, name: str, builtin: Catalogue, tmp_path: Path) -> None:
+    created = scaffold.write(kind, name, tmp_path / "new" / name, builtin, template=template)
     assert [path.name for path in created] == ["pyproject.toml", f"{name}.py", f"test_{name}.py"]
     assert sorted(path.name for path in created[0].parent.iterdir()) == sorted(path.name for path in created)
     for command in (["check"], ["format", "--check", "--diff"]):
@@ -34,9 +35,12 @@ def test_templates_pass_ruff(kind: str, name: str, builtin: Catalogue, tmp_path:
 
 
 def test_templates_pass_pyright(builtin: Catalogue, tmp_path: Path) -> None:
-    for kind in scaffold.KINDS:
-        scaffold.write(kind, f"my_{kind}", tmp_path / f"my_{kind}", builtin)
-    environments = [f'{{"root": "my_{kind}"}}' for kind in scaffold.KINDS]  # each as if it were opened by itself
+    installed = importlib.util.find_spec("torch") is not None
+    choices = [(kind, template) for kind, template in CHOICES if installed or template != "torch"]
+    names = [f"my_{template or kind}" for kind, template in choices]
+    for name, (kind, template) in zip(names, choices, strict=True):
+        scaffold.write(kind, name, tmp_path / name, builtin, template=template)
+    environments = [f'{{"root": "{name}"}}' for name in names]  # each as if it were opened by itself
     (tmp_path / "pyrightconfig.json").write_text(f'{{"executionEnvironments": [{", ".join(environments)}]}}')
     command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -44,8 +48,24 @@ def test_templates_pass_pyright(builtin: Catalogue, tmp_path: Path) -> None:
     assert "0 errors, 0 warnings" in done.stdout
 
 
-def test_a_model_takes_less_than_forty_lines() -> None:
-    assert scaffold.files("model", "my_model")["my_model.py"].count("\n") < 40
+@pytest.mark.parametrize("template", ["numpy", "sklearn", "torch"])
+def test_a_model_takes_less_than_forty_five_lines(template: str) -> None:
+    assert scaffold.files("model", "my_model", template)["my_model.py"].count("\n") < (
+        40 if template != "torch" else 45
+    )
+
+
+def test_a_template_names_what_it_imports() -> None:
+    assert 'dependencies = ["mexbench", "torch"]' in scaffold.files("model", "my_model", "torch")["pyproject.toml"]
+    assert 'dependencies = ["mexbench"]' in scaffold.files("model", "my_model")["pyproject.toml"]
+
+
+def test_an_unknown_template_is_refused(builtin: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=r"unknown template 'tourch' \(did you mean 'torch'\?\)"):
+        scaffold.write("model", "my_model", tmp_path / "new", builtin, template="tourch")
+    with pytest.raises(PluginError, match="a protocol has one template; only model and dataset have a choice"):
+        scaffold.write("protocol", "my_split", tmp_path / "new", builtin, template="torch")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_class_names_do_not_collide() -> None:

@@ -16,7 +16,7 @@ from mexbench_plugins.datasets.casme3 import Casme3
 from mexbench_plugins.datasets.casme_squared import CasmeSquared
 from mexbench_plugins.datasets.samm_long import SammLong
 from mexbench_plugins.datasets.smic_long import SmicLong
-from mexbench_plugins.synth.standin import StandIn
+from mexbench_plugins.synth.standin_options import StandIn
 from tests.helpers import Ran
 from tests.mexbench_plugins.datasets.layouts import write_frames
 from tests.mexbench_plugins.datasets.test_long_videos import casme_squared, samm_long, smic_long

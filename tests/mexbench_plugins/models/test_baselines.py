@@ -5,6 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression as Logistic
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -14,6 +19,10 @@ from sklearn.tree import DecisionTreeClassifier
 from mexbench.interfaces import Model
 from mexbench_plugins.models.ann import ANN
 from mexbench_plugins.models.decision_tree import DecisionTree
+from mexbench_plugins.models.gradient_boosting import GradientBoosting
+from mexbench_plugins.models.knn import KNN
+from mexbench_plugins.models.lda import LDA
+from mexbench_plugins.models.logistic_regression import LogisticRegression
 from mexbench_plugins.models.majority import Majority
 from mexbench_plugins.models.svm import SVM
 
@@ -47,8 +56,17 @@ TEST, _ = blobs([0, 1, 2] * 60, seed=1, spread=2.0)
         (SVM(class_weight="balanced", scaler="none"), SVC(kernel="linear", class_weight="balanced")),
         (DecisionTree(max_depth=3), DecisionTreeClassifier(max_depth=3, random_state=0)),
         (ANY_ANN, make_pipeline(StandardScaler(), ANY_MLP)),
+        (LogisticRegression(C=0.1), make_pipeline(StandardScaler(), Logistic(C=0.1))),
+        (KNN(n_neighbors=7), make_pipeline(StandardScaler(), KNeighborsClassifier(7))),
+        (
+            KNN(metric="cosine", weights="distance", scaler="none"),
+            KNeighborsClassifier(metric="cosine", weights="distance"),
+        ),
+        (LDA(components=4), make_pipeline(PCA(4), LinearDiscriminantAnalysis())),
+        (LDA(shrinkage="auto", priors="uniform", scaler="standard"), make_pipeline(StandardScaler(), PCA(6), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(3, 1 / 3)))),  # noqa: E501
+        (GradientBoosting(max_iter=5, min_samples_leaf=2), HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2, early_stopping=False)),  # noqa: E501 # pyright: ignore[reportArgumentType]
     ],
-    ids=["svm", "svm-rbf", "svm-raw", "tree", "ann"],
+    ids=["svm", "svm-rbf", "svm-raw", "tree", "ann", "logistic", "knn", "knn-cosine", "lda", "lda-shrunk", "boosting"],
 )  # fmt: skip
 def test_predictions_are_those_of_scikit_learn(model: Model, peer: Any) -> None:  # noqa: ANN401
     scores = fit(model, X, Y)(TEST)
@@ -71,7 +89,13 @@ def test_a_tied_vote_goes_where_svc_gives_it() -> None:
     np.testing.assert_array_equal(scores.argmax(axis=1), expected)
 
 
-@pytest.mark.parametrize("model", [SVM(), DecisionTree(), ANY_ANN, Majority()], ids=lambda m: type(m).__name__)
+EVERY = [
+    SVM(), DecisionTree(), ANY_ANN, Majority(), LogisticRegression(), KNN(), LDA(),
+    GradientBoosting(max_iter=3, min_samples_leaf=2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", EVERY, ids=lambda m: type(m).__name__)
 class TestEveryBaseline:
     def test_a_class_that_never_trained_is_never_predicted(self, model: Model) -> None:
         x, y = blobs([0, 3] * 20)
@@ -123,3 +147,20 @@ def test_majority_by_hand() -> None:
     np.testing.assert_array_equal(fit(Majority(), x, y)(x[:2]), [[0.25, 0.5, 0.25]] * 2)
     x, y = blobs([2, 1])
     assert fit(Majority(), x, y)(x).argmax(axis=1).tolist() == [1, 1]  # the first among equals
+
+
+def test_fisherfaces_keep_as_many_components_as_samples_less_classes() -> None:
+    """As in Belhumeur et al.: 40 features, 12 samples of 3 classes, so 9 components and 2 discriminants."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 1, 40)).astype(np.float32)
+    predictor = fit(LDA(), x, np.arange(12) % 3)
+    pca, discriminant = predictor.pipeline
+    assert pca.n_components_ == 9
+    assert discriminant.scalings_.shape == (9, 2)
+    asked_for_more = fit(LDA(components=100), x, np.arange(12) % 3)
+    assert asked_for_more.pipeline[0].n_components_ == 9
+
+
+def test_fewer_training_samples_than_neighbours_all_vote() -> None:
+    x, y = blobs([0, 1, 1, 2])
+    np.testing.assert_array_equal(fit(KNN(n_neighbors=9), x, y)(x[:2]), [[0.25, 0.5, 0.25]] * 2)

@@ -21,10 +21,16 @@ from mexbench_plugins.models._skops_file import StoredObject, read_skops
 from mexbench_plugins.models.ann import ANN
 from mexbench_plugins.models.cnn import CNN
 from mexbench_plugins.models.decision_tree import DecisionTree
+from mexbench_plugins.models.gradient_boosting import GradientBoosting
+from mexbench_plugins.models.knn import KNN
+from mexbench_plugins.models.lda import LDA
+from mexbench_plugins.models.logistic_regression import LogisticRegression
+from mexbench_plugins.models.random_convolutions import RandomConvolutions
 from mexbench_plugins.models.svm import SVM
 
 GROUPS = np.array([f"s{i % 3}" for i in range(len(ALL))])
 SHAPED = ANN(max_iter=300, tol=1e-2, hidden_layer_sizes=(5, 4))
+BOOSTED, CONVOLUTIONS = GradientBoosting(max_iter=2, min_samples_leaf=2), RandomConvolutions(kernels=5, alpha=1.0)
 NETWORK = CNN(filters=(4,), hidden=8, epochs=1, early_stopping=None, batch_size=8)
 
 
@@ -113,6 +119,23 @@ def test_an_altered_tree_is_refused_by_name(attribute: str, edit: Any, text: str
         (SVM(), "classes_", lambda c: c + 1, "has the classes"),
         (SHAPED, "mean_", lambda m: m[:1], r"mean_ is float64 \(1,\)"),
         (SHAPED, "out_activation_", lambda _: "relu", "the last layer is 'relu', expected 'softmax'"),
+        (
+            LogisticRegression(),
+            "coef_",
+            lambda c: c[:, :-1],
+            r"coef_ is float\d+ \(4, 107\), expected floats \(4, 108\)",
+        ),
+        (LogisticRegression(), "intercept_", lambda i: i[:1], r"intercept_ is float\d+ \(1,\), expected floats \(4,\)"),
+        (KNN(), "_fit_X", lambda x: x[:, :-1], r"_fit_X is float\d+ \(\d+, 107\), expected numbers \(None, 108\)"),
+        (KNN(), "_y", lambda y: y + 1, "_y has not the positions of 4 classes"),
+        (KNN(), "_y", lambda y: y[:-1], r"_y is int64 \(\d+,\), expected"),
+        (LDA(), "components_", lambda c: c[:-1], r"components_ is float\d+ \(\d+, 108\), expected floats"),
+        (LDA(), "n_components_", lambda _: 109, "n_components_ is 109, expected an integer from 1 to 108"),
+        (LDA(), "priors_", lambda p: p[:-1], r"priors_ is float\d+ \(3,\), expected floats \(4,\)"),
+        (BOOSTED, "_baseline_prediction", lambda b: b[:, :-1], r"_baseline_prediction is float64 \(1, 3\)"),
+        (BOOSTED, "nodes", with_field("left", 0, 10**6), "node 0 of a boosted tree has the child 1000000"),
+        (BOOSTED, "nodes", lambda nodes: nodes["left"], "a boosted tree has no nodes"),
+        (CONVOLUTIONS, "coef_", lambda c: c[:-1], r"coef_ is float\d+ \(3, 10\), expected floats \(4, 10\)"),
     ],
 )
 def test_an_altered_classifier_is_refused_by_name(
@@ -133,6 +156,12 @@ def test_a_perceptron_of_other_layers_is_refused(tmp_path: Path) -> None:
         ANN(hidden_layer_sizes=(6, 4)).load(tmp_path)
     with pytest.raises(ValueError, match=r"holds the steps .*SVC, expected"):
         SVM().load(saved(SVM(scaler="none"), tmp_path / "svc"))
+
+
+def test_a_boosting_of_other_rounds_is_refused(tmp_path: Path) -> None:
+    saved(BOOSTED, tmp_path)
+    with pytest.raises(ValueError, match="_predictors is not 3 rounds of 4 trees"):
+        GradientBoosting(max_iter=3, min_samples_leaf=2).load(tmp_path)
 
 
 def tree_of(left: list[int], right: list[int], feature: list[int]) -> StoredObject:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mexbench.files import read_arrays, write_arrays
-from mexbench.interfaces import Model, SpottingModel
+from mexbench.interfaces import Model
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.saved_model import can_save
 from mexbench.testing.models import ALL, N_CLASSES, examples
@@ -23,7 +23,12 @@ from mexbench_plugins.models._sklearn import SklearnPredictor
 from mexbench_plugins.models.ann import ANN
 from mexbench_plugins.models.cnn import CNN
 from mexbench_plugins.models.decision_tree import DecisionTree
+from mexbench_plugins.models.gradient_boosting import GradientBoosting
+from mexbench_plugins.models.knn import KNN
+from mexbench_plugins.models.lda import LDA
+from mexbench_plugins.models.logistic_regression import LogisticRegression
 from mexbench_plugins.models.majority import Majority
+from mexbench_plugins.models.random_convolutions import RandomConvolutions
 from mexbench_plugins.models.ststnet import STSTNet
 from mexbench_plugins.models.svm import SVM
 
@@ -44,9 +49,8 @@ def saved(model: Model, folder: Path) -> Path:
 def test_every_built_in_model_can_be_saved(builtin: Catalogue) -> None:
     """That its scores stay the same is a check of the conformance kit, which every one of them goes through."""
     models = [builtin.get("model", name).load()() for name in builtin.names("model")]
-    classifiers = [model for model in models if not isinstance(model, SpottingModel)]  # a spotter cannot be saved yet
-    assert len(classifiers) >= 10
-    assert [type(model) for model in classifiers if not can_save(model)] == []  # pyright: ignore[reportArgumentType]
+    assert len(models) >= 17
+    assert [type(model) for model in models if not can_save(model)] == []  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,13 @@ def test_scores_and_curves_stay_the_same(model: Model, tmp_path: Path) -> None:
         DecisionTree(max_features=0.5, ccp_alpha=0.01),
         ANN(solver="sgd", max_iter=300, tol=1e-2),
         ANN(solver="lbfgs"),
+        LogisticRegression(scaler="minmax"),
+        KNN(weights="distance", metric="manhattan", n_neighbors=99),
+        KNN(metric="cosine", scaler="none"),
+        LDA(shrinkage="auto", priors="uniform", components=0.9),
+        LDA(scaler="standard"),
+        GradientBoosting(max_iter=3, min_samples_leaf=2, max_features=0.5),
+        RandomConvolutions(kernels=20),
     ],
     ids=str,
 )
@@ -76,6 +87,21 @@ def test_options_of_scikit_learn_models(model: Model, tmp_path: Path) -> None:
     test = examples(model, ALL, seed=1)
     saved(model, tmp_path)
     np.testing.assert_array_equal(model.load(tmp_path)(test), fitted(model)(test))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(), KNN(), LDA(), GradientBoosting(max_iter=3, min_samples_leaf=2),
+        RandomConvolutions(kernels=20),
+    ],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+def test_classifiers_of_two_classes_stay_the_same(model: Model, tmp_path: Path) -> None:
+    test, two = examples(model, ALL, seed=1), np.asarray(ALL) % 2 * 2
+    predictor = model.fit(examples(model, ALL), two, n_classes=N_CLASSES, groups=GROUPS, seed=3)
+    model.save(predictor, tmp_path)
+    np.testing.assert_array_equal(model.load(tmp_path)(test), predictor(test))
 
 
 def test_folds_trained_together_are_saved_one_by_one(tmp_path: Path) -> None:
@@ -173,6 +199,23 @@ def test_odd_numbers_in_a_skops_file_are_refused(tmp_path: Path) -> None:
         model.save(predictor, tmp_path)
     with pytest.raises(ValueError, match="NaN or infinite"):
         model.load(tmp_path)
+
+
+def test_a_boosted_tree_that_leads_outside_its_nodes_is_refused(tmp_path: Path) -> None:
+    """Compiled code follows the nodes without looking: a child of the wrong number would read any memory."""
+    model = GradientBoosting(max_iter=2, min_samples_leaf=2)
+    for name, value, text in (
+        ("left", 10_000, "node 0 of a boosted tree has the child 10000"),
+        ("right", 0, "node 0 of a boosted tree has the child 0"),
+        ("feature_idx", 9_999, "node 0 of a boosted tree asks for feature 9999 of 108"),
+        ("feature_idx", -1, "node 0 of a boosted tree asks for feature -1 of 108"),
+        ("is_categorical", 1, "node 0 of a boosted tree asks for a category"),
+    ):
+        predictor = fitted(model)
+        predictor.pipeline[-1]._predictors[0][0].nodes[name][0] = value
+        model.save(predictor, tmp_path)
+        with pytest.raises(ValueError, match=text):
+            model.load(tmp_path)
 
 
 def test_only_trees_need_to_be_vouched_for_and_training_leaves_nothing_behind(tmp_path: Path) -> None:

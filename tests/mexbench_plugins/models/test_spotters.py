@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,7 +120,7 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
     import jax.numpy as jnp
     from flax import nnx
 
-    from mexbench_plugins.models.softnet import ThreeStreams
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
 
     network = ThreeStreams((42, 42), np.random.default_rng(0))
     values = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]
@@ -137,3 +139,55 @@ def test_softnet_has_the_sizes_of_the_authors_code() -> None:
 def test_frames_of_another_kind_are_refused_with_the_step_to_add(model: Any, shape: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(DataError, match=message):
         model.check(shape)
+
+
+def test_means_of_blocks_of_unequal_size() -> None:
+    from mexbench_plugins.models._spotting import block_means
+
+    pictures = np.arange(2 * 5 * 4, dtype=np.float32).reshape(2, 5, 4)
+    expected = [
+        [one[r, c].mean() for r in (slice(3), slice(3, 5)) for c in (slice(2), slice(2, 4))] for one in pictures
+    ]
+    assert block_means(pictures, 2).tolist() == expected
+
+
+def test_one_convolution_gives_the_scores_of_three() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from mexbench_plugins.models._nn.softnet_network import ThreeStreams
+
+    network = ThreeStreams((12, 12), np.random.default_rng(0))
+    network.biases[1][...] = jnp.linspace(-0.1, 0.2, 5)
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(3, 12, 12, 3)), jnp.float32)
+    streams = []
+    for channel, (kernel, bias) in enumerate(zip(network.kernels, network.biases, strict=True)):
+        y = jax.lax.conv_general_dilated(
+            x[..., channel : channel + 1], kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        streams.append(jax.nn.relu(y + bias[...]).reshape(3, 4, 3, 4, 3, -1).max(axis=(2, 4)))
+    y = jnp.concatenate(streams, axis=-1).reshape(3, 2, 2, 2, 2, -1).max(axis=(2, 4)).reshape(3, -1)
+    y = jax.nn.relu(y @ network.dense[...] + network.dense_bias[...]) @ network.output[...] + network.output_bias[...]
+    np.testing.assert_allclose(network(x), y[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": float("nan")}, "spotter.json"),
+        ({"threshold": "1"}, "'threshold' should have finite numbers, got '1'"),
+        ({"seconds": {"micro": -1.0}}, "not positive"),
+        ({"units": {"micro": 1.0}}, "name different types"),
+        ({"scale": "log"}, "unknown scale 'log'; known: z, share, raw"),
+    ],
+)
+def test_a_saved_spotter_with_invalid_contents_is_refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    content = {
+        "seconds": {"micro": 0.4, "macro": 1.2}, "units": {"micro": 5.0, "macro": 7.0}, "scale": "z", "threshold": 1.0,
+        "thresholds": [0.5, 1.0],
+    }  # fmt: skip
+    (tmp_path / "spotter.json").write_text(json.dumps(content))
+    assert FrameDifference().load(tmp_path).threshold == 1
+    (tmp_path / "spotter.json").write_text(json.dumps(content | change))
+    with pytest.raises(ValueError, match=message):
+        FrameDifference().load(tmp_path)

@@ -10,6 +10,7 @@ from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
+from mexbench.reports.leaderboards.plugin_code import is_third_party
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.reports.leaderboards.stated import STATED
 from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
@@ -61,6 +62,8 @@ def markdown(board: BoardRows, drawn: Sequence[str] = ()) -> str:
             parts += [f"## Comparisons{also}", comparison_table(board, comparisons).markdown(), COMPARISONS]
     if board.rows:
         parts += [*_details(board), "## Where each row comes from", _origins(board).markdown(), _ORIGINS]
+        if codes := [row for row in board.rows if is_third_party(row.entry.model.distribution)]:
+            parts += ["## Code of third-party plugins", _CODES, "\n".join(map(_code_line, codes))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -152,6 +155,35 @@ _ORIGINS = (
     "A commit that ends in `-dirty` had changes that were not committed. The config to run a row again is in its "
     "file, under `origin.config`."
 )
+
+
+_CODES = (
+    "As the metadata of their distributions say. `code-unavailable` flags a row whose plugin names neither an install "
+    "line nor an address: nobody else can run it."
+)
+
+
+def code_parts(row: BoardRow) -> list[tuple[str, str]]:
+    """Return what is known of a third-party plugin's code: pairs of a heading and a text."""
+    code = row.entry.model.code
+    if code is None:
+        return []
+    used = ", ".join(f"{name} {version}" for name, version in code.dependencies.items())
+    parts = [
+        ("install", code.install),
+        ("address", code.address),
+        ("commit", code.commit),
+        ("paper", code.paper),
+        ("authors", code.authors),
+        ("licence", code.licence),
+        ("used with", used or None),
+    ]
+    return [(name, text) for name, text in parts if text]
+
+
+def _code_line(row: BoardRow) -> str:
+    parts = [f"{name} `{text}`" if name == "install" else f"{name} {escape(text)}" for name, text in code_parts(row)]
+    return f"- **{escape(row.name)}** ({escape(row.entry.model.distribution)}): {'; '.join(parts) or 'nothing known'}"
 
 
 def comparison_table(board: BoardRows, comparisons: Sequence[Comparison]) -> Table:

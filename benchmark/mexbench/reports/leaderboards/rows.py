@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mexbench.errors import BoardError
 from mexbench.metrics.significance import Comparison
 from mexbench.reports.leaderboards.definition import Definition
+from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
 from mexbench.reports.leaderboards.ranking import Counts, rank
 from mexbench.reports.leaderboards.submission import SubmittedEntry
 from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, verify_board
@@ -174,7 +175,7 @@ def _claims(board: str, entry: SubmittedEntry, claims: Claims) -> tuple[ClaimBes
 
 
 def _section(submission: VerifiedSubmission) -> Section:
-    flags = _entry(submission)[0].flags
+    flags = [flag for flag in _entry(submission)[0].flags if flag != CODE_UNAVAILABLE]  # says nothing of the figures
     return "synthetic" if "synthetic" in flags else "flagged" if flags else "honest"
 
 

@@ -23,6 +23,7 @@ from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import RESERVED, build, parameters
 from mexbench.reports.leaderboards.definition import Definition
+from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE, code_errors, is_available, is_third_party
 from mexbench.reports.leaderboards.submission import SubmittedEntry
 from mexbench.runs.predictions_csv import repeat_of
 from mexbench.runs.provenance import EPOCH
@@ -60,6 +61,7 @@ def stated_errors(board: Definition, entry: SubmittedEntry, catalogue: Catalogue
     yield from errors
     yield from _flag_errors(board, entry, flags)
     yield from _profile_errors(entry)
+    yield from _code_errors(entry)
 
 
 def plugin_flags(
@@ -130,6 +132,17 @@ def _flag_errors(board: Definition, entry: SubmittedEntry, of_plugins: Mapping[s
     for flag, plugin in of_plugins.items():
         if flag not in flags:
             yield f"flags: {flag!r} is missing, which {plugin!r} with the parameters of 'origin.config' has"
+
+
+def _code_errors(entry: SubmittedEntry) -> Iterator[str]:
+    """Check that a third-party row says where its code is, or has the flag for it."""
+    model = entry.model
+    if model.code is not None:
+        yield from code_errors(model.code)
+    missing = is_third_party(model.distribution) and not is_available(model.code)
+    if missing != (CODE_UNAVAILABLE in entry.flags):
+        state, reason = ("is missing", "neither") if missing else ("is wrong", "one")
+        yield f"flags: {CODE_UNAVAILABLE!r} {state}: 'model.code' has {reason} of 'install' and 'address'"
 
 
 def _profile_errors(entry: SubmittedEntry) -> Iterator[str]:

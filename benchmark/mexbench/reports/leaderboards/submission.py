@@ -21,6 +21,7 @@ from mexbench.errors import BoardError
 from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.reports.leaderboards.curves import Point
+from mexbench.reports.leaderboards.plugin_code import PluginCode
 
 SCHEMA = 1
 #: Of a file that is read.
@@ -56,6 +57,7 @@ class ModelCard:
         plugin: What was run.
         distribution: The plugin's distribution and version.
         parameters: Values of the network, running statistics included; None where the model has no layers to count.
+        code: Where the code of a third-party plugin is; None for the built-in ones.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -64,6 +66,7 @@ class ModelCard:
     plugin: str
     distribution: str
     parameters: int | None
+    code: PluginCode | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +189,8 @@ def file_name(model: str) -> str:
 def text(submission: Submission) -> str:
     """Write the file's text."""
     entry = adapter(SubmittedEntry).dump_python(submission.entry, mode="json")
+    if entry["model"]["code"] is None:
+        del entry["model"]["code"]
     curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
     head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     lines = ",\n".join(

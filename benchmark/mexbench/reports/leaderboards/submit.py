@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from mexbench.registry.parameters import build, parameters
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import read_curves
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
+from mexbench.reports.leaderboards.plugin_code import (
+    CODE_UNAVAILABLE,
+    is_available,
+    is_third_party,
+    read_plugin_code,
+)
 from mexbench.reports.leaderboards.submission import (
     CodeOrigin,
     Costs,
@@ -27,9 +34,12 @@ from mexbench.reports.leaderboards.submission import (
 )
 from mexbench.reports.leaderboards.verify import board_figures, differences, verify
 from mexbench.runs.stored_run import StoredRun
+from mexbench.tables import percent
 
 #: Of the flags of a run, those that every row on a board of the same data and protocol has.
 _SHARED = ("synthetic", "unknown-subjects", "leak:")
+#: Lines of an error that are shown; with the first one and the count of the others, ten at most.
+_MOST_ERRORS = 8
 _INPUT = ("plugin", "name", "frames", "preprocess", "tune", "selection")
 
 
@@ -99,22 +109,51 @@ def submissions(
     if errors:
         raise BoardError(
             f"{run.path}: does not answer the leaderboard {board.name!r}, so nothing is submitted:"
-            + "".join(f"\n  {error}" for error in errors[:20])
-            + (f"\n  and {len(errors) - 20} more" if len(errors) > 20 else "")
+            + "".join(f"\n  {error}" for error in errors[:_MOST_ERRORS])
+            + (f"\n  and {len(errors) - _MOST_ERRORS} more" if len(errors) > _MOST_ERRORS else "")
         )
     return checked
 
 
-def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, str]]:
-    """Write submissions into a board's folder: each file with what became of it, ``new``, ``same`` or ``replaced``.
+@dataclass(frozen=True)
+class PlannedFile:
+    """A submission and the file that it would be.
+
+    Args:
+        path: The file.
+        submission: What would be in it.
+        before: What is in it now; None where there is no file.
+    """
+
+    path: Path
+    submission: Submission
+    before: Submission | None
+
+    @property
+    def state(self) -> str:
+        """``new``, ``same`` or ``replaced``."""
+        return "new" if self.before is None else "same" if self.before == self.submission else "replaced"
+
+    def change(self, headline: str) -> str:
+        """Return on one line what a replacement changes."""
+        before, now = (one for one in (self.before, self.submission) if one is not None)
+        words = [f"{headline.upper()} {percent(before.figures[headline])} -> {percent(now.figures[headline])}"]
+        words += [f"run of {before.origin.ended[:10]} -> {now.origin.ended[:10]}"]
+        if before.flags != now.flags:
+            words.append(f"flags {' '.join(before.flags) or 'none'} -> {' '.join(now.flags) or 'none'}")
+        return f"{self.path}: {', '.join(words)}"
+
+
+def plan(folder: Path, submissions: Sequence[Submission]) -> list[PlannedFile]:
+    """Compare submissions with the files of a board's folder; nothing is written.
 
     Raises:
-        BoardError: The folder has another model of the same name; nothing is written.
+        BoardError: The folder has another model of the same name.
     """
-    states = []
+    planned = []
     for submission in submissions:
         path = folder / files.file_name(submission.model.name)
-        state = "new"
+        before = None
         if path.is_symlink():
             raise BoardError(f"{path}: is a symbolic link, which is not followed below a leaderboard; remove it")
         if path.exists():
@@ -125,11 +164,14 @@ def store(folder: Path, submissions: Sequence[Submission]) -> list[tuple[Path, s
                     f"{path}: holds another model of the name {submission.model.name!r}; give this one a name of its "
                     "own in the config ('name: ...'), or remove that file"
                 )
-            state = "same" if before == submission else "replaced"
-        states.append((path, state))
-    for (path, _), submission in zip(states, submissions, strict=True):
-        files.write(path, submission)
-    return states
+        planned.append(PlannedFile(path, submission, before))
+    return planned
+
+
+def store(planned: Sequence[PlannedFile]) -> None:
+    """Write the files."""
+    for one in planned:
+        files.write(one.path, one.submission)
 
 
 def _submission(
@@ -140,6 +182,9 @@ def _submission(
     if selection is not None and "selection" not in row_config.model and not row_config.model.get("tune"):
         config["models"] = [{**config["models"][0], "selection": selection}]
         flags += [SEEN_TEST_FLAG] if selection == "seen-test" else []
+    code = read_plugin_code(reported["distribution"])
+    if is_third_party(reported["distribution"]) and not is_available(code):
+        flags.append(CODE_UNAVAILABLE)
     answers = _answers(run, row)
     left_out = run.part(row).get("left_out", {})
     submission = Submission(
@@ -150,6 +195,7 @@ def _submission(
             plugin=reported["plugin"],
             distribution=reported["distribution"],
             parameters=_parameters(row_config.model, catalogue, len(run.classes)),
+            code=code,
         ),
         origin=CodeOrigin(
             dataset=run.scores["dataset"],

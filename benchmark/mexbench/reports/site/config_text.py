@@ -42,6 +42,8 @@ def commands(row: BoardRow, board: str, config: str) -> str:
     """
     commit = (row.entry.origin.commit or "").removesuffix("-dirty")
     lines = [f"git checkout {shlex.quote(commit)}"] if commit else []
+    if (code := row.entry.model.code) is not None and code.install:
+        lines.append(code.install)
     lines += [f"export {name}=/path/to/it" for name in dict.fromkeys(_VARIABLE.findall(config))]
     lines += [
         "bench run row.yaml --out runs/again",

@@ -26,6 +26,8 @@ from mexbench.reports.site.config_text import commands, yaml_text
 from mexbench.reports.site.paper_tables import PaperTables, page_values
 from mexbench.reports.site.stress_tests import StressSummary
 from mexbench.reports.site.study_sections import audit_section, claims_lines, stress_section
+from mexbench.reports.spotting_boards import page as spotting_page
+from mexbench.reports.spotting_boards.page import SpottingRows
 from mexbench.studies.claims.claims import Claims
 from mexbench.tables import DASH, Table, percent, with_interval
 
@@ -66,6 +68,11 @@ def board_path(board: BoardRows) -> str:
     return f"boards/{board.definition.name}.html"
 
 
+def spotting_path(rows: SpottingRows) -> str:
+    """Return the place of the page of a board of spotters."""
+    return f"boards/{rows.board.name}.html"
+
+
 def row_path(board: BoardRows, row: BoardRow) -> str:
     """Return the place of a row's page: a file's name that no model's name can lead out of its folder."""
     return f"rows/{board.definition.name}/{files.file_name(row.name).removesuffix('.json')}.html"
@@ -80,12 +87,14 @@ class Studies:
         audits: To show beside the rows that they are about.
         stress_tests: As well.
         papers: The papers' tables, for a page of their own.
+        spotting: Leaderboards of spotters, each for a page of its own.
     """
 
     claims: Claims | None = None
     audits: Sequence[AuditSummary] = ()
     stress_tests: Sequence[StressSummary] = ()
     papers: PaperTables | None = None
+    spotting: Sequence[SpottingRows] = ()
 
 
 def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[str, str]:
@@ -101,7 +110,11 @@ def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[st
     studies = studies or Studies()
     claims = studies.claims
     writer = _Writer(has_claims=claims is not None, has_papers=studies.papers is not None)
-    pages = {"index.html": writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards))}
+    index = writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards), spotting=studies.spotting)
+    pages = {"index.html": index}
+    for rows in studies.spotting:
+        path = spotting_path(rows)
+        pages[path] = writer.page(path, "spotting_board.html", **_spotting_board(rows))
     for board in boards:
         pages[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
         for row in board.rows:
@@ -138,6 +151,7 @@ class _Writer:
             "kind_of": kind_of,
             "board_path": board_path,
             "row_path": row_path,
+            "spotting_path": spotting_path,
         }
 
     def page(self, path: str, template: str, **values: object) -> str:
@@ -203,6 +217,17 @@ def _board(board: BoardRows) -> dict[str, Any]:
     }
 
 
+def _spotting_board(rows: SpottingRows) -> dict[str, Any]:
+    return {
+        "board": rows.board,
+        "synthetic": spotting_page.SYNTHETIC if "synthetic" in rows.board.flags else "",
+        "setting": spotting_page.setting(rows.board),
+        "main_table": spotting_page.main_table(rows) if rows.rows else None,
+        "legend": spotting_page.legend(),
+        "details": spotting_page.detail_tables(rows),
+    }
+
+
 def _row(board: BoardRows, row: BoardRow, studies: Studies) -> dict[str, Any]:
     figures, definition = row.entry.figures, board.definition
     correct = row.counts.matrices.sum(axis=0).trace(axis1=1, axis2=2)
@@ -236,6 +261,7 @@ def _row(board: BoardRows, row: BoardRow, studies: Studies) -> dict[str, Any]:
         "stress_tests": [stress_section(test, rows) for test in studies.stress_tests if (rows := test.of(board, row))],
         "claims": page.claims_table([(row, beside) for beside in row.claims]) if row.claims else None,
         "comparisons": page.comparison_table(board, compared) if compared else None,
+        "code": page.code_parts(row),
         "config": config,
         "commands": commands(row, definition.name, config),
     }

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from mexbench.evaluation.plan import RowGroupPlan
-from mexbench.evaluation.spotting_runner import SpottingRunner, checked_intervals
+from mexbench.evaluation.spotting_runner import SpottingRunner
 from mexbench.interfaces import ThresholdPredictor
+from mexbench.interfaces.spotting import checked_intervals
 from mexbench.metrics.few_subjects import why_none
 from mexbench.metrics.spotting.null_models import IntervalStatistics, random_intervals
 from mexbench.metrics.spotting.scores import SpottedVideo, pooled_f1

@@ -103,6 +103,7 @@ class Claim:
         recalls: Class -> its recall as printed, in the row's unit; of every class or of none.
         hits: Class -> correct of tested, such as ``80/82``; of every class or of none.
         code: Id of the method's public code in methods.yaml; None where it is not listed there.
+        members: Of a composite: ids of the same method's rows on the data sets that it is made of; () where none are.
         note: Anything else.
         measured: ``split`` and ``loso`` -> NAME/MODEL[/MEMBER].
         unmeasured: As of its source, where this row lacks something else.
@@ -127,6 +128,7 @@ class Claim:
     recalls: Mapping[str, str] = field(default_factory=dict)
     hits: Mapping[str, str] = field(default_factory=dict)
     code: str | None = None
+    members: tuple[str, ...] = ()
     note: str | None = None
     measured: Mapping[Literal["split", "loso"], str] = field(default_factory=dict)
     unmeasured: str | None = None
@@ -275,6 +277,25 @@ class Claims:
         return claims
 
     @model_validator(mode="after")
+    def _check_members(self) -> Claims:
+        known = {claim.id: claim for claim in self.claims}
+        for index, claim in enumerate(self.claims):
+            for name in claim.members:
+                if name not in known or name == claim.id:
+                    raise invalid(unknown("claim", name, known), "claims", index, "members")
+                if (known[name].source, known[name].method) != (claim.source, claim.method):
+                    raise invalid(f"{name} is of another document or method", "claims", index, "members")
+            if claim.members:
+                counts = [known[name].supports for name in claim.members]
+                total = [sum(parts) for parts in zip(*(one or () for one in counts), strict=True)]
+                if None in counts or tuple(total) != claim.supports:
+                    raise invalid(
+                        f"their supports add up to {total}, and the composite's are {list(claim.supports or ())}",
+                        "claims", index, "members",
+                    )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
     def _check_contradictions(self) -> Claims:
         for key, source in self.sources.items():
             ids = [claim.id for claim in self.claims if claim.source == key]
@@ -295,6 +316,11 @@ class Claims:
             if name not in known:
                 raise ClaimError(unknown("claim", name, known))
         return [claim for claim in self.claims if not names or claim.id in names]
+
+    def members(self, claim: Claim) -> list[Claim]:
+        """Return the claims on the data sets that a composite is made of, in its order."""
+        known = {one.id: one for one in self.claims}
+        return [known[name] for name in claim.members]
 
     def contradictions(self, claim: Claim) -> list[Contradiction]:
         """Return the contradictions of its document that concern a claim."""

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Literal, get_args
 
 from mexbench.studies.claims.claims import AVERAGINGS, Averaging, Claim
+from mexbench.studies.claims.composites import SumCheck, check_sum
 from mexbench.studies.claims.contradictions import Contradiction
 from mexbench.studies.claims.feasibility.misnomers import Reading, misnomers
 from mexbench.studies.claims.feasibility.printed_figures import Figure, printed
@@ -33,12 +34,14 @@ class Judged:
         cases: (what was assumed, verdict) for each average and reading tried.
         misnomers: Where supports are known, the usual misnomers; else, where averages are not stated, mixtures of them.
         contradictions: What else its document states against it.
+        sums: Of a composite: what the sum of its members allows each figure to be.
     """
 
     claim: Claim
     cases: Sequence[tuple[str, Verdict]]
     misnomers: Sequence[Reading]
     contradictions: Sequence[Contradiction] = ()
+    sums: Sequence[SumCheck] = ()
 
     @property
     def status(self) -> ClaimStatus:
@@ -46,7 +49,7 @@ class Judged:
         statuses: set[ClaimStatus] = {verdict.status for _, verdict in self.cases}
         if statuses == {"impossible"} or any(each.status == "impossible" for each in self.contradictions):
             return "impossible"
-        if self.contradictions:
+        if self.contradictions or any(check.excluded for check in self.sums):
             return "contradicted"
         return "possible" if "possible" in statuses else "undecided"
 
@@ -68,16 +71,20 @@ class Judged:
             reasons.setdefault(text, []).append(name)
         texts = [f"({', '.join(names)}) {text}" if len(reasons) > 1 else text for text, names in reasons.items()]
         beside = [each.reason for each in self.contradictions]
+        beside += [check.reason for check in self.sums if check.excluded]
         decided = all(verdict.status == "impossible" for _, verdict in self.cases)
         return "; ".join([*texts, *beside] if decided else [*beside, *texts])
 
 
-def judge_claim(claim: Claim, contradictions: Sequence[Contradiction] = ()) -> Judged:
+def judge_claim(
+    claim: Claim, contradictions: Sequence[Contradiction] = (), members: Sequence[Claim] = ()
+) -> Judged:  # fmt: skip
     """Judge a claim under every average and reading that its document leaves open.
 
     Args:
         claim: The claim.
         contradictions: Those of its document that concern it; see ``Claims.contradictions``.
+        members: Of a composite, the same method's claims on its data sets; see ``Claims.members``.
     """
     if not claim.judged:
         return Judged(claim, [("as printed", Verdict("undecided", NOT_JUDGED))], [], contradictions)
@@ -95,7 +102,7 @@ def judge_claim(claim: Claim, contradictions: Sequence[Contradiction] = ()) -> J
         readings = misnomers(claim.supports, figures)
     elif claim.supports is None and claim.averaging is None:
         readings = _mixed(claim)
-    return Judged(claim, cases, readings, contradictions)
+    return Judged(claim, cases, readings, contradictions, check_sum(claim, members))
 
 
 def _mixed(claim: Claim) -> list[Reading]:

@@ -119,6 +119,18 @@ def dataset_plugin(model: SavedModel) -> str | None:
     return identity.get("plugin") if isinstance(identity, dict) else None
 
 
+def spotter_steps(model: SavedModel, catalogue: Catalogue) -> tuple[Component[Preprocessor], ...]:
+    """Build the steps that the long videos of a spotter went through.
+
+    Raises:
+        SavedModelError: A step is not installed, is not what it was, or needs an annotation that a video does not have.
+    """
+    steps = tuple(_step(model, catalogue, block) for block in model.about["preprocess"])
+    model.check_same_input({"frames": None, **Input(None, steps).identity()})
+    _check_no_annotation(model, Wanted(None, steps))
+    return steps
+
+
 def check_same_config(model: SavedModel, config: RunConfig) -> None:
     """Check that a saved model and the model of a config have the same input.
 

@@ -26,6 +26,11 @@ CONSENT = (
 def honest_score(about: Mapping[str, Any]) -> str:
     """Return the score on people whom the model had not seen, if its folder has one."""
     score = about.get("score")
+    if not isinstance(score, dict) and "origin" in about:
+        return (
+            "Honest score: unknown for this model: its weights were imported; 'bench evaluate-saved' scores them on "
+            "the people that their publisher held out."
+        )
     if not isinstance(score, dict):
         return (
             "Honest score: unknown for this model: the run that saved it was not finished, so there is no estimate of "

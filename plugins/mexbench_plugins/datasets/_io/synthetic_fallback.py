@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from mexbench_plugins.datasets._io.frame_dataset import FrameDataset
-from mexbench_plugins.synth.standin import StandIn, stand_in_root
+from mexbench_plugins.synth.standin_options import StandIn
 
 STAND_IN = "stand-in"
 
@@ -39,7 +39,11 @@ class StandInDataset(FrameDataset):
 
     def folder(self) -> Path:
         """Return the folder to read."""
-        return stand_in_root(self.stand_in_layout(), self.stand_in) if self.is_stand_in else Path(self.root)
+        if not self.is_stand_in:
+            return Path(self.root)
+        from mexbench_plugins.synth.standin import stand_in_root
+
+        return stand_in_root(self.stand_in_layout(), self.stand_in)
 
     def published_counts(self) -> Mapping[str, int]:
         """Return ``original_counts``; a stand-in has no published counts."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import HeadName
 from mexbench_plugins.models._nn.recipe import Training
-from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, as_input, train_program
+from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, as_input, rows_per_step, train_program
 
 
 def final_statistics(
@@ -67,7 +67,7 @@ def _batches(
     recipe: Training, x: NDArray[Any], train_idx: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
     """Yield samples in batches of the recipe's size and 1 where a row is one of them; the last batch is padded."""
-    size = recipe.batch_size
+    size = rows_per_step(recipe, len(train_idx))
     for start in range(0, len(train_idx), size):
         chosen = train_idx[start : start + size]
         yield as_input(x[np.resize(chosen, size)], recipe), (np.arange(size) < len(chosen)).astype(np.float32)

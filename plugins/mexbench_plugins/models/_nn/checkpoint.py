@@ -14,6 +14,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from mexbench.files import read_arrays, read_json, write_arrays, write_json
+from mexbench_plugins.models._nn.layers import ShapesOnly, Values
 from mexbench_plugins.models._nn.losses import HEADS
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.train_program import BuildNetwork
@@ -66,6 +67,23 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
     document, arrays = read_json(folder / (prefix + _NETWORK)), read_arrays(folder / (prefix + _WEIGHTS))
     shape, n_classes = _sizes(document)
     build = builder(shape, n_classes)
+    params, stats = assemble(build, arrays)
+    trained = np.array(document["trained"], dtype=bool)
+    if trained.shape != (n_classes,):
+        raise ValueError(f"{_NETWORK} lists {len(trained)} classes as trained or not, expected {n_classes}")
+    head = document.get("head", "softmax")  # files of earlier versions name none: there was no other
+    if head not in HEADS:
+        raise ValueError(f"{_NETWORK} names the last layer {head!r}; known: {', '.join(HEADS)}")
+    health = document.get("health", {})  # files of earlier versions have none
+    return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head, health)
+
+
+def assemble(build: BuildNetwork, arrays: Mapping[str, NDArray[Any]]) -> tuple[Values, Values]:
+    """Return weights and running statistics of a network from its arrays, by the names that ``save`` gives them.
+
+    Raises:
+        ValueError: The arrays are not those of this network.
+    """
     most = max(_FEW_VALUES, 2 * sum(array.size for array in arrays.values()))
     _, params, stats = nnx.split(nnx.eval_shape(lambda: build(_Blank(most))), nnx.Param, ...)
     leaves, structure = jax.tree_util.tree_flatten_with_path((params, stats))
@@ -77,39 +95,29 @@ def load(recipe: Training, builder: MakeBuilder, folder: Path, prefix: str = "")
             f"{_WEIGHTS} is of another network: {len(wrong)} arrays differ; {name} should be "
             f"{_type_text(expected.get(name))}, is {_type_text(actual.get(name))}"
         )
-    trained = np.array(document["trained"], dtype=bool)
-    if trained.shape != (n_classes,):
-        raise ValueError(f"{_NETWORK} lists {len(trained)} classes as trained or not, expected {n_classes}")
     params, stats = jax.tree_util.tree_unflatten(structure, [jnp.asarray(arrays[_name(path)]) for path, _ in leaves])
-    head = document.get("head", "softmax")  # files of earlier versions name none: there was no other
-    if head not in HEADS:
-        raise ValueError(f"{_NETWORK} names the last layer {head!r}; known: {', '.join(HEADS)}")
-    health = document.get("health", {})  # files of earlier versions have none
-    return NetworkPredictor(recipe, build, n_classes, shape, params, stats, trained, document["history"], head, health)
+    return params, stats
 
 
-class _Blank(np.random.Generator):
-    """Stands for the source of initial weights where shapes alone are asked for: it gives zeros, and only so many.
+class _Blank(ShapesOnly):
+    """Counts the values of a network while its shapes are asked for, and refuses more than so many.
 
     A file may name a shape whose weights would fill the memory; one that has them all is at least as large.
     """
 
     def __init__(self, most: int) -> None:
-        super().__init__(np.random.PCG64(0))
+        super().__init__()
         self.left = most
 
-    def _zeros(self, size: int | tuple[int, ...] | None) -> NDArray[np.float64]:
-        shape = () if size is None else (size,) if isinstance(size, int) else tuple(size)
+    def count(self, shape: tuple[int, ...]) -> None:
+        """Refuse a network with more values than the file can have.
+
+        Raises:
+            ValueError: That many were asked for.
+        """
         self.left -= math.prod(shape)
         if self.left < 0:
             raise ValueError(f"{_WEIGHTS} has fewer values than the network of {_NETWORK}")
-        return np.zeros(shape)
-
-    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
-        return self._zeros(size)
-
-    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
-        return self._zeros(size)
 
 
 def _sizes(document: Mapping[str, Any]) -> tuple[tuple[int, ...], int]:

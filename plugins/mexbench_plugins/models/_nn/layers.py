@@ -18,6 +18,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from mexbench.interfaces import LayerRow
 
@@ -78,6 +79,16 @@ def recording() -> Iterator[list[LayerRow]]:
         _rows.reset(token)
 
 
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Collect no rows inside the block: of a layer that is applied once more with the same weights."""
+    token = _rows.set(None)
+    try:
+        yield
+    finally:
+        _rows.reset(token)
+
+
 def record(name: str, y: Array, layer: nnx.Module | None = None) -> Array:
     """Add a row where rows are collected, and hand the output on."""
     if (rows := _rows.get()) is not None:
@@ -97,9 +108,46 @@ def count_values(module: nnx.Module, kind: type[nnx.Variable[Any]] = nnx.Variabl
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(module, kind)))
 
 
+class ShapesOnly(Generator):
+    """Takes the place of a source of weights where only their shapes count: inside ``jax.eval_shape``.
+
+    ``uniform`` and ``normal`` below take no memory and no time with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def count(self, shape: tuple[int, ...]) -> None:
+        """Take note of weights that are asked for."""
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        """Return zeros."""
+        return self._zeros(size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:  # noqa: ANN401, ARG002 - as numpy's
+        """Return zeros."""
+        return self._zeros(size)
+
+    def _zeros(self, size: int | tuple[int, ...] | None) -> NDArray[np.float64]:
+        shape = (size,) if isinstance(size, int) else size or ()
+        self.count(shape)
+        return np.zeros(shape)
+
+
 def uniform(rng: Generator, shape: tuple[int, ...], limit: float) -> Array:
     """Draw weights between -limit and limit, in numpy: JAX takes seconds to compile the draws of a whole network."""
+    if isinstance(rng, ShapesOnly):
+        rng.count(shape)
+        return jnp.zeros(shape)
     return jnp.asarray(rng.uniform(-limit, limit, shape), jnp.float32)
+
+
+def normal(rng: Generator, shape: tuple[int, ...], deviation: float) -> Array:
+    """Draw normal weights of mean zero."""
+    if isinstance(rng, ShapesOnly):
+        rng.count(shape)
+        return jnp.zeros(shape)
+    return jnp.asarray(rng.normal(0, deviation, shape), jnp.float32)
 
 
 def glorot(rng: Generator, shape: tuple[int, ...]) -> Array:
@@ -124,6 +172,7 @@ class Conv(nnx.Module):
         filters: Output channels.
         size: Height and width of the kernel.
         stride: In both directions.
+        dilation: Pixels from one tap of the kernel to the next, in both directions.
         padding: Pixels on each side, or ``"SAME"``.
         padding_value: What they hold.
         convention: Whose initial weights.
@@ -141,6 +190,7 @@ class Conv(nnx.Module):
         size: int,
         *,
         stride: int = 1,
+        dilation: int = 1,
         padding: int | Literal["SAME"] = 0,
         padding_value: float = 0.0,
         convention: Convention = "keras",
@@ -149,6 +199,7 @@ class Conv(nnx.Module):
         rng: Generator,
     ) -> None:
         self.stride, self.normalised, self.product, self.padding_value = stride, normalised, product, padding_value
+        self.dilation = dilation
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
         self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
         kernel, bias = _kernel_and_bias(rng, (size, size, inputs, filters), convention)
@@ -164,8 +215,9 @@ class Conv(nnx.Module):
             # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
             # hybrid_micronet's step takes 1.7 times as long.
             y = jax.lax.conv_general_dilated(
-                x - self.padding_value, kernel, strides, self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
+                x - self.padding_value, kernel, strides, self.padding,
+                rhs_dilation=(self.dilation, self.dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )  # fmt: skip
             y += self.padding_value * kernel.sum((0, 1, 2))
         return record(self.name, y + bias, self)
 
@@ -322,8 +374,21 @@ def global_average_pool(x: Array) -> Array:
     return record("GlobalAveragePooling2D", x.mean((1, 2)))
 
 
-def dropout(x: Array, rate: float, context: Context) -> Array:
-    """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation."""
+def adaptive_average_pool(x: Array, size: int) -> Array:
+    """Average (n, H, W, C) over size x size windows that cover the image and may overlap, as PyTorch chooses them."""
+    for axis in (1, 2):
+        side = x.shape[axis]
+        edges = [(i * side // size, -(-(i + 1) * side // size)) for i in range(size)]
+        x = jnp.stack([jax.lax.slice_in_dim(x, *edge, axis=axis).mean(axis) for edge in edges], axis)
+    return record(f"AdaptiveAveragePooling2D {size}x{size}", x)
+
+
+def dropout(x: Array, rate: float, context: Context, number: int = 0) -> Array:
+    """Set a share of the values to zero in training and scale up the others; leave x alone in evaluation.
+
+    Layers of one network that drop values of the same shape need different numbers, or they drop the same places.
+    """
     if not isinstance(context, StepContext) or rate == 0:
         return x
-    return jnp.where(jax.random.bernoulli(context.key, 1 - rate, x.shape), x / (1 - rate), 0)
+    key = jax.random.fold_in(context.key, number) if number else context.key
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)

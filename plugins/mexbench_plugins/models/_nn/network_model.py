@@ -6,19 +6,18 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
-from mexbench.interfaces import EpochsModel, Predictor
-from mexbench_plugins.models._nn import checkpoint, trainer
-from mexbench_plugins.models._nn.layers import LayerRow, Network, recording
+from mexbench.interfaces import EpochsModel, LayerRow, Predictor
 from mexbench_plugins.models._nn.recipe import Training
+
+if TYPE_CHECKING:
+    from mexbench_plugins.models._nn.layers import Network
 
 Shape = tuple[int, ...]
 
@@ -86,12 +85,16 @@ class NetworkModel(Training, EpochsModel):
         Raises:
             DataError: The network does not take samples of this shape.
         """
+        import jax
+
+        from mexbench_plugins.models._nn.layers import ShapesOnly, recording
+
         shape = self.example_shape if shape is None else shape
         self.check(shape)
         with recording() as rows:
             jax.eval_shape(
-                lambda x: self.network(shape, n_classes, np.random.default_rng(0))(x, None),
-                jax.ShapeDtypeStruct((1, *shape), jnp.float32),
+                lambda x: self.network(shape, n_classes, ShapesOnly())(x, None),
+                jax.ShapeDtypeStruct((1, *shape), np.float32),
             )
         return rows
 
@@ -108,6 +111,8 @@ class NetworkModel(Training, EpochsModel):
             FloatingPointError: The loss became NaN or infinite.
             ValueError: Early stopping has no second subject to watch.
         """
+        from mexbench_plugins.models._nn import trainer
+
         build = self.builder(x.shape[1:], n_classes)
         return trainer.train(self, build, x, y, n_classes=n_classes, groups=groups, seed=seed)
 
@@ -117,6 +122,8 @@ class NetworkModel(Training, EpochsModel):
         Raises:
             ValueError: A weight is NaN or infinite.
         """
+        from mexbench_plugins.models._nn import checkpoint, trainer
+
         if not isinstance(predictor, trainer.NetworkPredictor):
             raise TypeError(f"{type(predictor).__name__} is not a predictor of {type(self).__name__}")
         checkpoint.save(predictor, folder)
@@ -127,6 +134,8 @@ class NetworkModel(Training, EpochsModel):
         Raises:
             ValueError: The weights are not those of this network, or are not finite.
         """
+        from mexbench_plugins.models._nn import checkpoint
+
         return checkpoint.load(self, self.builder, folder)
 
     def fit_epochs(
@@ -140,6 +149,8 @@ class NetworkModel(Training, EpochsModel):
         seed: int,
     ) -> Iterator[Sequence[Predictor]]:
         """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
+        from mexbench_plugins.models._nn import trainer
+
         del groups
         build = self.builder(x.shape[1:], n_classes)
         folds = [

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import optax
-from annotated_types import Ge, Gt, Lt
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import optax
 
 Optimiser = Literal["sgd", "adam", "adamw", "rmsprop"]
+Activation = Literal["relu", "sigmoid", "tanh", "elu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,27 @@ class Training:
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum):
             raise ValueError("nesterov needs optimiser: sgd and a momentum")
 
+    #: Whether a batch far larger than the data is cut down: less is computed, and sums round another way.
+    cuts_batches: ClassVar[bool] = False
+    #: Whether the step size changes between epochs.
+    decays: ClassVar[bool] = False
+
+    def rate_factor(self, epoch: int) -> float:
+        """Return what the step size of an epoch, from 1 on, is multiplied by."""
+        del epoch
+        return 1.0
+
+    def epoch_order(self, train_idx: NDArray[np.intp], y: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return the training samples in the order of one epoch: drawn anew each time.
+
+        Args:
+            train_idx: Positions of the samples that train.
+            y: Class indices of all samples (n,), or present units (n, units).
+            rng: Source of the order.
+        """
+        del y
+        return rng.permutation(train_idx)
+
     def compiled_part(self) -> Training:
         """Return the options that the compiled functions depend on, so that sweeps of all others compile once."""
         return Training(
@@ -77,6 +103,8 @@ class Training:
 
     def transformation(self) -> optax.GradientTransformation:
         """Return the optimiser."""
+        import optax
+
         rate, momentum = self.learning_rate, self.momentum or None
         if self.optimiser == "adamw":
             return optax.adamw(rate, weight_decay=self.weight_decay)
@@ -87,3 +115,40 @@ class Training:
         else:
             step = optax.adam(rate)
         return optax.chain(optax.add_decayed_weights(self.weight_decay), step) if self.weight_decay else step
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDecay(Training):
+    """A recipe whose step size falls every so many epochs.
+
+    Args:
+        decay_every: Epochs after which the step size falls.
+        decay_factor: What it is multiplied by; 1 keeps it.
+    """
+
+    decays: ClassVar[bool] = True
+
+    decay_every: Annotated[int, Ge(1)] = 10
+    decay_factor: Annotated[float, Gt(0), Le(1)] = 0.5
+
+    def rate_factor(self, epoch: int) -> float:
+        """Return the factor of an epoch: 1 in the first ``decay_every`` of them."""
+        return self.decay_factor ** ((epoch - 1) // self.decay_every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassOrder(Training):
+    """A recipe that may read the training side in a fixed order.
+
+    Args:
+        order: by_class goes through class 0, then class 1 and so on, in the order of sample ids, in every epoch alike;
+            shuffled draws a new order in each epoch.
+    """
+
+    order: Literal["by_class", "shuffled"] = "by_class"
+
+    def epoch_order(self, train_idx: NDArray[np.intp], y: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return the order of one epoch."""
+        if self.order == "shuffled":
+            return super().epoch_order(train_idx, y, rng)
+        return train_idx[np.argsort(y[train_idx], kind="stable")]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -11,8 +9,8 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, record
+from mexbench_plugins.models._nn.recipe import Activation
 
-Activation = Literal["relu", "sigmoid", "tanh", "elu"]
 ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "elu": jax.nn.elu}
 
 

@@ -18,7 +18,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mexbench_plugins._compilations import keep_compilations
-from mexbench_plugins.models._nn.layers import Network, StatisticsContext, StepContext, Values
+from mexbench_plugins.models._nn.layers import Network, ShapesOnly, StatisticsContext, StepContext, Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName
 from mexbench_plugins.models._nn.recipe import Training
 
@@ -27,6 +27,8 @@ BuildNetwork = Callable[[np.random.Generator], Network]
 
 # What malloc.h calls M_ARENA_MAX and so on.
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
+#: A batch that is larger than the data is cut down to a multiple of this: folds of different sizes stay one shape.
+_ROWS = 64
 
 
 class TrainState(NamedTuple):
@@ -52,13 +54,14 @@ class TrainProgram:
 
     Args:
         init: Source of the initial weights -> state before the first step.
-        train_step: State, batch, dropout key, number of the step -> state, summed loss, number of correct answers.
+        train_step: State, batch, dropout key, number of the step, and where the recipe decays, a factor of the step
+            size -> state, summed loss, number of correct answers.
         log_probs: Weights, statistics, x (batch, ...) -> log-probabilities (batch, classes).
         measure: Weights, statistics, x (batch, ...), mask (batch,) -> the batch's own statistics, in their place.
     """
 
     init: Callable[[np.random.Generator], TrainState]
-    train_step: Callable[[TrainState, Batch, Array, int], tuple[TrainState, Array, Array]]
+    train_step: Callable[..., tuple[TrainState, Array, Array]]
     log_probs: Callable[[Values, Values, NDArray[Any]], Array]
     measure: Callable[[Values, Values, NDArray[Any], NDArray[np.float32]], Values]
 
@@ -74,14 +77,16 @@ def _train_program(recipe: Training, build: BuildNetwork, head_name: HeadName) -
     keep_compilations()
     keep_memory()
     optimiser = recipe.transformation()
-    graph = nnx.graphdef(build(np.random.default_rng(0)))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: build(ShapesOnly())))
     init_optimiser = jax.jit(optimiser.init)
 
     def init(rng: np.random.Generator) -> TrainState:
         _, params, stats = nnx.split(build(rng), nnx.Param, ...)
         return TrainState(params, stats, init_optimiser(params))
 
-    def train_step(state: TrainState, batch: Batch, key: Array, number: int) -> tuple[TrainState, Array, Array]:
+    def train_step(
+        state: TrainState, batch: Batch, key: Array, number: int, factor: Array | None = None
+    ) -> tuple[TrainState, Array, Array]:
         context = StepContext(jnp.asarray(batch.mask), jax.random.fold_in(key, number))
 
         def mean_loss(params: Values) -> tuple[Array, tuple[Array, Array, Values]]:
@@ -94,6 +99,8 @@ def _train_program(recipe: Training, build: BuildNetwork, head_name: HeadName) -
 
         gradient, (total, n_correct, stats) = jax.grad(mean_loss, has_aux=True)(state.params)
         updates, memory = optimiser.update(gradient, state.optimiser, state.params)
+        if factor is not None:
+            updates = jax.tree.map(lambda update: update * factor, updates)
         params = optax.apply_updates(state.params, updates)
         return TrainState(params, stats, memory), total, n_correct  # pyright: ignore[reportArgumentType] - a pytree
 
@@ -146,13 +153,18 @@ def batches(
         weights: Of each class (n_classes,), or of absent and present units (2, units).
         head: Meaning of the last layer.
     """
-    size = recipe.batch_size
+    size = rows_per_step(recipe, len(order))
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
         mask = (np.arange(size) < len(chosen)).astype(np.float32)
         padded = np.resize(chosen, size)  # samples repeated: padding must be values that a network can handle
         weight = (HEADS[head].row_weights(weights, y[padded]).T * mask).T
         yield Batch(as_input(x[padded], recipe), y[padded].astype(np.int32), mask, weight)
+
+
+def rows_per_step(recipe: Training, n: int) -> int:
+    """Return the rows of a padded batch of n samples: the batch size, or for recipes that cut it, not far above n."""
+    return min(recipe.batch_size, -(-n // _ROWS) * _ROWS) if recipe.cuts_batches else recipe.batch_size
 
 
 def as_input(x: NDArray[Any], recipe: Training) -> NDArray[Any]:

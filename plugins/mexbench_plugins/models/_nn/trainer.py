@@ -19,7 +19,14 @@ from mexbench_plugins.models._nn.batch_norm import final_statistics
 from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName, class_weights
 from mexbench_plugins.models._nn.recipe import Training
-from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, as_input, batches, train_program
+from mexbench_plugins.models._nn.train_program import (
+    BuildNetwork,
+    TrainState,
+    as_input,
+    batches,
+    rows_per_step,
+    train_program,
+)
 from mexbench_plugins.models._nn.validation_split import validation_part
 
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
@@ -186,8 +193,9 @@ def epochs(
     number = 0
     for epoch in range(1, recipe.epochs + 1):
         parts = []
-        for batch in batches(recipe, x, y, order.permutation(train_idx), weights, head=head):
-            state, *sums = program.train_step(state, batch, dropout_key, number)
+        factor = (np.float32(recipe.rate_factor(epoch)),) if recipe.decays else ()
+        for batch in batches(recipe, x, y, recipe.epoch_order(train_idx, y, order), weights, head=head):
+            state, *sums = program.train_step(state, batch, dropout_key, number, *factor)
             parts.append(sums)  # still on the device: waiting for a number here would stop the next batch's copy
             number += 1
         loss, n_correct = np.asarray(parts, np.float64).sum(0)
@@ -239,7 +247,7 @@ def log_probs(
     """Return log-probabilities (n, n_classes), computed in padded batches."""
     program = train_program(recipe, build, head)
     scores = np.zeros((len(x), n_classes))
-    size = min(recipe.batch_size, FEW) if len(x) <= FEW else recipe.batch_size
+    size = min(recipe.batch_size, FEW) if len(x) <= FEW else rows_per_step(recipe, len(x))
     for start in range(0, len(x), size):
         part = x[start : start + size]
         padded = np.resize(np.arange(len(part)), size)

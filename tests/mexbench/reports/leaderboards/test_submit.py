@@ -90,7 +90,13 @@ def test_a_row_is_replaced_by_itself_and_not_by_another_model_of_the_name(
     ran = bench("leaderboard", "submit", finished, "toy", "--root", root, "--row", "svm-linear")
     assert (ran.code, f"{linear}: same\n1 rows" in ran.err, linear.read_bytes()) == (0, True, before)
     rewrite(linear, lambda data: data["costs"].update(fit_s=1.0))
-    assert f"{linear}: replaced" in bench("leaderboard", "submit", finished, "toy", "--root", root).err
+    altered = linear.read_bytes()
+    ran = bench("leaderboard", "submit", finished, "toy", "--root", root)  # nobody to ask
+    assert (ran.code, linear.read_bytes()) == (2, altered)
+    figures = files.read(linear).figures
+    assert f"1 rows would be replaced:\n  {linear}: UF1 {100 * figures['uf1']:.2f} -> " in ran.err
+    assert ran.err.endswith("error: nothing is written: 'bench leaderboard submit --yes' replaces without asking\n")
+    assert f"{linear}: replaced" in bench("leaderboard", "submit", finished, "toy", "--root", root, "--yes").err
     assert linear.read_bytes() == before
     rewrite(linear, lambda data: data["origin"]["config"]["models"][0].update(C=2.0))
     edited = linear.read_bytes()
@@ -170,7 +176,7 @@ def test_unknown_rows_and_runs_of_other_data_are_rejected(
     assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "other").code == 0
     ran = bench("leaderboard", "submit", tmp_path / "other", "toy", "--root", root)
     assert ran.code == 2
-    for line in ("majority: data set fingerprint ", "protocol: plugin is 'kfold', the board's is 'loso'", "is missing"):
+    for line in ("majority: data set fingerprint ", "protocol: plugin is 'kfold', the board's is 'loso'", "and 7 more"):
         assert line in ran.err
 
 

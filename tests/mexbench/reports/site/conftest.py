@@ -14,6 +14,7 @@ import pytest
 
 from mexbench.cli.leaderboard import read_claims
 from mexbench.reports.leaderboards import submission as files
+from mexbench.reports.leaderboards.plugin_code import PluginCode
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows
 from mexbench.reports.leaderboards.submission import Submission
 from mexbench.reports.leaderboards.verify import verify_board
@@ -115,7 +116,9 @@ def rich(root: Path, submission: Submission) -> Path:
     """The folder of the board ``toy`` with rows of every kind, claims and an audit."""
 
     def put(name: str, distribution: str = submission.model.distribution, **fields: Any) -> None:  # noqa: ANN401
-        changed = replace(submission, model=replace(submission.model, name=name, distribution=distribution), **fields)
+        code = PluginCode(address="https://example.org/<b>") if distribution == MARKUP else None
+        model = replace(submission.model, name=name, distribution=distribution, code=code)
+        changed = replace(submission, model=model, **fields)
         files.write(root / "results" / "toy" / files.file_name(name), changed)
 
     put("marked", MARKUP)  # a name cannot hold markup, a distribution can

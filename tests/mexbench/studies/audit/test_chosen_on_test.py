@@ -56,6 +56,21 @@ def test_a_planted_cheat_is_shown(tmp_path: Path, builtin: Catalogue) -> None:
     assert scored["leaky"]["uf1"] == pytest.approx(best)
 
 
+def test_a_penalty_chosen_on_test_scores_is_shown(tmp_path: Path, builtin: Catalogue) -> None:
+    """The C of an SVM, chosen on noise: by LOSO's own scores it is the best of all, and the honest choice is not it."""
+    model = "{plugin: svm, tune: {values: {C: [0.01, 0.1, 1.0, 10.0, 100.0], kernel: [linear, rbf]}, inner: 3}}"
+    data = NOISE.replace("300", "60")
+    measured = audit(tmp_path, config(builtin, data, model), SettingsOnTest())
+    scored = row(measured)
+    (case,) = measured.cases
+    predicted = [case.predicted(job.done(measured.root), case.repeats) for job in measured.jobs()]
+    pooled = [float(scores(case.counts(one).sum(axis=1))["uf1"].mean()) for one in predicted]
+    assert scored["note"] == "10 candidates"
+    assert scored["leaky"]["uf1"] == pytest.approx(max(pooled))
+    assert scored["inflation"]["uf1"] == pytest.approx(max(pooled) - scored["honest"]["uf1"])
+    assert scored["inflation"]["uf1"] > 0.05
+
+
 def test_a_model_without_a_search_has_no_settings_to_choose(tmp_path: Path, builtin: Catalogue) -> None:
     measured = audit(tmp_path, config(builtin, NOISE, "{plugin: coin, epochs: 2}"), SettingsOnTest())
     assert row(measured)["why"] == "coin has no 'tune' block: there is nothing to choose"

@@ -1,0 +1,194 @@
+"""A leaderboard of spotters -> its tables and its markdown page. The same submissions give the same page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mexbench.errors import BoardError
+from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.spotting.matching import IOU
+from mexbench.metrics.spotting.scores import KINDS
+from mexbench.metrics.spotting.summary import difference
+from mexbench.reports import spotting_page
+from mexbench.reports.spotting_boards.definition import SpottingBoard
+from mexbench.reports.spotting_boards.submission import SpottingSubmission, VerifiedSpotter, pools
+from mexbench.reports.spotting_results import NULL_MODEL, above_null
+from mexbench.tables import DASH, Table, escape, percent, with_interval
+
+SYNTHETIC = "Made-up data: these figures show that the program runs, and say nothing about real faces."
+
+
+@dataclass(frozen=True)
+class SpottingRow:
+    """A row of a leaderboard of spotters.
+
+    Args:
+        submission: What was submitted, verified.
+        scores: Its figures as ``scores.json`` of a run has them, with how far it is above the best null model.
+        rank: The best and the worst rank; None for a null model.
+    """
+
+    submission: SpottingSubmission
+    scores: dict[str, Any]
+    rank: tuple[int, int] | None
+
+    @property
+    def name(self) -> str:
+        """The model's name, unique on its board."""
+        return self.submission.model.name
+
+    @property
+    def rank_text(self) -> str:
+        """The rank, a range where the interval of a difference includes zero."""
+        if self.rank is None:
+            return DASH
+        low, high = self.rank
+        return str(low) if low == high else f"{low}-{high}"
+
+
+@dataclass(frozen=True)
+class SpottingRows:
+    """A leaderboard of spotters, ready for a page.
+
+    Args:
+        board: What it asks.
+        rows: By falling F1.
+    """
+
+    board: SpottingBoard
+    rows: tuple[SpottingRow, ...]
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The rows as ``scores.json`` of a run has them."""
+        members = sorted({video.dataset for video in self.board.videos})
+        return {"rows": [row.scores for row in self.rows], "members": members}
+
+
+def board_rows(board: SpottingBoard, submissions: Sequence[VerifiedSpotter]) -> SpottingRows:
+    """Rank a board's submissions.
+
+    Raises:
+        BoardError: A submission does not verify: then no page may be made.
+    """
+    wrong = [one.path.name for one in submissions if one.errors or one.submission is None]
+    if wrong:
+        raise BoardError(f"{board.name}: has submissions that do not verify: {', '.join(wrong)}")
+    entries = [one.submission for one in submissions if one.submission is not None]
+    spotted = {entry.model.name: pools(board, entry) for entry in entries}
+    rows = [
+        {
+            **entry.figures, "model": entry.model.name, "flags": list(entry.flags), "folds": _n_folds(board),
+            "protocol": board.protocol["plugin"], "tasks": {"done": 1, "total": 1},
+        }
+        for entry in entries
+    ]  # fmt: skip
+    scored = {row["model"]: row for row in above_null(rows, spotted)}
+    ordered = sorted(entries, key=lambda entry: (-(entry.figures["f1"] or 0.0), entry.model.name))
+    ranked = [entry.model.name for entry in ordered if NULL_MODEL not in entry.flags]
+    ranks = {name: _rank(name, ranked, spotted) for name in ranked}
+    return SpottingRows(
+        board, tuple(SpottingRow(entry, scored[entry.model.name], ranks.get(entry.model.name)) for entry in ordered)
+    )
+
+
+def _rank(name: str, ranked: Sequence[str], spotted: dict[str, Any]) -> tuple[int, int]:
+    """Count the rows that are clearly better, and those that are not clearly worse."""
+    better = worse = 0
+    for other in ranked:
+        compared = difference(spotted[name], spotted[other]) if other != name else None
+        if compared is None or compared["ci"] is None:
+            continue
+        low, high = compared["ci"]
+        better += high < 0
+        worse += low > 0
+    return 1 + better, len(ranked) - worse
+
+
+def main_table(rows: SpottingRows) -> Table:
+    """Rank, scores with intervals, and what they are based on."""
+    headers = ["rank", "model", "F1", *(f"{kind} F1" for kind in KINDS), "AP", "recall", "false alarms / min", "seeds"]
+    cells = []
+    for row in rows.rows:
+        scores, entry = row.scores, row.submission
+        alarms = scores["false_alarms_per_minute"]
+        line = [row.rank_text, row.name, *(with_interval(scores, n) for n in ("f1", *(f"f1_{k}" for k in KINDS)))]
+        line += [percent(scores["average_precision"]), percent(scores["recall"])]
+        line += [DASH if alarms is None else f"{alarms:.1f}", str(len(entry.seeds)), " ".join(entry.flags) or DASH]
+        cells.append([*line, f"{entry.model.plugin}, {entry.model.distribution}", entry.origin.ended[:10]])
+    return Table([*headers, "flags", "plugin", "date"], cells)
+
+
+def origin_table(rows: SpottingRows) -> Table:
+    """Where each row comes from."""
+    cells = []
+    for row in rows.rows:
+        origin, costs = row.submission.origin, row.submission.costs
+        machine = f"{origin.device}, {origin.machine}"
+        processor = DASH if costs.processor_s is None else f"{costs.processor_s:.1f} s"
+        cells.append([row.name, str(origin.epoch), origin.commit or DASH, machine, processor])
+    return Table(["model", "epoch", "commit", "device", "processor time of one seed"], cells)
+
+
+def detail_tables(rows: SpottingRows) -> list[tuple[str, Table]]:
+    """Return the further tables of a page, each with its heading."""
+    scores = rows.scores
+    tables = [
+        ("Against the best null model", spotting_page.null_table(scores)),
+        ("F1 by the overlap that counts", spotting_page.sweep_table(scores)),
+        ("True positives / false positives / false negatives", spotting_page.count_table(scores)),
+        ("Spotted, by emotion", spotting_page.emotion_table(scores)),
+        ("Where each row comes from", origin_table(rows)),
+    ]
+    return [(heading, table) for heading, table in tables if table.rows]
+
+
+def setting(board: SpottingBoard) -> list[tuple[str, str]]:
+    """Return what a board asks, as pairs of a name and a text."""
+    subjects = len({video.subject for video in board.videos})
+    without = sum(not video.truth for video in board.videos)
+    numbers = {kind: sum(one[0] == kind for video in board.videos for one in video.truth) for kind in KINDS}
+    support = ", ".join(f"{kind} {count}" for kind, count in numbers.items())
+    minutes = sum((video.last - video.first + 1) / video.fps for video in board.videos) / 60
+    rest = "".join(f"; {key}: {value}" for key, value in board.protocol.items() if key != "plugin")
+    return [
+        ("Data set", f"{board.dataset}, fingerprint {board.fingerprint}"),
+        (
+            "Videos",
+            f"{len(board.videos)} of {subjects} subjects, {minutes:.1f} minutes; {support}; {without} without any",
+        ),
+        ("Protocol", f"{board.protocol['plugin']}{rest}, {_n_folds(board)} folds"),
+        ("Ranked by", f"F1 of both types at an intersection over union of {IOU}, pooled over all videos"),
+        ("Accepted", f"epochs {', '.join(map(str, board.epochs))} of the code"),
+    ]
+
+
+def legend() -> str:
+    """Say how to read the main table."""
+    return (
+        f"Scores are x 100. In brackets: {LEVEL:.0%} interval by bootstrap over subjects ({REPLICATES} replicates). A "
+        "rank is a range where the interval of a difference includes zero. Rows flagged null-model look at no "
+        "pixel and have no rank. Figures follow from the intervals in each file ('bench leaderboard verify'); no "
+        "verification shows that a model made them."
+    )
+
+
+def markdown(rows: SpottingRows) -> str:
+    """Write the page."""
+    board = rows.board
+    parts = [f"# {escape(board.title)}", *([escape(board.note)] if board.note else [])]
+    parts.append("\n".join(f"- {name.lower()}: {escape(text)}" for name, text in setting(board)))
+    if "synthetic" in board.flags:
+        parts.append(f"> {SYNTHETIC}")
+    if not rows.rows:
+        return "\n\n".join([*parts, "No row has been submitted yet."]) + "\n"
+    parts += [main_table(rows).markdown(), legend()]
+    for heading, table in detail_tables(rows):
+        parts += [f"## {heading}", table.markdown()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _n_folds(board: SpottingBoard) -> int:
+    return len({video.fold for video in board.videos})

@@ -1,0 +1,107 @@
+"""A plot of a spotter's confidence over a film, with the intervals that it claims and, where known, the true ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mexbench.files import replacing
+from mexbench.studies.inference.spot_truth import TrueExpression
+
+if TYPE_CHECKING:
+    from mexbench.studies.inference.spotted_film import SpottedFilm
+
+#: Okabe and Ito's colours, distinguishable by colour-blind readers.
+_COLOURS = {"micro": "#0072B2", "macro": "#D55E00"}
+_TRUE = "#009E73"
+_DPI = 120
+#: Inches for each minute of film, between the least and the most.
+_PER_MINUTE, _NARROWEST, _WIDEST = 7.0, 11.0, 40.0
+#: Labels are left out where there are more intervals.
+_MOST_LABELS = 40
+
+
+def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, below: str) -> None:
+    """Write a PNG; the same film gives the same bytes.
+
+    Args:
+        path: The file.
+        film: What was spotted.
+        truth: What is known to be there; None where nothing is known.
+        below: The caution under the plot.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    stream = io.BytesIO()
+    width = float(np.clip(_PER_MINUTE * film.minutes, _NARROWEST, _WIDEST))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
+        mpl.rcParams["text.parse_math"] = False  # a file's name may hold dollars
+        figure = Figure(figsize=(width, 5.2), layout="constrained")
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(8, 2 if truth is None else 3))
+        _draw_confidence(top, film)
+        _draw_intervals(bottom, film, truth)
+        n_micro = sum(one.interval.kind == "micro" for one in film.expressions)
+        title = f"{film.clip.clip_id}: {n_micro} micro- and {len(film.expressions) - n_micro} macro-expressions spotted"
+        top.set_title(title, loc="left", fontsize=11)
+        figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
+        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+    with replacing(path) as target:
+        target.write(stream.getvalue())
+
+
+def _draw_confidence(axes: Any, film: SpottedFilm) -> None:  # noqa: ANN401 - matplotlib's Axes
+    for kind, colour in _COLOURS.items():
+        if kind in film.curves:
+            axes.plot(film.times, film.curves[kind], color=colour, linewidth=1.1, label=f"{kind}, confidence")
+    if film.threshold is not None:
+        axes.axhline(film.threshold, color="#555555", linestyle="--", linewidth=1, label="threshold")
+    for one in film.expressions:
+        colour = _COLOURS[one.interval.kind]
+        axes.axvspan(one.onset_s, one.offset_s, color=colour, alpha=0.18, linewidth=0)
+        if not film.curves:
+            axes.hlines(one.interval.score, one.onset_s, one.offset_s, color=colour, linewidth=2)
+        if len(film.expressions) <= _MOST_LABELS:
+            middle = (one.onset_s + one.offset_s) / 2 if one.apex_s is None else one.apex_s
+            label = f"{one.interval.score:.2f}" + (f"\n{one.emotion}" if one.emotion else "")
+            axes.annotate(
+                label, (middle, one.interval.score), xytext=(0, 4), textcoords="offset points", ha="center",
+                va="bottom", fontsize=8, color=colour,
+            )  # fmt: skip
+    if not film.curves and not film.expressions:
+        axes.text(0.5, 0.5, "nothing was spotted", transform=axes.transAxes, ha="center", va="center", fontsize=14)
+    values = [*film.curves.values(), np.array([one.interval.score for one in film.expressions])]
+    top = max((float(np.nanmax(one)) for one in values if len(one) and not np.isnan(one).all()), default=1.0)
+    low = min((float(np.nanpercentile(one, 1)) for one in film.curves.values() if not np.isnan(one).all()), default=0.0)
+    axes.set_ylim(min(0.0, low), max(1.0, top) * 1.22)  # room for the labels
+    axes.set_ylabel("confidence of the spotter")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    if film.curves or film.threshold is not None:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
+
+
+def _draw_intervals(axes: Any, film: SpottedFilm, truth: Sequence[TrueExpression] | None) -> None:  # noqa: ANN401
+    rows = ["spotted", *(["true"] if truth is not None else [])]
+    for row, name in enumerate(reversed(rows)):
+        for kind, colour in _COLOURS.items():
+            if name == "spotted":
+                spans = [(one.onset_s, one.offset_s) for one in film.expressions if one.interval.kind == kind]
+            else:
+                spans = [(one.onset_s, one.offset_s) for one in truth or () if one.kind == kind]
+            if spans:
+                axes.broken_barh(
+                    [(onset, offset - onset) for onset, offset in spans], (row + 0.15, 0.7), facecolors=colour,
+                    edgecolors=_TRUE if name == "true" else "none", linewidth=1.5, label=f"{kind}, {name}",
+                )  # fmt: skip
+    axes.set_yticks([row + 0.5 for row in range(len(rows))], list(reversed(rows)))
+    axes.set_ylim(0, len(rows))
+    axes.set_xlim(float(film.times[0]), float(film.times[-1]))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
