@@ -114,7 +114,9 @@ def main() -> int:
         while kills < options.rounds:
             process = start(disturbed, config)
             kept = len(tasks(disturbed))
-            until = rng.randint(kept, min(kept + 6, 2 * SUBJECTS - 1))
+            if kept == 2 * SUBJECTS:  # nothing is left to interrupt
+                process.wait()
+            until = rng.randint(kept, max(kept, min(kept + 6, 2 * SUBJECTS - 1)))
             while process.poll() is None and len(tasks(disturbed)) < until:
                 time.sleep(0.02)
             with contextlib.suppress(subprocess.TimeoutExpired):

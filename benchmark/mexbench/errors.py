@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class BenchError(Exception):
@@ -139,6 +144,13 @@ def listed(choices: Iterable[str], *, limit: int = 20) -> str:
     return ", ".join(names[:limit]) + rest
 
 
+def all_of(messages: Iterable[str], *, limit: int = 20) -> str:
+    """Join messages about a file, a line each, so that all of it can be fixed at once; past ``limit`` the number."""
+    lines = list(messages)
+    rest = [f"and {len(lines) - limit} more"] if len(lines) > limit else []
+    return "\n  ".join([*lines[:limit], *rest])
+
+
 def missing_extra(what: str, package: str, extra: str) -> str:
     """Compose the text for an optional package that is not installed; ``extra`` of this project installs it."""
     return f"{what} needs {package}, which is not installed; in a clone of mexbench: pip install '.[{extra}]'"
@@ -148,3 +160,23 @@ def unknown(what: str, word: object, choices: Iterable[str]) -> str:
     """Compose the text for a name that is not among its choices."""
     names = sorted(choices)
     return f"unknown {what} {word!r}{suggest(str(word), names)}; choose from: {listed(names)}"
+
+
+def check_name(path: Path | str) -> None:
+    """Refuse a path that is not UTF-8: neither OpenCV nor JSON nor a digest takes one.
+
+    Raises:
+        DataError: It is not; the text shows its bytes.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{shown_bytes(path)}: its name is not UTF-8 and cannot be read: rename it") from None
+
+
+def shown_bytes(path: Path | str) -> str:
+    r"""Return a path as text, bytes that are not UTF-8 by their numbers: ``a\xff.mp4``."""
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair that no file system gave
+        return str(path).encode("utf-8", "backslashreplace").decode()

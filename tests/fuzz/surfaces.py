@@ -20,6 +20,7 @@ from mexbench import cli
 from mexbench.cli import compare as compare_command
 from mexbench.config import document
 from mexbench.config.loader import from_document
+from mexbench.data.cache import Cache, CacheEntry, _checksum
 from mexbench.data.image import read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.download import url_problem
@@ -156,6 +157,51 @@ class Images(Surface):
     def read(self, content: bytes) -> None:
         clip = Clip(frames=read_image(self.file("frame", content))[None])
         Resize(size=28)(Clahe(on="gray")(Grayscale()(clip)))
+
+
+class JpegBodies(Surface):
+    """JPEG files whose header is whole and whose entropy-coded data is not."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        pixels = np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)
+        ways = [], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
+        self.seeds = [cv2.imencode(".jpg", pixels, way)[1].tobytes() for way in ways]
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        start = content.index(b"\xff\xda") + 14
+        return content[:start] + mutation.of_bytes(rng, content[start:-2]) + content[-2:]
+
+    def read(self, content: bytes) -> None:
+        assert read_image(self.file("frame.jpg", content)).shape == (48, 40, 3)
+
+
+class CacheEntries(Surface):
+    """An entry of the cache: it is the one that was written, or it is made again."""
+
+    key = "ab12"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.cache = Cache(folder / "cache")
+        self.clip = Clip(frames=np.arange(24, dtype=np.float32).reshape(2, 3, 4), fps=200.0, notes=("a",))
+        self.cache.put(self.key, CacheEntry(self.clip, ("0" * 32,), ("f" * 16,)))
+        (self.path,) = self.cache.entries()
+        self.seeds = [self.path.read_bytes()]
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        changed = mutation.of_bytes(rng, content)
+        if rng.random() < 0.5:  # a checksum that holds, over a header that was changed
+            header, _, body = content[33:].partition(b"\n")
+            inside = mutation.of_values(rng, header) + b"\n" + body
+            return _checksum(self.key, inside) + b"\n" + inside
+        return changed
+
+    def read(self, content: bytes) -> None:
+        self.path.write_bytes(content)
+        entry = self.cache.get(self.key)
+        if entry is not None and content[:32] == self.seeds[0][:32]:
+            np.testing.assert_array_equal(entry.clip.frames, self.clip.frames)
 
 
 class Videos(Surface):
@@ -429,6 +475,8 @@ SURFACES: dict[str, type[Surface]] = {
     "sheets": Sheets,
     "images": Images,
     "videos": Videos,
+    "jpeg-bodies": JpegBodies,
+    "cache-entries": CacheEntries,
     "manifests": Manifests,
     "predictions": Predictions,
     "run-folders": RunFolders,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from mexbench import devices
-from mexbench.errors import BenchError
+from mexbench.errors import BenchError, check_name
 from mexbench.evaluation.streams import lasting_streams, open_missing_descriptors
 
 #: Built-in command -> (its module, its line in ``bench --help``). Plugins add others by the hook ``bench_commands``.
@@ -85,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     try:
+        _check_text(arguments)
         parser, module = _parser(arguments[0] if arguments else None)
         options, rest = parser.parse_known_args(arguments)
         if rest:
@@ -102,6 +103,16 @@ def _main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse an argument that is not UTF-8, before it reaches a file of results.
+
+    Raises:
+        DataError: The text shows its bytes.
+    """
+    for argument in arguments:
+        check_name(argument)
 
 
 def _with_home(options: argparse.Namespace) -> argparse.Namespace:

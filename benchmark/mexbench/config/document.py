@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.config.yaml import Unset, ValuePath, YamlReader, path_text
-from mexbench.errors import ConfigError, listed, suggest
+from mexbench.errors import ConfigError, check_name, listed, suggest
 
 _MAX_BYTES = 1_000_000
 
@@ -61,7 +61,9 @@ def read(
 
     Raises:
         ConfigError: The file is missing, is not text or invalid YAML, or names an environment variable that is not set.
+        DataError: Its name is not UTF-8.
     """
+    check_name(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: too large for a config ({path.stat().st_size} bytes)")

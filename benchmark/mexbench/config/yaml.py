@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from mexbench.config.variables import from_environment
-from mexbench.errors import ConfigError, suggest
+from mexbench.errors import ConfigError, shown_bytes, suggest
 
 #: The way to a value: keys of mappings and positions in lists.
 ValuePath: TypeAlias = tuple[str | int, ...]
@@ -135,6 +135,8 @@ class YamlReader:
                 shown = getattr(key_node, "value", key_node.id)
                 raise self._error(key_node, path, f"expected a string as key, got {shown!r}; put it in quotes")
             key = key_node.value
+            if not _is_text(key):
+                raise self._error(key_node, path, f"{shown_bytes(key)}: not UTF-8")
             if key in own:
                 raise self._error(key_node, (*path, key), "duplicate key")
             own[key] = self.convert(value_node, (*path, key))
@@ -145,6 +147,8 @@ class YamlReader:
         text = str(node.value)
         before = self.expanded
         value = self._plain_scalar(text, node, path)
+        if isinstance(value, str) and not _is_text(value):
+            raise self._error(node, path, f"{shown_bytes(value)}: not UTF-8; rename the file, or write its name anew")
         return from_environment(value, text) if self.expanded > before else value
 
     def _plain_scalar(self, text: str, node: yaml.Node, path: ValuePath) -> str | int | float | bool | Unset | None:
@@ -198,6 +202,11 @@ class YamlReader:
     def _error(self, node: yaml.Node, path: ValuePath, message: str) -> ConfigError:
         where = f"{path_text(path)}: " if path else ""
         return ConfigError(f"{where}{message}\n  in {self.name}, line {node.start_mark.line + 1}")
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be written: half of a surrogate pair, which a name that is not UTF-8 has, cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _has_tab(text: str, line: int) -> bool:

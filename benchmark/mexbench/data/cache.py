@@ -54,7 +54,10 @@ def programs_root() -> Path:
 
 def programs() -> list[Path]:
     """Return the files of compiled programs, which are as good as their version of JAX and are made again at need."""
-    return [path for path in programs_root().glob("*") if path.is_file()]
+    root = programs_root()
+    if root.is_symlink():  # what it leads to was not written by this program
+        return []
+    return [path for path in root.glob("*") if path.is_file() and not path.is_symlink()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Cache:
     def get(self, key: str) -> CacheEntry | None:
         """Return the entry, or None where there is none or it is damaged."""
         path = self._path(key)
+        if path.parent.is_symlink():
+            return None
         try:
             content = read_plain(path, most=_LARGEST, follow_links=False)
         except (OSError, ValueError):  # not there, or not a plain file: such a thing was not written by this class
@@ -112,6 +117,9 @@ class Cache:
         }
         content = json.dumps(about).encode() + b"\n" + frames.tobytes()
         path = self._path(key)
+        if path.parent.is_symlink():
+            self.trouble = f"{path.parent}: is a symbolic link, which is not followed: its samples are not kept"
+            return
         try:
             with replacing(path) as stream:
                 stream.write(_checksum(key, content) + b"\n")
@@ -127,7 +135,7 @@ class Cache:
     def clear(self) -> int:
         """Remove every entry, what killed processes left of one, and nothing else in the folder; return how many."""
         removed = 0
-        for path in self.root.glob("??/.tmp-*"):
+        for path in self._below(".tmp-*"):
             with suppress(OSError):
                 path.unlink()
         for path in self.entries():
@@ -138,7 +146,12 @@ class Cache:
 
     def entries(self) -> Sequence[Path]:
         """Return the files of all entries."""
-        return [path for path in self.root.glob("??/*.clip") if path.is_file()]
+        return [path for path in self._below("*.clip") if path.is_file()]
+
+    def _below(self, pattern: str) -> list[Path]:
+        """Return what matches in the folders of the cache; neither a linked folder nor a link is followed."""
+        folders = [path for path in self.root.glob("??") if path.is_dir() and not path.is_symlink()]
+        return [path for folder in folders for path in folder.glob(pattern) if not path.is_symlink()]
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.clip"

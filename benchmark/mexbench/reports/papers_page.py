@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mexbench.errors import RunFolderError
+from mexbench.errors import RunFolderError, check_name
 from mexbench.files import read_json
 from mexbench.reports.claimed_and_measured import (
     MEASURED,
@@ -30,12 +30,14 @@ def read_runs(root: Path) -> dict[str, dict[str, Any]]:
 
     Raises:
         RunFolderError: It has none, or one has no scores, is damaged or has no ``paper`` block.
+        DataError: A name is not UTF-8.
     """
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not folders:
         raise RunFolderError(f"{root}: has no run folders; 'make papers' makes them")
     runs: dict[str, dict[str, Any]] = {}
     for folder in folders:
+        check_name(folder)
         path = folder / "scores.json"
         try:
             runs[folder.name] = read_json(path)

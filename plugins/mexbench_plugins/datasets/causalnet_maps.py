@@ -14,7 +14,7 @@ from annotated_types import MinLen
 from numpy.typing import NDArray
 
 from mexbench.data.image import read_image
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, all_of, listed
 from mexbench.interfaces import Clip, DataArchive, Dataset, DataSource, Sample
 from mexbench_plugins.datasets._io import flow_packs
 from mexbench_plugins.datasets._io.folders import inside, require_folder
@@ -173,6 +173,7 @@ class CausalNetMaps(Dataset):
     def _samples(self) -> dict[str, Sample]:
         require_folder(self.root, _LAYOUT)
         samples: dict[str, Sample] = {}
+        duplicates: list[str] = []
         for number, row in self._rows():
             where = f"{self._list}, line {number}"
             dataset, subject, clip = (row[name].strip() for name in _COLUMNS[:3])
@@ -182,7 +183,7 @@ class CausalNetMaps(Dataset):
                 inside(self.root, part, where=where)
             clip_id = f"{dataset}/{subject}/{clip}"
             if clip_id in samples:
-                raise DataError(f"{where}: clip {clip_id} is listed twice; remove one line")
+                duplicates.append(f"{where}: clip {clip_id} is listed twice")
             samples[clip_id] = Sample(
                 sample_id=clip_id,
                 clip_id=clip_id,
@@ -190,6 +191,8 @@ class CausalNetMaps(Dataset):
                 dataset=dataset,
                 emotion=CLASSES[row["label"].strip()],
             )
+        if duplicates:
+            raise DataError(f"{all_of(duplicates)}; remove one line of each")
         missing = [
             path.name
             for sample in samples.values()

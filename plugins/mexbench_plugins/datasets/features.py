@@ -17,7 +17,7 @@ from mexbench.interfaces import Clip, CodedActionUnits, DataIssue, Dataset, Samp
 from mexbench_plugins import aus
 from mexbench_plugins.datasets._io.array_files import ArrayFile, ArraySpec
 from mexbench_plugins.datasets._io.feature_arrays import Axes, FeatureArrays, axes_of
-from mexbench_plugins.datasets._io.feature_table import COLUMNS, FeatureRow, read_table
+from mexbench_plugins.datasets._io.feature_table import COLUMNS, FeatureRow, check_unique_ids, read_table
 from mexbench_plugins.datasets._io.folders import inside
 
 
@@ -232,11 +232,10 @@ class Features(Dataset):
         )
         reasons = dict(places.unusable())
         samples: dict[str, _Stored] = {}
+        check_unique_ids(rows, [self._names(row)[2] for row in rows])
         for row in rows:
             stored = self._sample(row, *places.of(row))
             sample_id = stored.sample.sample_id
-            if sample_id in samples:
-                raise DataError(f"{row.where}: sample id {sample_id!r} appears twice; remove one row")
             samples[sample_id] = stored
             if row.position in reasons:
                 what, detail = reasons[row.position]

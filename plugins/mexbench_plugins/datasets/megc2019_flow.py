@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mexbench.data.image import read_image
-from mexbench.data.video.reader import check_name
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, check_name, listed
 from mexbench.interfaces import Clip, Dataset, DataSource, Sample
 from mexbench_plugins.datasets.published import megc2019_counts
 

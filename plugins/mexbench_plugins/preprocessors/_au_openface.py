@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, SampleRejected, listed
+from mexbench.errors import DataError, SampleRejected, check_name, listed
 from mexbench.fingerprint import digest, digest_files
 
 UNSURE = "OpenFace is not sure of the face in some frames, which do not count (action_units)"
@@ -45,11 +45,13 @@ def digest_of(folder: Path) -> str:
     """Return the digest of the names and bytes of all CSV files.
 
     Raises:
-        DataError: The folder does not exist, or holds no CSV.
+        DataError: The folder does not exist or holds no CSV, or a name is not UTF-8.
     """
     if not folder.is_dir():
         raise DataError(f"action_units: folder {folder}: no such folder; give that of OpenFace's CSV files")
     paths = sorted(folder.rglob("*.csv"))
+    for path in paths:
+        check_name(path)
     if not paths:
         raise DataError(f"action_units: folder {folder}: holds no CSV; give that of OpenFace's CSV files")
     names = tuple(path.relative_to(folder).as_posix() for path in paths)

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import ConfigError, DataError
+from mexbench.errors import ConfigError, DataError, check_name
 from mexbench_plugins.synth import contact_sheet, measures
 from mexbench_plugins.synth.action_units import written
 from mexbench_plugins.synth.clips import Take
@@ -57,8 +57,11 @@ def check(request: Request) -> None:
 
     Raises:
         ConfigError: The target has no name or another kind of file's, or something is there already.
+        DataError: A film's path is not UTF-8: OpenCV, which writes it, takes no such path.
     """
     out = request.out
+    if request.film:
+        check_name(out.absolute())
     if not out.name or out.name in (".", ".."):
         raise ConfigError(f"--out {out}: give the name of a new folder, or of an .mp4 file")
     if out.suffix and not request.film:

@@ -115,6 +115,43 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert cache.get("ab12") is None
 
 
+def test_links_lead_neither_reading_nor_writing_nor_clearing_out_of_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path / "cache"))
+    precious = tmp_path / "precious"
+    other = Cache(precious)
+    other.put("ab12", entry(1))
+    (precious / "ab" / ".tmp-x").write_text("x")
+    (precious / "program").write_text("x")
+    before = {path: path.read_bytes() for path in precious.rglob("*") if path.is_file()}
+    cache = Cache(tmp_path / "cache")
+    cache.put("cd34", entry(2))
+    (cache.root / "ab").symlink_to(precious / "ab")
+    (cache.root / "jax").symlink_to(precious)
+    (cache.root / "cd" / "cd56.clip").symlink_to(precious / "ab" / "ab12.clip")
+    assert cache.get("ab12") is None
+    cache.put("ab99", entry(3))
+    assert cache.trouble is not None
+    assert "ab: is a symbolic link, which is not followed" in cache.trouble
+    assert [path.name for path in cache.entries()] == ["cd34.clip"]
+    assert cache_module.programs() == []
+    assert cache.clear() == 1
+    assert {path: path.read_bytes() for path in precious.rglob("*") if path.is_file()} == before
+    assert (cache.root / "ab").is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_or_a_device_is_not_an_entry(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    (tmp_path / "ab").mkdir()
+    os.mkfifo(tmp_path / "ab" / "ab12.clip")
+    (tmp_path / "ab" / "ab34.clip").symlink_to("/dev/zero")
+    assert (cache.get("ab12"), cache.get("ab34")) == (None, None)
+    assert cache.entries() == []
+    assert cache.clear() == 0
+
+
 def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     clip = Clip(frames=np.array([[{"any": "object"}]], dtype=object))

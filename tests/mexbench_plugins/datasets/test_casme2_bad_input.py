@@ -94,6 +94,13 @@ def test_duplicate_rows_are_rejected(tmp_path: Path) -> None:
         Casme2(root=root).samples()
 
 
+def test_all_duplicate_rows_are_listed(tmp_path: Path) -> None:
+    root = write_casme2(tmp_path, [*CASME2_ROWS, *CASME2_ROWS[:2]])
+    with pytest.raises(DataError) as caught:
+        Casme2(root=root).samples()
+    assert str(caught.value).count("is listed twice, first in") == 2
+
+
 @pytest.mark.parametrize(
     ("subject", "clip"), [("../../etc", "x"), ("01", "../../../etc"), ("01", "a\\b"), ("01", "..")]
 )

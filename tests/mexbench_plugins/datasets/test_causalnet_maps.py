@@ -56,7 +56,10 @@ def test_only_chosen_maps_and_the_one_of_the_checksum_are_needed(pack: Path) -> 
         (lambda p: (p / "labels.csv").write_text(f"{HEADER}\n{CLIPS[0]}\nsamm,014\n"), "line 3: has fewer cells"),
         (lambda p: (p / "labels.csv").write_text(f"{HEADER}\ncasme2,sub01,EP02_01f,7\n"), "label '7'; choose from: 0"),
         (lambda p: (p / "labels.csv").write_text(f"{HEADER}\ncasme2,..,EP02_01f,1\n"), "'..' cannot be the name"),
-        (lambda p: (p / "labels.csv").write_text(f"{HEADER}\n{CLIPS[0]}\n{CLIPS[0]}\n"), "is listed twice"),
+        (
+            lambda p: (p / "labels.csv").write_text(f"{HEADER}\n{CLIPS[0]}\n{CLIPS[0]}\n"),
+            "is listed twice; remove one line of each",
+        ),
     ],
 )
 def test_a_list_that_cannot_be_used_is_one_error(pack: Path, spoil: Callable[[Path], object], message: str) -> None:

@@ -202,7 +202,7 @@ def test_data_sets_in_one_table(tmp_path: Path) -> None:
     ("text", "options", "message"),
     [
         ("name,label\na,1\n", {}, "line 1: has no column sample_id; its columns: name, label"),
-        ("sample_id,label\na,1\na,2\n", {}, "line 3: sample_id 'a' is in "),
+        ("sample_id,label\na,1\na,2\n", {}, "line 3: sample_id 'a' appears twice, first in "),
         ("sample_id,label\na,1\nb\n", {}, "line 3: has 1 cells, the header 2"),
         ("sample_id,label\na,1\n", {}, "where are the arrays? Give 'arrays', one file for all, or the table a column"),
         ("sample_id,path\na,../x.npy\n", {}, "line 2: path '../x.npy': expected a file below the table's folder"),
@@ -226,6 +226,8 @@ def test_data_sets_in_one_table(tmp_path: Path) -> None:
         ("sample_id\na\n", {"arrays": "cut.safetensors"}, "cannot be read as .safetensors"),
         ("sample_id\na\n", {"arrays": "x.pt"}, "files of arrays end in .npy, .npz, .safetensors, .parquet, .csv"),
         ("sample_id\na\n", {"arrays": "none.npy"}, "file not found"),
+        ("sample_id\na\nb\na\n", {}, "'a' appears twice, first in"),
+        ("sample_id\na\nb\na\nb\n", {}, "'b' appears twice, first in"),
     ],
 )
 def test_unusable_input_is_refused(tmp_path: Path, text: str, options: dict[str, Any], message: str) -> None:

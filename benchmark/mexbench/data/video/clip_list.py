@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, all_of, listed
 
 REQUIRED = ("clip_id", "path")
 COLUMNS = (*REQUIRED, "subject", "condition", "start_s", "end_s", "emotion", "source_url")
@@ -176,11 +176,12 @@ def _seconds(line: str, name: str, text: str) -> float | None:
 
 def _check_unique(entries: Iterable[ListedClip]) -> None:
     seen: dict[str, ListedClip] = {}
-    for entry in entries:
-        # Two ids that differ in case alone would share a file where the file system ignores case.
-        other = seen.setdefault(entry.clip_id.casefold(), entry)
-        if other is not entry:
-            raise DataError(
-                f"{entry.line}: duplicate clip_id {entry.clip_id!r}, as in {other.line}; "
-                "give each clip an id of its own"
-            )
+    # Two ids that differ in case alone would share a file where the file system ignores case.
+    pairs = [(entry, seen.setdefault(entry.clip_id.casefold(), entry)) for entry in entries]
+    duplicates = [
+        f"{entry.line}: duplicate clip_id {entry.clip_id!r}, as in {other.line}"
+        for entry, other in pairs
+        if other is not entry
+    ]
+    if duplicates:
+        raise DataError(f"{all_of(duplicates)}; give each clip an id of its own")

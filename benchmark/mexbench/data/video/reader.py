@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mexbench.data.image_header import check_size
-from mexbench.errors import DataError
+from mexbench.errors import DataError, check_name
 
 if TYPE_CHECKING:
     import cv2
@@ -223,26 +223,13 @@ class Video:
         return None
 
 
-def check_name(path: Path) -> None:
-    """Refuse a path that is not UTF-8: OpenCV takes none, and neither does JSON.
-
-    Raises:
-        DataError: It is not; the text shows its bytes.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        raise DataError(f"{shown}: its name is not UTF-8 and cannot be read: rename it") from None
-
-
 def check_is_video(path: Path) -> None:
     """Look at a file's first bytes: a decoder would follow a play list, whatever its name, to other files.
 
     Raises:
         DataError: It is missing, empty or something else than a film.
     """
-    check_name(path)
+    check_name(path.absolute())
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise DataError(f"{path}: not a plain file; expected a film")

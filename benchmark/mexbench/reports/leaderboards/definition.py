@@ -27,7 +27,7 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, field_valida
 from mexbench.config import document
 from mexbench.config.document import Document
 from mexbench.config.typed_document import STRICT, invalid, read_as
-from mexbench.errors import BoardError, listed, suggest, unknown
+from mexbench.errors import BoardError, check_name, listed, suggest, unknown
 from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.metrics.classification import HEADLINE
@@ -192,9 +192,16 @@ def samples_digest(questions: Sequence[ExpectedSample]) -> str:
 
 
 def names(root: Path) -> list[str]:
-    """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one."""
-    names = {path.stem for path in (*root.glob("*.yaml"), *root.glob("samples/*.csv"))} - _OTHER_FILES
-    return sorted(names | {path.name for path in root.glob("results/*") if path.is_dir()})
+    """Return the boards of a folder, sorted: a definition, a list of samples or submissions alone are a broken one.
+
+    Raises:
+        DataError: A name is not UTF-8.
+    """
+    files = (*root.glob("*.yaml"), *root.glob("samples/*.csv"))
+    folders = [path for path in root.glob("results/*") if path.is_dir()]
+    for path in (*files, *folders):
+        check_name(path)
+    return sorted(({path.stem for path in files} - _OTHER_FILES) | {path.name for path in folders})
 
 
 def check_no_links(root: Path, name: str) -> None:

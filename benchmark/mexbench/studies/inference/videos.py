@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -14,8 +13,8 @@ import numpy as np
 from mexbench.data.image import IMAGES, read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.clip_list import ListedClip
-from mexbench.data.video.reader import FILMS, Frame, Video, check_name
-from mexbench.errors import ConfigError, DataError
+from mexbench.data.video.reader import FILMS, Frame, Video
+from mexbench.errors import ConfigError, DataError, check_name, shown_bytes
 from mexbench.files import replacing_folder, write_text
 from mexbench.studies.inference import page
 from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
@@ -169,6 +168,8 @@ class _Reader:
         with ExitStack() as stack:
             film = stack.enter_context(Video(clip.film(self.root)))
             self._check_size(film)
+            if self.video:
+                check_name(self.out.absolute())
             annotated = AnnotatedVideoWriter(self.out / f"annotated-{_stem(clip)}.mp4", predictor.spec.fps, classes)
             stack.callback(annotated.close)
             frames = film.frames(fps=predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
@@ -190,7 +191,7 @@ class _Reader:
         """Predict a picture as a window of one frame; it has neither a timeline nor an annotated film."""
         began = time.perf_counter()
         path = clip.film(self.root)
-        check_name(path)
+        check_name(path.absolute())
         with self.predictor.stopwatch.timing("decode"):
             image = read_image(path)
             if image.shape[-1] == 1 and self.predictor.model.about["sample"]["shape"][-1] == 3:
@@ -236,8 +237,7 @@ def shown_name(path: Path) -> str:
 
     Bytes that are not UTF-8 are shown by their numbers.
     """
-    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return "".join(letter if letter.isprintable() else "?" for letter in shown_bytes(path.name))
 
 
 def _entries(paths: Sequence[Path]) -> tuple[ListedClip, ...]:

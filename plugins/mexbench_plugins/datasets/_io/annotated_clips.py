@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, all_of, listed
 from mexbench.interfaces import CodedActionUnits, Correction, DataIssue, Sample
 from mexbench_plugins import aus
 from mexbench_plugins.datasets._io.clip_rows import ClipRow
@@ -152,13 +152,16 @@ def coded_units(layout: ClipLayout) -> list[CodedActionUnits]:
 
 def _by_id(layout: ClipLayout) -> dict[str, ClipRow]:
     rows: dict[str, ClipRow] = {}
+    duplicates: list[str] = []
     for row in layout.rows:
         inside(layout.frames, *row.folder, where=f"{row.where}: folder of the clip")
         inside(layout.frames, *row.name.split("/"), where=f"{row.where}: id of the clip")
         sample_id = layout.sample_id(row)
         if (other := rows.get(sample_id)) is not None:
-            raise DataError(f"{row.where}: {row.name} is listed twice, first in {other.where}; remove one")
+            duplicates.append(f"{row.where}: {row.name} is listed twice, first in {other.where}")
         rows[sample_id] = row
+    if duplicates:
+        raise DataError(f"{all_of(duplicates)}; remove one of each")
     return rows
 
 

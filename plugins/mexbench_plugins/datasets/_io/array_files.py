@@ -10,6 +10,7 @@ import csv
 import io
 import zipfile
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -237,8 +238,8 @@ class _Table(ArrayFile):
         ids, values = self._columns()
         rows = {name: row for row, name in enumerate(ids)}
         if len(rows) < len(ids):
-            twice = next(name for name in ids if ids.count(name) > 1)
-            raise DataError(f"{self.path}: sample_id {twice!r} appears twice; remove one row")
+            twice = [repr(name) for name, count in Counter(ids).items() if count > 1]
+            raise DataError(f"{self.path}: sample_id {listed(twice)} appears twice; remove one row of each")
         if values.ndim < 2 or 0 in values.shape:
             raise DataError(f"{self.path}: has no column of features beside sample_id, or no row")
         values.flags.writeable = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mexbench.errors import DataError, listed, suggest
+from mexbench.errors import DataError, all_of, listed, suggest
 from mexbench.interfaces import DataIssue
 from mexbench_plugins.datasets._io.array_files import TextRow, read_csv, read_parquet
 
@@ -90,13 +90,10 @@ def read_table(table: Path, *, label: str, joins: Sequence[Path]) -> tuple[list[
     rows = _rows(table)
     if not rows:
         raise DataError(f"{table}: has a header and no row below it")
-    by_id: dict[str, FeatureRow] = {}
     for row in rows:
         _check_cells(row)
-        name = row.cells[KEY]
-        if name in by_id:
-            raise DataError(f"{row.where}: sample_id {name!r} is in {by_id[name].where} already; remove one row")
-        by_id[name] = row
+    check_unique_ids(rows, [row.cells[KEY] for row in rows])
+    by_id = {row.cells[KEY]: row for row in rows}
     known = {*COLUMNS, label}
     issues = [_unused(table, name, known) for name in rows[0].cells if name not in known]
     for path in joins:
@@ -116,11 +113,32 @@ def read_apexes(path: Path) -> dict[str, int]:
     apexes: dict[str, int] = {}
     for row in rows:
         _check_cells(row)
-        if row.cells[KEY] in apexes:
-            raise DataError(f"{row.where}: sample_id {row.cells[KEY]!r} appears twice; remove one row")
+    check_unique_ids(rows, [row.cells[KEY] for row in rows])
+    for row in rows:
         if (apex := row.whole("apex")) is not None:
             apexes[row.cells[KEY]] = apex
     return apexes
+
+
+def check_unique_ids(rows: Sequence[FeatureRow], ids: Sequence[str]) -> None:
+    """Check that no two rows have one sample id.
+
+    Args:
+        rows: The rows.
+        ids: The id of each.
+
+    Raises:
+        DataError: Names every row whose id an earlier one has.
+    """
+    first: dict[str, FeatureRow] = {}
+    pairs = [(row, name, first.setdefault(name, row)) for row, name in zip(rows, ids, strict=True)]
+    duplicates = [
+        f"{row.where}: sample_id {name!r} appears twice, first in {other.where}"
+        for row, name, other in pairs
+        if other is not row
+    ]
+    if duplicates:
+        raise DataError(f"{all_of(duplicates)}; remove one row of each")
 
 
 def _join(path: Path, by_id: Mapping[str, FeatureRow], known: set[str]) -> list[DataIssue]:
@@ -128,16 +146,14 @@ def _join(path: Path, by_id: Mapping[str, FeatureRow], known: set[str]) -> list[
     issues: list[DataIssue] = []
     if others:
         issues += [_unused(path, name, known) for name in others[0].cells if name not in known]
-    matched: set[str] = set()
+    joined = [other for other in others if other.cells[KEY] in by_id]
+    check_unique_ids(joined, [other.cells[KEY] for other in joined])
     for other in others:
         name = other.cells[KEY]
         row = by_id.get(name)
         if row is None:
             issues.append(DataIssue(what="joined row without a sample", where=name, detail=other.where))
             continue
-        if name in matched:
-            raise DataError(f"{other.where}: sample_id {name!r} appears twice; remove one row")
-        matched.add(name)
         for column, text in other.cells.items():
             if column == KEY or column not in known or not text:
                 continue
@@ -151,7 +167,7 @@ def _join(path: Path, by_id: Mapping[str, FeatureRow], known: set[str]) -> list[
     issues += [
         DataIssue(what="sample not in a joined table", where=name, detail=path.name)
         for name in by_id
-        if name not in matched
+        if name not in {other.cells[KEY] for other in joined}
     ]
     return issues
 

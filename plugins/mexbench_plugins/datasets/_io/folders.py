@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mexbench.data.image import IMAGES
-from mexbench.data.video.reader import check_name
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, check_name, listed
 
 
 def list_frames(folder: Path) -> dict[int, Path]:

@@ -84,6 +84,18 @@ def test_duplicate_ids_are_rejected(tmp_path: Path) -> None:
         read(written(tmp_path, "a,a.mp4,,,,,,", "b,a.mp4,,,,,,", "A,a.mp4,,,,,,"))
 
 
+def test_all_duplicate_ids_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(written(tmp_path, *(f"{name},a.mp4,,,,,," for name in "abcab")))
+    assert [text.strip() for text in str(caught.value).splitlines()] == [
+        f"{tmp_path / 'clips.csv'}, line 5: duplicate clip_id 'a', as in {tmp_path / 'clips.csv'}, line 2",
+        f"{tmp_path / 'clips.csv'}, line 6: duplicate clip_id 'b', as in {tmp_path / 'clips.csv'}, line 3; "
+        "give each clip an id of its own",
+    ]
+    with pytest.raises(DataError, match="and 10 more; give each"):
+        read(written(tmp_path, *["a,a.mp4,,,,,,"] * 31))
+
+
 def test_files_that_are_not_text_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "clips.csv"
     path.write_bytes(b"clip_id,path\n\xff,a.mp4\n")
