@@ -286,7 +286,8 @@ def _flags(submission: Submission) -> Iterator[str]:
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
             f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
         )
-    block = next(iter(submission.origin.config.get("models", [])), {})
+    models = submission.origin.config.get("models")
+    block = models[0] if isinstance(models, list) and models else {}
     declared = isinstance(block, dict) and block.get("selection") == "seen-test"
     if declared and SEEN_TEST_FLAG not in submission.flags:
         yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
