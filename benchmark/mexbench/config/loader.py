@@ -96,7 +96,10 @@ def from_document(document: Document, catalogue: Catalogue, *, name: str) -> Run
         if required and key not in data:
             reader.add_error((), f"needs the key {key!r}")
     members = reader.several("dataset", Dataset, data.get("dataset"))
-    common = Input(reader.frames(("frames",), data.get("frames")), reader.steps((), data), document.where(("frames",)))
+    common = Input(
+        reader.frames(("frames",), data.get("frames")), reader.steps((), data), document.where(("frames",)),
+        _frame_variables(data),
+    )  # fmt: skip
     protocols = reader.several("protocol", Protocol, data.get("protocol"))
     models = reader.components("model", Model, ("models",), data.get("models", []))
     if models == () and isinstance(data.get("models"), list) and not data["models"]:
@@ -222,9 +225,11 @@ class _ConfigReader:
             path = ("models", index)
             frames = self.frames((*path, "frames"), block["frames"]) if "frames" in block else common.frames
             steps = self.steps(path, block) if "preprocess" in block else common.preprocess
+            own = "frames" in block
             inputs[str(block.get("name", block.get("plugin")))] = Input(
-                frames, steps, self.document.where((*path, "frames") if "frames" in block else ("frames",))
-            )
+                frames, steps, self.document.where((*path, "frames") if own else ("frames",)),
+                _frame_variables(block) if own else common.variables,
+            )  # fmt: skip
         return inputs
 
     def tuned(
@@ -244,7 +249,13 @@ class _ConfigReader:
         if "selection" in block and block["selection"] not in get_args(Selection):
             self.add_error((*path, "selection"), unknown("selection", block["selection"], get_args(Selection)))
         tuning = None
-        if "tune" in block:
+        if has_variable(block.get("tune")):
+            self.add_error(
+                (*path, "tune"),
+                "what is chosen is part of the results, so it cannot come from an environment variable; write the "
+                "values here",
+            )
+        elif "tune" in block:
             given = [key for key in block if key not in RESERVED | INPUT | CHOICE]
             tuning, errors = read_tuning(block["tune"], model.instance, given=given, target=target)
             for key, message in errors:
@@ -363,6 +374,11 @@ def _unknown_plugins(document: Document, catalogue: Catalogue) -> Iterator[str]:
                     catalogue.get(kind, plugin)
                 except PluginError as error:
                     yield document.error_text((*place, "plugin") if isinstance(one, dict) else place, str(error))
+
+
+def _frame_variables(block: Mapping[str, Any]) -> dict[str, Any]:
+    frames = block.get("frames")
+    return written_parameters(frames) if isinstance(frames, Mapping) else {}
 
 
 def _composite(members: tuple[Component[Dataset], ...]) -> Component[Dataset]:

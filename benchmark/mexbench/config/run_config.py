@@ -90,25 +90,30 @@ class Input:
         frames: What of a clip is a sample; None takes a sample as the dataset gives it.
         preprocess: Steps that every sample goes through, in order.
         where: Place of the ``frames`` block in the config.
+        variables: What of the ``frames`` block came from the environment, as the config writes it.
     """
 
     frames: FrameSelection | None
     preprocess: tuple[Component[Preprocessor], ...]
     where: str = field(default="", compare=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def resolved(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return both blocks as a config would spell them out; no ``frames`` where a sample is taken as it is."""
         return {
-            **self._frames(),
+            **self._frames(self.variables if recorded else {}),
             "preprocess": [without_name(step, recorded=recorded) for step in self.preprocess],
         }
 
     def identity(self, *, recorded: bool = False) -> dict[str, Any]:
         """Return what decides the results: ``resolved`` without paths."""
-        return {**self._frames(), "preprocess": [step.identity(recorded=recorded) for step in self.preprocess]}
+        frames = self._frames({})
+        if recorded and frames:
+            frames = {"frames": marked(frames["frames"], self.variables)}
+        return {**frames, "preprocess": [step.identity(recorded=recorded) for step in self.preprocess]}
 
-    def _frames(self) -> dict[str, Any]:
-        chosen = to_dict(self.frames) if self.frames else {}
+    def _frames(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        chosen = {**to_dict(self.frames), **variables} if self.frames else {}
         return {"frames": {key: value for key, value in chosen.items() if value is not None}} if chosen else {}
 
 

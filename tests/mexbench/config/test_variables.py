@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from mexbench.config.loader import load
 from mexbench.config.variables import VariableFloat, VariableInt, VariableText, has_variable, written
 from mexbench.config.yaml import YamlReader
+from mexbench.errors import ConfigError
+from mexbench.registry.catalogue import Catalogue
 from tests.helpers import Ran
 
 Bench = Callable[..., Ran]
@@ -133,3 +136,41 @@ def test_names_of_an_own_list_leave_the_run_folder_as_pseudonyms(config: Path, t
     assert "/3.png" in (tmp_path / "plain" / "samples" / "board.csv").read_text()
     first, *_ = (tmp_path / "boards" / "samples" / "board.csv").read_text().splitlines()[1:]
     assert re.search(r"\$\{CLINIC\}/clip-[0-9a-f]{12},", first)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_frames_block_is_recorded_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builtin: Catalogue, *, own: bool
+) -> None:
+    block = "frames:\n    unit: clip\n    count: ${HOW_MANY}\n"
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "dataset: {plugin: casme2, root: stand-in}\nprotocol: loso\n"
+        + (f"models:\n- plugin: majority\n  {block}" if own else f"{block}models: [majority]\n")
+    )
+    digests = set()
+    for value in ("13", "14"):
+        monkeypatch.setenv("HOW_MANY", value)
+        config = load(path, builtin)
+        seen = config.inputs["majority"] if own else config.input
+        assert (seen.frames.count if seen.frames else None, seen.resolved()["frames"]["count"]) == (int(value),) * 2
+        assert seen.resolved(recorded=True)["frames"]["count"] == "${HOW_MANY}"
+        recorded = seen.identity(recorded=True)["frames"]["count"]
+        assert re.fullmatch(r"\$\{HOW_MANY\} \([0-9a-f]{8}\)", recorded)
+        digests.add(recorded)
+    assert len(digests) == 2
+
+
+def test_values_to_choose_from_do_not_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builtin: Catalogue
+) -> None:
+    monkeypatch.setenv("PENALTY", PENALTY)
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "dataset: synthetic\nprotocol: loso\nmodels:\n  - plugin: svm\n    tune:\n"
+        "      values: {C: [1.0, '${PENALTY}']}\n      metric: uf1\n      budget: 4\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load(path, builtin)
+    assert "models[0].tune: what is chosen is part of the results" in str(error.value)
+    assert PENALTY not in str(error.value)

@@ -80,8 +80,7 @@ def published(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
 def test_predictions_are_those_of_pytorch(
     published: tuple[Path, dict[str, Any]], config: Path, flow_pack: Path, tmp_path: Path, bench: Bench
 ) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     folder, networks = published
     out = tmp_path / "imported"
     ran = importing(bench, folder, config, out)
