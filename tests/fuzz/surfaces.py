@@ -8,7 +8,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -44,7 +44,9 @@ from mexbench.runs import predictions_csv as predictions_file
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.stored_run import damage_is_an_error, read_run
 from mexbench.runs.task import Success, Task
+from mexbench_plugins.datasets._io.sheet_dataset import SheetDataset
 from mexbench_plugins.datasets.casme2 import Casme2
+from mexbench_plugins.datasets.dfme import Dfme
 from mexbench_plugins.datasets.samm import Samm
 from mexbench_plugins.preprocessors.clahe import Clahe
 from mexbench_plugins.preprocessors.face import Face
@@ -104,12 +106,29 @@ class Configs(Surface):
         )
 
 
+def read_sheet(*datasets: SheetDataset) -> None:
+    """Read a sheet through loaders, of which one knows its columns. A loader keeps what it read: each case has its own.
+
+    Raises:
+        BenchError: None of them can read it.
+    """
+    errors: list[BenchError] = []
+    for dataset in datasets:
+        try:
+            for sample in dataset.samples():
+                dataset.frame_numbers(sample)
+            dataset.data_issues()
+        except BenchError as error:
+            errors.append(error)
+    if len(errors) == len(datasets):
+        raise errors[0]
+
+
 class Sheets(Surface):
     """Annotations, as CSV, through the loaders of CASME-II and SAMM."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.datasets = Casme2(root=folder / "casme2"), Samm(root=folder / "samm")
         samm = [samm_row("011", "011_1_3", (3, 4, 6), "AU4+12L", "Happiness"), samm_row("7", "a", (3, 4, 6), 4, "Fear")]
         self.seeds = [
             _csv([CASME2_HEADER, *CASME2_ROWS[:6]]),
@@ -130,11 +149,44 @@ class Sheets(Surface):
     def read(self, content: bytes) -> None:
         self.file("casme2/CASME2-coding-20140508.csv", content)
         self.file("samm/SAMM_Micro.csv", content)
-        for dataset in self.datasets:
-            with suppress(BenchError):  # one of the two is not theirs
-                for sample in dataset.samples():
-                    dataset.frame_numbers(sample)
-                dataset.data_issues()
+        read_sheet(Casme2(root=self.folder / "casme2"), Samm(root=self.folder / "samm"))
+
+
+class OtherSheets(Surface):
+    """Annotations as other programs write them: pandas (an index, 26.0), spreadsheets (semicolons), and DFME's CSV."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        plain = [[float(cell) if isinstance(cell, int) else cell for cell in row] for row in CASME2_ROWS[:6]]
+        indexed = [["", *CASME2_HEADER], *([index, *row] for index, row in enumerate(plain))]
+        dfme = [
+            ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Fps", "AU", "Emotion"],
+            ["sub0001", "sub0001_01", 0, 1, 3, 500, "AU1+AU2", "Surprise"],
+            ["sub0002", "sub0002_01", 0, 2, 3, 300, "AU4 + AU7R", "anger"],
+            ["sub0002", "sub0002_02", 0, 2.0, 3, 200, "", "Happiness"],
+        ]
+        self.seeds = [_csv(indexed), _csv(indexed).replace(b",", b";"), _csv(dfme), _csv(dfme).replace(b",", b"\t")]
+        for row in CASME2_ROWS[:6]:
+            subject, clip, onset = row[0], row[1], row[2]
+            if isinstance(onset, int):
+                inside = folder / "casme2" / "CASME2_RAW_selected" / f"sub{int(float(str(subject))):02}" / str(clip)
+                write_frames(inside, range(onset, onset + 4))
+        for _, clip, *_ in dfme[1:]:
+            write_frames(folder / "dfme" / "training" / str(clip), range(4), "{:03}.jpg")
+
+    def mutate(self, rng: Random, content: bytes) -> bytes:
+        if rng.random() < 0.3:
+            return mutation.of_words(rng, content)
+        separator = next(mark for mark in ";\t," if mark in content.decode())
+        rows = list(csv.reader(io.StringIO(content.decode()), delimiter=separator))
+        stream = io.StringIO()
+        csv.writer(stream, delimiter=separator).writerows(mutation.of_cells(rng, rows))
+        return stream.getvalue().encode(errors="replace")
+
+    def read(self, content: bytes) -> None:
+        self.file("casme2/CASME2-coding-20140508.csv", content)
+        self.file("dfme/training.csv", content)
+        read_sheet(Casme2(root=self.folder / "casme2"), Dfme(root=self.folder / "dfme", part="training"))
 
 
 class Images(Surface):
@@ -473,6 +525,7 @@ def toy_board() -> tuple[Definition, Submission]:
 SURFACES: dict[str, type[Surface]] = {
     "configs": Configs,
     "sheets": Sheets,
+    "other-sheets": OtherSheets,
     "images": Images,
     "videos": Videos,
     "jpeg-bodies": JpegBodies,

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench.errors import ConfigError
+from mexbench.errors import BenchError, ConfigError
+from mexbench_plugins.datasets.casme2 import Casme2
+from mexbench_plugins.datasets.dfme import Dfme
+from mexbench_plugins.datasets.samm import Samm
 from tests.fuzz import saved_models
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, failure, fuzz
-from tests.fuzz.surfaces import SURFACES, Sheets, Surface
+from tests.fuzz.surfaces import SURFACES, OtherSheets, Sheets, Surface
 
 CASES = 100
 
@@ -38,9 +41,24 @@ def test_mutation_starts_from_files_that_can_be_read(name: str, tmp_path: Path) 
 def test_the_sheets_are_read_to_the_end(tmp_path: Path) -> None:
     """Subject 26.0 of the fourth row, as pandas writes whole numbers, is subject 26."""
     surface = Sheets(tmp_path / "work")
-    for content, dataset, count in zip(surface.seeds, surface.datasets, (4, 2), strict=True):
+    for content, dataset, count in zip(surface.seeds, (Casme2, Samm), (4, 2), strict=True):
         surface.read(content)
-        assert len(dataset.samples()) == count
+        assert len(dataset(root=tmp_path / "work" / dataset.dataset).samples()) == count
+    other = OtherSheets(tmp_path / "other")
+    for content, count in zip(other.seeds, (4, 4, 3, 3), strict=True):
+        other.read(content)
+        root = tmp_path / "other"
+        read = Casme2(root=root / "casme2") if count == 4 else Dfme(root=root / "dfme", part="training")
+        assert len(read.samples()) == count
+
+
+@pytest.mark.parametrize("name", [name for name in SURFACES if name not in ("cache-entries", "submissions")])
+def test_each_case_is_read_anew(name: str, tmp_path: Path) -> None:
+    """What a surface read before is not given for the next file, such as by a loader that keeps its samples."""
+    surface = SURFACES[name](tmp_path / "work")
+    surface.read(surface.seeds[-1])
+    with pytest.raises(BenchError):
+        surface.read(b"garbage")
 
 
 class Bad(Surface):
