@@ -56,7 +56,12 @@ class Workspace:
             (commands / name).write_text(f"#!/usr/bin/env bash\n{script}\n")
             (commands / name).chmod(0o755)
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("CASME2", "MEGC2019", "VGG16"))},
+            # A width would stack the tables of what is printed.
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("CASME2", "MEGC2019", "VGG16", "COLUMNS"))
+            },
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": SEARCH_PATH,
         }

@@ -361,9 +361,10 @@ def test_any_object_with_fit_and_predict() -> None:
     run = evaluate(original, name="nearest")
     assert list(run.scores["accuracy"]) == [1]
     assert not hasattr(original, "x")  # each fold trains a copy
-    assert len(Recorder.given) == 3
-    for (x, y), tested in zip(Recorder.given, Recorder.asked, strict=True):
+    assert (len(Recorder.given), len(Recorder.asked)) == (3, 6)  # of each fold the training side too, for its health
+    for (x, y), trained, tested in zip(Recorder.given, Recorder.asked[::2], Recorder.asked[1::2], strict=True):
         assert (x.shape, y.shape, tested.shape) == ((8, 3), (8,), (4, 3))
+        assert np.array_equal(trained, x)
         assert not set(x[:, 1]) & set(tested[:, 1])  # column 1 is the subject
 
 

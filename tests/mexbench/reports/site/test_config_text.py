@@ -54,7 +54,7 @@ def test_the_config_runs_again_and_predicts_the_same(
     monkeypatch.setattr("mexbench.runs.provenance.EPOCH", 1)
     monkeypatch.chdir(home)
     assert bench("run", "row.yaml", "--out", "runs/again").code == 0
-    assert bench("leaderboard", "submit", "runs/again", "toy", "--root", root).code == 0
+    assert bench("leaderboard", "submit", "runs/again", "toy", "--root", root, "--yes").code == 0
     again = files.read(root / "results" / "toy" / "svm-linear.json")
     assert again.predictions_digest == row.entry.predictions_digest
     assert again.figures == row.entry.figures
