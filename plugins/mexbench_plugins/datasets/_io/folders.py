@@ -9,6 +9,9 @@ from pathlib import Path
 from mexbench.data.image import IMAGES
 from mexbench.errors import DataError, check_name, listed
 
+#: Bytes of a name that the usual file systems take.
+LONGEST_NAME = 255
+
 
 def list_frames(folder: Path) -> dict[int, Path]:
     """Return a clip's frames by the last number in their names, rising: ``img9.jpg`` before ``img10.jpg``.
@@ -36,11 +39,16 @@ def inside(root: Path, *parts: str, where: str) -> Path:
     """Join names that stand in a sheet or a manifest to a folder; none of them can lead out of it.
 
     Raises:
-        DataError: A name is empty, ``..`` or holds a separator; the text names ``where`` it stands.
+        DataError: A name is empty, ``..``, too long for a file system or holds a separator; the text names ``where`` it
+            stands.
     """
     for part in parts:
         if not part or part.strip(". ") == "" or any(character in part for character in "/\\:\0"):
             raise DataError(f"{where}: {part!r} cannot be the name of a folder: expected a name without / \\ : or ..")
+        if (length := len(part.encode(errors="replace"))) > LONGEST_NAME:  # asking for it would be an OSError
+            raise DataError(
+                f"{where}: a name of {length} bytes, which begins {part[:20]!r}; file systems take {LONGEST_NAME}"
+            )
     return root.joinpath(*parts)
 
 

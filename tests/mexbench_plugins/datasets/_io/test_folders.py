@@ -37,3 +37,10 @@ def test_names_cannot_lead_out_of_the_folder(tmp_path: Path, part: str) -> None:
 
 def test_ordinary_names_may_hold_dots(tmp_path: Path) -> None:
     assert inside(tmp_path, "sub01", "a..b.c", where="row 3") == tmp_path / "sub01" / "a..b.c"
+
+
+def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    assert inside(tmp_path, "9" * 255, where="row 3").name == "9" * 255
+    for name, length in (("9" * 256, 256), ("é" * 128, 256)):
+        with pytest.raises(DataError, match=rf"^row 3: a name of {length} bytes, which begins '{name[:20]}'"):
+            inside(tmp_path, "sub01", name, where="row 3")
