@@ -25,6 +25,7 @@ from mexbench.registry.parameters import RESERVED, build, parameters
 from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE, code_errors, is_available, is_third_party
 from mexbench.reports.leaderboards.submission import SubmittedEntry
+from mexbench.reports.leaderboards.tuned import tuning_errors
 from mexbench.runs.predictions_csv import repeat_of
 from mexbench.runs.provenance import EPOCH
 
@@ -62,6 +63,7 @@ def stated_errors(board: Definition, entry: SubmittedEntry, catalogue: Catalogue
     yield from _flag_errors(board, entry, flags)
     yield from _profile_errors(entry)
     yield from _code_errors(entry)
+    yield from tuning_errors(board, _model_block(entry), entry.seeds, entry.tuning)
 
 
 def plugin_flags(
@@ -162,12 +164,16 @@ def _name_errors(entry: SubmittedEntry) -> Iterator[str]:
         yield f"model.name: expected letters, digits, spaces or any of _ - + . , =; got {model.name!a}"
     if not NAME.fullmatch(model.plugin):
         yield f"model.plugin: expected letters, digits, spaces or any of _ - + . , =; got {model.plugin!a}"
-    models = entry.origin.config.get("models")
-    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
-    if (stated := block.get("plugin") if isinstance(block, Mapping) else None) != model.plugin:
+    if (stated := _model_block(entry).get("plugin")) != model.plugin:
         yield f"model.plugin: is {model.plugin!a}, and 'origin.config' has {stated!a}"
     if (seeds := entry.origin.config.get("seeds")) is not None and list(entry.seeds) != seeds:
         yield f"seeds: {list(entry.seeds)}, and 'origin.config' has {seeds!r}"
+
+
+def _model_block(entry: SubmittedEntry) -> Mapping[str, Any]:
+    models = entry.origin.config.get("models")
+    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
+    return block if isinstance(block, Mapping) else {}
 
 
 def _text_errors(entry: SubmittedEntry) -> Iterator[str]:

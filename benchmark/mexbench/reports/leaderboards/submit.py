@@ -32,6 +32,7 @@ from mexbench.reports.leaderboards.submission import (
     SubmittedPrediction,
     predictions_digest,
 )
+from mexbench.reports.leaderboards.tuned import read_tuning
 from mexbench.reports.leaderboards.verify import board_figures, differences, verify
 from mexbench.runs.stored_run import StoredRun
 from mexbench.tables import percent
@@ -221,6 +222,7 @@ def _submission(
             processor_s=reported.get("processor_s"),
         ),
         curves=dict(read_curves(run.path, row)),
+        tuning=read_tuning(run.path, row),
         figures={},
         predictions_digest=predictions_digest(answers),
         predictions=answers,
