@@ -222,7 +222,7 @@ def _submission(
             processor_s=reported.get("processor_s"),
         ),
         curves=dict(read_curves(run.path, row)),
-        tuning=read_tuning(run.path, row),
+        tuning=read_tuning(run.path, row, run.fold_names.get(row, {})),
         figures={},
         predictions_digest=predictions_digest(answers),
         predictions=answers,

@@ -6,7 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,8 +66,13 @@ class SubmittedTuning:
     choices: tuple[Choice, ...]
 
 
-def read_tuning(folder: Path, row: str) -> SubmittedTuning | None:
+def read_tuning(folder: Path, row: str, fold_names: Mapping[str, str] | None = None) -> SubmittedTuning | None:
     """Read what a row of a run chose; None where it was not tuned.
+
+    Args:
+        folder: The run folder.
+        row: Of the run.
+        fold_names: Fold -> its name in the submission, where that differs: a fold may be called after a person.
 
     Raises:
         RunFolderError: The file is damaged.
@@ -85,6 +90,7 @@ def read_tuning(folder: Path, row: str) -> SubmittedTuning | None:
             raise RunFolderError(f"{path}, line {reader.line_num}: is damaged: {error!r}") from None
     if not lines:
         return None
+    choices = [replace(choice, fold=(fold_names or {}).get(choice.fold, choice.fold)) for choice in choices]
     return SubmittedTuning(
         metric=lines[0]["metric"],
         candidates=int(lines[0]["candidates"]),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mexbench.errors import RunFolderError
@@ -95,6 +96,28 @@ def test_a_tuned_row_without_its_choices_is_refused(board: Path, bench: Callable
     (board / "results" / "toy" / "majority.json").write_text(json.dumps(other))
     done = bench("leaderboard", "verify", "toy", "--root", board)
     assert "has no 'tune' block" in done.err + done.out
+
+
+def test_folds_called_after_people_have_their_pseudonyms(tmp_path: Path, bench: Callable[..., Ran]) -> None:
+    people, labels = ["Ada", "Bob", "Cyd", "Dee"], [0, 1, 0, 1]
+    lines = [f"{who}/{clip},{who},{label}" for who in people for clip, label in enumerate(labels)]
+    (tmp_path / "table.csv").write_text("\n".join(["sample_id,subject,label", *lines]))
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(len(lines), 4)))
+    (tmp_path / "c.yaml").write_text(
+        f"dataset: {{plugin: features, table: {tmp_path / 'table.csv'}, arrays: {tmp_path / 'x.npy'}}}\n"
+        "protocol: loso\n"
+        "models:\n  - {plugin: decision_tree, name: tree, tune: {values: {max_depth: [1, 2]}, inner: 2}}\n"
+    )
+    root, run = tmp_path / "boards", tmp_path / "run"
+    assert bench("run", tmp_path / "c.yaml", "--out", run).code == 0
+    for command in (["define", run, "toy"], ["submit", run, "toy", "--yes"], ["render"], ["verify"]):
+        done = bench("leaderboard", *command, "--root", root)
+        assert done.code == 0, done.err
+    choices = entry(root)["tuning"]["choices"]
+    assert {choice["fold"] for choice in choices} == {line[0] for line in entry(root)["predictions"]}
+    assert len(choices) == 4
+    texts = [path.read_text() for path in root.rglob("*") if path.is_file()]
+    assert not [text for text in texts for who in people if who in text]
 
 
 def test_the_table_groups_folds_by_their_choice() -> None:
