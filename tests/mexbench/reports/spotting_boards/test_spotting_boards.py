@@ -148,4 +148,5 @@ def test_other_runs_and_boards_are_refused_with_one_message(
 def test_two_runs_of_spotters_are_not_compared_as_classes(made: Path, bench: Bench) -> None:
     ran = bench("compare", made / "run", made / "run")
     assert ran.code == cli.BAD_INPUT
-    assert "is a run with 'target: spotting'" in ran.err
+    assert "is a run with 'target: spotting'; this command takes runs that predict a class for each sample." in ran.err
+    assert "submit" not in ran.err
