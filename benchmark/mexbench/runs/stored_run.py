@@ -280,8 +280,8 @@ def read_run(path: Path) -> StoredRun:
     checked = _Scores.model_validate(scores)
     if checked.target != "emotion":
         raise RunFolderError(
-            f"{path}: is a run with 'target: {checked.target}', which has no classes to rank, compare or submit; its "
-            f"scores are in {path / f'{checked.target}.md'} and scores.json"
+            f"{path}: is a run with 'target: {checked.target}'; this command takes runs that predict a class for each "
+            f"sample. Its scores are in {path / f'{checked.target}.md'} and scores.json"
         )
     unlabelled = "case_study" in scores  # its samples may have no truth
     seeds = {row.model: tuple(row.seeds) for row in checked.rows}

@@ -77,7 +77,7 @@ def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = Fals
     cells = []
     for row in rows:
         entry, figures = row.entry, row.entry.figures
-        line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
+        line = [rank_text(row.rank), row.name, *(with_interval(figures, name) for name in order)]
         line += [subjects_text({**figures, "flags": entry.flags}), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
@@ -259,9 +259,9 @@ def score_order(board: BoardRows) -> list[str]:
     return sorted(HEADLINE, key=lambda name: name != board.definition.headline)
 
 
-def rank_text(row: BoardRow) -> str:
+def rank_text(rank: tuple[int, int] | None) -> str:
     """Write a rank, a range where the difference of rows is not clear, a dash where there is none."""
-    if row.rank is None:
+    if rank is None:
         return DASH
-    low, high = row.rank
+    low, high = rank
     return str(low) if low == high else f"{low}-{high}"
