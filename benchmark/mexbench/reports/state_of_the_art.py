@@ -16,6 +16,7 @@ from mexbench.errors import BoardError
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, pairwise_tests
+from mexbench.runs.plot_style import BLUE, GREEN, GREY, ORANGE, RULE
 from mexbench.studies.claims.claims import Claims
 from mexbench.studies.claims.methods import MethodCode
 from mexbench.tables import DASH, Table, percent, with_interval
@@ -184,8 +185,8 @@ def drawing(lines: Sequence[MethodLine]) -> str:
     left, right, top = 250.0, 690.0, 70.0
     bottom = top + 30 * len(lines)
     parts = svg.percent_axis((left, right), (top, bottom), 0, 100)
-    legend = [("claimed", svg.diamond, svg.GREY), ("authors' rule", svg.square, svg.ORANGE),
-              ("honest", svg.dot, svg.BLUE), ("tuned alike", svg.ring, svg.GREEN)]  # fmt: skip
+    legend = [("claimed", svg.diamond, GREY), ("authors' rule", svg.square, ORANGE),
+              ("honest", svg.dot, BLUE), ("tuned alike", svg.ring, GREEN)]  # fmt: skip
     sentences = []
     for index, (name, mark, colour) in enumerate(legend):
         parts += [mark(left + 112 * index, 46, colour), svg.text(left + 112 * index + 11, 50, name, size=12)]
@@ -203,9 +204,9 @@ def drawing(lines: Sequence[MethodLine]) -> str:
         short = title if len(title) < 36 else f"{title[:34]}..."
         parts.append(svg.text(left - 10, y + 4, short, anchor="end", size=12))
         if len(x) > 1:
-            parts.append(svg.line(min(x.values()), y, max(x.values()), y, stroke="#bbbbbb", width=3))
+            parts.append(svg.line(min(x.values()), y, max(x.values()), y, stroke=RULE, width=3))
         if line.honest is None:
-            parts.append(svg.text(right + 8, y + 4, NOT_RUN, size=12, fill=svg.GREY))
+            parts.append(svg.text(right + 8, y + 4, NOT_RUN, size=12, fill=GREY))
         parts += [mark(x[name], y, colour) for name, mark, colour in legend if name in x]
         shown = ", ".join(f"{name} {value:.1f}" for name, value in known.items())
         sentences.append(f"{title}: {shown or NOT_RUN}")

@@ -12,6 +12,7 @@ from mexbench.metrics.critical_difference import ALPHA, POWER, CriticalDifferenc
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.ranking import paired
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.runs.plot_style import BLUE, GRID, ORANGE, RULE
 from mexbench.tables import DASH, Table, escape, percent, with_interval
 
 #: Plugins that look at no sample: they are a floor, not a competitor.
@@ -115,12 +116,12 @@ def difference_drawing(board: BoardRows, tests: CriticalDifference) -> str:
              for value in (figures[headline], *figures["ci"][headline])]  # fmt: skip
         parts += [
             svg.text(left - 10, y + 4, row, anchor="end"),
-            svg.line(x[1], y, x[2], y, stroke=svg.BLUE, width=2),
-            svg.dot(x[0], y, svg.BLUE),
+            svg.line(x[1], y, x[2], y, stroke=BLUE, width=2),
+            svg.dot(x[0], y, BLUE),
         ]
     for index, group in enumerate(tests.groups):
         x = right + 22 + 12 * index
-        parts.append(svg.line(x, place[group[0]] - 9, x, place[group[-1]] + 9, stroke=svg.ORANGE, width=5))
+        parts.append(svg.line(x, place[group[0]] - 9, x, place[group[-1]] + 9, stroke=ORANGE, width=5))
     title = f"{name} x 100; bars join rows that cannot be told apart (p >= {ALPHA:g} after Holm)"
     parts.append(svg.text(12, 24, title, size=14))
     groups = "; ".join(", ".join(group) for group in tests.groups) or "every two rows differ"
@@ -142,18 +143,18 @@ def cost_drawing(board: BoardRows) -> str | None:
     parts = []
     for tick in ticks:
         x = left + (right - left) * (np.log10(tick) - ends[0]) / (ends[1] - ends[0])
-        parts += [svg.line(x, top, x, bottom, stroke="#dddddd"),
+        parts += [svg.line(x, top, x, bottom, stroke=GRID),
                   svg.text(x, bottom + 16, f"{tick:,g}", anchor="middle", size=12)]  # fmt: skip
     for value in range(low, high + 1, 10):
         y = bottom - (bottom - top) * (value - low) / (high - low)
-        parts += [svg.line(left, y, right, y, stroke="#dddddd"),
+        parts += [svg.line(left, y, right, y, stroke=GRID),
                   svg.text(left - 8, y + 4, str(value), anchor="end", size=12)]  # fmt: skip
     xs = [left + (right - left) * (np.log10(seconds) - ends[0]) / (ends[1] - ends[0]) for *_, seconds in points]
     ys = [bottom - (bottom - top) * (100 * row.entry.figures[headline] - low) / (high - low) for _, row, _ in points]
     labels = svg.spread_labels(ys, 14)
     for (name, row, _), x, y, label in zip(points, xs, ys, labels, strict=True):
         mark = svg.dot if cost(row)[1] == "processor" else svg.square
-        parts += [mark(float(x), y, svg.BLUE), svg.line(float(x), y, float(x) + 10, label, stroke="#bbbbbb"),
+        parts += [mark(float(x), y, BLUE), svg.line(float(x), y, float(x) + 10, label, stroke=RULE),
                   svg.text(float(x) + 12, label + 4, name, size=12)]  # fmt: skip
     title = f"{_NAMES[headline]} x 100 against seconds of one seed (dots: processor time; squares: wall clock)"
     parts.append(svg.text(12, 24, title, size=14))
