@@ -10,8 +10,9 @@ import numpy as np
 from mexbench.metrics.classification import LEVEL, interval, scores
 from mexbench.metrics.critical_difference import ALPHA, POWER, CriticalDifference, critical_difference
 from mexbench.reports import svg
+from mexbench.reports.forest_svg import ForestRow, constant_score, forest_svg
 from mexbench.reports.leaderboards.ranking import paired
-from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.reports.leaderboards.rows import SECTIONS, BoardRow, BoardRows, Section
 from mexbench.runs.plot_style import BLUE, GRID, ORANGE, RULE
 from mexbench.tables import DASH, Table, escape, percent, with_interval
 
@@ -129,6 +130,30 @@ def difference_drawing(board: BoardRows, tests: CriticalDifference) -> str:
     return svg.drawing(width, int(bottom + 28), title, f"Rows that cannot be told apart: {groups}.", parts)
 
 
+def forest_section(board: BoardRows) -> Section | None:
+    """Return the section whose rows are drawn: the first that has any."""
+    return next((section for section in SECTIONS if board.section(section)), None)
+
+
+def forest_drawing(board: BoardRows, rows: Sequence[BoardRow]) -> str:
+    """Draw rows with their ranks and intervals, and what a constant answer gets."""
+    headline = board.definition.headline
+    drawn = [
+        ForestRow(
+            name=row.name,
+            rank=DASH if row.rank is None else "-".join(map(str, dict.fromkeys(row.rank))),
+            score=row.entry.figures[headline],
+            bounds=(row.entry.figures["ci"] or {}).get(headline),
+            text=with_interval(row.entry.figures, headline),
+            ranked=row.rank is not None,
+        )
+        for row in rows
+    ]
+    unit = "subject" if any(question.subject for question in board.definition.questions) else "clip"
+    title = f"{_NAMES[headline]} x 100, {LEVEL:.0%} interval over {unit}s"
+    return forest_svg(title, drawn, constant_score(list(board.support.values()), headline))
+
+
 def cost_drawing(board: BoardRows) -> str | None:
     """Draw each row's score against what it cost; None where no cost is known."""
     known = {row.name: (row, cost(row)[0]) for row in competitors(board)}
@@ -168,6 +193,8 @@ def drawings(board: BoardRows) -> Mapping[str, str]:
     """Return the drawings of a board: name of the file -> SVG."""
     name = board.definition.name
     found: dict[str, str] = {}
+    if (section := forest_section(board)) is not None:
+        found[f"{name}_forest.svg"] = forest_drawing(board, board.section(section))
     if tests := pairwise_tests(board):
         found[f"{name}_differences.svg"] = difference_drawing(board, tests)
     if drawn := cost_drawing(board):

@@ -39,7 +39,7 @@ def downloads(board: BoardRows) -> list[Download]:
 
 def latex_text(board: BoardRows, rows: Sequence[BoardRow]) -> str:
     r"""Return rows as a ``tabular``; it needs ``\usepackage{booktabs}``."""
-    table = page.main_table(board, rows, brief=True)
+    table = page.interval_table(board, rows)
     lines = [" & ".join(map(latex.escape, cells)) + r" \\" for cells in table.rows]
     head = [rf"\begin{{tabular}}{{{'l' * len(table.headers)}}}", r"\toprule"]
     head += [" & ".join(map(latex.escape, table.headers)) + r" \\", r"\midrule"]
