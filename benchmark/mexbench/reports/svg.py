@@ -84,10 +84,20 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
 
 
-def spread_labels(places: Sequence[float], gap: float) -> list[float]:
-    """Move labels apart along one axis, as little as their order allows, so that none covers another."""
+def spread_labels(places: Sequence[float], gap: float, end: float | None = None) -> list[float]:
+    """Move labels apart along one axis, as little as their order allows, so that none covers another.
+
+    Args:
+        places: Where each would stand.
+        gap: The least distance of two.
+        end: Where the last may be at most; the others make room.
+    """
     order = sorted(range(len(places)), key=places.__getitem__)
     moved = list(places)
     for before, after in pairwise(order):
         moved[after] = max(moved[after], moved[before] + gap)
+    if end is not None and order:
+        moved[order[-1]] = min(moved[order[-1]], end)
+        for after, before in pairwise(reversed(order)):
+            moved[before] = min(moved[before], moved[after] - gap)
     return moved
