@@ -33,7 +33,9 @@ def downloads(board: BoardRows) -> list[Download]:
     name = board.definition.name
     files = [text_download("CSV", f"{name}.csv", "text/csv", csv_text(board))]
     if rows := board.section("honest"):
-        table = page.interval_table(board, rows)
+        scores = page.interval_table(board, rows)
+        ranks = [page.rank_text(row) for row in rows]
+        table = Table(["rank", *scores.headers], [[rank, *line] for rank, line in zip(ranks, scores.rows, strict=True)])
         files.append(text_download("LaTeX", f"{name}.tex", "application/x-tex", table_latex(table)))
     return files
 

@@ -94,25 +94,25 @@ class Studies:
 
     Args:
         claims: Published figures, for a page of their own.
-        verdicts: On them, by their ids; empty where they were not judged.
-        methods: The public codes that claims name.
-        state: What is known of each published method, for a page of its own.
-        plugins: What rows name, by kind and name, for a page of its own.
         audits: To show beside the rows that they are about.
         stress_tests: As well.
         papers: The papers' tables, for a page of their own.
         spotting: Leaderboards of spotters, each for a page of its own.
+        verdicts: On the claims, by their ids; empty where they were not judged.
+        methods: The public codes that claims name.
+        state: What is known of each published method, for a page of its own.
+        plugins: What rows name, by kind and name, for a page of its own.
     """
 
     claims: Claims | None = None
-    verdicts: Mapping[str, ClaimVerdict] = field(default_factory=dict)
-    methods: Sequence[MethodCode] = ()
-    state: StateOfTheArt | None = None
-    plugins: Mapping[tuple[str, str], PluginAbout] = field(default_factory=dict)
     audits: Sequence[AuditSummary] = ()
     stress_tests: Sequence[StressSummary] = ()
     papers: PaperTables | None = None
     spotting: Sequence[SpottingRows] = ()
+    verdicts: Mapping[str, ClaimVerdict] = field(default_factory=dict)
+    methods: Sequence[MethodCode] = ()
+    state: StateOfTheArt | None = None
+    plugins: Mapping[tuple[str, str], PluginAbout] = field(default_factory=dict)
 
 
 def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[str, str]:
