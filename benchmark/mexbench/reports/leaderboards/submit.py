@@ -14,7 +14,7 @@ from mexbench.errors import BenchError, BoardError, listed, unknown
 from mexbench.interfaces import Model
 from mexbench.metrics.classification import SCORES
 from mexbench.registry.catalogue import Catalogue
-from mexbench.registry.parameters import build, parameters
+from mexbench.registry.parameters import build, default_values
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import read_curves
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
@@ -241,9 +241,9 @@ def _undeclared(submission: Submission, catalogue: Catalogue) -> str | None:
         cls = catalogue.get("model", block["plugin"]).load()
     except BenchError:
         return None  # a plugin that is not installed here
-    own = {parameter.name: parameter.default for parameter in parameters(cls)}
-    changed = [f"{name}: {json.dumps(block[name])}" for name, default in own.items()
-               if name in block and json.dumps(block[name]) != json.dumps(_plain(default))]  # fmt: skip
+    own = default_values(cls)
+    given = {name: block[name] for name in own if name in block}
+    changed = [f"{name}: {json.dumps(value)}" for name, value in given.items() if value != own[name]]
     if not changed:
         return None
     return (
@@ -255,10 +255,6 @@ def _undeclared(submission: Submission, catalogue: Catalogue) -> str | None:
 def _made_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row's model block without the declaration of how it was chosen, which may come later."""
     return [{key: value for key, value in block.items() if key != "selection"} for block in config["models"]]
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _answers(run: StoredRun, row: str) -> tuple[SubmittedPrediction, ...]:

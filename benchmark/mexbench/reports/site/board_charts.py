@@ -108,6 +108,9 @@ def board_charts(board: BoardRows, audits: Sequence[AuditSummary]) -> list[Chart
         drawn, table = leak_drawing(pairs), leak_table(pairs)
         charts.append(chart("leaks", "What leaks would add", note, drawn, file=f"{name}_leaks", table=table))
     best = competitors(board) or rows
-    note = "A column is one person, in the same place in every line: pale columns are people whom no row recognises."
+    note = (
+        "A column is one person, in the same place in every line. Where a whole column has the shade of the "
+        "scale's left end, no row recognises that person."
+    )
     charts.append(chart("strip", "Subject by subject", note, subject_strip(board, best), file=f"{name}_subjects"))
     return charts

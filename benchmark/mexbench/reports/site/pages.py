@@ -21,7 +21,7 @@ from mexbench.reports.leaderboards import page
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
-from mexbench.reports.leaderboards.statistics import floor_table
+from mexbench.reports.leaderboards.statistics import floor_table, is_floor
 from mexbench.reports.site import charts, state_page
 from mexbench.reports.site.audits import AuditSummary
 from mexbench.reports.site.board_charts import board_charts
@@ -223,7 +223,7 @@ def _index(boards: Sequence[BoardRows], studies: Studies) -> dict[str, Any]:
             if found
         ],
         "newest": {board.definition.name: newest(board)[:10] for board in boards},
-        "latest": real_lines[:1],
+        "latest": [line for line in real_lines if line.row.rank is not None and not is_floor(line.row)][:1],
         "lines": lines,
         "groups": [
             (heading, found)

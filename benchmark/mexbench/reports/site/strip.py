@@ -1,4 +1,4 @@
-"""Subject by subject: a line for each row, a cell for each subject, the darker the more of it is right."""
+"""Subject by subject: a line for each row, a cell for each subject, whose shade is the share of right answers."""
 
 from __future__ import annotations
 

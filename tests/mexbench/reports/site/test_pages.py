@@ -117,6 +117,8 @@ def test_the_tables_are_those_of_the_markdown_page(pages: dict[str, Read], board
     real = [row.name for row in board.rows if row.section != "synthetic"]
     assert sorted(line[1] for line in pages["index.html"].tables["All rows"][1:]) == sorted(real)
     assert [line[1] for line in pages["index.html"].tables["Synthetic rows"][1:]] == ["made-up"]
+    newest = max((row for row in board.rows if row.section == "honest"), key=lambda row: row.entry.origin.ended)
+    assert f"Newest result ({newest.entry.origin.ended[:10]}): " in pages["index.html"].text
     rows = [tr for tr in page.every("tr") if "data-flags" in tr]
     assert [(tr["data-kind"], tr["data-flags"]) for tr in rows] == [
         *[("real", "[]")] * 5, ("real", '["leak:clip"]'), ("synthetic", '["synthetic"]'),
