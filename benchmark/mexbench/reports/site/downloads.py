@@ -34,7 +34,7 @@ def downloads(board: BoardRows) -> list[Download]:
     files = [text_download("CSV", f"{name}.csv", "text/csv", csv_text(board))]
     if rows := board.section("honest"):
         scores = page.interval_table(board, rows)
-        ranks = [page.rank_text(row) for row in rows]
+        ranks = [page.rank_text(row.rank) for row in rows]
         table = Table(["rank", *scores.headers], [[rank, *line] for rank, line in zip(ranks, scores.rows, strict=True)])
         files.append(text_download("LaTeX", f"{name}.tex", "application/x-tex", table_latex(table)))
     return files
@@ -78,7 +78,7 @@ def csv_text(board: BoardRows) -> str:
         cells = []
         for name in page.NAMES:
             cells += [figures[name], *((figures["ci"] or {}).get(name) or ("", ""))]
-        identity = [row.section, page.rank_text(row), row.name]
+        identity = [row.section, page.rank_text(row.rank), row.name]
         writer.writerow(
             [
                 *identity,
