@@ -7,6 +7,8 @@ way of a contributor to the leaderboard is gone on it.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -15,12 +17,14 @@ import site
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from mexbench import cli
 from mexbench.registry import scaffold
 from mexbench_plugins.synth.standin import StandIn, stand_in_root
 from tests.helpers import ROOT, SEARCH_PATH, write_flow
@@ -152,6 +156,21 @@ PAGES = {
     "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 3, "docs/how-to/publish.md": 1,
     "docs/how-to/cluster.md": 3, "docs/how-to/own-model.md": 1, "docs/how-to/own-data.md": 2,
 }  # fmt: skip
+
+
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "FAQ.md", *sorted(
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")
+)]  # fmt: skip
+
+
+@cache
+def help_of(*command: str) -> str:
+    """Return what a command prints with --help; a command that does not exist fails the test."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as stopped:
+        cli.main([*command, "--help"])
+    assert stopped.value.code == 0, command
+    return shown.getvalue()
 
 
 def test_every_page_with_commands_is_tested() -> None:
@@ -301,3 +320,17 @@ def test_the_citation_is_of_this_version() -> None:
     assert f'version = "{citation["version"]}"' in project
     assert f'license = "{citation["license"]}"' in project
     assert {"cff-version", "message", "title", "authors", "type"} <= citation.keys()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_in_the_text_have_the_options_that_they_name(document: str) -> None:
+    """Commands between backticks have placeholders and are not run; their names and options must exist all the same."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for command in re.findall(r"`(bench [a-z][^`]*)`", text):
+        words = command.split()[1:]
+        known = help_of(words[0])
+        subcommand = [word for word in words[1:2] if re.fullmatch(r"[a-z][a-z-]+", word)]
+        if re.search(r"^ {4}[a-z-]+ ", known, re.MULTILINE) and subcommand:
+            known += help_of(words[0], *subcommand)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", command):
+            assert option in known, f"{document}: {command}"

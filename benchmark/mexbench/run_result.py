@@ -219,7 +219,8 @@ class RunPlots:
             ConfigError: The run has no such row, or it has no confusion matrix.
             BenchError: matplotlib is not installed.
         """
-        from mexbench.reports.plots import check_matplotlib, confusion_figure, house_style
+        from mexbench.reports.plots import check_matplotlib, confusion_figure
+        from mexbench.runs.plot_style import house_style
 
         check_matplotlib("Run.plot")
         row = self.run.row(model)
@@ -240,7 +241,8 @@ class RunPlots:
             BenchError: matplotlib is not installed.
         """
         from mexbench.reports.forest_plot import forest_figure
-        from mexbench.reports.plots import check_matplotlib, house_style
+        from mexbench.reports.plots import check_matplotlib
+        from mexbench.runs.plot_style import house_style
 
         check_matplotlib("Run.plot")
         with damage_is_an_error(self.run.folder), house_style():

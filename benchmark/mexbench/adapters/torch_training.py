@@ -19,6 +19,7 @@ from mexbench.adapters.torch_engine import (
     import_torch,
     reproducible,
 )
+from mexbench.adapters.validation_split import validation_part
 
 if TYPE_CHECKING:
     from mexbench.adapters.torch_recipe import TorchRecipe
@@ -69,34 +70,6 @@ def class_weights(y: NDArray[np.intp], n_classes: int) -> TorchTensor:
     counts = np.bincount(y, minlength=n_classes)
     weights = np.where(counts, len(y) / (n_classes * np.maximum(counts, 1)), 0)
     return import_torch().tensor(weights.astype(np.float32))
-
-
-def validation_part(
-    groups: NDArray[np.str_], share: float, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw subjects until they hold the share of the samples; at least one subject stays in the training part.
-
-    Args:
-        groups: Subject of each sample (n,).
-        share: Share of the samples.
-        rng: Draws the order of the subjects.
-
-    Returns:
-        Positions of the training part and of the validation part, both rising.
-
-    Raises:
-        ValueError: There is only one subject.
-    """
-    names, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(names) < 2:
-        raise ValueError(
-            f"early_stopping watches subjects that do not train, but all samples are of one: {', '.join(names)}; "
-            "set early_stopping: null"
-        )
-    drawn = rng.permutation(len(names))[:-1]
-    before = np.cumsum(sizes[drawn]) - sizes[drawn]  # samples of the subjects drawn before
-    in_validation = np.isin(group_of, drawn[before < share * len(groups)])
-    return np.flatnonzero(~in_validation), np.flatnonzero(in_validation)
 
 
 def _build(factory: Callable[[], TorchModule], inputs: TorchTensor, device: Any) -> TorchModule:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from mexbench import cli
@@ -20,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="FILE",
-        help="the page (default: beside the figures, .md; of the shipped file, claims.md in the working directory)",
+        help="the page, with the verdicts as .json beside it (default: beside the figures, .md; of the shipped file, "
+        "claims.md in the working directory)",
     )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the page is stale")
 
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.errors import ClaimError
+    from mexbench.reports.claim_verdicts import verdicts_text
     from mexbench.reports.claims_page import page
     from mexbench.studies.claims.claims import load
     from mexbench.studies.claims.judge import judge_claim
@@ -50,12 +53,20 @@ def run(options: argparse.Namespace) -> int:
         print(text, end="")
         return cli.OK
     out = options.out or (Path("claims.md") if shipped else file.with_suffix(".md"))
+    texts = {out: text, out.with_suffix(".json"): verdicts_text(judged, file)}
     if options.check:
-        current = out.read_text(encoding="utf-8") if out.is_file() else None
-        if current == text:
-            return cli.OK
-        say(f"{out}: {'missing' if current is None else 'stale'}; 'bench claims' writes it")
-        return cli.FAILED
-    write_text(out, text)
-    say(f"written to {out}: {len(judged)} rows")
+        return _check(texts)
+    for path, content in texts.items():
+        write_text(path, content)
+    say(f"written to {out}: {len(judged)} rows; their verdicts, for 'bench site', to {out.with_suffix('.json')}")
     return cli.OK
+
+
+def _check(texts: Mapping[Path, str]) -> int:
+    code = cli.OK
+    for path, text in texts.items():
+        current = path.read_text(encoding="utf-8") if path.is_file() else None
+        if current != text:
+            say(f"{path}: {'missing' if current is None else 'stale'}; 'bench claims' writes it")
+            code = cli.FAILED
+    return code

@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures",
         action="store_true",
-        help="draw scores, learning curves, confusion matrices and a paper's claims (needs matplotlib)",
+        help="draw learning curves, each confusion matrix and a paper's claims as PNG and SVG too (needs matplotlib); "
+        "the page of a run shows scores and confusion matrices without it",
     )
     parser.add_argument(
         "--observe",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mexbench import cli
-from mexbench.cli.output import say
+from mexbench.cli.output import open_catalogue, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +40,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.cli import leaderboard_spotting
     from mexbench.cli.leaderboard import all_boards, read_claims, say_errors
+    from mexbench.reports import state_of_the_art
+    from mexbench.reports.claim_verdicts import read_verdicts
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
-    from mexbench.reports.site import audits, folder, pages, paper_tables, stress_tests
+    from mexbench.reports.site import audits, folder, pages, paper_tables, state_page, stress_tests
+    from mexbench.reports.site.plugins import plugins_about
+    from mexbench.studies.claims.methods import load_methods
 
     folder.check_own_folder(options.out)  # before the work, not after it
     claims = read_claims(options.root)
@@ -64,7 +68,24 @@ def run(options: argparse.Namespace) -> int:
     spotting = [leaderboard_spotting.rows_of(options.root, name, spotters[name]) for name in names]
     rows = [board_rows(board, claims) for board in boards]
     audits.check_known_boards({**audited, **stressed}, rows)
-    studies = pages.Studies(claims, list(audited.values()), list(stressed.values()), papers, spotting)
+    methods = load_methods(options.root / "methods.yaml") if claims else ()
+    state = None
+    for board in rows:
+        if claims and methods and board.definition.name == state_of_the_art.BOARD:
+            rules = state_of_the_art.read_audits(options.root)
+            state = state_page.StateOfTheArt(board, state_of_the_art.method_lines(board, claims, methods, rules))
+    figures = options.root / "claims.yaml"
+    studies = pages.Studies(
+        claims=claims,
+        verdicts=read_verdicts(figures.with_suffix(".json"), figures, claims) if claims else {},
+        methods=methods,
+        state=state,
+        plugins=plugins_about(rows, open_catalogue()),
+        audits=list(audited.values()),
+        stress_tests=list(stressed.values()),
+        papers=papers,
+        spotting=spotting,
+    )
     pages_by_name = pages.site(rows, studies)
     folder.write(options.out, pages_by_name)
     count = sum(len(board.rows) for board in (*rows, *spotting))

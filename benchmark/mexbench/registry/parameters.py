@@ -227,6 +227,15 @@ def to_dict(plugin: Plugin, *, paths: bool = True) -> dict[str, object]:
     }
 
 
+def default_values(cls: type[Any]) -> dict[str, object]:
+    """Return the defaults of a plugin's parameters as JSON values, those of groups too; required ones have none."""
+    return {
+        parameter.name: _adapter(parameter.annotation).dump_python(parameter.default, mode="json")
+        for parameter in parameters(cls)
+        if not parameter.required
+    }
+
+
 def json_schema(cls: type[Any]) -> dict[str, Any]:
     """Return the JSON Schema of a plugin's parameters: ``properties`` and ``required``."""
     properties: dict[str, object] = {}

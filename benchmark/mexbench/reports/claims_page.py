@@ -57,11 +57,13 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
         rows = [j for j in judged if j.claim.source == key]
         if rows or source.note:
             parts.append(f"## {source.title}")
+        if source.doi and (rows or source.note):
+            parts.append(f"Document: <https://doi.org/{source.doi}>")
         if source.note:
             parts.append(f"{source.note[0].upper()}{source.note[1:]}.")
         if rows:
             parts.append(_main(rows, source, scores).markdown())
-            parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
+            parts.append("\n".join(f"- `{j.claim.id}`, {j.status} ({_tested(j.claim)}): {_why(j)}" for j in rows))
             parts += [*_notes(rows), *_contradictions(source)]
     parts += [
         *_methods(judged, methods, whole=len(judged) == len(claims.claims)),
@@ -74,25 +76,21 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
 
 
 def _main(rows: Sequence[Judged], source: ClaimSource, scores: Callable[[str], Scores | None]) -> Table:
-    headers = ["row", "method, data", "claimed", "test samples", "feasible?"]
-    headers += ["document's split", "measured under it", "measured under LOSO"]
     cells = []
     for judged in rows:
         claim = judged.claim
-        tested = shown(claim.supports) if claim.supports else f"{claim.samples or 'unknown'}, {claim.classes} classes"
-        cells.append(
-            [
-                claim.id,
-                f"{claim.method}, {claim.dataset} ({claim.where})",
-                claim.shown(),
-                tested,
-                judged.status,
-                claim.split,
-                measured(claim, source, "split", scores),
-                measured(claim, source, "loso", scores),
-            ]
-        )
-    return Table(headers, cells)
+        split, loso = (measured(claim, source, key, scores) for key in ("split", "loso"))
+        beside = split if split == loso else f"under its split: {split}; LOSO: {loso}"
+        about = f"{claim.method}, {claim.dataset}, {claim.split} ({claim.where})"
+        cells.append([claim.id, about, claim.shown(), judged.status, beside])
+    return Table(["row", "method, data, split", "claimed", "verdict", "measured here"], cells)
+
+
+def _tested(claim: Claim) -> str:
+    """Say how many samples were tested, by class where that is known."""
+    if claim.supports:
+        return f"tested on {shown(claim.supports)}"
+    return f"tested on {claim.samples or 'an unknown number of'} samples of {claim.classes} classes"
 
 
 def _why(judged: Judged) -> str:

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mexbench.reports.claimed_and_measured import MEASURED, SYNTHETIC, figure_name, is_synthetic, source_text
+from mexbench.runs.plot_style import AMBER, BLUE, GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Key -> label and colour; colours that colour-blind readers tell apart (Okabe and Ito), hatched for print.
+#: Key -> label and colour; hatched for print.
 _BARS = {
-    "claimed": ("claimed", "#999999", ""),
-    "split": (f"measured {MEASURED['split']}", "#E69F00", "//"),
-    "loso": (f"measured {MEASURED['loso']}", "#0072B2", ""),
+    "claimed": ("claimed", GREY, ""),
+    "split": (f"measured {MEASURED['split']}", AMBER, "//"),
+    "loso": (f"measured {MEASURED['loso']}", BLUE, ""),
 }
 _WIDTH = 0.27
 _LETTERS = 90

@@ -10,6 +10,9 @@ from typing import Any
 from mexbench.config.run_config import RunConfig
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
+from mexbench.reports.confusion_svg import run_matrices
+from mexbench.reports.forest_svg import run_forest
+from mexbench.reports.run_page import FOREST, MATRICES
 from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.learning_curves import histories_csv
 from mexbench.runs.run_folder import RunFolder
@@ -21,8 +24,10 @@ from mexbench.studies.case_study.from_run import check_honest
 class RunReports:
     """Makes the reports of a run folder; see ``mexbench.evaluation.experiment.Reports``.
 
+    The drawings that the page of a run shows are always written.
+
     Args:
-        figures: Whether learning curves and confusion matrices are drawn, which needs matplotlib.
+        figures: Whether learning curves and more are drawn as PNG and SVG, which needs matplotlib.
     """
 
     figures: bool = False
@@ -46,6 +51,7 @@ class RunReports:
         write_text(folder / "predictions.csv", report.predictions())
         write_json(folder / "scores.json", scores)
         write_text(folder / report.page_name, report.page(scores, manifest))
+        _draw(scores, folder)
         written = [report.page_name, "scores.json", "predictions.csv", "manifest.json"]
         if curves := histories_csv(report.done):
             write_text(folder / "histories.csv", curves)
@@ -58,3 +64,14 @@ class RunReports:
 
             written.append(f"{len(draw(scores, report.done, folder / 'figures'))} files in figures")
         return written
+
+
+def _draw(scores: Mapping[str, Any], folder: Path) -> None:
+    """Write the drawings of a run of classes, which its page shows: in some milliseconds, by no library."""
+    if scores.get("target", "emotion") != "emotion":
+        return
+    for name, text in ((FOREST, run_forest(scores)), (MATRICES, run_matrices(scores))):
+        path = folder / name
+        if text is not None:
+            path.parent.mkdir(exist_ok=True)
+            write_text(path, text)

@@ -11,6 +11,7 @@ import numpy as np
 from mexbench.errors import ConfigError, unknown
 from mexbench.metrics import few_subjects
 from mexbench.reports import action_units_page, run_page
+from mexbench.runs.plot_style import BLUE, ORANGE
 from mexbench.tables import UNRANKED, Row
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
 #: Inches of a line of a label, lines between two labels, and letters of a line.
 _INCHES, _GAP, _LETTERS = 0.19, 1.2, 34
-_BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-blind readers
 
 
 def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figure:
@@ -51,7 +51,7 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
     axes = figure.add_subplot()
     for index, (place, row) in enumerate(zip(places, rows, strict=True)):
-        colour, face = (_ORANGE, "white") if _is_unranked(row) else (_BLUE, _BLUE)
+        colour, face = (ORANGE, "white") if _is_unranked(row) else (BLUE, BLUE)
         if (bounds := row["ci"][metric]) is not None:
             low, high = (100 * bound for bound in bounds)
             axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.errors import BenchError, missing_extra
-from mexbench.files import replacing
 from mexbench.reports.claimed_and_measured import is_synthetic
 from mexbench.reports.claims_plot import bars, claims_figure
 from mexbench.reports.forest_plot import forest_figure
 from mexbench.reports.papers_page import chart_lines
 from mexbench.runs.learning_curves import curves_of
+from mexbench.runs.plot_style import BLUE, ORANGE, house_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,20 +25,10 @@ if TYPE_CHECKING:
 
     from mexbench.runs.run_folder import StoredResult
 
-#: Training and validation, told apart by colour-blind readers (Okabe and Ito) and in print, by their dashes.
-_SIDES = (("", "training", "#0072B2", "-"), ("val_", "validation", "#D55E00", "--"))
+#: Training and validation, told apart in print by their dashes.
+_SIDES = (("", "training", BLUE, "-"), ("val_", "validation", ORANGE, "--"))
 #: Value -> label of its axis, and what it is multiplied by.
 _VALUES = {"loss": ("loss", 1), "accuracy": ("accuracy (%)", 100)}
-_STYLE: dict[Any, Any] = {
-    "font.size": 13,
-    "axes.titlesize": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "mexbench",  # else ids are drawn anew each time
-    "svg.fonttype": "path",
-    "figure.constrained_layout.use": True,
-}
-_DPI = 150
 _LETTERS = 9  # of a title that fit into an inch
 
 
@@ -69,14 +57,14 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
     written: list[Path] = []
     with house_style():
         if any(row.get("n_samples") for row in scores["rows"]):
-            written += _save(forest_figure(scores), folder / "scores")
+            written += save_figure(forest_figure(scores), folder / "scores")
         for row in scores["rows"]:
             if row.get("confusion"):  # a run of action units has none
-                written += _save(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
+                written += save_figure(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
-                written += _save(figure, folder / f"learning-{row['model']}")
+                written += save_figure(figure, folder / f"learning-{row['model']}")
         if claims := scores.get("paper"):
-            written += _save(claims_figure(claims, scores["dataset"]), folder / "claimed-and-measured")
+            written += save_figure(claims_figure(claims, scores["dataset"]), folder / "claimed-and-measured")
     return written
 
 
@@ -93,18 +81,8 @@ def draw_papers(runs: Mapping[str, Mapping[str, Any]], folder: Path) -> list[Pat
     labels, lines = chart_lines(runs)
     synthetic = any(is_synthetic(scores["paper"]) for scores in runs.values())
     with house_style():
-        return _save(bars(labels, lines, ["Accuracy, claimed and measured"], synthetic=synthetic), folder / "papers")
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Draw every figure of the block in one style: a user's own matplotlibrc changes none."""
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
+        figure = bars(labels, lines, ["Accuracy, claimed and measured"], synthetic=synthetic)
+        return save_figure(figure, folder / "papers")
 
 
 def confusion_figure(row: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure:
@@ -197,14 +175,3 @@ def _title(figure: Figure, row: Mapping[str, Any], scores: Mapping[str, Any], ho
     flags = f" (flags: {', '.join(row['flags'])})" if row["flags"] else ""
     lines = [f"{row['model']} on {scores['dataset']}, {row['protocol']}{flags}", how]
     return "\n".join(textwrap.fill(line, int(_LETTERS * figure.get_figwidth())) for line in lines if line)
-
-
-def _save(figure: Figure, base: Path) -> list[Path]:
-    paths = []
-    for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-        stream = io.BytesIO()
-        figure.savefig(stream, format=ending, dpi=_DPI, metadata=metadata)
-        paths.append(base.with_name(f"{base.name}.{ending}"))
-        with replacing(paths[-1]) as target:
-            target.write(stream.getvalue())
-    return paths

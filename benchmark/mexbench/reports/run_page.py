@@ -13,6 +13,8 @@ from mexbench.reports.health_table import HEALTH_NOTE, health_table
 from mexbench.tables import DASH, Row, Table, competes, escape, percent, probability, subjects_text, with_interval
 
 _FEW_FOLDS = 6
+#: Drawings beside the page, which shows them.
+FOREST, MATRICES = "figures/forest.svg", "figures/confusion.svg"
 
 
 def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]:
@@ -29,12 +31,19 @@ def ranked(rows: Sequence[Row], by: str = "uf1") -> list[tuple[int | None, Row]]
     return [*places, *((None, row) for row in rows if not any(row is other for other in fit))]
 
 
-#: Columns that are often the same in every row: a terminal is narrow, so that they are printed once, below the table.
+#: Columns that are often the same in every row: a terminal and a page are narrow, so that they are written once, below.
 _SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags")
 
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
     """Format the main table for a terminal: what is the same in every row is printed once, below it."""
+    narrow, shared_text = _narrow(scores)
+    parts = [narrow.text(), *([shared_text] if shared_text else []), *few_subjects.note(scores)]
+    return "\n\n".join(parts)
+
+
+def _narrow(scores: Mapping[str, Any]) -> tuple[Table, str]:
+    """Return the main table with the line of chance, and what is the same in every row as a text, maybe empty."""
     table = main_table(scores)
     if (chance := _chance_cells(scores, table.headers)) is not None:
         table = Table(table.headers, [*table.rows, chance])
@@ -50,15 +59,14 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     flags = shared.pop("flags", DASH)
     shared.pop("protocol", None)
     shared = {name: value for name, value in shared.items() if value != DASH}
-    lines = [narrow.text()]
+    lines = []
     if shared:
         lines.append(
             ", ".join(f"{value} {name.removesuffix('s') if value == '1' else name}" for name, value in shared.items())
         )
     if flags != DASH:
         lines.append(f"every row is flagged: {flags}")
-    parts = [lines[0], *(["; ".join(lines[1:])] if lines[1:] else []), *few_subjects.note(scores)]
-    return "\n\n".join(parts)
+    return narrow, "; ".join(lines)
 
 
 #: In the line of chance, a cell that says nothing.
@@ -179,11 +187,15 @@ def fold_table(scores: Mapping[str, Any]) -> Table:
 def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """Write the page of one run."""
     intervals = scores["intervals"]
+    narrow, shared = _narrow(scores)
+    scored = any(row[scores.get("headline", "uf1")] is not None for row in scores["rows"])
     parts = [
         f"# {escape(scores['config'])}",
         *banners(scores),
         *setting(scores),
-        main_table(scores).markdown(),
+        *([f"![every row's score with its interval]({FOREST})"] if scored else []),
+        narrow.markdown(),
+        *([f"{escape(shared[0].upper() + shared[1:])}."] if shared else []),
         *few_subjects.note(scores),
         "Scores are x 100, pooled over folds"
         + (", mean over seeds and repeats of the split" if _several(scores) else "")
@@ -204,7 +216,7 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     parts += ["## By class: recall / precision", class_table(scores).markdown()]
     shown = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1")) if row["confusion"] is not None]
     if shown:
-        parts.append("## Confusion matrices")
+        parts += ["## Confusion matrices", f"![confusion matrices]({MATRICES})"]
     for row in shown:
         parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
     if any(row.get("health") for row in scores["rows"]):

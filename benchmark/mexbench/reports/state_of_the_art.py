@@ -7,6 +7,7 @@ the scores under a rule from the reports of ``bench audit`` that are kept as ``a
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 from mexbench.errors import BoardError
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
-from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, pairwise_tests
+from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, is_floor, pairwise_tests
+from mexbench.runs.plot_style import BLUE, GREEN, GREY, ORANGE, RULE
 from mexbench.studies.claims.claims import Claims
 from mexbench.studies.claims.methods import MethodCode
 from mexbench.tables import DASH, Table, percent, with_interval
@@ -24,7 +26,19 @@ PAGE, DRAWING = "state_of_the_art.md", "state_of_the_art.svg"
 #: The leaderboard whose rows the page shows.
 BOARD = "loso_megc2019_flow"
 NOT_RUN = "not run"
+_DATA = "UF1 x 100 on the 442 clips of the composite, leave-one-subject-out; in brackets the 95% interval over subjects"
+#: Word of the table -> what it means.
+MEANINGS = {
+    "claimed": "is as printed",
+    "by its authors' rule": "is what our training of the method scores when its epoch is chosen as its public code "
+    "does it, and beside it what a predictor that guesses scores under that rule",
+    "honest": "is the last epoch of the published recipe",
+    "tuned alike": "has its settings and epochs chosen inside each training side",
+    "not run": "says that no run of it is on the board",
+}
 _RULE = "authors-rule"
+#: Letters of a line of a method's title in the drawing.
+_LETTERS = 32
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ def read_audits(root: Path) -> list[dict[str, Any]]:
     """
     rows = []
     for path in sorted((root / "audits").glob("*.json")):
+        if path.name.endswith("stress.json"):  # of 'bench audit --stress', which is about other things
+            continue
         try:
             report = json.loads(path.read_bytes())
             nulls = report["null"]
@@ -96,16 +112,12 @@ def markdown(board: BoardRows, lines: Sequence[MethodLine]) -> str:
     """Write the page."""
     parts = [
         "# The state of the art on MEGC 2019, under one rule",
-        _paragraph(lines),
+        summary_text(lines),
         f"![claimed, by the authors' rule, and honest]({DRAWING})",
-        _table(lines).markdown(),
-        "UF1 x 100 on the 442 clips of the composite, leave-one-subject-out; in brackets the 95% interval over "
-        "subjects. *Claimed* is as printed. *By the authors' rule* is what our training of the method scores when its "
-        "epoch is chosen as its public code does it, and beside it what a predictor that guesses scores under that "
-        "rule. *Honest* is the last epoch of the published recipe; *tuned alike* has its settings and epochs chosen "
-        "inside each training side. *Not run* says that no run of it is on the board.",
+        lines_table(lines).markdown(),
+        "; ".join([_DATA, *(f"*{name}* {text}" for name, text in MEANINGS.items())]) + ".",
         "## Models for comparison",
-        _others(board, lines).markdown(),
+        others_table(board, lines).markdown(),
         "## Floors",
         floor_table(board).markdown(),
     ]
@@ -118,8 +130,8 @@ def markdown(board: BoardRows, lines: Sequence[MethodLine]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _paragraph(lines: Sequence[MethodLine]) -> str:
-    """Write what a journalist could print, from the figures alone."""
+def summary_text(lines: Sequence[MethodLine]) -> str:
+    """Return what a journalist could print, from the figures alone."""
     known = [line for line in lines if line.method.selection != "unknown"]
     dirty = [line for line in known if not line.method.clean]
     clean = [line.method.title for line in known if line.method.clean]
@@ -143,7 +155,8 @@ def _paragraph(lines: Sequence[MethodLine]) -> str:
     return text
 
 
-def _table(lines: Sequence[MethodLine]) -> Table:
+def lines_table(lines: Sequence[MethodLine]) -> Table:
+    """Return each method's figures, or why there is none."""
     headers = ["method", "epoch chosen", "claimed", "by its authors' rule", "guessing by that rule", "honest"]
     cells = []
     for line in lines:
@@ -173,45 +186,63 @@ def _score(row: BoardRow | None) -> str:
     return f"{with_interval(row.entry.figures, 'uf1')}{flags}"
 
 
-def _others(board: BoardRows, lines: Sequence[MethodLine]) -> Table:
+def other_rows(board: BoardRows, lines: Sequence[MethodLine]) -> list[BoardRow]:
+    """Return the rows of the board that are no listed method and look at samples."""
     shown = {id(row) for line in lines for row in (line.honest, line.tuned)}
-    rows = [row for row in board.rows if id(row) not in shown and row.entry.model.plugin != "majority"]
+    return [row for row in board.rows if id(row) not in shown and not is_floor(row)]
+
+
+def others_table(board: BoardRows, lines: Sequence[MethodLine]) -> Table:
+    """Return what these rows score."""
+    rows = other_rows(board, lines)
     return Table(["model", "UF1", "seeds"], [[row.name, _score(row), str(len(row.entry.seeds))] for row in rows])
 
 
 def drawing(lines: Sequence[MethodLine]) -> str:
-    """Draw each method's figures on one line: claimed, by its authors' rule, honest and tuned."""
-    left, right, top = 250.0, 690.0, 70.0
-    bottom = top + 30 * len(lines)
-    parts = svg.percent_axis((left, right), (top, bottom), 0, 100)
-    legend = [("claimed", svg.diamond, svg.GREY), ("authors' rule", svg.square, svg.ORANGE),
-              ("honest", svg.dot, svg.BLUE), ("tuned alike", svg.ring, svg.GREEN)]  # fmt: skip
-    sentences = []
-    for index, (name, mark, colour) in enumerate(legend):
-        parts += [mark(left + 112 * index, 46, colour), svg.text(left + 112 * index + 11, 50, name, size=12)]
-    for index, line in enumerate(lines):
-        y = top + 30 * index + 15
-        figures = {
-            "claimed": line.claimed[1] if line.claimed else None,
-            "authors' rule": 100 * line.rule["leaky"]["uf1"] if line.rule else None,
-            "honest": 100 * line.honest.entry.figures["uf1"] if line.honest else None,
-            "tuned alike": 100 * line.tuned.entry.figures["uf1"] if line.tuned else None,
-        }
-        known = {name: value for name, value in figures.items() if value is not None}
-        x = {name: left + (right - left) * value / 100 for name, value in known.items()}
-        title = line.method.title.partition(",")[0]
-        short = title if len(title) < 36 else f"{title[:34]}..."
-        parts.append(svg.text(left - 10, y + 4, short, anchor="end", size=12))
-        if len(x) > 1:
-            parts.append(svg.line(min(x.values()), y, max(x.values()), y, stroke="#bbbbbb", width=3))
-        if line.honest is None:
-            parts.append(svg.text(right + 8, y + 4, NOT_RUN, size=12, fill=svg.GREY))
-        parts += [mark(x[name], y, colour) for name, mark, colour in legend if name in x]
-        shown = ", ".join(f"{name} {value:.1f}" for name, value in known.items())
-        sentences.append(f"{title}: {shown or NOT_RUN}")
+    """Draw each method's figures on one line: claimed, by its authors' rule, honest and tuned; from claimed to honest.
+
+    Titles are folded, never cut; what was not run says so at the end of its line.
+    """
+    titles = [textwrap.wrap(line.method.title, _LETTERS) for line in lines]
+    left, right, top = 40 + svg.width_of("x" * max(len(text) for one in titles for text in one), 12), 690.0, 76.0
+    heights = [14 * len(one) + 16 for one in titles]
+    bottom = top + sum(heights)
     title = "UF1 x 100 on MEGC 2019: what is claimed, and what is left"
-    parts.append(svg.text(12, 24, title, size=15))
-    return svg.drawing(770, int(bottom + 28), title, "; ".join(sentences), parts)
+    parts = [*svg.percent_axis((left, right), (top, bottom), 0, 100), svg.text(12, 24, title, size=15)]
+    marks = [("claimed", svg.diamond, GREY), ("authors' rule", svg.square, ORANGE),
+             ("honest", svg.dot, BLUE), ("tuned alike", svg.ring, GREEN)]  # fmt: skip
+    for index, (name, mark, colour) in enumerate(marks):
+        parts += [mark(20 + 130 * index, 50, colour), svg.text(32 + 130 * index, 54, name, size=12)]
+    sentences, start = [], top
+    for line, texts, height in zip(lines, titles, heights, strict=True):
+        y = start + height / 2
+        figures = _figures(line)
+        x = {name: left + (right - left) * value / 100 for name, value in figures.items()}
+        first = y + 4 - 14 * (len(texts) - 1) / 2
+        parts += [svg.text(left - 12, first + 14 * i, text, anchor="end", size=12) for i, text in enumerate(texts)]
+        if len(x) > 1:
+            parts.append(svg.line(min(x.values()), y, max(x.values()), y, stroke=RULE, width=3))
+        if line.honest is None:
+            parts.append(svg.text(right + 10, y + 4, NOT_RUN, size=12, fill=GREY))
+        elif "claimed" in figures:
+            parts.append(svg.text(right + 10, y + 4, f"{figures['honest'] - figures['claimed']:+.1f}", size=12))
+        parts += [mark(x[name], y, colour) for name, mark, colour in marks if name in x]
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        sentences.append(f"{' '.join(texts)}: {shown or NOT_RUN}")
+        start += height
+    parts.append(svg.text(right + 10, top - 6, "honest - claimed", size=11, fill=GREY))
+    return svg.drawing(800, int(bottom + 28), title, "; ".join(sentences), parts)
+
+
+def _figures(line: MethodLine) -> dict[str, float]:
+    """Return the known figures of a method, x 100."""
+    figures = {
+        "claimed": line.claimed[1] if line.claimed else None,
+        "authors' rule": 100 * line.rule["leaky"]["uf1"] if line.rule else None,
+        "honest": 100 * line.honest.entry.figures["uf1"] if line.honest else None,
+        "tuned alike": 100 * line.tuned.entry.figures["uf1"] if line.tuned else None,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def pages(root: Path, board: BoardRows, claims: Claims, methods: Sequence[MethodCode]) -> dict[str, str]:

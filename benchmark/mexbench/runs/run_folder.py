@@ -8,7 +8,7 @@
     tuning.csv         what was chosen inside each training side, where a model is tuned
     histories.csv      learning curves, where a model has any: one row per model, seed, fold and epoch
     models/            trained models, with --save-models
-    figures/           learning curves and confusion matrices, with --figures
+    figures/           scores and confusion matrices, which the page shows; more with --figures
     tensorboard/       events, with --observe tensorboard
     .lock, .holder     which process writes here: one at a time
 

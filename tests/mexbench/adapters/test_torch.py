@@ -11,7 +11,7 @@ import pytest
 
 from mexbench.adapters import as_model
 from mexbench.adapters.torch import FactoryModel, TorchRecipe
-from mexbench.adapters.torch_training import validation_part
+from mexbench.adapters.validation_split import validation_part
 from mexbench.errors import ConfigError
 
 torch = pytest.importorskip("torch")

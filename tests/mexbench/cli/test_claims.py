@@ -54,10 +54,20 @@ def test_the_page(figures: Path, bench: Callable[..., Ran]) -> None:
         in page
     )
     cells = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
-    measured = {line[1]: line[-3:-1] for line in cells if len(line) in (10, 11)}
-    assert measured["a"] == ["not measured: needs the data"] * 2
-    assert measured["b"] == ["not measured: lacks a name"] * 2
-    assert measured["c"] == [f"not measured yet: board has no row {row}" for row in ("svm/smic", "svm")]
+    measured = {line[1]: line[-2] for line in cells if len(line) in (7, 8)}
+    assert measured["a"] == "not measured: needs the data"
+    assert measured["b"] == "not measured: lacks a name"
+    split, loso = (f"not measured yet: board has no row {row}" for row in ("svm/smic", "svm"))
+    assert measured["c"] == f"under its split: {split}; LOSO: {loso}"
+    assert "- `a`, impossible (tested on 70/51/43): " in page
+    assert "- `b`, possible (tested on an unknown number of samples of 5 classes): " in page
+    verdicts = json.loads(figures.with_suffix(".json").read_text())["verdicts"]
+    assert [(one["id"], one["status"]) for one in verdicts] == [
+        ("a", "impossible"),
+        ("b", "possible"),
+        ("c", "possible"),
+    ]
+    assert all(f"{one['reason']}" in page for one in verdicts)
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert max(map(len, table)) < 250, "reasons stand below the table"
 
@@ -98,9 +108,10 @@ def test_the_page_shows_how_public_codes_choose_the_epoch(figures: Path, bench: 
 def test_check(figures: Path, bench: Callable[..., Ran], tmp_path: Path) -> None:
     out = tmp_path / "page.md"
     figures.write_text(FILE.replace('{f1: ".2000", recall: ".5280"}', '{accuracy: ".5000"}'))
-    assert bench("claims", "--file", figures, "--out", out, "--check").err.endswith(
-        "page.md: missing; 'bench claims' writes it\n"
-    )
+    missing = bench("claims", "--file", figures, "--out", out, "--check").err
+    assert [line.rpartition("/")[2] for line in missing.splitlines()[-2:]] == [
+        f"{name}: missing; 'bench claims' writes it" for name in ("page.md", "page.json")
+    ]
     assert bench("claims", "--file", figures, "--out", out).code == 0
     assert bench("claims", "--file", figures, "--out", out, "--check").code == 0
     page = out.read_text()

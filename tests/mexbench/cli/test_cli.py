@@ -36,7 +36,7 @@ def test_run_writes_the_whole_folder(quick: Path, bench: Callable[..., Ran]) -> 
     assert (ran.code, ran.err.count("Traceback")) == (0, 0)
     folder = quick.parent / "runs" / "quick"
     assert {path.name for path in folder.iterdir()} == {
-        "manifest.json", "predictions.csv", "scores.json", "leaderboard.md", "tasks", ".lock",
+        "manifest.json", "predictions.csv", "scores.json", "leaderboard.md", "tasks", "figures", ".lock",
     }  # fmt: skip
     assert len(list(folder.glob("tasks/*/*/*.json"))) == 2 * 2 * 3
     assert "svm" in ran.out

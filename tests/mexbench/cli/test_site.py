@@ -36,7 +36,9 @@ def test_the_same_bytes_in_every_process(boards: Path, tmp_path: Path, bench: Ca
     assert (ran.code, ran.out) == (0, "")
     assert ran.err == f"written to {one}: 1 leaderboards, 1 rows; open {one / 'index.html'}\n"
     first = content(one)
-    assert first.keys() == {"index.html", "boards/toy.html", "rows/toy/majority.html", "site.json"}
+    assert first.keys() == {
+        "index.html", "boards/toy.html", "rows/toy/majority.html", "plugins.html", "site.json",
+    }  # fmt: skip
     assert bench("site", "--root", boards, "--out", one).code == 0
     assert content(one) == first
     command = [sys.executable, "-m", "mexbench", "site", "--root", boards, "--out", tmp_path / "two"]
@@ -54,7 +56,33 @@ def test_what_is_shipped_makes_a_site(
     assert bench("site", "--out", tmp_path / "site").code == 0
     rows = {path.stem for path in (tmp_path / "site" / "rows" / "loso_megc2019_flow").iterdir()}
     assert {"majority", "svm-linear", "ststnet", "off_apexnet"} <= rows
-    assert "not measured: needs the licensed data" in (tmp_path / "site" / "claims.html").read_text()
+    claims = (tmp_path / "site" / "claims.html").read_text()
+    assert "not measured: needs the licensed data" in claims
+    assert claims.count('<summary><span class="verdict impossible">') >= 12
+    assert 'href="https://doi.org/10.1109/FG.2019.8756567"' in claims
+    state = (tmp_path / "site" / "state_of_the_art.html").read_text()
+    assert "CausalNet (2025)" in state
+    assert 'href="rows/loso_megc2019_flow/ststnet.html"' in state
+    assert 'id="dataset-megc2019_flow"' in (tmp_path / "site" / "plugins.html").read_text()
+
+
+def test_verdicts_on_other_figures_are_refused(tmp_path: Path, bench: Callable[..., Ran], boards: Path) -> None:
+    for name in ("claims.yaml", "claims.json", "methods.yaml"):
+        (boards / name).write_text((ROOT / "leaderboards" / name).read_text())
+    assert bench("site", "--root", boards, "--out", tmp_path / "site").code == 0
+    figures = boards / "claims.yaml"
+    figures.write_text(figures.read_text() + "# changed\n")
+    ran = bench("site", "--root", boards, "--out", tmp_path / "site")
+    assert (ran.code, "claims.json: stale: claims.yaml has changed since; 'bench claims' writes it" in ran.err) == (
+        2,
+        True,
+    )
+    (boards / "claims.json").write_text("{}")
+    ran = bench("site", "--root", boards, "--out", tmp_path / "site")
+    assert (ran.code, "claims.json: does not hold verdicts on published figures" in ran.err) == (2, True)
+    (boards / "claims.json").unlink()
+    assert bench("site", "--root", boards, "--out", tmp_path / "site").code == 0
+    assert "verdict" not in (tmp_path / "site" / "claims.html").read_text().partition("<main")[2]
 
 
 def test_rows_that_do_not_verify_make_no_page(boards: Path, tmp_path: Path, bench: Callable[..., Ran]) -> None:

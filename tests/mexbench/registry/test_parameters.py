@@ -120,3 +120,7 @@ def test_every_built_in_parameter_is_explained(builtin: Catalogue) -> None:
         assert cls.source, entry.name
         for parameter in parameters.parameters(cls):
             assert parameter.doc, f"{entry.name}.{parameter.name}"
+
+
+def test_default_values_are_json_those_of_groups_too() -> None:
+    assert parameters.default_values(Thing) == {"sizes": [3, 4], "mode": None, "share": 1, "inner": {"step": 0.1}}

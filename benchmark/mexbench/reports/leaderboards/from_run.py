@@ -10,7 +10,7 @@ from mexbench.config.local_code import LOCAL_CODE
 from mexbench.config.tuning import SEEN_TEST_FLAG, SELECTION_TEXT, Selection
 from mexbench.errors import BenchError, BoardError, listed, unknown
 from mexbench.registry.catalogue import Catalogue
-from mexbench.registry.parameters import parameters
+from mexbench.registry.parameters import default_values
 from mexbench.reports.leaderboards.plugin_code import (
     CODE_UNAVAILABLE,
     is_available,
@@ -174,9 +174,9 @@ def _undeclared(submission: BoardEntry, catalogue: Catalogue) -> str | None:
         cls = catalogue.get("model", block["plugin"]).load()
     except BenchError:
         return None  # a plugin that is not installed here
-    own = {parameter.name: parameter.default for parameter in parameters(cls)}
-    changed = [f"{name}: {json.dumps(block[name])}" for name, default in own.items()
-               if name in block and json.dumps(block[name]) != json.dumps(_plain(default))]  # fmt: skip
+    own = default_values(cls)
+    given = {name: block[name] for name in own if name in block}
+    changed = [f"{name}: {json.dumps(value)}" for name, value in given.items() if value != own[name]]
     if not changed:
         return None
     return (
@@ -189,7 +189,3 @@ def _unlike_the_report(run: StoredRun, row: str, submission: BoardEntry, scores:
     """See that ``predictions.csv`` gives the scores of ``scores.json``: else one of the two was altered."""
     reported, recomputed = ({key: values[key] for key in scores} for values in (run.rows[row], submission.figures))
     return [f"scores.json and predictions.csv disagree: {error}" for error in differences(reported, recomputed)]
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value

@@ -10,10 +10,11 @@ from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
 from mexbench.reports import run_page
+from mexbench.reports.forest_svg import constant_score
 from mexbench.reports.leaderboards.plugin_code import is_third_party
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.reports.leaderboards.stated import STATED
-from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
+from mexbench.reports.leaderboards.statistics import cost_text, drawings, forest_section, is_floor, sections
 from mexbench.reports.leaderboards.tuned import NOTE as TUNED_NOTE
 from mexbench.reports.leaderboards.tuned import tuned_table
 from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
@@ -51,7 +52,9 @@ def markdown(board: BoardRows, drawn: Sequence[str] = ()) -> str:
     ]
     for section, (heading, text) in HEADINGS.items():
         if rows := [row for row in board.section(section) if not is_floor(row)]:
-            parts += [f"## {heading}", text, main_table(board, rows).markdown()]
+            parts += [f"## {heading}", text, brief_table(board, rows, chance=section != "flagged").markdown()]
+            shown = [file for file in drawn if file.endswith("_forest.svg") and section == forest_section(board)]
+            parts += [f"![every row's score with its interval]({file})" for file in shown]
     if not board.rows:
         parts.append("No row has been submitted yet.")
     else:
@@ -63,17 +66,18 @@ def markdown(board: BoardRows, drawn: Sequence[str] = ()) -> str:
             also = f", {section}" if sum(bool(tested) for tested in board.comparisons.values()) > 1 else ""
             parts += [f"## Comparisons{also}", comparison_table(board, comparisons).markdown(), COMPARISONS]
     if board.rows:
-        parts += [*_details(board), "## Where each row comes from", _origins(board).markdown(), _ORIGINS]
+        parts += [*_details(board), "## What each row costs", _costs(board).markdown()]
+        parts += ["## Where each row comes from", _origins(board).markdown(), _ORIGINS]
         if codes := [row for row in board.rows if is_third_party(row.entry.model.distribution)]:
             parts += ["## Code of third-party plugins", _CODES, "\n".join(map(_code_line, codes))]
     return "\n\n".join(parts) + "\n"
 
 
-def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = False) -> Table:
-    """Rank, scores with intervals and what they are based on; ``brief`` for a page that has less room."""
+def main_table(board: BoardRows, rows: Sequence[BoardRow]) -> Table:
+    """Rank, scores with intervals and all that they are based on, for a page that has room."""
     order = score_order(board)
     headers = ["rank", "model", *(NAMES[name] for name in order), "subjects", "seeds"]
-    headers += ["flags"] if brief else ["parameters", "ms per sample", "flags", "plugin", "date"]
+    headers += ["parameters", "ms per sample", "flags", "plugin", "date"]
     cells = []
     for row in rows:
         entry, figures = row.entry, row.entry.figures
@@ -81,14 +85,46 @@ def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = Fals
         line += [subjects_text({**figures, "flags": entry.flags}), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
-        if not brief:
-            line += [DASH if entry.model.parameters is None else f"{entry.model.parameters:,}"]
-            line += [DASH if took is None else f"{took:.3g}"]
-        line += (
-            [flags] if brief else [flags, f"{entry.model.plugin}, {entry.model.distribution}", entry.origin.ended[:10]]
-        )
-        cells.append(line)
+        line += [DASH if entry.model.parameters is None else f"{entry.model.parameters:,}"]
+        line += [DASH if took is None else f"{took:.3g}"]
+        cells.append([*line, flags, f"{entry.model.plugin}, {entry.model.distribution}", entry.origin.ended[:10]])
     return Table(headers, cells)
+
+
+def brief_table(board: BoardRows, rows: Sequence[BoardRow], *, chance: bool) -> Table:
+    """Return what fits a page of 830 pixels: the score that ranks with its interval, the others, seeds and flags.
+
+    Args:
+        board: The board.
+        rows: Its rows to show.
+        chance: Whether a last line says what a constant answer gets.
+    """
+    first, *others = score_order(board)
+    flagged = any(row.entry.flags for row in rows)
+    cells = []
+    for row in rows:
+        figures, flags = row.entry.figures, " ".join(row.entry.flags) or DASH
+        scores = [with_interval(figures, first), *(percent(figures[name]) for name in others)]
+        cells.append([rank_text(row.rank), row.name, *scores, str(len(row.entry.seeds)), *([flags] if flagged else [])])
+    if chance:
+        scores = [percent(constant_score(list(board.support.values()), name)) for name in (first, *others)]
+        cells.append([DASH, "chance (constant answer)", *scores, DASH, *([DASH] if flagged else [])])
+    names = [NAMES[name] for name in (first, *others)]
+    return Table(["rank", "model", *names, "seeds", *(["flags"] if flagged else [])], cells)
+
+
+def interval_table(board: BoardRows, rows: Sequence[BoardRow]) -> Table:
+    """Return every score with its interval, and the number of subjects behind it."""
+    order = score_order(board)
+    cells = [
+        [
+            row.name,
+            *(with_interval(row.entry.figures, name) for name in order),
+            subjects_text({**row.entry.figures, "flags": row.entry.flags}),
+        ]
+        for row in rows
+    ]
+    return Table(["model", *(NAMES[name] for name in order), "subjects"], cells)
 
 
 def claims_table(claims: Sequence[tuple[BoardRow, ClaimBeside]]) -> Table:
@@ -154,8 +190,8 @@ COMPARISONS = (
     "other numbers of seeds, each seed of one with each of the other."
 )
 _ORIGINS = (
-    "A commit that ends in `-dirty` had changes that were not committed. The config to run a row again is in its "
-    "file, under `origin.config`."
+    "Files are in the folder of results beside this page, and have the whole commit. A commit that ends in `-dirty` "
+    "had changes that were not committed. The config to run a row again is in its file, under `origin.config`."
 )
 
 
@@ -217,7 +253,7 @@ def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
 
 def _details(board: BoardRows) -> list[str]:
     scores = _scores(board)
-    parts = []
+    parts = ["## Scores with their intervals", interval_table(board, board.rows).markdown()]
     for heading, table, note in detail_tables(board):
         parts += [f"## {heading}", table.markdown(), *([note] if note else [])]
     parts += ["## Confusion matrices", "Truth in rows, prediction in columns, summed over seeds."]
@@ -237,21 +273,32 @@ def _scores(board: BoardRows) -> dict[str, Any]:
     }
 
 
+def _costs(board: BoardRows) -> Table:
+    """Size, time and machine of each row."""
+    cells = []
+    for row in board.rows:
+        entry = row.entry
+        took, size = entry.costs.predict_ms_per_sample, entry.model.parameters
+        cells.append([
+            row.name,
+            DASH if size is None else f"{size:,}",
+            cost_text(row),
+            DASH if took is None else f"{took:.3g} ms",
+            f"{entry.origin.device}, {entry.origin.machine}",
+        ])  # fmt: skip
+    return Table(["model", "parameters", "cost of one seed", "a sample", "computed on"], cells)
+
+
 def _origins(board: BoardRows) -> Table:
-    headers = ["model", "plugin, version", "epoch", "commit", "device", "cost of one seed", "started", "submission"]
+    """Plugin, code, date and file of each row."""
     cells = []
     for row in board.rows:
         entry, origin = row.entry, row.entry.origin
+        digits, dash, dirty = (origin.commit or DASH).partition("-") if origin.commit else (DASH, "", "")
         version = f"{entry.model.plugin}, {entry.model.distribution}"
-        origin_cells = [
-            str(origin.epoch),
-            origin.commit or DASH,
-            f"{origin.device}, {origin.machine}",
-            cost_text(row),
-            origin.started,
-        ]
-        cells.append([row.name, version, *origin_cells, row.file])
-    return Table(headers, cells)
+        file = row.file.rpartition("/")[2]
+        cells.append([row.name, version, str(origin.epoch), f"{digits[:10]}{dash}{dirty}", origin.ended[:10], file])
+    return Table(["model", "plugin, version", "epoch", "commit", "date", "submission"], cells)
 
 
 def score_order(board: BoardRows) -> list[str]:

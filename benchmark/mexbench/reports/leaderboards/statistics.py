@@ -10,8 +10,10 @@ import numpy as np
 from mexbench.metrics.classification import LEVEL, interval, scores
 from mexbench.metrics.critical_difference import ALPHA, POWER, CriticalDifference, critical_difference
 from mexbench.reports import svg
+from mexbench.reports.forest_svg import ForestRow, constant_score, forest_svg
 from mexbench.reports.leaderboards.ranking import paired
-from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.reports.leaderboards.rows import SECTIONS, BoardRow, BoardRows, Section
+from mexbench.runs.plot_style import BLUE, GREY, GRID, ORANGE
 from mexbench.tables import DASH, Table, escape, percent, with_interval
 
 #: Plugins that look at no sample: they are a floor, not a competitor.
@@ -103,7 +105,7 @@ def difference_drawing(board: BoardRows, tests: CriticalDifference) -> str:
     rows = {row.name: row for row in competitors(board)}
     headline = board.definition.headline
     name = _NAMES[headline]
-    left, right, top = 210.0, 560.0, 44.0
+    left, right, top = 24 + svg.width_of(max(tests.order, key=len)), 780.0 - 12 * len(tests.groups), 44.0
     bottom = top + 26 * len(tests.order)
     low, high = _range([value for row in tests.order for value in rows[row].entry.figures["ci"][headline]])
     parts = svg.percent_axis((left, right), (top, bottom), low, high)
@@ -115,17 +117,40 @@ def difference_drawing(board: BoardRows, tests: CriticalDifference) -> str:
              for value in (figures[headline], *figures["ci"][headline])]  # fmt: skip
         parts += [
             svg.text(left - 10, y + 4, row, anchor="end"),
-            svg.line(x[1], y, x[2], y, stroke=svg.BLUE, width=2),
-            svg.dot(x[0], y, svg.BLUE),
+            svg.line(x[1], y, x[2], y, stroke=BLUE, width=2),
+            svg.dot(x[0], y, BLUE),
         ]
     for index, group in enumerate(tests.groups):
         x = right + 22 + 12 * index
-        parts.append(svg.line(x, place[group[0]] - 9, x, place[group[-1]] + 9, stroke=svg.ORANGE, width=5))
+        parts.append(svg.line(x, place[group[0]] - 9, x, place[group[-1]] + 9, stroke=ORANGE, width=5))
     title = f"{name} x 100; bars join rows that cannot be told apart (p >= {ALPHA:g} after Holm)"
     parts.append(svg.text(12, 24, title, size=14))
     groups = "; ".join(", ".join(group) for group in tests.groups) or "every two rows differ"
-    width = max(640, int(right + 40 + 12 * len(tests.groups)))
-    return svg.drawing(width, int(bottom + 28), title, f"Rows that cannot be told apart: {groups}.", parts)
+    return svg.drawing(830, int(bottom + 28), title, f"Rows that cannot be told apart: {groups}.", parts)
+
+
+def forest_section(board: BoardRows) -> Section | None:
+    """Return the section whose rows are drawn: the first that has any."""
+    return next((section for section in SECTIONS if board.section(section)), None)
+
+
+def forest_drawing(board: BoardRows, rows: Sequence[BoardRow]) -> str:
+    """Draw rows with their ranks and intervals, and what a constant answer gets."""
+    headline = board.definition.headline
+    drawn = [
+        ForestRow(
+            name=row.name,
+            rank=DASH if row.rank is None else "-".join(map(str, dict.fromkeys(row.rank))),
+            score=row.entry.figures[headline],
+            bounds=(row.entry.figures["ci"] or {}).get(headline),
+            text=with_interval(row.entry.figures, headline),
+            ranked=row.rank is not None,
+        )
+        for row in rows
+    ]
+    unit = "subject" if any(question.subject for question in board.definition.questions) else "clip"
+    title = f"{_NAMES[headline]} x 100, {LEVEL:.0%} interval over {unit}s"
+    return forest_svg(title, drawn, constant_score(list(board.support.values()), headline))
 
 
 def cost_drawing(board: BoardRows) -> str | None:
@@ -135,38 +160,42 @@ def cost_drawing(board: BoardRows) -> str | None:
     if not points:
         return None
     headline = board.definition.headline
-    left, right, top, bottom = 60.0, 560.0, 50.0, 330.0
+    right = 800 - svg.width_of(max((name for name, *_ in points), key=len), 12)
+    left, top, bottom = 48.0, 50.0, max(330.0, 70.0 + 16 * len(points))
     ticks = svg.log_ticks(min(seconds for *_, seconds in points), max(seconds for *_, seconds in points))
     ends = np.log10(ticks[0]), np.log10(max(ticks[-1], 10 * ticks[0]))
     low, high = _range([row.entry.figures[headline] for _, row, _ in points])
     parts = []
     for tick in ticks:
         x = left + (right - left) * (np.log10(tick) - ends[0]) / (ends[1] - ends[0])
-        parts += [svg.line(x, top, x, bottom, stroke="#dddddd"),
+        parts += [svg.line(x, top, x, bottom, stroke=GRID),
                   svg.text(x, bottom + 16, f"{tick:,g}", anchor="middle", size=12)]  # fmt: skip
     for value in range(low, high + 1, 10):
         y = bottom - (bottom - top) * (value - low) / (high - low)
-        parts += [svg.line(left, y, right, y, stroke="#dddddd"),
+        parts += [svg.line(left, y, right, y, stroke=GRID),
                   svg.text(left - 8, y + 4, str(value), anchor="end", size=12)]  # fmt: skip
     xs = [left + (right - left) * (np.log10(seconds) - ends[0]) / (ends[1] - ends[0]) for *_, seconds in points]
     ys = [bottom - (bottom - top) * (100 * row.entry.figures[headline] - low) / (high - low) for _, row, _ in points]
-    labels = svg.spread_labels(ys, 14)
+    labels = svg.spread_labels(ys, 16, bottom - 4)
+    for x, y, label in zip(xs, ys, labels, strict=True):  # below every mark
+        parts.append(svg.line(float(x), y, right + 14, label, stroke=GREY, width=0.7, dash="2 3"))
     for (name, row, _), x, y, label in zip(points, xs, ys, labels, strict=True):
         mark = svg.dot if cost(row)[1] == "processor" else svg.square
-        parts += [mark(float(x), y, svg.BLUE), svg.line(float(x), y, float(x) + 10, label, stroke="#bbbbbb"),
-                  svg.text(float(x) + 12, label + 4, name, size=12)]  # fmt: skip
+        parts += [mark(float(x), y, BLUE), svg.text(right + 18, label + 4, name, size=12)]
     title = f"{_NAMES[headline]} x 100 against seconds of one seed (dots: processor time; squares: wall clock)"
     parts.append(svg.text(12, 24, title, size=14))
     text = "; ".join(
         f"{name}: {percent(row.entry.figures[headline])} in {seconds:.3g} s" for name, row, seconds in points
     )
-    return svg.drawing(700, 360, title, text, parts)
+    return svg.drawing(830, int(bottom + 30), title, text, parts)
 
 
 def drawings(board: BoardRows) -> Mapping[str, str]:
     """Return the drawings of a board: name of the file -> SVG."""
     name = board.definition.name
     found: dict[str, str] = {}
+    if (section := forest_section(board)) is not None:
+        found[f"{name}_forest.svg"] = forest_drawing(board, board.section(section))
     if tests := pairwise_tests(board):
         found[f"{name}_differences.svg"] = difference_drawing(board, tests)
     if drawn := cost_drawing(board):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import urllib.parse
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mexbench.reports import latex
 from mexbench.reports.leaderboards import page
-from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.reports.leaderboards.rows import BoardRows
+from mexbench.tables import Table
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,36 @@ class Download:
 def downloads(board: BoardRows) -> list[Download]:
     """Return the main table of all rows as CSV, and that of the honest rows as LaTeX."""
     name = board.definition.name
-    files = [Download("CSV", f"{name}.csv", _address("text/csv", csv_text(board)))]
+    files = [text_download("CSV", f"{name}.csv", "text/csv", csv_text(board))]
     if rows := board.section("honest"):
-        files.append(Download("LaTeX", f"{name}.tex", _address("application/x-tex", latex_text(board, rows))))
+        scores = page.interval_table(board, rows)
+        ranks = [page.rank_text(row.rank) for row in rows]
+        table = Table(["rank", *scores.headers], [[rank, *line] for rank, line in zip(ranks, scores.rows, strict=True)])
+        files.append(text_download("LaTeX", f"{name}.tex", "application/x-tex", table_latex(table)))
     return files
 
 
-def latex_text(board: BoardRows, rows: Sequence[BoardRow]) -> str:
-    r"""Return rows as a ``tabular``; it needs ``\usepackage{booktabs}``."""
-    table = page.main_table(board, rows, brief=True)
+def text_download(label: str, name: str, kind: str, text: str) -> Download:
+    """Return a file with this text.
+
+    Args:
+        label: What it is called on the page.
+        name: Of the file.
+        kind: Its media type.
+        text: Its content.
+    """
+    return Download(label, name, f"data:{kind};charset=utf-8,{urllib.parse.quote(text, safe='')}")
+
+
+def table_csv(table: Table) -> str:
+    """Return a table as CSV."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([table.headers, *table.rows])
+    return stream.getvalue()
+
+
+def table_latex(table: Table) -> str:
+    r"""Return a table as a ``tabular``; it needs ``\usepackage{booktabs}``."""
     lines = [" & ".join(map(latex.escape, cells)) + r" \\" for cells in table.rows]
     head = [rf"\begin{{tabular}}{{{'l' * len(table.headers)}}}", r"\toprule"]
     head += [" & ".join(map(latex.escape, table.headers)) + r" \\", r"\midrule"]
@@ -68,7 +89,3 @@ def csv_text(board: BoardRows) -> str:
             ]
         )
     return stream.getvalue()
-
-
-def _address(kind: str, text: str) -> str:
-    return f"data:{kind};charset=utf-8,{urllib.parse.quote(text, safe='')}"

@@ -9,28 +9,36 @@ import base64
 import hashlib
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mexbench.reports.claim_verdicts import ClaimVerdict
 from mexbench.reports.leaderboards import page
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
-from mexbench.reports.site import charts
+from mexbench.reports.leaderboards.statistics import floor_table, is_floor
+from mexbench.reports.site import charts, state_page
 from mexbench.reports.site.audits import AuditSummary
+from mexbench.reports.site.board_charts import board_charts
 from mexbench.reports.site.config_text import commands, yaml_text
 from mexbench.reports.site.downloads import downloads
-from mexbench.reports.site.forest import forest
+from mexbench.reports.site.links import doi_link, external, linked
 from mexbench.reports.site.paper_tables import PaperTables, page_values
+from mexbench.reports.site.plugins import HEADINGS, PluginAbout, named
+from mexbench.reports.site.recalls import recalls_by_member
+from mexbench.reports.site.state_page import StateOfTheArt
 from mexbench.reports.site.stress_tests import StressSummary
 from mexbench.reports.site.study_sections import audit_section, claims_lines, stress_section
 from mexbench.reports.spotting_boards import page as spotting_page
 from mexbench.reports.spotting_boards.page import SpottingRows
 from mexbench.studies.claims.claims import Claims
+from mexbench.studies.claims.judge import STATUSES
+from mexbench.studies.claims.methods import SELECTIONS, MethodCode
 from mexbench.tables import DASH, Table, percent, with_interval
 
 #: Subjects, or clips, past which a row's page draws them and does not list them.
@@ -90,6 +98,10 @@ class Studies:
         stress_tests: As well.
         papers: The papers' tables, for a page of their own.
         spotting: Leaderboards of spotters, each for a page of its own.
+        verdicts: On the claims, by their ids; empty where they were not judged.
+        methods: The public codes that claims name.
+        state: What is known of each published method, for a page of its own.
+        plugins: What rows name, by kind and name, for a page of its own.
     """
 
     claims: Claims | None = None
@@ -97,6 +109,10 @@ class Studies:
     stress_tests: Sequence[StressSummary] = ()
     papers: PaperTables | None = None
     spotting: Sequence[SpottingRows] = ()
+    verdicts: Mapping[str, ClaimVerdict] = field(default_factory=dict)
+    methods: Sequence[MethodCode] = ()
+    state: StateOfTheArt | None = None
+    plugins: Mapping[tuple[str, str], PluginAbout] = field(default_factory=dict)
 
 
 def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[str, str]:
@@ -111,18 +127,23 @@ def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[st
     """
     studies = studies or Studies()
     claims = studies.claims
-    writer = _Writer(has_claims=claims is not None, has_papers=studies.papers is not None)
-    index = writer.page("index.html", "index.html", boards=boards, lines=_every_line(boards), spotting=studies.spotting)
-    pages = {"index.html": index}
+    writer = _Writer(studies)
+    pages = {"index.html": writer.page("index.html", "index.html", **_index(boards, studies))}
     for rows in studies.spotting:
         path = spotting_path(rows)
         pages[path] = writer.page(path, "spotting_board.html", **_spotting_board(rows))
     for board in boards:
-        pages[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board))
+        pages[board_path(board)] = writer.page(board_path(board), "board.html", **_board(board, studies))
         for row in board.rows:
             pages[row_path(board, row)] = writer.page(row_path(board, row), "row.html", **_row(board, row, studies))
     if claims is not None:
-        pages["claims.html"] = writer.page("claims.html", "claims.html", claims=claims_lines(claims, boards))
+        pages["claims.html"] = writer.page("claims.html", "claims.html", **_claims(claims, boards, studies))
+    if studies.state is not None:
+        values = state_page.page_values(studies.state)
+        pages["state_of_the_art.html"] = writer.page("state_of_the_art.html", "state_of_the_art.html", **values)
+    if studies.plugins:
+        by_kind = {kind: [one for one in studies.plugins.values() if one.kind == kind] for kind in HEADINGS}
+        pages["plugins.html"] = writer.page("plugins.html", "plugins.html", by_kind=by_kind, headings=HEADINGS)
     if studies.papers is not None:
         pages["papers.html"] = writer.page("papers.html", "papers.html", **page_values(studies.papers))
     return pages
@@ -131,7 +152,7 @@ def site(boards: Sequence[BoardRows], studies: Studies | None = None) -> dict[st
 class _Writer:
     """The templates, with what every page needs."""
 
-    def __init__(self, *, has_claims: bool, has_papers: bool) -> None:
+    def __init__(self, studies: Studies) -> None:
         self.environment = Environment(
             loader=PackageLoader("mexbench.reports.site"),
             autoescape=True,
@@ -145,10 +166,17 @@ class _Writer:
             "style": Markup(style),  # noqa: S704 - our own
             "script": Markup(script),  # noqa: S704 - our own
             "policy": _policy(style, script),
-            "has_claims": has_claims,
-            "has_papers": has_papers,
+            "has_claims": studies.claims is not None,
+            "has_papers": studies.papers is not None,
+            "has_state": studies.state is not None,
+            "plugins": studies.plugins,
+            "named": lambda config: list(dict.fromkeys(named(config))),
+            "linked": linked,
+            "external": external,
+            "doi_link": doi_link,
             "names": page.NAMES,
             "percent": percent,
+            "with_interval": with_interval,
             "rank_text": page.rank_text,
             "kind_of": kind_of,
             "board_path": board_path,
@@ -173,6 +201,58 @@ def _policy(style: str, script: str) -> str:
     )
 
 
+def is_synthetic(board: BoardRows) -> bool:
+    """Whether all that a board can hold is made up."""
+    return "synthetic" in board.definition.flags
+
+
+def _index(boards: Sequence[BoardRows], studies: Studies) -> dict[str, Any]:
+    """Return what the index shows: real leaderboards and rows, the newest first, and synthetic ones apart."""
+
+    def newest(board: BoardRows) -> str:
+        return max((row.entry.origin.ended for row in board.rows), default="")
+
+    real = sorted((board for board in boards if not is_synthetic(board)), key=newest, reverse=True)
+    synthetic = [board for board in boards if is_synthetic(board)]
+    lines = sorted(_every_line(boards), key=lambda line: line.row.entry.origin.ended, reverse=True)
+    real_lines = [line for line in lines if line.kind == "real"]
+    return {
+        "tables_of_boards": [
+            (heading, found)
+            for heading, found in (("Leaderboards", real), ("Synthetic leaderboards", synthetic))
+            if found
+        ],
+        "newest": {board.definition.name: newest(board)[:10] for board in boards},
+        "latest": [line for line in real_lines if line.row.rank is not None and not is_floor(line.row)][:1],
+        "lines": lines,
+        "groups": [
+            (heading, found)
+            for heading, found in (
+                ("All rows", real_lines),
+                ("Synthetic rows", [line for line in lines if line.kind == "synthetic"]),
+            )
+            if found
+        ],
+        "spotting": sorted(studies.spotting, key=lambda rows: "synthetic" in rows.board.flags),
+    }
+
+
+def _claims(claims: Claims, boards: Sequence[BoardRows], studies: Studies) -> dict[str, Any]:
+    """Return what the page of published figures shows."""
+    methods = {method.id: method for method in studies.methods}
+    lines = claims_lines(claims, boards)
+    for line in lines:
+        line["verdict"] = studies.verdicts.get(line["claim"].id)
+        line["method"] = methods.get(line["claim"].code)
+    statuses = [verdict.status for verdict in studies.verdicts.values()]
+    return {
+        "claims": lines,
+        "counts": {status: statuses.count(status) for status in STATUSES} if statuses else {},
+        "sources": claims.sources,
+        "methods": [(method, SELECTIONS[method.selection], state_page.code_link(method)) for method in studies.methods],
+    }
+
+
 def _every_line(boards: Sequence[BoardRows]) -> list[SiteLine]:
     """Return the rows of all boards, for one table."""
     lines = []
@@ -180,8 +260,8 @@ def _every_line(boards: Sequence[BoardRows]) -> list[SiteLine]:
         for line in _lines(board, board.rows):
             cells = {name: line.cells[name] for name in ("rank", "model", *page.NAMES.values(), "flags")}
             definition = board.definition
-            cells |= {"leaderboard": definition.name, "data set": definition.dataset, "data": line.kind}
-            cells["plugin"] = line.cells["plugin"]
+            cells |= {"leaderboard": definition.name, "data set": definition.dataset}
+            cells |= {"plugin": line.cells["plugin"], "date": line.cells["date"]}
             lines.append(SiteLine(line.row, board, cells, line.mark))
     return lines
 
@@ -199,7 +279,7 @@ def _mark(board: BoardRows, row: BoardRow) -> Markup:
     return charts.interval_mark(figures[name], figures["ci"][name])
 
 
-def _board(board: BoardRows) -> dict[str, Any]:
+def _board(board: BoardRows, studies: Studies) -> dict[str, Any]:
     sections = [
         (heading, text, _lines(board, rows))
         for section, (heading, text) in page.HEADINGS.items()
@@ -210,7 +290,9 @@ def _board(board: BoardRows) -> dict[str, Any]:
         "board": board,
         "sections": sections,
         "legend": page.legend(board),
-        "forest": forest(board, shown) if (shown := board.section("honest") or board.rows) else None,
+        "charts": board_charts(board, studies.audits),
+        "floors": floor_table(board) if board.rows else None,
+        "config": board.rows[0].entry.origin.config if board.rows else {},
         "downloads": downloads(board) if board.rows else [],
         "claims": page.claims_table(claims) if claims else None,
         "comparisons": [
@@ -249,6 +331,7 @@ def _row(board: BoardRows, row: BoardRow, studies: Studies) -> dict[str, Any]:
             (name, [(count, count / max(sum(counts), 1)) for count in counts])
             for name, counts in zip(definition.classes, figures["confusion"], strict=True)
         ],
+        "recalls": recalls_by_member(board, row),
         "classes_chart": charts.class_bars(figures["per_class"]),
         "classes": _class_table(figures["per_class"]),
         "people_chart": charts.subject_columns({name: r / a for name, (a, r) in people.items()}, unit),

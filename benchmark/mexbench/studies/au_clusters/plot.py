@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 from mexbench.files import replacing
+from mexbench.runs.plot_style import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    figure_bytes,
+    house_style,
+)  # fmt: skip
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
 
-#: Told apart by colour-blind readers (Okabe and Ito, grey for the eighth), and in print by their marks.
+#: Told apart in print by their marks.
 _LINES = (
-    ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
-    ("#000000", "X"), ("#777777", "*"),
+    (BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (AMBER, "v"), (SKY, "P"), (BLACK, "X"), (GREY, "*"),
 )  # fmt: skip
-_STYLE: dict[Any, Any] = {
-    "font.size": 12, "axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
-}  # fmt: skip
+_STYLE = {"font.size": 12}
 
 
 def draw(analysis: Analysis, path: Path) -> bool:
@@ -25,16 +33,13 @@ def draw(analysis: Analysis, path: Path) -> bool:
     Returns:
         Whether there is a figure: there is none where no emotion has different clips enough for two clusters.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     levels = [level for level in analysis.levels if analysis.same_as(level) is None]
     drawn = [level for level in levels if any(group.tried for group in level.division.groups.values())]
     if not drawn:
         return False
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+    with house_style(_STYLE):
         figure = Figure(figsize=(1.5 + 5 * len(drawn), 5.2))
         panels = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
         for axes, level in zip(panels, drawn, strict=True):
@@ -45,10 +50,9 @@ def draw(analysis: Analysis, path: Path) -> bool:
         figure.suptitle(
             f"Action units of {analysis.dataset}: the chosen K is ringed, bands run from the worst seed to the best"
         )
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
+        content = figure_bytes(figure, "png")
     with replacing(path) as target:
-        target.write(stream.getvalue())
+        target.write(content)
     return True
 
 

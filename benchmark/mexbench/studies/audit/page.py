@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import PluginError, missing_extra
-from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.few_subjects import why_none
+from mexbench.runs.plot_style import BLUE, GRID, ORANGE, house_style, save_figure
 from mexbench.studies.audit.leak import SIMULATIONS
 from mexbench.studies.audit.taxonomy import SOURCE
 from mexbench.tables import Table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _DASH = "-"
+_STYLE = {"font.size": 10}
 HEADERS = ["leak", "taxonomy", "honest UF1", "leaky UF1", "added to UF1", "added to UAR", "random predictor UF1"]
 
 
@@ -118,10 +120,8 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     Raises:
         PluginError: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise PluginError(missing_extra("no bar chart: it", "matplotlib", "figures")) from None
+    if importlib.util.find_spec("matplotlib") is None:
+        raise PluginError(missing_extra("no bar chart: it", "matplotlib", "figures"))
     shown = {
         model: [row for row in report["rows"] if row["model"] == model and row["status"] == "measured"]
         for model in report["models"]
@@ -129,16 +129,8 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     shown = {model: rows for model, rows in shown.items() if rows}
     if not shown:
         return []
-    paths = [folder / "inflation.png", folder / "inflation.svg"]
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
-        mpl.rcParams["svg.hashsalt"] = "mexbench"  # else ids are drawn anew each time
-        figure = _figure(report, shown)
-        for path in paths:
-            kind = path.suffix[1:]
-            with replacing(path) as stream:
-                figure.savefig(stream, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    return paths
+    with house_style(_STYLE):
+        return save_figure(_figure(report, shown), folder / "inflation")
 
 
 def _figure(report: Mapping[str, Any], shown: Mapping[str, Sequence[Row]]) -> Figure:
@@ -162,18 +154,18 @@ def _panel(axes: Axes, model: str, rows: Sequence[Row], null: Mapping[str, Seque
     names = ["uf1" if "uf1" in row["touches"] else "uar" for row in rows]
     places = list(range(len(rows)))
     values = [100 * row["inflation"][name] for row, name in zip(rows, names, strict=True)]
-    axes.barh(places, values, color="#4477aa", height=0.6, label="this model, 95 % interval over subjects")
+    axes.barh(places, values, color=BLUE, height=0.6, label="this model, 95 % interval over subjects")
     for place, row, name in zip(places, rows, names, strict=True):
         if row["ci"] is not None:
             low, high = (100 * end for end in row["ci"][name])
             axes.plot([low, high], [place, place], color="black", linewidth=1.2, solid_capstyle="butt")
     gained = [100 * (row["null"][name][0] - null[name][0]) for row, name in zip(rows, names, strict=True)]
-    axes.plot(gained, places, "D", color="#cc3311", markersize=5, label="a random predictor")
+    axes.plot(gained, places, "D", color=ORANGE, markersize=5, label="a random predictor")
     axes.axvline(0, color="black", linewidth=0.8)
     marks = {"uf1": "", "uar": " (UAR)"}
     axes.set_yticks(places, [row["leak"] + marks[name] for row, name in zip(rows, names, strict=True)], fontsize=9)
     axes.invert_yaxis()
     axes.set_title(f"{model}: UF1", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -35,6 +35,8 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
         "f1": "weighted_f1",
     },
 }
+#: A digital object identifier, without the address of a resolver.
+Doi = Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/[\w.()/:;-]+$")]
 _Text = Annotated[str, StringConstraints(pattern=r"\S")]
 _Count = Annotated[int, Field(ge=1)]
 _REFERENCE = re.compile(r"[\w.-]+/\w[\w .,=+-]*(/[\w.-]+)?")
@@ -234,6 +236,7 @@ class ClaimSource:
     Args:
         title: Of the document.
         note: Anything else.
+        doi: Its digital object identifier, such as ``10.1109/FG.2019.8756567``; None where it has none.
         unmeasured: What a measurement of its rows lacks, such as "needs the licensed data".
         contradictions: Statements of the document that exclude each other.
     """
@@ -242,6 +245,7 @@ class ClaimSource:
 
     title: _Text
     note: str | None
+    doi: Doi | None = None
     unmeasured: str | None = None
     contradictions: tuple[Contradiction, ...] = ()
 

@@ -13,6 +13,7 @@ from mexbench.config import document
 from mexbench.config.document import Document
 from mexbench.config.typed_document import STRICT, invalid, read_as
 from mexbench.errors import ClaimError
+from mexbench.studies.claims.claims import Doi
 
 Selection = Literal["fixed", "inner", "test-subject", "test-mean", "unknown"]
 #: Selection -> its text on pages.
@@ -52,6 +53,7 @@ class MethodCode:
     Args:
         id: What ``code`` of a claim names.
         title: The method with its year.
+        doi: Of its paper; None where it has none.
         repository: OWNER/NAME on GitHub; None where no public code was found.
         commit: Of the code that was read, 40 hexadecimal digits; None where only its date is known.
         date: Year and month of the code that was read.
@@ -73,6 +75,7 @@ class MethodCode:
     selection: Selection
     places: tuple[CodePlace, ...]
     note: str | None
+    doi: Doi | None = None
     plugins: tuple[_Text, ...] = ()
     ties: Literal["first", "last"] = "first"
     every: Annotated[int, Field(ge=1)] = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mexbench.files import replacing
+from mexbench.runs.plot_style import BLUE, GREEN, GREY, ORANGE, figure_bytes, house_style
 from mexbench.studies.inference.spot_truth import TrueExpression
 
 if TYPE_CHECKING:
     from mexbench.studies.inference.spotted_film import SpottedFilm
 
-#: Okabe and Ito's colours, distinguishable by colour-blind readers.
-_COLOURS = {"micro": "#0072B2", "macro": "#D55E00"}
-_TRUE = "#009E73"
-_DPI = 120
+_COLOURS = {"micro": BLUE, "macro": ORANGE}
+_TRUE = GREEN
+#: A file's name may hold dollars, which are no formula.
+_STYLE = {"font.size": 10, "text.parse_math": False}
 #: Inches for each minute of film, between the least and the most.
 _PER_MINUTE, _NARROWEST, _WIDEST = 7.0, 11.0, 40.0
 #: Labels are left out where there are more intervals.
@@ -36,14 +36,10 @@ def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, 
         truth: What is known to be there; None where nothing is known.
         below: The caution under the plot.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    stream = io.BytesIO()
     width = float(np.clip(_PER_MINUTE * film.minutes, _NARROWEST, _WIDEST))
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
-        mpl.rcParams["text.parse_math"] = False  # a file's name may hold dollars
+    with house_style(_STYLE):
         figure = Figure(figsize=(width, 5.2), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(8, 2 if truth is None else 3))
         labels = _draw_confidence(top, film)
@@ -53,9 +49,9 @@ def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, 
         top.set_title(title, loc="left", fontsize=11)
         figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
         _separate(figure, top, labels)
-        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+        content = figure_bytes(figure, "png")
     with replacing(path) as target:
-        target.write(stream.getvalue())
+        target.write(content)
 
 
 def _draw_confidence(axes: Any, film: SpottedFilm) -> list[Any]:  # noqa: ANN401 - matplotlib's Axes
@@ -65,7 +61,7 @@ def _draw_confidence(axes: Any, film: SpottedFilm) -> list[Any]:  # noqa: ANN401
         if kind in film.curves:
             axes.plot(film.times, film.curves[kind], color=colour, linewidth=1.1, label=f"{kind}, confidence")
     if film.threshold is not None:
-        axes.axhline(film.threshold, color="#555555", linestyle="--", linewidth=1, label="threshold")
+        axes.axhline(film.threshold, color=GREY, linestyle="--", linewidth=1, label="threshold")
     for one in film.expressions:
         colour = _COLOURS[one.interval.kind]
         axes.axvspan(one.onset_s, one.offset_s, color=colour, alpha=0.18, linewidth=0)

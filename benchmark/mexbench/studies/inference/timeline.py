@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +10,26 @@ from typing import Any
 import numpy as np
 
 from mexbench.files import replacing
+from mexbench.runs.plot_style import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    figure_bytes,
+    house_style,
+)  # fmt: skip
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
-#: Okabe and Ito's colours, distinguishable by colour-blind readers; dashes for more than eight classes and for print.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
+#: Dashes for more than eight classes and for print.
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK, GREY)
 _DASHES = ("-", "--", ":")
-_FACES = {"one": ("one face", "#4D9221"), "several": ("several faces", "#F1B52F"), "none": ("no face", "#B2182B")}
-_DPI = 120
+_FACES = {"one": ("one face", GREEN), "several": ("several faces", AMBER), "none": ("no face", ORANGE)}
+#: A file's name may hold dollars, which are no formula.
+_STYLE = {"font.size": 10, "text.parse_math": False}
 
 
 class Timeline:
@@ -48,22 +60,18 @@ class Timeline:
             title: Above the curves.
             below: The caution under them.
         """
-        import matplotlib as mpl
         from matplotlib.figure import Figure
 
-        stream = io.BytesIO()
-        with mpl.rc_context():
-            mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
-            mpl.rcParams["text.parse_math"] = False  # a file's name may hold dollars
+        with house_style(_STYLE):
             figure = Figure(figsize=(11, 4.6), layout="constrained")
             top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(9, 1))
             self._draw_scores(top)
             self._draw_faces(bottom)
             top.set_title(title, loc="left", fontsize=11)
             figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
-            figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+            content = figure_bytes(figure, "png")
         with replacing(path) as target:
-            target.write(stream.getvalue())
+            target.write(content)
 
     def _draw_scores(self, axes: Any) -> None:  # noqa: ANN401 - matplotlib's Axes
         scores = np.asarray(self.scores).reshape(-1, len(self.classes))
@@ -77,7 +85,7 @@ class Timeline:
                 linestyle=_DASHES[index // len(_COLOURS) % len(_DASHES)], marker="o" if few else None, markersize=3.5,
             )  # fmt: skip
         for number, start in enumerate(np.asarray(self.starts)[changes].tolist()):
-            axes.axvline(start, color="#777777", linestyle=":", linewidth=1, label=None if number else "scene cut")
+            axes.axvline(start, color=GREY, linestyle=":", linewidth=1, label=None if number else "scene cut")
         if np.isnan(scores).all():
             axes.text(0.5, 0.5, "no prediction", transform=axes.transAxes, ha="center", va="center", fontsize=14)
         if np.isnan(scores).all() or (np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1):

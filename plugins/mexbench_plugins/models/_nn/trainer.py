@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from mexbench.adapters.validation_split import validation_part
 from mexbench.errors import DataError
 from mexbench.interfaces.health import UNDERTRAINED
 from mexbench_plugins.models._health import answer_health
@@ -27,7 +28,6 @@ from mexbench_plugins.models._nn.train_program import (
     rows_per_step,
     train_program,
 )
-from mexbench_plugins.models._nn.validation_split import validation_part
 
 #: Axes of randomness: the same seed draws the same initial weights whatever the order of batches does, and so on.
 INIT, ORDER, DROPOUT, SPLIT, CROSS = range(5)

@@ -14,7 +14,7 @@ from mexbench.config import document
 from mexbench.errors import BoardError
 from mexbench.reports.claims_page import measured, measured_scores
 from mexbench.reports.leaderboards import submission as files
-from mexbench.reports.leaderboards.page import main_table, markdown
+from mexbench.reports.leaderboards.page import brief_table, main_table, markdown
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows, scores_of
 from mexbench.reports.leaderboards.submission import Submission
 from mexbench.reports.leaderboards.verify import verify_board
@@ -147,8 +147,12 @@ def test_the_table_has_the_columns_of_the_page_or_the_brief_ones(root: Path, sub
     text = (root / "toy.yaml").read_text().replace('headline: "uf1"', 'headline: "uar"')
     (root / "toy.yaml").write_text(text)
     board = made(root)
-    assert main_table(board, board.rows, brief=True).headers == [
-        "rank", "model", "UAR", "UF1", "accuracy", "subjects", "seeds", "flags"
+    brief = brief_table(board, board.rows, chance=True)
+    assert brief.headers == ["rank", "model", "UAR", "UF1", "accuracy", "seeds"]  # no row has a flag
+    largest = max(board.support.values()) / sum(board.support.values())
+    assert brief.rows[-1] == [
+        "-", "chance (constant answer)", f"{100 / 3:.2f}", f"{100 * 2 * largest / (1 + largest) / 3:.2f}",
+        f"{100 * largest:.2f}", "-",
     ]  # fmt: skip
     assert "ranked by UAR" in markdown(board)
 

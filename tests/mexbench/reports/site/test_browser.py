@@ -12,12 +12,21 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mexbench.cli.leaderboard import read_claims
+from mexbench.config import document
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.reports.claim_verdicts import ClaimVerdict
+from mexbench.reports.claimed_and_measured import MEASURED
 from mexbench.reports.leaderboards.page import main_table
 from mexbench.reports.leaderboards.rows import BoardRows
 from mexbench.reports.site import audits
 from mexbench.reports.site.config_text import yaml_text
 from mexbench.reports.site.folder import write
 from mexbench.reports.site.pages import Studies, row_path, site
+from mexbench.reports.site.paper_tables import ClaimedLine, MeasuredFigure, PaperComparison, PaperRun, PaperTables
+from mexbench.reports.site.plugins import plugins_about
+from mexbench.reports.site.state_page import StateOfTheArt
+from mexbench.reports.state_of_the_art import method_lines
+from mexbench.studies.claims.methods import methods_from_document
 from tests.mexbench.reports.site.conftest import MARKUP
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -58,9 +67,40 @@ class Watched:
 
 @pytest.fixture
 def folder(board: BoardRows, rich: Path, tmp_path: Path) -> Path:
-    values = [audits.read(path) for path in rich.glob("audits/*.json")]
-    write(tmp_path / "site", site([board], Studies(read_claims(rich), values)))
+    """The site of a board with everything that a site can have."""
+    claims = read_claims(rich)
+    assert claims is not None
+    reasons = {"a": "impossible", "b": "contradicted", "c": "undecided"}
+    verdicts = {key: ClaimVerdict(key, status, "because", ("weighted",)) for key, status in reasons.items()}  # pyright: ignore[reportArgumentType]
+    methods = methods_from_document(document.parse(METHODS, "methods.yaml", {}))
+    rule = {"model": "svm-linear", "leaky": {"uf1": 0.9}, "inflation": {"uf1": 0.4}, "ci": {"uf1": [0.3, 0.5]},
+            "null": {"uf1": [0.8, 0.7, 0.9]}, "note": "5 epochs"}  # fmt: skip
+    studies = Studies(
+        claims,
+        [audits.read(path) for path in rich.glob("audits/*.json")],
+        verdicts=verdicts,
+        methods=methods,
+        state=StateOfTheArt(board, method_lines(board, claims, methods, [rule])),
+        plugins=plugins_about([board], load_catalogue()),
+        papers=PaperTables(1, "abc", (PaperRun("p", "toy", PAPER),)),
+    )
+    write(tmp_path / "site", site([board], studies))
     return tmp_path / "site"
+
+
+METHODS = """
+schema: 1
+methods:
+  - {id: m, title: "Machine (2020), and a long title that takes several lines", doi: 10.1109/X.1, plugins: [svm],
+     repository: some/one, commit: null, date: 2020-01, selection: test-subject, note: null,
+     places: [{file: a.py, lines: "1", what: chooses}]}
+  - {id: n, title: Other (2021), plugins: [], repository: null, commit: null, date: null, selection: unknown,
+     note: null, places: []}
+"""
+PAPER = PaperComparison(
+    "A paper", "1", "random", "macro", dict.fromkeys(MEASURED), (),
+    (ClaimedLine("svm", "c", "accuracy", "macro", 90.0, MeasuredFigure(0.5), MeasuredFigure(None, "not run")),),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -151,8 +191,8 @@ def test_filters_hide_rows(opened: Callable[..., Watched]) -> None:
 def test_open_a_row_follow_its_matrix_and_copy_its_config(opened: Callable[..., Watched], board: BoardRows) -> None:
     watched = opened(permissions=["clipboard-read", "clipboard-write"])
     page = watched.open("index.html")
-    page.get_by_role("link", name="A toy").click()
-    page.get_by_role("link", name="svm-linear").click()
+    page.get_by_role("link", name="A toy").first.click()
+    page.get_by_role("link", name="svm-linear").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("svm-linear")
     page.get_by_role("link", name="Confusion matrix").click()
     assert page.url.endswith("rows/toy/svm-linear.html#confusion")
@@ -216,6 +256,43 @@ def test_the_content_security_policy_blocks_requests(opened: Callable[..., Watch
     watched.complaints.clear()
 
 
+def test_a_verdict_shows_its_reason_by_click_and_by_key(opened: Callable[..., Watched]) -> None:
+    page = opened().open("claims.html")
+    verdict = page.locator("summary", has_text="impossible")
+    reason = page.get_by_text("It would be possible if: weighted").first
+    expect(reason).to_be_hidden()
+    verdict.click()
+    expect(reason).to_be_visible()
+    verdict.press("Enter")
+    expect(reason).to_be_hidden()
+    colours = {
+        page.locator(f".verdict.{status}").first.evaluate("one => getComputedStyle(one).backgroundColor")
+        for status in ("impossible", "contradicted", "undecided")
+    }
+    assert len(colours) == 3
+
+
+def test_no_text_of_a_drawing_is_cut_or_covers_another(opened: Callable[..., Watched]) -> None:
+    watched = opened()
+    for path in ("boards/toy.html", "state_of_the_art.html"):
+        page = watched.open(path)
+        assert page.locator("svg.drawn").count() >= 1
+        assert page.evaluate(OVERLAPS) == []
+
+
+#: Texts of a drawing that leave it, and pairs of them that cover one another, to a pixel.
+OVERLAPS = """() => [...document.querySelectorAll('svg.drawn')].flatMap(svg => {
+  const outside = svg.getBoundingClientRect();
+  const boxes = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+  const cut = boxes.filter(([, b]) => b.left < outside.left - 1 || b.right > outside.right + 1 ||
+    b.top < outside.top - 1 || b.bottom > outside.bottom + 1).map(([text]) => `cut: ${text}`);
+  const over = boxes.flatMap(([one, a], i) => boxes.slice(i + 1).filter(([, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3).map(([other]) => `${one} | ${other}`));
+  return [...cut, ...over];
+})"""
+
+
 def test_pages_are_complete_without_script(opened: Callable[..., Watched]) -> None:
     page = opened(java_script_enabled=False).open("boards/toy.html")
     assert page.locator("table.rows tbody tr:visible").count() == 7
@@ -249,11 +326,13 @@ def test_pages_can_be_used_by_keyboard(opened: Callable[..., Watched]) -> None:
 def test_axe_reports_no_violation_and_pages_fit_the_screen(
     opened: Callable[..., Watched], board: BoardRows, size: str, scheme: str
 ) -> None:
+    kinds = {"index.html", "claims.html", "state_of_the_art.html", "plugins.html", "papers.html"}
     rows = [row_path(board, row) for row in board.rows if row.name in ("svm-linear", "a net", "made-up")]
     axe = Axe()
     watched = opened(size=size, scheme=scheme)
+    assert {path.name for path in watched.folder.glob("*.html")} == kinds
     shots = os.environ.get("MEXBENCH_SHOTS")  # a folder, to look at the pages
-    for path in ("index.html", "boards/toy.html", "claims.html", *rows):
+    for path in (*sorted(path.name for path in watched.folder.glob("*.html")), "boards/toy.html", *rows):
         page = watched.open(path)
         for summary in page.locator("summary").all():
             summary.click()

@@ -16,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from mexbench.cli.leaderboard import read_claims
+from mexbench.reports.forest_svg import constant_score
 from mexbench.reports.leaderboards.page import detail_tables, main_table
 from mexbench.reports.leaderboards.rows import SECTIONS, BoardRows, board_rows
+from mexbench.reports.leaderboards.statistics import forest_drawing
 from mexbench.reports.leaderboards.submission import Submission
 from mexbench.reports.leaderboards.verify import verify_board
 from mexbench.reports.site import audits
+from mexbench.reports.site.board_charts import inlined
 from mexbench.reports.site.pages import Studies, row_path, site
 from tests.mexbench.reports.site.conftest import MARKUP, Read, read_page
 
@@ -111,9 +114,11 @@ def test_the_tables_are_those_of_the_markdown_page(pages: dict[str, Read], board
         assert shown == expected
     for heading, table, _ in detail_tables(board):
         assert page.tables[heading] == [list(table.headers), *map(list, table.rows)]
-    assert [line[1] for line in pages["index.html"].tables["Rows of all leaderboards"][1:]] == [
-        r.name for r in board.rows
-    ]
+    real = [row.name for row in board.rows if row.section != "synthetic"]
+    assert sorted(line[1] for line in pages["index.html"].tables["All rows"][1:]) == sorted(real)
+    assert [line[1] for line in pages["index.html"].tables["Synthetic rows"][1:]] == ["made-up"]
+    newest = max((row for row in board.rows if row.section == "honest"), key=lambda row: row.entry.origin.ended)
+    assert f"Newest result ({newest.entry.origin.ended[:10]}): " in pages["index.html"].text
     rows = [tr for tr in page.every("tr") if "data-flags" in tr]
     assert [(tr["data-kind"], tr["data-flags"]) for tr in rows] == [
         *[("real", "[]")] * 5, ("real", '["leak:clip"]'), ("synthetic", '["synthetic"]'),
@@ -140,8 +145,11 @@ def test_figures_of_a_row_follow_from_its_predictions(
     assert page.tables["Right answers by subject"][1:] == expected
     names = ["negative", "positive", "surprise"]
     assert page.tables["Confusion matrix"] == [
-        ["truth", *(f"as {name}" for name in names)],
-        *([name, *(f"{n} ({100 * n / sum(row):.0f} %)" for n in row)] for name, row in zip(names, counts, strict=True)),
+        ["truth", *(f"as {name}" for name in names), "recall"],
+        *(
+            [names[i], *(f"{n} ({100 * n / sum(row):.0f} %)" for n in row), f"{100 * row[i] / sum(row):.1f} %"]
+            for i, row in enumerate(counts)
+        ),
     ]
     classes = page.tables["By class, scores x 100"]
     recall = [f"{100 * row[i] / sum(row):.2f}" for i, row in enumerate(counts)]
@@ -159,8 +167,8 @@ def page_score(submission: Submission, name: str) -> str:
 def test_the_matrix_has_header_cells_and_marks_its_diagonal(made: dict[str, str], board: BoardRows) -> None:
     (row,) = (row for row in board.rows if row.name == "svm-linear")
     text = made[row_path(board, row)]
-    (table,) = re.findall(r'<table class="matrix">.*?</table>', text, re.DOTALL)
-    assert (table.count('scope="col"'), table.count('scope="row"'), table.count("<caption>")) == (4, 3, 1)
+    table, _ = re.findall(r'<table class="matrix">.*?</table>', text, re.DOTALL)
+    assert (table.count('scope="col"'), table.count('scope="row"'), table.count("<caption>")) == (5, 3, 1)
     cells = re.findall(r'<td class="heat(\d+)( right)?">(\d+)', table)
     shares = [[n / sum(line) for n in line] for line in row.entry.figures["confusion"]]
     assert [int(heat) for heat, _, _ in cells] == [round(10 * share) for line in shares for share in line]
@@ -250,16 +258,12 @@ def test_matrix_shades_have_enough_contrast() -> None:
 
 
 def test_a_board_has_a_forest_plot_with_the_constant_answer(made: dict[str, str], board: BoardRows) -> None:
-    from mexbench.reports.site.forest import constant_answer, forest
-
-    text = str(forest(board, board.section("honest")))
-    share = max(board.support.values()) / sum(board.support.values())
-    k = len(board.support)
-    assert constant_answer(board, "accuracy") == share
-    assert constant_answer(board, "uf1") == pytest.approx((2 * share / (1 + share)) / k)
-    assert text.count('class="dot"') == len(board.section("honest"))
-    assert f"constant answer {100 * constant_answer(board, board.definition.headline):.2f}" in text
-    assert text in made[f"boards/{board.definition.name}.html"]
+    text = forest_drawing(board, board.section("honest"))
+    constant = constant_score(list(board.support.values()), board.definition.headline)
+    assert text.count("<circle") == len(board.section("honest"))
+    assert f"dashed: always the most frequent class, {100 * constant:.2f}" in text
+    assert str(inlined(text)) in made[f"boards/{board.definition.name}.html"]
+    assert f'download="{board.definition.name}_forest.svg"' in made[f"boards/{board.definition.name}.html"]
 
 
 def test_downloads_have_every_row(board: BoardRows) -> None:
@@ -271,5 +275,5 @@ def test_downloads_have_every_row(board: BoardRows) -> None:
     table, latex = downloads(board)
     assert (table.name, latex.name) == ("toy.csv", "toy.tex")
     text = urllib.parse.unquote(latex.address.partition(",")[2])
-    assert text.startswith("\\begin{tabular}{lllllll")
+    assert text.startswith("\\begin{tabular}{llllll")
     assert text.count(r" \\") == 1 + len(board.section("honest"))

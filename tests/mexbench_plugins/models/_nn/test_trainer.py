@@ -22,6 +22,7 @@ from jax import Array
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.adapters.validation_split import validation_part
 from mexbench.registry.parameters import build, check_declaration, parameters
 from mexbench_plugins.models._nn import train_program, trainer
 from mexbench_plugins.models._nn.layers import (
@@ -37,7 +38,6 @@ from mexbench_plugins.models._nn.layers import (
 from mexbench_plugins.models._nn.losses import HEADS, class_weights
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.recipe import Training
-from mexbench_plugins.models._nn.validation_split import validation_part
 from mexbench_plugins.models.au_cnn import AUCNN
 from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
 from mexbench_plugins.models.ststnet import STSTNet

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import PluginError, missing_extra
-from mexbench.files import replacing
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.few_subjects import why_none
+from mexbench.runs.plot_style import BLUE, GRID, house_style, save_figure
 from mexbench.tables import DASH, Table, percent
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
-_BLUE = "#0072B2"
+_STYLE = {"font.size": 10}
 
 
 def measured(report: Mapping[str, Any], model: str) -> list[Row]:
@@ -145,22 +146,12 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     Raises:
         PluginError: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise PluginError(missing_extra("no curves: they", "matplotlib", "figures")) from None
+    if importlib.util.find_spec("matplotlib") is None:
+        raise PluginError(missing_extra("no curves: they", "matplotlib", "figures"))
     if not any(measured(report, model) for model in report["models"]):
         return []
-    paths = [folder / "stress.png", folder / "stress.svg"]
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's own matplotlibrc changes no figure
-        mpl.rcParams["svg.hashsalt"] = "mexbench"  # else ids are drawn anew each time
-        figure = _figure(report)
-        for path in paths:
-            kind = path.suffix[1:]
-            with replacing(path) as stream:
-                figure.savefig(stream, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    return paths
+    with house_style(_STYLE):
+        return save_figure(_figure(report), folder / "stress")
 
 
 def _figure(report: Mapping[str, Any]) -> Figure:
@@ -196,12 +187,12 @@ def _panel(axes: Axes, row: Row, random: Sequence[float]) -> None:
     ranges = [row["clean_ci"]["uf1"], *(level["ci"]["uf1"] for level in row["levels"])]
     if None not in ranges:
         low, high = ([100 * ends[side] for ends in ranges] for side in (0, 1))
-        axes.fill_between(places, low, high, color=_BLUE, alpha=0.2, linewidth=0, label="95 % interval over subjects")
-    axes.plot(places, [100 * point for point in points], "o-", color=_BLUE, markersize=3.5, label="UF1")
+        axes.fill_between(places, low, high, color=BLUE, alpha=0.2, linewidth=0, label="95 % interval over subjects")
+    axes.plot(places, [100 * point for point in points], "o-", color=BLUE, markersize=3.5, label="UF1")
     axes.axhline(100 * random[0], color="0.4", linestyle="--", linewidth=1, label="random predictor")
     axes.set_ylim(0, 100)
     axes.set_xticks(list(places), ["none", *map(str, places[1:])], fontsize=8)
     axes.tick_params(axis="y", labelsize=8)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
