@@ -233,7 +233,8 @@ class RunPlots:
         """Draw every row's score with its interval, and what a constant answer reaches.
 
         Args:
-            metric: uf1 (default), uar or accuracy; f1 (default) or macro_f1 of action units.
+            metric: uf1 (default), uar or accuracy; f1 (default) or macro_f1 of action units; f1 (default), f1_micro or
+                f1_macro of spotters.
 
         Raises:
             ConfigError: The metric is unknown.

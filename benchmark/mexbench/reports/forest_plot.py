@@ -10,15 +10,16 @@ import numpy as np
 
 from mexbench.errors import ConfigError, unknown
 from mexbench.metrics import few_subjects
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import action_units_page, run_page, spotting_page
 from mexbench.tables import UNRANKED, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Figure -> its name on an axis, for classes and for action units; the first one is the default.
+#: Figure -> its name on an axis, for classes, action units and spotters; the first one is the default.
 METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
+SPOTTING_METRICS = {"f1": "F1", "f1_micro": "micro F1", "f1_macro": "macro F1"}
 #: Inches of a line of a label, lines between two labels, and letters of a line.
 _INCHES, _GAP, _LETTERS = 0.19, 1.2, 34
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-blind readers
@@ -32,20 +33,20 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
 
     Args:
         scores: ``scores.json`` of the run.
-        metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target. None takes the first.
+        metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target; f1, f1_micro or f1_macro of
+            spotters. None takes the first.
 
     Raises:
         ConfigError: The figure is unknown.
     """
     from matplotlib.figure import Figure
 
-    units = scores.get("target") == "action_units"
-    metrics = UNIT_METRICS if units else METRICS
+    units, spotting = (scores.get("target") == target for target in ("action_units", "spotting"))
+    metrics = UNIT_METRICS if units else SPOTTING_METRICS if spotting else METRICS
     metric = metric or next(iter(metrics))
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
-    ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
+    rows = _beside_their_pairs([row for row in _ordered(scores) if row[metric] is not None])
     labels = [_label(row) for row in rows]
     places, bottom = _places(labels)
     figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
@@ -60,7 +61,7 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
             ends = [(100 * rows[index - 1][metric], places[index - 1]), (100 * row[metric], place)]
             arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 6, "shrinkB": 6}
             axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
-    if (chance := constant_score(rows, metric)) is not None:
+    if not spotting and (chance := constant_score(rows, metric)) is not None:  # null models of spotters are rows
         answer = "every unit always present" if units else "always the most frequent class"
         axes.axvline(100 * chance, color="0.4", linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
         figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
@@ -73,6 +74,14 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     axes.set_xlabel("\n".join([label, *(textwrap.fill(text, 90) for text in few_subjects.note(scores, "no interval"))]))
     figure.suptitle(_title(scores))
     return figure
+
+
+def _ordered(scores: Mapping[str, Any]) -> Sequence[Row]:
+    if scores.get("target") == "action_units":
+        return action_units_page.ordered(scores)
+    if scores.get("target") == "spotting":
+        return spotting_page.ordered(scores)
+    return [row for _, row in run_page.ranked(scores["rows"])]
 
 
 def _label(row: Row) -> str:

@@ -150,3 +150,77 @@ def test_two_runs_of_spotters_are_not_compared_as_classes(made: Path, bench: Ben
     assert ran.code == cli.BAD_INPUT
     assert "is a run with 'target: spotting'; this command takes runs that predict a class for each sample." in ran.err
     assert "submit" not in ran.err
+
+
+def test_options_of_boards_of_classes_are_refused(made: Path, root: Path, bench: Bench) -> None:
+    for arguments, message in (
+        (("define", made / "run", "more", "--headline", "uar"), "--headline uar: a leaderboard of spotters is ranked"),
+        (("define", made / "run", "more", "--keep-names"), "--keep-names: leaderboards of spotters are of made-up"),
+        (("submit", made / "run", "toy", "--keep-names"), "--keep-names: leaderboards of spotters are of made-up"),
+    ):
+        ran = bench("leaderboard", *arguments, "--root", root)
+        assert (ran.code, message in ran.err) == (cli.BAD_INPUT, True), ran.err
+
+
+def test_an_audit_of_spotters_refuses_what_it_does_not_have(made: Path, bench: Bench) -> None:
+    ran = bench("audit", made / "c.yaml", "--out", made / "other", "--info-sheet", "--jobs", 2, "--leaks", "all")
+    assert ran.code == cli.BAD_INPUT
+    assert "--leaks, --jobs, --info-sheet: not for an audit of 'target: spotting'" in ran.err
+
+
+def test_a_row_is_replaced_after_a_question_alone(made: Path, root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    before = path.read_bytes()
+    alter(path, "costs", "fit_s", value=99.0)
+    altered = path.read_bytes()
+    ran = bench("leaderboard", "submit", made / "run", "toy", "--root", root)  # nobody to ask
+    assert (ran.code, path.read_bytes()) == (cli.BAD_INPUT, altered)
+    assert f"1 rows would be replaced:\n  {path}: F1 " in ran.err
+    assert bench("leaderboard", "submit", made / "run", "toy", "--root", root, "--yes").code == 0
+    assert path.read_bytes() == before
+    alter(path, "origin", "config", "models", 0, "grid", value=4)
+    ran = bench("leaderboard", "submit", made / "run", "toy", "--root", root, "--yes")
+    assert "holds another model of the name 'frame_difference'" in ran.err
+
+
+def test_one_file_is_verified_against_the_board_that_it_names(root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    ran = bench("leaderboard", "verify", path, "--root", root)
+    assert (ran.code, ran.out.strip()) == (0, "1 of 1 submissions verify")
+    alter(path, "answers_digest", value="0")
+    ran = bench("leaderboard", "verify", path, "--root", root)
+    assert (ran.code, "their digest differs" in ran.err) == (cli.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "place", ["spotting", "spotting/toy.json", "spotting/results", "spotting/results/toy",
+              "spotting/results/toy/frame_difference.json"],
+)  # fmt: skip
+def test_a_link_below_a_board_is_refused(place: str, made: Path, root: Path, bench: Bench) -> None:
+    path = root / place
+    target = root.parent / "elsewhere"
+    path.rename(target)
+    path.symlink_to(target)
+    for arguments in (("verify", "toy"), ("render", "toy"), ("submit", made / "run", "toy")):
+        ran = bench("leaderboard", *arguments, "--root", root)
+        assert (ran.code != 0, "symbolic link, which is not followed" in ran.err) == (True, True), ran.err
+
+
+def test_a_row_chosen_with_test_scores_in_view_has_no_rank(made: Path, root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    alter(path, "origin", "config", "models", 0, "selection", value="seen-test")
+    assert "'selection:seen-test' is missing" in bench("leaderboard", "verify", "toy", "--root", root).err
+    alter(path, "flags", value=["synthetic", "selection:seen-test"])
+    assert bench("leaderboard", "render", "toy", "--root", root).code == 0
+    lines = [line.split("|") for line in (root / "toy.md").read_text().splitlines() if line.count("|") == 13]
+    assert {cells[1].strip() for cells in lines[2:]} == {"-"}
+
+
+def test_a_name_is_free_for_one_kind_of_board_alone(made: Path, root: Path, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("dataset: {plugin: synthetic, subjects: 3}\nprotocol: loso\nmodels: [majority]\n")
+    assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run").code == 0
+    ran = bench("leaderboard", "define", tmp_path / "run", "toy", "--root", root)
+    assert (ran.code, "toy.json: exists; a board that changes" in ran.err) == (cli.BAD_INPUT, True), ran.err
+    assert bench("leaderboard", "define", tmp_path / "run", "classes", "--root", root).code == 0
+    assert "exists; a board" in bench("leaderboard", "define", made / "run", "classes", "--root", root).err
+    assert bench("leaderboard", "verify", "--root", root).out.strip() == "3 of 3 submissions verify"
