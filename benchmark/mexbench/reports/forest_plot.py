@@ -10,18 +10,15 @@ import numpy as np
 
 from mexbench.errors import ConfigError, unknown
 from mexbench.metrics import few_subjects
-from mexbench.reports import action_units_page, run_page, spotting_page
+from mexbench.reports import target_tables
 from mexbench.tables import UNRANKED, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Figure -> its name on an axis, for classes, action units and spotters; the first one is the default.
-METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
-UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
-SPOTTING_METRICS = {"f1": "F1", "f1_micro": "micro F1", "f1_macro": "macro F1"}
 #: Inches of a line of a label, lines between two labels, and letters of a line.
 _INCHES, _GAP, _LETTERS = 0.19, 1.2, 34
+_UNIT_METRICS = target_tables.METRICS["action_units"]
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito: told apart by colour-blind readers
 
 
@@ -41,12 +38,11 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     """
     from matplotlib.figure import Figure
 
-    units, spotting = (scores.get("target") == target for target in ("action_units", "spotting"))
-    metrics = UNIT_METRICS if units else SPOTTING_METRICS if spotting else METRICS
+    metrics = target_tables.metrics_of(scores)
     metric = metric or next(iter(metrics))
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
-    rows = _beside_their_pairs([row for row in _ordered(scores) if row[metric] is not None])
+    rows = _beside_their_pairs([row for _, row in target_tables.ordered(scores) if row[metric] is not None])
     labels = [_label(row) for row in rows]
     places, bottom = _places(labels)
     figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
@@ -61,8 +57,8 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
             ends = [(100 * rows[index - 1][metric], places[index - 1]), (100 * row[metric], place)]
             arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 6, "shrinkB": 6}
             axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
-    if not spotting and (chance := constant_score(rows, metric)) is not None:  # null models of spotters are rows
-        answer = "every unit always present" if units else "always the most frequent class"
+    if (chance := constant_score(rows, metric)) is not None:
+        answer = "every unit always present" if metric in _UNIT_METRICS else "always the most frequent class"
         axes.axvline(100 * chance, color="0.4", linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
         figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
     axes.set_yticks(places, labels, fontsize=10)
@@ -74,14 +70,6 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
     axes.set_xlabel("\n".join([label, *(textwrap.fill(text, 90) for text in few_subjects.note(scores, "no interval"))]))
     figure.suptitle(_title(scores))
     return figure
-
-
-def _ordered(scores: Mapping[str, Any]) -> Sequence[Row]:
-    if scores.get("target") == "action_units":
-        return action_units_page.ordered(scores)
-    if scores.get("target") == "spotting":
-        return spotting_page.ordered(scores)
-    return [row for _, row in run_page.ranked(scores["rows"])]
 
 
 def _label(row: Row) -> str:
@@ -125,9 +113,9 @@ def _beside_their_pairs(rows: Sequence[Row]) -> list[Row]:
 
 def constant_score(rows: Sequence[Row], metric: str) -> float | None:
     """Return what a constant answer reaches on the tested samples of the first row; None where there are none."""
-    if not rows:
+    if not rows or "n_videos" in rows[0]:  # null models of spotters are rows of their own
         return None
-    if metric in UNIT_METRICS:
+    if metric in _UNIT_METRICS:
         shares = [unit["support"] / rows[0]["n_samples"] for unit in rows[0]["units"].values()]
         f1 = [2 * share / (1 + share) for share in shares]  # precision is the share, recall 1
         if not f1:

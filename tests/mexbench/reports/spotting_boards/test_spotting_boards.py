@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import mexbench
 from mexbench import cli
-from mexbench.errors import BoardError
+from mexbench.errors import BoardError, ConfigError
 from mexbench.reports.spotting_boards.definition import load
 from tests.helpers import Ran
 
@@ -224,3 +225,41 @@ def test_a_name_is_free_for_one_kind_of_board_alone(made: Path, root: Path, benc
     assert bench("leaderboard", "define", tmp_path / "run", "classes", "--root", root).code == 0
     assert "exists; a board" in bench("leaderboard", "define", made / "run", "classes", "--root", root).err
     assert bench("leaderboard", "verify", "--root", root).out.strip() == "3 of 3 submissions verify"
+
+
+def test_a_run_of_spotters_as_an_object(made: Path) -> None:
+    run = mexbench.load_run(made / "run")
+    report = {row["model"]: row for row in run.report["rows"]}
+    scores = run.scores.set_index("model")
+    assert list(scores.index) == sorted(report, key=lambda name: -report[name]["f1"])
+    for name, row in report.items():
+        assert scores.loc[name, ["f1", "f1_low", "f1_micro_high", "recall", "n_videos"]].tolist() == pytest.approx(
+            [row["f1"], row["ci"]["f1"][0], row["ci"]["f1_micro"][1], row["recall"], 6]
+        )
+    predictions = run.predictions
+    assert predictions.to_csv(index=False) == (made / "run" / "predictions.csv").read_text()
+    counts = report["frame_difference"]["counts"]
+    hits = predictions.query("model == 'frame_difference'").groupby("type")["true_onset"].count()
+    assert hits.to_dict() == {kind: one["tp"] for kind, one in counts.items()}
+    assert "frame_difference" in run._repr_html_()
+    assert r"frame\_difference & 72.73" in run.to_latex()
+    with pytest.raises(ConfigError, match="spotted intervals have no confusion matrix"):
+        run.plot.confusion("frame_difference")
+
+
+def test_the_figure_of_a_run_has_every_row(made: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figure = mexbench.load_run(made / "run").plot.scores("f1_micro")
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels[0] == "frame_difference"
+    assert sorted(labels) == ["every_k_frames", "frame_difference", "random_intervals"]
+    assert axes.get_xlabel().startswith("micro F1 x 100")
+    with pytest.raises(ConfigError, match="unknown metric 'uf1'"):
+        mexbench.load_run(made / "run").plot.scores("uf1")
+
+
+def test_saved_spotters_are_not_scored_as_classes(made: Path, bench: Bench) -> None:
+    ran = bench("evaluate-saved", made / "run", made / "c.yaml")
+    assert ran.code == cli.BAD_INPUT
+    assert "scores saved models of classes, not with 'target: spotting'" in ran.err
