@@ -10,7 +10,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,12 +50,14 @@ class StoredRun:
         manifest: ``manifest.json``.
         scores: ``scores.json``.
         predictions: Row -> what ``predictions.csv`` has of it.
+        fold_names: Row -> name of a fold in the run's files -> what ``predictions`` call it, where that differs.
     """
 
     path: Path
     manifest: Mapping[str, Any]
     scores: Mapping[str, Any]
     predictions: Mapping[str, Predictions]
+    fold_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:

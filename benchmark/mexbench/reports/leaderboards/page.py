@@ -14,6 +14,8 @@ from mexbench.reports.leaderboards.plugin_code import is_third_party
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.reports.leaderboards.stated import STATED
 from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
+from mexbench.reports.leaderboards.tuned import NOTE as TUNED_NOTE
+from mexbench.reports.leaderboards.tuned import tuned_table
 from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
@@ -207,7 +209,10 @@ def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
         parts.append(("Averaged over folds", run_page.fold_table(scores), run_page.FOLD_NOTE))
     if len(board.members) > 1:
         parts.append(("By dataset", run_page.member_table(scores), ""))
-    return [*parts, ("By class: recall / precision", run_page.class_table(scores), "")]
+    parts.append(("By class: recall / precision", run_page.class_table(scores), ""))
+    if chosen := [(row.name, row.entry.tuning) for row in board.rows if row.entry.tuning is not None]:
+        parts.append(("Chosen inside each training side", tuned_table(chosen), TUNED_NOTE))
+    return parts
 
 
 def _details(board: BoardRows) -> list[str]:

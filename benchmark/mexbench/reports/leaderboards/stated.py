@@ -172,12 +172,17 @@ def _name_errors(entry: BoardEntry) -> Iterator[str]:
         yield f"model.name: expected letters, digits, spaces or any of _ - + . , =; got {model.name!a}"
     if not NAME.fullmatch(model.plugin):
         yield f"model.plugin: expected letters, digits, spaces or any of _ - + . , =; got {model.plugin!a}"
-    models = entry.origin.config.get("models")
-    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
-    if (stated := block.get("plugin") if isinstance(block, Mapping) else None) != model.plugin:
+    if (stated := model_block(entry).get("plugin")) != model.plugin:
         yield f"model.plugin: is {model.plugin!a}, and 'origin.config' has {stated!a}"
     if (seeds := entry.origin.config.get("seeds")) is not None and list(entry.seeds) != seeds:
         yield f"seeds: {list(entry.seeds)}, and 'origin.config' has {seeds!r}"
+
+
+def model_block(entry: BoardEntry) -> Mapping[str, Any]:
+    """Return the block of the one model of a submission's config; an empty one where it is not there."""
+    models = entry.origin.config.get("models")
+    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
+    return block if isinstance(block, Mapping) else {}
 
 
 def _text_errors(entry: BoardEntry) -> Iterator[str]:

@@ -22,6 +22,7 @@ from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.plugin_code import PluginCode
+from mexbench.reports.leaderboards.tuned import SubmittedTuning
 
 SCHEMA = 1
 #: Of a file that is read.
@@ -182,6 +183,7 @@ class SubmittedEntry:
         curves: What its trainings reported, by value such as ``loss``; see ``curves.read_curves``.
         figures: What ``metrics.summary.figures`` gives for the predictions.
         predictions_digest: Of the predictions.
+        tuning: What was chosen inside each training side; None for a row that was not tuned.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -196,6 +198,7 @@ class SubmittedEntry:
     curves: dict[str, tuple[Point, ...]]
     figures: dict[str, Any]
     predictions_digest: str
+    tuning: SubmittedTuning | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +235,8 @@ def text(submission: Submission) -> str:
     entry = adapter(SubmittedEntry).dump_python(submission.entry, mode="json")
     if entry["model"]["code"] is None:
         del entry["model"]["code"]
+    if entry["tuning"] is None:
+        del entry["tuning"]
     curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
     head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     lines = ",\n".join(

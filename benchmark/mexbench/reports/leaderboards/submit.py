@@ -16,6 +16,7 @@ from mexbench.reports.leaderboards.curves import read_curves
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
 from mexbench.reports.leaderboards.from_run import check_complete, checked, chosen_rows, shared_flags, statements
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
+from mexbench.reports.leaderboards.tuned import read_tuning
 from mexbench.reports.leaderboards.verify import board_figures, verify
 from mexbench.runs.stored_run import StoredRun
 
@@ -89,6 +90,7 @@ def _submission(
         **statements(run, board.name, row, classes=run.classes, n_parameters=n_parameters, selection=selection),
         seeds=tuple(run.predictions[row].seeds),
         curves=dict(read_curves(run.path, row)),
+        tuning=read_tuning(run.path, row, run.fold_names.get(row, {})),
         figures={},
         predictions_digest=predictions_digest(answers),
         predictions=answers,

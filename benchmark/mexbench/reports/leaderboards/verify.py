@@ -20,7 +20,7 @@ from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, load
 from mexbench.reports.leaderboards.ranking import Counts
-from mexbench.reports.leaderboards.stated import split_subjects, stated_errors
+from mexbench.reports.leaderboards.stated import model_block, split_subjects, stated_errors
 from mexbench.reports.leaderboards.submission import (
     BoardEntry,
     Submission,
@@ -28,6 +28,7 @@ from mexbench.reports.leaderboards.submission import (
     SubmittedPrediction,
     predictions_digest,
 )
+from mexbench.reports.leaderboards.tuned import tuning_errors
 from mexbench.runs.predictions_csv import repeat_of
 
 #: Figures are sums over few numbers: what differs by more is another figure, on any machine.
@@ -212,7 +213,10 @@ def verify(board: Definition, submission: Submission, catalogue: Catalogue | Non
         catalogue: Whose plugins are asked for their flags and parameters; by default those that are installed.
     """
     catalogue = catalogue or installed()
-    stated = stated_errors(board.flags, submission.entry, catalogue)
+    stated = [
+        *stated_errors(board.flags, submission.entry, catalogue),
+        *tuning_errors(board, model_block(submission), submission.seeds, submission.tuning),
+    ]
     errors = [*setting_errors(board, submission), *_answers(board, submission), *_flags(submission), *stated]
     if errors:
         return errors
