@@ -18,7 +18,7 @@ from mexbench.reports.leaderboards.plugin_code import (
     read_plugin_code,
 )
 from mexbench.reports.leaderboards.submission import BoardEntry, CodeOrigin, Costs, ModelCard
-from mexbench.reports.leaderboards.verify import differences
+from mexbench.reports.leaderboards.submission_checks import differences
 from mexbench.runs.stored_run import StoredRun
 
 E = TypeVar("E", bound=BoardEntry)
