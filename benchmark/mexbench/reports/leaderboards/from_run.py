@@ -17,6 +17,7 @@ from mexbench.reports.leaderboards.plugin_code import (
     is_third_party,
     read_plugin_code,
 )
+from mexbench.reports.leaderboards.stated import NOT_PARAMETERS
 from mexbench.reports.leaderboards.submission import BoardEntry, CodeOrigin, Costs, ModelCard
 from mexbench.reports.leaderboards.submission_checks import differences
 from mexbench.runs.stored_run import StoredRun
@@ -174,9 +175,12 @@ def _undeclared(submission: BoardEntry, catalogue: Catalogue) -> str | None:
         cls = catalogue.get("model", block["plugin"]).load()
     except BenchError:
         return None  # a plugin that is not installed here
-    own = {parameter.name: parameter.default for parameter in parameters(cls)}
-    changed = [f"{name}: {json.dumps(block[name])}" for name, default in own.items()
-               if name in block and json.dumps(block[name]) != json.dumps(_plain(default))]  # fmt: skip
+    own = {one.name: one.default for one in parameters(cls) if one.name not in NOT_PARAMETERS}
+    changed = [
+        f"{name}: {json.dumps(block[name])}"
+        for name, default in own.items()
+        if name in block and json.dumps(block[name]) != json.dumps(_plain(default))
+    ]
     if not changed:
         return None
     return (

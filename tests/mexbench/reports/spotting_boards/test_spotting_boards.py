@@ -12,8 +12,11 @@ import pytest
 import mexbench
 from mexbench import cli
 from mexbench.errors import BoardError, ConfigError
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.reports.leaderboards import from_run
 from mexbench.reports.spotting_boards.definition import load
-from tests.helpers import Ran
+from mexbench.reports.spotting_boards.submission import read
+from tests.helpers import ROOT, Ran
 
 Bench = Callable[..., Ran]
 
@@ -263,3 +266,10 @@ def test_saved_spotters_are_not_scored_as_classes(made: Path, bench: Bench) -> N
     ran = bench("evaluate-saved", made / "run", made / "c.yaml")
     assert ran.code == cli.BAD_INPUT
     assert "scores saved models of classes, not with 'target: spotting'" in ran.err
+
+
+def test_no_shipped_row_lacks_a_declaration() -> None:
+    """A spotter may call a parameter like a block of the config, such as ``frames``: that is no changed value."""
+    paths = sorted((ROOT / "leaderboards" / "spotting" / "results" / "spotting_standin").glob("*.json"))
+    assert len(paths) == 7
+    assert [from_run._undeclared(read(path), load_catalogue()) for path in paths] == [None] * 7
