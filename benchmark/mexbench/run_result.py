@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mexbench.errors import ConfigError, RunFolderError, unknown
 from mexbench.files import expand_home
 from mexbench.metrics import few_subjects
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import run_page, target_tables
 from mexbench.reports.latex import latex_table
 from mexbench.reports.run_report import terminal_text
 from mexbench.runs.stored_run import damage_is_an_error, read_reports
@@ -21,20 +21,29 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Columns of ``predictions.csv`` that are whole numbers; every other one is text, but for the scores.
+#: Columns of ``predictions.csv`` that are whole numbers, those of intervals where there is one; every other one is
+#: text, but for the scores.
 _WHOLE = ("seed",)
-_SIZES = ("n_samples", "n_subjects", "folds")
-_FIGURES = {
-    "emotion": (
-        ("uf1", "uar", "accuracy"),
-        ("macro_precision", "weighted_precision", "weighted_recall", "weighted_f1"),
+_FRAMES = frozenset({"onset", "apex", "offset", "true_onset", "true_offset"})
+#: Target -> what a row has beside its main scores: further scores, then sizes.
+_FURTHER = {
+    "emotion": (("macro_precision", "weighted_precision", "weighted_recall", "weighted_f1"), "n_samples"),
+    "action_units": ((), "n_samples"),
+    "spotting": (
+        ("precision", "recall", "average_precision", "false_alarms_per_minute", "apex_error_ms"),
+        "n_videos",
     ),
-    "action_units": (("f1", "macro_f1"), ()),
+}
+#: Target -> why a row has no confusion matrix.
+_NO_CONFUSION = {
+    "emotion": "it has no predictions",
+    "action_units": "action units have no confusion matrix",
+    "spotting": "spotted intervals have no confusion matrix",
 }
 
 
 def _is_score(column: object) -> bool:
-    return str(column).startswith("score_")
+    return str(column) == "score" or str(column).startswith("score_")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -85,20 +94,22 @@ class Run:
         """One row per model, in the order of the table.
 
         Scores are from 0 to 1, pooled over folds, with the bounds of their interval (``uf1_low``, ``uf1_high``); NaN
-        where a model has no result.
+        where a model has no result. Those of classes are uf1, uar and accuracy, of action units f1 and macro_f1, of
+        spotters f1, f1_micro and f1_macro.
         """
         import pandas as pd
 
         with damage_is_an_error(self.folder):
-            headline, others = _FIGURES["action_units" if self._has_units else "emotion"]
+            headline = target_tables.metrics_of(self.report)
+            others, size = _FURTHER[target_tables.target_of(self.report)]
             rows = []
-            for row in self._ordered:
+            for _, row in target_tables.ordered(self.report):
                 bounds = row["ci"] or {}
                 cells: dict[str, Any] = {"model": row["model"]}
                 for name in headline:
                     low, high = bounds.get(name) or (None, None)
                     cells |= {name: row[name], f"{name}_low": low, f"{name}_high": high}
-                cells |= {name: row[name] for name in (*others, *_SIZES)}
+                cells |= {name: row[name] for name in (*others, size, "n_subjects", "folds")}
                 cells |= {"seeds": len(row["seeds"]), "tasks_done": row["tasks"]["done"]}
                 cells |= {"tasks_total": row["tasks"]["total"], "protocol": row["protocol"], "plugin": row["plugin"]}
                 cells |= {"fit_s": row["fit_s"], "predict_ms_per_sample": row["predict_ms_per_sample"]}
@@ -118,7 +129,10 @@ class Run:
             frame = pd.read_csv(path, dtype=str, keep_default_na=False)
             numbers = {name: int if name in _WHOLE else float for name in frame if name in _WHOLE or _is_score(name)}
             # Python's own float reads what repr wrote; the parsers of some versions of pandas are a digit off.
-            return frame.assign(**{str(name): [read(text) for text in frame[name]] for name, read in numbers.items()})
+            columns: dict[str, Any] = {str(n): [read(text) for text in frame[n]] for n, read in numbers.items()}
+            for name in _FRAMES & set(frame):  # an apex may be unknown, and an interval may match no true one
+                columns[name] = pd.array([int(text) if text else None for text in frame[name]], dtype="Int64")
+            return frame.assign(**columns)
         except ValueError as error:
             raise RunFolderError(f"{path}: is damaged: {error}") from None
 
@@ -179,27 +193,17 @@ class Run:
             return self._html()
 
     def _html(self) -> str:
-        table = (action_units_page if self._has_units else run_page).main_table(self.report)
+        table = target_tables.main_table(self.report)
         head = "".join(f"<th>{html.escape(header)}</th>" for header in table.headers)
         body = "".join(
             f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in table.rows
         )
         interval = self.report["intervals"]
         notes = [f"{self.report['dataset']}. Scores x 100, {interval['level']:.0%} intervals over {interval['unit']}s."]
-        notes += few_subjects.note(self.report, "no interval" if self._has_units else "no interval and no rank")
+        notes += few_subjects.note(self.report, target_tables.no_interval_text(self.report))
         notes += [line.removeprefix("> ").replace("**", "") for line in run_page.banners(self.report)]
         paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
         return f"<div>{paragraphs}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-    @property
-    def _has_units(self) -> bool:
-        return self.report.get("target") == "action_units"
-
-    @property
-    def _ordered(self) -> list[Mapping[str, Any]]:
-        if self._has_units:
-            return list(action_units_page.ordered(self.report))
-        return [row for _, row in run_page.ranked(self.report["rows"])]
 
 
 @dataclass(frozen=True)
@@ -225,16 +229,17 @@ class RunPlots:
         check_matplotlib("Run.plot")
         row = self.run.row(model)
         if not row.get("confusion"):
-            reason = "action units have no confusion matrix" if self.run._has_units else "it has no predictions"
+            reason = _NO_CONFUSION[target_tables.target_of(self.run.report)]
             raise ConfigError(f"{model!r}: nothing to draw: {reason}")
         with damage_is_an_error(self.run.folder), house_style():
             return _shown(confusion_figure(row, self.run.report))
 
     def scores(self, metric: str | None = None) -> Figure:
-        """Draw every row's score with its interval, and what a constant answer reaches.
+        """Draw every row's score with its interval, and of classes and action units what a constant answer reaches.
 
         Args:
-            metric: uf1 (default), uar or accuracy; f1 (default) or macro_f1 of action units.
+            metric: uf1 (default), uar or accuracy; f1 (default) or macro_f1 of action units; f1 (default), f1_micro or
+                f1_macro of spotters.
 
         Raises:
             ConfigError: The metric is unknown.

@@ -13,7 +13,7 @@ from mexbench.cli import run as reference_run
 from mexbench.cli.audit_models import config_of_run, select_models
 from mexbench.cli.executor_options import add_jobs_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
-from mexbench.errors import ConfigError, PluginError, unknown
+from mexbench.errors import ConfigError, PluginError, listed, unknown
 from mexbench.evaluation.executors.choice import local_executor
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mexbench.studies.audit.leak import AuditLeak
 
 FOLDER = "audit"
+_REPEATS = 5
+#: Options that an audit of spotters does not have: its trainings follow each other in this process.
+_NOT_OF_SPOTTERS = ("leaks", "repeats", "jobs", "task_timeout", "in_process", "info_sheet")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--models", metavar="NAME,NAME", help="audit these models of the config alone")
     parser.add_argument(
-        "--repeats", type=positive, default=5, metavar="N", help="draws of each random split (default: 5)"
+        "--repeats", type=positive, metavar="N", help=f"draws of each random split (default: {_REPEATS})"
     )
     add_jobs_arguments(parser)
     parser.add_argument("--info-sheet", action="store_true", help="also write the model info sheet of the run")
@@ -61,11 +64,10 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.studies.audit.audit import Audit
     from mexbench.studies.audit.cases import check_not_leaky
 
-    leak_names = options.leaks if options.leaks is not None else "none" if options.stress else "all"
-    chosen = _chosen(leak_names)
     config = select_models(open_config(options), options.models)
     if config.target == "spotting" and not options.stress:
         return _run_spotting(options, config)
+    chosen = _chosen(options.leaks if options.leaks is not None else "none" if options.stress else "all")
     if config.target != "emotion":
         what = "what alterations cost is measured for classes" if options.stress else (
             "measures what leaks are worth for classes and for spotters"
@@ -81,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         return code
     parts, audit_cases = _plan(config)
     if chosen or not options.stress:
-        leaks = _leaks(chosen, options.repeats, config, parts)
+        leaks = _leaks(chosen, options.repeats or _REPEATS, config, parts)
         audit = Audit(audit_cases, leaks, RunFolder(folder), folder / FOLDER)
         with only_one(folder, say):
             code = max(code, _measure(options, config, parts, audit, code))
@@ -92,13 +94,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_spotting(options: argparse.Namespace, config: RunConfig) -> int:
-    """Measure what a threshold that was chosen on test videos is worth; spotters have no other leak here."""
+    """Measure what a threshold that was chosen on test videos is worth; spotters have no other leak here.
+
+    Raises:
+        ConfigError: An option was given that this has not.
+    """
     from mexbench.config.run_config import dataset_title
     from mexbench.data.cache import Cache, default_root
     from mexbench.evaluation import plan as planning
     from mexbench.files import write_json, write_text
     from mexbench.studies.audit import spotting_threshold
 
+    if given := [name for name in _NOT_OF_SPOTTERS if getattr(options, name) not in (None, False)]:
+        names = listed(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(
+            f"{names}: not for an audit of 'target: spotting', which measures one leak, with one training after the "
+            "other in this process: leave it out"
+        )
+    worker_settings(options).prepare()
     folder = options.out or Path("runs") / config.name
     cache, data = Cache(default_root()), planning.read(config)
     with progress("load", planning.clips_to_load(config, data)) as tick:

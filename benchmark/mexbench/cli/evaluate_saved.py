@@ -9,6 +9,7 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.config.loader import load
+from mexbench.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,13 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.runs.predictions_table import tables_text
 
     catalogue = open_catalogue()
-    plan = planning.plan(load(options.config, catalogue, options.overrides), Cache(default_root()))
+    config = load(options.config, catalogue, options.overrides)
+    if config.target != "emotion":
+        raise ConfigError(
+            f"bench evaluate-saved: scores saved models of classes, not with 'target: {config.target}'; 'bench run' of "
+            "the config has their scores"
+        )
+    plan = planning.plan(config, Cache(default_root()))
     result = evaluate_saved(options.folder, plan, catalogue)
     for change in result.changes:
         say(f"warning: {change}")

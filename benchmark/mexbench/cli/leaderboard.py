@@ -19,7 +19,7 @@ from mexbench.files import expand_home
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.planned_files import PlannedFile
     from mexbench.reports.leaderboards.submission import BoardEntry
-    from mexbench.reports.leaderboards.verify import VerifiedFile
+    from mexbench.reports.leaderboards.submission_checks import VerifiedFile
     from mexbench.runs.stored_run import StoredRun
     from mexbench.studies.claims.claims import Claims
 

@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if (intervals := file_kind(options.file)) is not None:
         return score_spotting.run(options, intervals)
+    score_spotting.check_unused(options)
     file = read(options.file)
     classes = [name.strip() for name in options.classes.split(",")] if options.classes else []
     if not all(classes):

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "OFFSET' lines), without which lengths decide what is a micro-expression",
     )
     group.add_argument(
-        "--matching", choices=MATCHINGS, default="optimal", help="how predictions and true intervals are paired"
+        "--matching", choices=MATCHINGS, help="how predictions and true intervals are paired (default: optimal)"
     )
     group.add_argument(
         "--micro-frames",
@@ -70,9 +70,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_unused(options: argparse.Namespace) -> None:
+    """Check that no option of intervals is given with predictions of classes.
+
+    Raises:
+        DataError: The text names the options.
+    """
+    _refuse(options, ("truth", "matching", "micro_frames", "printed"), "predictions of classes")
+
+
+def _refuse(options: argparse.Namespace, names: Sequence[str], what: str) -> None:
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]:
+        raise DataError(f"{options.file}: {listed(given)} cannot be given with {what}: leave it out")
+
+
 def run(options: argparse.Namespace, kind: FileKind) -> int:
-    """Run the command on a file of intervals."""
+    """Run the command on a file of intervals.
+
+    Raises:
+        DataError: A file cannot be read, or an option was given that does not apply to it.
+    """
+    _refuse(options, ("classes", "against"), f"a {kind}")
+    options.matching = options.matching or "optimal"
     if kind == "spot-then-recognise CSV":
+        _refuse(options, ("micro_frames", "printed"), f"a {kind}")
         return _run_strs(options)
     limits = _limits(options.micro_frames)
     printed = _printed(options.printed)

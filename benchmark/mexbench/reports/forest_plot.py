@@ -10,18 +10,16 @@ import numpy as np
 
 from mexbench.errors import ConfigError, unknown
 from mexbench.metrics import few_subjects
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import target_tables
 from mexbench.runs.plot_style import BLUE, ORANGE
 from mexbench.tables import UNRANKED, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Figure -> its name on an axis, for classes and for action units; the first one is the default.
-METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
-UNIT_METRICS = {"f1": "F1", "macro_f1": "macro F1"}
 #: Inches of a line of a label, lines between two labels, and letters of a line.
 _INCHES, _GAP, _LETTERS = 0.19, 1.2, 34
+_UNIT_METRICS = target_tables.METRICS["action_units"]
 
 
 def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figure:
@@ -32,20 +30,19 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
 
     Args:
         scores: ``scores.json`` of the run.
-        metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target. None takes the first.
+        metric: uf1, uar or accuracy; f1 or macro_f1 where action units are the target; f1, f1_micro or f1_macro of
+            spotters. None takes the first.
 
     Raises:
         ConfigError: The figure is unknown.
     """
     from matplotlib.figure import Figure
 
-    units = scores.get("target") == "action_units"
-    metrics = UNIT_METRICS if units else METRICS
+    metrics = target_tables.metrics_of(scores)
     metric = metric or next(iter(metrics))
     if metric not in metrics:
         raise ConfigError(unknown("metric", metric, metrics))
-    ordered = action_units_page.ordered(scores) if units else [row for _, row in run_page.ranked(scores["rows"])]
-    rows = _beside_their_pairs([row for row in ordered if row[metric] is not None])
+    rows = _beside_their_pairs([row for _, row in target_tables.ordered(scores) if row[metric] is not None])
     labels = [_label(row) for row in rows]
     places, bottom = _places(labels)
     figure = Figure(figsize=(8, 2.2 + _INCHES * max(bottom, 1)))
@@ -61,7 +58,7 @@ def forest_figure(scores: Mapping[str, Any], metric: str | None = None) -> Figur
             arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 6, "shrinkB": 6}
             axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
     if (chance := constant_score(rows, metric)) is not None:
-        answer = "every unit always present" if units else "always the most frequent class"
+        answer = "every unit always present" if metric in _UNIT_METRICS else "always the most frequent class"
         axes.axvline(100 * chance, color="0.4", linestyle="--", zorder=1, label=f"{answer}: {100 * chance:.1f}")
         figure.legend(loc="outside lower center", frameon=False)  # outside the axes: it covers no interval
     axes.set_yticks(places, labels, fontsize=10)
@@ -116,9 +113,9 @@ def _beside_their_pairs(rows: Sequence[Row]) -> list[Row]:
 
 def constant_score(rows: Sequence[Row], metric: str) -> float | None:
     """Return what a constant answer reaches on the tested samples of the first row; None where there are none."""
-    if not rows:
+    if not rows or "n_videos" in rows[0]:  # null models of spotters are rows of their own
         return None
-    if metric in UNIT_METRICS:
+    if metric in _UNIT_METRICS:
         shares = [unit["support"] / rows[0]["n_samples"] for unit in rows[0]["units"].values()]
         f1 = [2 * share / (1 + share) for share in shares]  # precision is the share, recall 1
         if not f1:

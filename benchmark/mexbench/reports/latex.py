@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mexbench.metrics import few_subjects
-from mexbench.reports import action_units_page, run_page
+from mexbench.reports import run_page, target_tables
 from mexbench.tables import Row, percent
 
 _SPECIAL = {
@@ -27,21 +27,19 @@ def latex_table(scores: Mapping[str, Any], *, caption: str | None = None, label:
         caption: Plain text; what is special in LaTeX is escaped.
         label: For ``\ref``.
     """
-    units = _has_units(scores)
-    metrics = {"f1": "F1", "macro_f1": "macro F1"} if units else {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
-    ranked = [(None, row) for row in action_units_page.ordered(scores)] if units else run_page.ranked(scores["rows"])
+    metrics, has_ranks = target_tables.metrics_of(scores), target_tables.has_ranks(scores)
     marks: dict[str, str] = {}
     lines = []
-    for place, row in ranked:
+    for place, row in target_tables.ordered(scores):
         shared = set(scores["flags"])
         notes = "".join(marks.setdefault(flag, _mark(len(marks))) for flag in row["flags"] if flag not in shared)
         name = escape(row["model"]) + (f"$^{{{notes}}}$" if notes else "")
-        rank = [] if units else [run_page.rank_text(place, row, "--")]
+        rank = [run_page.rank_text(place, row, "--")] if has_ranks else []
         cells = [*rank, name, *(_score(row, metric) for metric in metrics)]
         lines.append(" & ".join(cells) + r" \\")
-    headers = [*([] if units else ["rank"]), "model", *metrics.values()]
+    headers = [*(["rank"] if has_ranks else []), "model", *metrics.values()]
     body = [
-        rf"\begin{{tabular}}{{{'' if units else 'r'}l{'r' * len(metrics)}}}",
+        rf"\begin{{tabular}}{{{'r' if has_ranks else ''}l{'r' * len(metrics)}}}",
         r"\toprule",
         " & ".join(headers) + r" \\",
         r"\midrule",
@@ -57,10 +55,6 @@ def latex_table(scores: Mapping[str, Any], *, caption: str | None = None, label:
     head = [rf"\caption{{{escape(caption)}}}"] if caption is not None else []
     head += [rf"\label{{{label}}}"] if label is not None else []
     return "\n".join([r"\begin{table}", r"\centering", *head, *body, r"\end{table}"]) + "\n"
-
-
-def _has_units(scores: Mapping[str, Any]) -> bool:
-    return scores.get("target") == "action_units"
 
 
 def escape(text: str) -> str:
@@ -82,7 +76,7 @@ def _notes(scores: Mapping[str, Any], marks: Mapping[str, str]) -> Sequence[str]
         f"{escape(scores['dataset'])}, {escape(protocols)}.",
         rf"Scores are $\times$ 100, pooled over folds, with {100 * interval['level']:.0f}\% intervals by "
         f"bootstrap over {interval['unit']}s.",
-        *map(escape, few_subjects.note(scores, "no interval" if _has_units(scores) else "no interval and no rank")),
+        *map(escape, few_subjects.note(scores, target_tables.no_interval_text(scores))),
     ]
     if scores["flags"]:
         notes.append(f"Every row is flagged: {escape(', '.join(scores['flags']))}.")

@@ -56,10 +56,10 @@ def draw(scores: Mapping[str, Any], results: Sequence[StoredResult], folder: Pat
     """
     written: list[Path] = []
     with house_style():
-        if any(row.get("n_samples") for row in scores["rows"]):
+        if any(row.get("n_samples") or row.get("n_videos") for row in scores["rows"]):
             written += save_figure(forest_figure(scores), folder / "scores")
         for row in scores["rows"]:
-            if row.get("confusion"):  # a run of action units has none
+            if row.get("confusion"):  # a run of action units or of spotters has none
                 written += save_figure(confusion_figure(row, scores), folder / f"confusion-{row['model']}")
             if figure := learning_figure(row, scores, results):
                 written += save_figure(figure, folder / f"learning-{row['model']}")

@@ -69,3 +69,22 @@ def test_strs_predictions_need_their_truth(bench: Bench, tmp_path: Path) -> None
     ran = bench("score", tmp_path / "pred.csv")
     assert ran.code == 2
     assert "give the one gt.csv with --truth" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("log.txt", "--classes a,b", "--classes cannot be given with a MEGC2020 spotting log"),
+        ("pred.csv", "--printed 2:f1=.1 --truth gt.csv", "--printed cannot be given with a spot-then-recognise CSV"),
+        ("pred.csv", "--against pred.csv --truth gt.csv", "--against cannot be given with a spot-then-recognise CSV"),
+        ("classes.csv", "--truth gt.csv --matching greedy", "--truth, --matching cannot be given with predictions of"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(
+    bench: Bench, tmp_path: Path, name: str, arguments: str, message: str
+) -> None:
+    texts = {"log.txt": LOG, "pred.csv": PREDICTED, "gt.csv": TRUTH, "classes.csv": "sample,truth,prediction\n1,a,a\n"}
+    for file, text in texts.items():
+        (tmp_path / file).write_text(text)
+    ran = bench("score", tmp_path / name, *arguments.split())
+    assert (ran.code, message in ran.err) == (2, True), ran.err

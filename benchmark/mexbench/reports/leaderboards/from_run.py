@@ -17,8 +17,9 @@ from mexbench.reports.leaderboards.plugin_code import (
     is_third_party,
     read_plugin_code,
 )
+from mexbench.reports.leaderboards.stated import NOT_PARAMETERS
 from mexbench.reports.leaderboards.submission import BoardEntry, CodeOrigin, Costs, ModelCard
-from mexbench.reports.leaderboards.verify import differences
+from mexbench.reports.leaderboards.submission_checks import differences
 from mexbench.runs.stored_run import StoredRun
 
 E = TypeVar("E", bound=BoardEntry)
@@ -175,7 +176,7 @@ def _undeclared(submission: BoardEntry, catalogue: Catalogue) -> str | None:
     except BenchError:
         return None  # a plugin that is not installed here
     own = default_values(cls)
-    given = {name: block[name] for name in own if name in block}
+    given = {name: block[name] for name in own if name in block and name not in NOT_PARAMETERS}
     changed = [f"{name}: {json.dumps(value)}" for name, value in given.items() if value != own[name]]
     if not changed:
         return None

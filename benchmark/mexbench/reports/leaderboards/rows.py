@@ -13,7 +13,8 @@ from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
 from mexbench.reports.leaderboards.ranking import Counts, rank
 from mexbench.reports.leaderboards.submission import SubmittedEntry
-from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, check_valid, verify_board
+from mexbench.reports.leaderboards.submission_checks import check_valid
+from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, verify_board
 from mexbench.studies.claims.claims import Claim, Claims
 from mexbench.tables import competes
 

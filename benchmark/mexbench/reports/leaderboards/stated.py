@@ -32,7 +32,7 @@ STATED = "code, commit, device, versions, dates, costs, weights and that the nam
 _PROFILE = "profile:"
 _FLAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:=+-]*")
 #: Keys of a model's block that are not its parameters.
-_NOT_PARAMETERS = RESERVED | {"frames", "preprocess", "selection", "tune"}
+NOT_PARAMETERS = RESERVED | {"frames", "preprocess", "selection", "tune"}
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-(?P<default>[^}]*))?\}")
 #: Categories of characters that are not seen, or change how others are: controls, marks of direction, zero width.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -92,7 +92,7 @@ def plugin_flags(
             cls = catalogue.get(kind, block["plugin"]).load()
         except PluginError:  # of another distribution, which is not installed here: its row is as stated
             continue
-        values = {key: _expanded(value) for key, value in block.items() if key not in _NOT_PARAMETERS}
+        values = {key: _expanded(value) for key, value in block.items() if key not in NOT_PARAMETERS}
         if earlier:
             values = {key: value for key, value in values.items() if key in {one.name for one in parameters(cls)}}
         unknown_here = {key for key, value in values.items() if "${" in json.dumps(value)}  # of the submitter's machine

@@ -11,10 +11,10 @@ from mexbench.interfaces import Model
 from mexbench.metrics.classification import SCORES
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
-from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.curves import read_curves
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, samples_digest, truth_digest
 from mexbench.reports.leaderboards.from_run import check_complete, checked, chosen_rows, shared_flags, statements
+from mexbench.reports.leaderboards.records import SCHEMA
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
 from mexbench.reports.leaderboards.tuned import read_tuning
 from mexbench.reports.leaderboards.verify import board_figures, verify
@@ -86,7 +86,7 @@ def _submission(
     answers = _answers(run, row)
     n_parameters = _parameters(run.row_config(row).model, catalogue, len(run.classes))
     submission = Submission(
-        schema=files.SCHEMA,
+        schema=SCHEMA,
         **statements(run, board.name, row, classes=run.classes, n_parameters=n_parameters, selection=selection),
         seeds=tuple(run.predictions[row].seeds),
         curves=dict(read_curves(run.path, row)),

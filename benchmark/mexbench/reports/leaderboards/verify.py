@@ -7,54 +7,32 @@ them: what cannot be recomputed is as its submitter states it; see ``stated``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
-from mexbench.errors import BoardError, listed
+from mexbench.errors import listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
-from mexbench.metrics.predictions import MAX_SEED, Predictions
+from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.summary import figures
 from mexbench.registry.catalogue import Catalogue, load_catalogue
-from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, load
 from mexbench.reports.leaderboards.ranking import Counts
 from mexbench.reports.leaderboards.stated import model_block, split_subjects, stated_errors
-from mexbench.reports.leaderboards.submission import (
-    BoardEntry,
-    Submission,
-    SubmittedEntry,
-    SubmittedPrediction,
-    predictions_digest,
+from mexbench.reports.leaderboards.submission import Submission, SubmittedEntry, SubmittedPrediction, predictions_digest
+from mexbench.reports.leaderboards.submission_checks import (
+    VerifiedFile,
+    differences,
+    distinct,
+    read_verified,
+    seed_errors,
+    setting_errors,
 )
 from mexbench.reports.leaderboards.tuned import tuning_errors
 from mexbench.runs.predictions_csv import repeat_of
 
-#: Figures are sums over few numbers: what differs by more is another figure, on any machine.
-TOLERANCE = 1e-9
 _SHOWN = 3
-_MOST_DIFFERENCES = 12
-
-
-E = TypeVar("E", bound=BoardEntry)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifiedFile(Generic[E]):
-    """A submission's file that was verified.
-
-    Args:
-        path: The file.
-        entry: What it says; None where it cannot be read or does not verify.
-        errors: What is wrong with it, in lines.
-        readable: Whether it is a submission at all.
-    """
-
-    path: Path
-    entry: E | None = None
-    errors: tuple[str, ...] = ()
-    readable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,43 +44,6 @@ class VerifiedSubmission(VerifiedFile[SubmittedEntry]):
     """
 
     counts: Counts | None = None
-
-
-V = TypeVar("V", bound=VerifiedFile[Any])
-
-
-class BoardSetting(Protocol):
-    """What every leaderboard says of the runs that it takes."""
-
-    @property
-    def name(self) -> str:
-        """Of the leaderboard."""
-        ...
-
-    @property
-    def dataset(self) -> str:
-        """What outputs call the data."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the data set."""
-        ...
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in order; () where none are asked for."""
-        ...
-
-    @property
-    def protocol(self) -> Mapping[str, Any]:
-        """The plugin with all its parameters, paths left out."""
-        ...
-
-    @property
-    def epochs(self) -> tuple[int, ...]:
-        """Epochs of the code whose runs are comparable."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -152,30 +93,6 @@ def verify_board(root: Path, name: str) -> VerifiedBoard:
     return VerifiedBoard(root, board, distinct([verify_file(board, path) for path in paths]))
 
 
-def distinct(files: Sequence[V]) -> tuple[V, ...]:
-    """Refuse names that differ in case alone, as a config does."""
-    seen: dict[str, str] = {}
-    checked = []
-    for one in files:
-        name = one.entry.model.name if one.entry else None
-        if name is not None and (other := seen.setdefault(name.lower(), name)) != name:
-            text = f"model.name: {name!r} differs from {other!r}, another row of this board, in case alone"
-            checked.append(type(one)(path=one.path, errors=(text,)))
-        else:
-            checked.append(one)
-    return tuple(checked)
-
-
-def check_valid(name: str, files: Sequence[VerifiedFile[Any]]) -> None:
-    """Check that every submission to a board verifies: else no page may be made.
-
-    Raises:
-        BoardError: One does not.
-    """
-    if any(one.errors for one in files):
-        raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
-
-
 def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
     """Read and verify one submission to a board."""
     submission, errors = read_verified(path, Submission, lambda submission: verify(board, submission))
@@ -184,24 +101,6 @@ def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
     table = predictions(board, submission)
     counts = table.counts(sorted({sample.group for sample in board.questions}))
     return VerifiedSubmission(path=path, entry=submission.entry, counts=Counts(table.runs, counts))
-
-
-def read_verified(path: Path, cls: type[E], verify: Callable[[E], list[str]]) -> tuple[E | None, tuple[str, ...]]:
-    """Read a submission and return it with what is wrong with it, in lines; None where it cannot be read.
-
-    Args:
-        path: The file.
-        cls: What it is read as.
-        verify: Returns what is wrong with it.
-    """
-    try:
-        submission = files.read_record(path, cls)
-    except BoardError as error:
-        return None, (str(error).removeprefix(f"{path}: "),)
-    errors = verify(submission)
-    if path.name != (expected := files.file_name(submission.model.name)):
-        errors.insert(0, f"the file of the model {submission.model.name!r} must be called {expected!r}")
-    return submission, tuple(errors)
 
 
 def verify(board: Definition, submission: Submission, catalogue: Catalogue | None = None) -> list[str]:
@@ -262,28 +161,6 @@ def predictions(board: Definition, submission: Submission) -> Predictions:
     )
 
 
-def setting_errors(board: BoardSetting, submission: BoardEntry) -> Iterator[str]:
-    """Compare the origin of a submission with the definition of a board."""
-    origin = submission.origin
-    if submission.board != board.name:
-        yield f"it is a submission to the board {submission.board!r}, not to {board.name!r}"
-    if origin.dataset != board.dataset:
-        yield f"data set {origin.dataset!r}, the board's is {board.dataset!r}"
-    if origin.fingerprint != board.fingerprint:
-        yield (
-            f"data set fingerprint {origin.fingerprint} ({origin.dataset}), the board's is {board.fingerprint} "
-            f"({board.dataset}): it was made on other data"
-        )
-    if origin.classes != board.classes:
-        yield f"classes {listed(origin.classes)}, the board's are {listed(board.classes)}"
-    for key in dict.fromkeys([*origin.protocol, *board.protocol]):
-        ours, theirs = board.protocol.get(key, "absent"), origin.protocol.get(key, "absent")
-        if ours != theirs:
-            yield f"protocol: {key} is {theirs!r}, the board's is {ours!r}"
-    if origin.epoch not in board.epochs:
-        yield f"code of epoch {origin.epoch}; the board accepts {listed(map(str, board.epochs))}"
-
-
 def _answers(board: Definition, submission: Submission) -> Iterator[str]:
     """Compare the samples, their folds, subjects and truths with those of the board; check that no score is missing."""
     given: dict[tuple[int, str], SubmittedPrediction] = {}
@@ -335,14 +212,6 @@ def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Itera
             )
 
 
-def seed_errors(seeds: Sequence[int]) -> Iterator[str]:
-    """Check the seeds that a submission states."""
-    if not seeds or len(set(seeds)) < len(seeds):
-        yield f"seeds: expected different numbers, at least one, got {list(seeds)}"
-    if any(abs(seed) > MAX_SEED for seed in seeds):
-        yield f"seeds: expected numbers up to {MAX_SEED}, got {list(seeds)}"
-
-
 def _scores(board: Definition, submission: Submission) -> Iterator[str]:
     shape = [len(board.classes)] * len(submission.seeds)
     if odd := [a.sample_id for a in submission.predictions if [len(scores) for scores in a.scores] != shape]:
@@ -363,34 +232,3 @@ def _flags(submission: Submission) -> Iterator[str]:
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
             f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
         )
-
-
-def differences(stored: object, recomputed: object) -> list[str]:
-    """List the figures that differ: each with what the file says and what its predictions give."""
-    lines = list(_differences(stored, recomputed, ""))
-    rest = len(lines) - _MOST_DIFFERENCES
-    return [*lines[:_MOST_DIFFERENCES], *([f"and {rest} more figures differ"] if rest > 0 else [])]
-
-
-def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]:
-    if isinstance(stored, Mapping) and isinstance(recomputed, Mapping):
-        for key in dict.fromkeys([*recomputed, *stored]):
-            inside = f"{path}.{key}" if path else str(key)
-            if key not in stored or key not in recomputed:
-                yield f"{inside}: {'is missing' if key not in stored else 'is not a figure of a submission'}"
-            else:
-                yield from _differences(stored[key], recomputed[key], inside)
-    elif isinstance(stored, (list, tuple)) and isinstance(recomputed, (list, tuple)) and len(stored) == len(recomputed):
-        for index, (one, other) in enumerate(zip(stored, recomputed, strict=True)):
-            yield from _differences(one, other, f"{path}[{index}]")
-    elif not _same(stored, recomputed):
-        yield f"{path}: the file says {stored!r}, its predictions give {recomputed!r}"
-
-
-def _same(stored: object, recomputed: object) -> bool:
-    if isinstance(stored, (int, float)) and isinstance(recomputed, (int, float)):
-        try:
-            return stored == recomputed or abs(stored - recomputed) <= TOLERANCE  # NaN is near nothing
-        except OverflowError:  # an integer larger than any figure
-            return False
-    return type(stored) is type(recomputed) and stored == recomputed

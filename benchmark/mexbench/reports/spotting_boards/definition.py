@@ -18,7 +18,7 @@ from mexbench.fingerprint import digest
 from mexbench.interfaces import Interval
 from mexbench.interfaces.video import IntervalKind
 from mexbench.reports.leaderboards.definition import NAME, check_new, check_no_links
-from mexbench.reports.leaderboards.submission import STRICT, read_record
+from mexbench.reports.leaderboards.records import STRICT, read_record
 
 FOLDER = "spotting"
 #: Type, onset, apex (None where it is not annotated), offset, emotion (empty where it is not).

@@ -16,7 +16,7 @@ from mexbench.metrics.spotting.scores import KINDS
 from mexbench.metrics.spotting.summary import SpottingPool, replicated_f1
 from mexbench.reports import spotting_page
 from mexbench.reports.leaderboards.page import HEADINGS, rank_text
-from mexbench.reports.leaderboards.verify import check_valid
+from mexbench.reports.leaderboards.submission_checks import check_valid
 from mexbench.reports.spotting_boards.definition import SpottingBoard
 from mexbench.reports.spotting_boards.submission import SpottingSubmission, VerifiedSpotter, pools
 from mexbench.reports.spotting_results import NULL_MODEL, above_null

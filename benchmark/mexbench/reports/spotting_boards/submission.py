@@ -16,17 +16,18 @@ from mexbench.interfaces.video import IntervalKind
 from mexbench.metrics.spotting.scores import SpottedVideo
 from mexbench.metrics.spotting.summary import SpottingPool, figures
 from mexbench.registry.catalogue import Catalogue
+from mexbench.reports.leaderboards.records import STRICT, read_record
 from mexbench.reports.leaderboards.stated import stated_errors
-from mexbench.reports.leaderboards.submission import STRICT, CodeOrigin, Costs, ModelCard, read_record
-from mexbench.reports.leaderboards.verify import (
+from mexbench.reports.leaderboards.submission import CodeOrigin, Costs, ModelCard
+from mexbench.reports.leaderboards.submission_checks import (
     VerifiedFile,
     differences,
     distinct,
-    installed,
     read_verified,
     seed_errors,
     setting_errors,
 )
+from mexbench.reports.leaderboards.verify import installed
 from mexbench.reports.spotting_boards.definition import SpottingBoard, digest_of, load, results_folder
 from mexbench.runs.predictions_csv import repeat_of
 

@@ -15,7 +15,7 @@ from mexbench.files import read_json
 from mexbench.metrics.spotting.summary import empty_figures
 from mexbench.registry.catalogue import Catalogue
 from mexbench.reports.leaderboards.from_run import check_complete, checked, chosen_rows, shared_flags, statements
-from mexbench.reports.leaderboards.submission import SCHEMA
+from mexbench.reports.leaderboards.records import SCHEMA
 from mexbench.reports.spotting_boards.definition import BoardVideo, SpottingBoard, digest_of
 from mexbench.reports.spotting_boards.submission import (
     SpottedLine,

@@ -12,7 +12,8 @@ from sklearn.metrics import f1_score
 
 from mexbench.reports.leaderboards.definition import load
 from mexbench.reports.leaderboards.submission import Submission, SubmittedPrediction, predictions_digest
-from mexbench.reports.leaderboards.verify import differences, predictions
+from mexbench.reports.leaderboards.submission_checks import differences
+from mexbench.reports.leaderboards.verify import predictions
 from mexbench.runs.provenance import EPOCH
 from tests.helpers import Ran
 

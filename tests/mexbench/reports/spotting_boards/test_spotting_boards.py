@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+import mexbench
 from mexbench import cli
-from mexbench.errors import BoardError
+from mexbench.errors import BoardError, ConfigError
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.reports.leaderboards import from_run
 from mexbench.reports.spotting_boards.definition import load
-from tests.helpers import Ran
+from mexbench.reports.spotting_boards.submission import read
+from tests.helpers import ROOT, Ran
 
 Bench = Callable[..., Ran]
 
@@ -150,3 +154,122 @@ def test_two_runs_of_spotters_are_not_compared_as_classes(made: Path, bench: Ben
     assert ran.code == cli.BAD_INPUT
     assert "is a run with 'target: spotting'; this command takes runs that predict a class for each sample." in ran.err
     assert "submit" not in ran.err
+
+
+def test_options_of_boards_of_classes_are_refused(made: Path, root: Path, bench: Bench) -> None:
+    for arguments, message in (
+        (("define", made / "run", "more", "--headline", "uar"), "--headline uar: a leaderboard of spotters is ranked"),
+        (("define", made / "run", "more", "--keep-names"), "--keep-names: leaderboards of spotters are of made-up"),
+        (("submit", made / "run", "toy", "--keep-names"), "--keep-names: leaderboards of spotters are of made-up"),
+    ):
+        ran = bench("leaderboard", *arguments, "--root", root)
+        assert (ran.code, message in ran.err) == (cli.BAD_INPUT, True), ran.err
+
+
+def test_an_audit_of_spotters_refuses_what_it_does_not_have(made: Path, bench: Bench) -> None:
+    ran = bench("audit", made / "c.yaml", "--out", made / "other", "--info-sheet", "--jobs", 2, "--leaks", "all")
+    assert ran.code == cli.BAD_INPUT
+    assert "--leaks, --jobs, --info-sheet: not for an audit of 'target: spotting'" in ran.err
+
+
+def test_a_row_is_replaced_after_a_question_alone(made: Path, root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    before = path.read_bytes()
+    alter(path, "costs", "fit_s", value=99.0)
+    altered = path.read_bytes()
+    ran = bench("leaderboard", "submit", made / "run", "toy", "--root", root)  # nobody to ask
+    assert (ran.code, path.read_bytes()) == (cli.BAD_INPUT, altered)
+    assert f"1 rows would be replaced:\n  {path}: F1 " in ran.err
+    assert bench("leaderboard", "submit", made / "run", "toy", "--root", root, "--yes").code == 0
+    assert path.read_bytes() == before
+    alter(path, "origin", "config", "models", 0, "grid", value=4)
+    ran = bench("leaderboard", "submit", made / "run", "toy", "--root", root, "--yes")
+    assert "holds another model of the name 'frame_difference'" in ran.err
+
+
+def test_one_file_is_verified_against_the_board_that_it_names(root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    ran = bench("leaderboard", "verify", path, "--root", root)
+    assert (ran.code, ran.out.strip()) == (0, "1 of 1 submissions verify")
+    alter(path, "answers_digest", value="0")
+    ran = bench("leaderboard", "verify", path, "--root", root)
+    assert (ran.code, "their digest differs" in ran.err) == (cli.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "place", ["spotting", "spotting/toy.json", "spotting/results", "spotting/results/toy",
+              "spotting/results/toy/frame_difference.json"],
+)  # fmt: skip
+def test_a_link_below_a_board_is_refused(place: str, made: Path, root: Path, bench: Bench) -> None:
+    path = root / place
+    target = root.parent / "elsewhere"
+    path.rename(target)
+    path.symlink_to(target)
+    for arguments in (("verify", "toy"), ("render", "toy"), ("submit", made / "run", "toy")):
+        ran = bench("leaderboard", *arguments, "--root", root)
+        assert (ran.code != 0, "symbolic link, which is not followed" in ran.err) == (True, True), ran.err
+
+
+def test_a_row_chosen_with_test_scores_in_view_has_no_rank(made: Path, root: Path, bench: Bench) -> None:
+    path = root / "spotting/results/toy/frame_difference.json"
+    alter(path, "origin", "config", "models", 0, "selection", value="seen-test")
+    assert "'selection:seen-test' is missing" in bench("leaderboard", "verify", "toy", "--root", root).err
+    alter(path, "flags", value=["synthetic", "selection:seen-test"])
+    assert bench("leaderboard", "render", "toy", "--root", root).code == 0
+    lines = [line.split("|") for line in (root / "toy.md").read_text().splitlines() if line.count("|") == 13]
+    assert {cells[1].strip() for cells in lines[2:]} == {"-"}
+
+
+def test_a_name_is_free_for_one_kind_of_board_alone(made: Path, root: Path, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("dataset: {plugin: synthetic, subjects: 3}\nprotocol: loso\nmodels: [majority]\n")
+    assert bench("run", tmp_path / "c.yaml", "--out", tmp_path / "run").code == 0
+    ran = bench("leaderboard", "define", tmp_path / "run", "toy", "--root", root)
+    assert (ran.code, "toy.json: exists; a board that changes" in ran.err) == (cli.BAD_INPUT, True), ran.err
+    assert bench("leaderboard", "define", tmp_path / "run", "classes", "--root", root).code == 0
+    assert "exists; a board" in bench("leaderboard", "define", made / "run", "classes", "--root", root).err
+    assert bench("leaderboard", "verify", "--root", root).out.strip() == "3 of 3 submissions verify"
+
+
+def test_a_run_of_spotters_as_an_object(made: Path) -> None:
+    run = mexbench.load_run(made / "run")
+    report = {row["model"]: row for row in run.report["rows"]}
+    scores = run.scores.set_index("model")
+    assert list(scores.index) == sorted(report, key=lambda name: -report[name]["f1"])
+    for name, row in report.items():
+        assert scores.loc[name, ["f1", "f1_low", "f1_micro_high", "recall", "n_videos"]].tolist() == pytest.approx(
+            [row["f1"], row["ci"]["f1"][0], row["ci"]["f1_micro"][1], row["recall"], 6]
+        )
+    predictions = run.predictions
+    assert predictions.to_csv(index=False) == (made / "run" / "predictions.csv").read_text()
+    counts = report["frame_difference"]["counts"]
+    hits = predictions.query("model == 'frame_difference'").groupby("type")["true_onset"].count()
+    assert hits.to_dict() == {kind: one["tp"] for kind, one in counts.items()}
+    assert "frame_difference" in run._repr_html_()
+    assert r"frame\_difference & 72.73" in run.to_latex()
+    with pytest.raises(ConfigError, match="spotted intervals have no confusion matrix"):
+        run.plot.confusion("frame_difference")
+
+
+def test_the_figure_of_a_run_has_every_row(made: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figure = mexbench.load_run(made / "run").plot.scores("f1_micro")
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels[0] == "frame_difference"
+    assert sorted(labels) == ["every_k_frames", "frame_difference", "random_intervals"]
+    assert axes.get_xlabel().startswith("micro F1 x 100")
+    with pytest.raises(ConfigError, match="unknown metric 'uf1'"):
+        mexbench.load_run(made / "run").plot.scores("uf1")
+
+
+def test_saved_spotters_are_not_scored_as_classes(made: Path, bench: Bench) -> None:
+    ran = bench("evaluate-saved", made / "run", made / "c.yaml")
+    assert ran.code == cli.BAD_INPUT
+    assert "scores saved models of classes, not with 'target: spotting'" in ran.err
+
+
+def test_no_shipped_row_lacks_a_declaration() -> None:
+    """A spotter may call a parameter like a block of the config, such as ``frames``: that is no changed value."""
+    paths = sorted((ROOT / "leaderboards" / "spotting" / "results" / "spotting_standin").glob("*.json"))
+    assert len(paths) == 7
+    assert [from_run._undeclared(read(path), load_catalogue()) for path in paths] == [None] * 7
