@@ -117,15 +117,40 @@ def main_table(rows: SpottingRows) -> Table:
     return Table([*headers, "flags", "plugin", "date"], cells)
 
 
+def brief_table(rows: SpottingRows) -> Table:
+    """Return what fits a page of 830 pixels: the score that ranks with its interval, seeds and flags."""
+    cells = []
+    for row in rows.rows:
+        scores, flags = row.scores, " ".join(row.submission.flags) or DASH
+        line = [rank_text(row.rank), row.name, with_interval(scores, "f1")]
+        line += [percent(scores["average_precision"]), percent(scores["recall"])]
+        cells.append([*line, str(len(row.submission.seeds)), flags])
+    return Table(["rank", "model", "F1", "AP", "recall", "seeds", "flags"], cells)
+
+
+def kind_table(rows: SpottingRows) -> Table:
+    """F1 of each type with its interval, and false alarms."""
+    cells = []
+    for row in rows.rows:
+        alarms = row.scores["false_alarms_per_minute"]
+        shown = [with_interval(row.scores, f"f1_{kind}") for kind in KINDS]
+        cells.append([row.name, *shown, DASH if alarms is None else f"{alarms:.1f}"])
+    return Table(["model", *(f"{kind} F1" for kind in KINDS), "false alarms / min"], cells)
+
+
 def origin_table(rows: SpottingRows) -> Table:
-    """Where each row comes from."""
+    """Where each row comes from; the whole commit is in its file."""
     cells = []
     for row in rows.rows:
         origin, costs = row.submission.origin, row.submission.costs
         machine = f"{origin.device}, {origin.machine}"
         processor = DASH if costs.processor_s is None else f"{costs.processor_s:.1f} s"
-        cells.append([row.name, str(origin.epoch), origin.commit or DASH, machine, processor])
-    return Table(["model", "epoch", "commit", "device", "processor time of one seed"], cells)
+        digits, dash, dirty = (origin.commit or DASH).partition("-") if origin.commit else (DASH, "", "")
+        model = row.submission.model
+        plugin = f"{model.plugin}, {model.distribution}"
+        commit = f"{digits[:10]}{dash}{dirty}"
+        cells.append([row.name, plugin, str(origin.epoch), commit, machine, processor, origin.ended[:10]])
+    return Table(["model", "plugin", "epoch", "commit", "device", "processor time of one seed", "date"], cells)
 
 
 def detail_tables(rows: SpottingRows) -> list[tuple[str, Table]]:
@@ -180,7 +205,7 @@ def markdown(rows: SpottingRows) -> str:
         parts.append(f"> {SYNTHETIC}")
     if not rows.rows:
         return "\n\n".join([*parts, "No row has been submitted yet."]) + "\n"
-    parts += [main_table(rows).markdown(), legend()]
+    parts += [brief_table(rows).markdown(), legend(), "## By type", kind_table(rows).markdown()]
     for heading, table in detail_tables(rows):
         parts += [f"## {heading}", table.markdown()]
     return "\n\n".join(parts) + "\n"

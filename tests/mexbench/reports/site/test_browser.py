@@ -202,7 +202,9 @@ def test_open_a_row_follow_its_matrix_and_copy_its_config(opened: Callable[..., 
     for index, name in enumerate(board.definition.classes):
         cells = matrix.locator("tbody tr").nth(index)
         expect(cells.get_by_role("rowheader")).to_have_text(name)
-        counts = [int(text.split()[0]) for text in cells.get_by_role("cell").all_inner_texts()]
+        *shown, recall = cells.get_by_role("cell").all_inner_texts()
+        counts = [int(text.split()[0]) for text in shown]
+        assert recall == f"{100 * counts[index] / sum(counts):.1f} %"
         assert counts == list(row.entry.figures["confusion"][index])
         shade = cells.get_by_role("cell").nth(index)
         before = shade.evaluate("cell => getComputedStyle(cell).backgroundColor")
