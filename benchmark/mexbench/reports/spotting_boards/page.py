@@ -8,6 +8,7 @@ from typing import Any
 
 from mexbench.errors import BoardError
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.few_subjects import enough, why_none
 from mexbench.metrics.spotting.matching import IOU
 from mexbench.metrics.spotting.scores import KINDS
 from mexbench.metrics.spotting.summary import difference
@@ -27,7 +28,7 @@ class SpottingRow:
     Args:
         submission: What was submitted, verified.
         scores: Its figures as ``scores.json`` of a run has them, with how far it is above the best null model.
-        rank: The best and the worst rank; None for a null model.
+        rank: The best and the worst rank; None for a null model, and where too few subjects are tested.
     """
 
     submission: SpottingSubmission
@@ -87,7 +88,7 @@ def board_rows(board: SpottingBoard, submissions: Sequence[VerifiedSpotter]) -> 
     ]  # fmt: skip
     scored = {row["model"]: row for row in above_null(rows, spotted)}
     ordered = sorted(entries, key=lambda entry: (-(entry.figures["f1"] or 0.0), entry.model.name))
-    ranked = [entry.model.name for entry in ordered if NULL_MODEL not in entry.flags]
+    ranked = [entry.model.name for entry in ordered if NULL_MODEL not in entry.flags and enough(_n_subjects(board))]
     ranks = {name: _rank(name, ranked, spotted) for name in ranked}
     return SpottingRows(
         board, tuple(SpottingRow(entry, scored[entry.model.name], ranks.get(entry.model.name)) for entry in ordered)
@@ -147,7 +148,7 @@ def detail_tables(rows: SpottingRows) -> list[tuple[str, Table]]:
 
 def setting(board: SpottingBoard) -> list[tuple[str, str]]:
     """Return what a board asks, as pairs of a name and a text."""
-    subjects = len({video.subject for video in board.videos})
+    subjects = _n_subjects(board)
     without = sum(not video.truth for video in board.videos)
     numbers = {kind: sum(one[0] == kind for video in board.videos for one in video.truth) for kind in KINDS}
     support = ", ".join(f"{kind} {count}" for kind, count in numbers.items())
@@ -165,13 +166,18 @@ def setting(board: SpottingBoard) -> list[tuple[str, str]]:
     ]
 
 
-def legend() -> str:
-    """Say how to read the main table."""
+def _n_subjects(board: SpottingBoard) -> int:
+    return len({video.subject for video in board.videos})
+
+
+def legend(board: SpottingBoard) -> str:
+    """Say how to read the main table, and why it has no intervals where it has none."""
+    few = why_none([_n_subjects(board)])
     return (
         f"Scores are x 100. In brackets: {LEVEL:.0%} interval by bootstrap over subjects ({REPLICATES} replicates). A "
         "rank is a range where the interval of a difference includes zero. Rows flagged null-model look at no "
         "pixel and have no rank. Figures follow from the intervals in each file ('bench leaderboard verify'); no "
-        "verification shows that a model made them."
+        "verification shows that a model made them." + (f" {few}" if few else "")
     )
 
 
@@ -184,7 +190,7 @@ def markdown(rows: SpottingRows) -> str:
         parts.append(f"> {SYNTHETIC}")
     if not rows.rows:
         return "\n\n".join([*parts, "No row has been submitted yet."]) + "\n"
-    parts += [main_table(rows).markdown(), legend()]
+    parts += [main_table(rows).markdown(), legend(board)]
     for heading, table in detail_tables(rows):
         parts += [f"## {heading}", table.markdown()]
     return "\n\n".join(parts) + "\n"
