@@ -26,7 +26,8 @@ from mexbench import devices
 devices.use_one_thread()
 
 from mexbench.errors import BenchError  # noqa: E402
-from tests.fuzz.surfaces import SURFACES, Surface  # noqa: E402
+from tests.fuzz.surface import Surface  # noqa: E402
+from tests.fuzz.surfaces import SURFACES  # noqa: E402
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS, BYTES = 5, 10**9

@@ -15,9 +15,11 @@ from mexbench_plugins.datasets.casme2 import Casme2
 from mexbench_plugins.datasets.dfme import Dfme
 from mexbench_plugins.datasets.samm import Samm
 from tests.fuzz import saved_models
+from tests.fuzz.input_surfaces import OtherSheets, Sheets
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, failure, fuzz
-from tests.fuzz.surfaces import SURFACES, OtherSheets, Sheets, Surface
+from tests.fuzz.surface import Surface
+from tests.fuzz.surfaces import SURFACES
 
 CASES = 100
 
