@@ -272,7 +272,7 @@ class SpottingBoards(Surface):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         (folder / "c.yaml").write_text(self.config)
-        self.root, self.catalogue = folder / "boards", load_catalogue()
+        self.root = folder / "boards"
         with suppress_output():
             for command in (
                 ["run", folder / "c.yaml", "--out", folder / "run", "--in-process"],
@@ -297,7 +297,7 @@ class SpottingBoards(Surface):
         self.board.write_bytes(self.seeds[0] if is_entry else content)
         self.entry.write_bytes(content if is_entry else self.seeds[1])
         board = spotting_definition.load(self.root, "toy")
-        entries = spotting_submission.read_all(self.root, board, self.catalogue)
+        entries = spotting_submission.verify_board(self.root, "toy")
         if errors := [error for one in entries for error in one.errors]:
             "".join(errors).encode()
             raise BoardError(errors[0])
