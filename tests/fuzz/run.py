@@ -26,7 +26,8 @@ from mexbench import devices
 devices.use_one_thread()
 
 from mexbench.errors import BenchError  # noqa: E402
-from tests.fuzz.surfaces import SURFACES, Surface  # noqa: E402
+from tests.fuzz.surface import Surface  # noqa: E402
+from tests.fuzz.surfaces import SURFACES  # noqa: E402
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS, BYTES = 5, 10**9
@@ -36,23 +37,31 @@ class Hang(BaseException):
     """A case took too long: not to be caught by what catches every error."""
 
 
-def failure(surface: Surface, content: bytes) -> str | None:
-    """Return the traceback of a case that fails."""
+@contextlib.contextmanager
+def no_hang(seconds: float) -> Iterator[None]:
+    """Raise ``Hang`` in what takes more processor time."""
 
     def stop(*_: object) -> None:
         raise Hang
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        surface.read(content)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def failure(surface: Surface, content: bytes) -> str | None:
+    """Return the traceback of a case that fails."""
+    try:
+        with no_hang(SECONDS):
+            surface.read(content)
     except BenchError:
         return None
     except BaseException:  # noqa: BLE001 - that is what is looked for
         return traceback.format_exc()
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
     return None
 
 

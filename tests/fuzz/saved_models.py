@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -29,16 +30,19 @@ devices.use_one_thread()
 
 from mexbench.errors import SavedModelError  # noqa: E402
 from mexbench.fingerprint import digest_code  # noqa: E402
-from mexbench.interfaces import ActionUnitModel, Model, Predictor  # noqa: E402
+from mexbench.interfaces import ActionUnitModel, Model, SpottingModel  # noqa: E402
+from mexbench.interfaces.spotting import VideoFrames  # noqa: E402
 from mexbench.registry.catalogue import Catalogue, load_catalogue  # noqa: E402
 from mexbench.registry.parameters import build, to_dict  # noqa: E402
 from mexbench.runs import saved_model  # noqa: E402
 from mexbench.runs.model_files import sha256  # noqa: E402
 from mexbench.testing.models import ALL, N_CLASSES, examples  # noqa: E402
+from mexbench.testing.spotters import example_videos  # noqa: E402
 from tests.fuzz import mutation  # noqa: E402
 from tests.fuzz.mutation import Random  # noqa: E402
+from tests.fuzz.run import no_hang  # noqa: E402
 
-#: Family -> the plugin, its parameters, and whether action units are the target.
+#: Family -> the plugin, its parameters, and whether action units are the target. What is a spotter spots.
 FAMILIES: Mapping[str, tuple[str, dict[str, Any], bool]] = {
     "majority": ("majority", {}, False),
     "svm": ("svm", {"kernel": "rbf"}, False),
@@ -60,9 +64,25 @@ FAMILIES: Mapping[str, tuple[str, dict[str, Any], bool]] = {
     "rcn_a": ("rcn_a", {"epochs": 1}, False),
     "off_tanet": ("off_tanet", {"epochs": 1}, False),
     "hybrid_micronet_au": ("hybrid_micronet_au", {"epochs": 1, "early_stopping": None}, False),
+    "htnet": ("htnet", {"epochs": 1, "dim": 12, "heads": 1, "repeats": [1, 1, 1]}, False),
+    "causalnet": ("causalnet", {"epochs": 1, "dim": 8, "heads": 1, "repeats": [1, 1, 1]}, False),
+    "dual_inception": ("dual_inception", {"epochs": 1}, False),
+    "macnn": ("macnn", {"epochs": 1, "filters": 1, "hidden": 2}, False),
+    "micro_attention": ("micro_attention", {"epochs": 1, "filters": 1, "hidden": 2}, False),
+    "mdmd": ("mdmd", {}, False),
+    "lbp_chi2": ("lbp_chi2", {}, False),
+    "frame_difference": ("frame_difference", {}, False),
+    "softnet": ("softnet", {"epochs": 1}, False),
+    "lstm_spotter": ("lstm_spotter", {"epochs": 1, "hidden": 2}, False),
+    "every_k_frames": ("every_k_frames", {}, False),
+    "random_intervals": ("random_intervals", {}, False),
 }
+#: Of processor time, for a case: networks are compiled.
+SECONDS = 60
 #: Numbers that indices, sizes and weights stumble over.
 _NUMBERS = (-(2**31), -7, -2, -1, 0, 1, 2, 3, 5, 100, 2**31 - 1)
+
+_HARD_NUMBERS = (-1, -1e-9, 0, 5e-324, 1e-300, 1e-9, 0.01, 0.5, 1, 2, 3, 7, 60, 1e3, 10**6, 10**9, 7e17, 1e300, 10**400)
 
 
 @dataclass(frozen=True)
@@ -71,13 +91,18 @@ class Family:
 
     Args:
         folder: Where it is.
-        sample: What it is asked about (1, T, ...).
-        scores: Its answer.
+        sample: What it is asked about: samples (1, T, ...), or a video for a spotter.
+        answer: Its answer: scores, or intervals and curves.
     """
 
     folder: Path
     sample: Any
-    scores: Any
+    answer: Any
+
+    @property
+    def spots(self) -> bool:
+        """Whether it is a spotter."""
+        return isinstance(self.sample, VideoFrames)
 
 
 def save(name: str, folder: Path, catalogue: Catalogue) -> Family:
@@ -87,29 +112,52 @@ def save(name: str, folder: Path, catalogue: Catalogue) -> Family:
     model, errors = build(entry.load(), parameters)
     if errors or not isinstance(model, Model):
         raise ValueError(f"{name}: {errors}")
-    x, groups = examples(model, ALL), np.array([f"s{i % 3}" for i in range(len(ALL))])
-    if of_units:
+    classes, target, sample = list("abcd")[:N_CLASSES], "emotion", examples(model, ALL)
+    groups = np.array([f"s{i % 3}" for i in range(len(ALL))])
+    predictor: Any
+    if isinstance(model, SpottingModel):
+        videos, intervals = example_videos(model)
+        classes, target, sample = ["micro", "macro"], "spotting", videos[0]
+        groups = np.array([f"s{i % 3}" for i in range(len(videos))])
+        predictor = model.fit_spotting(videos, intervals, groups=groups, seed=0)
+    elif of_units:
         assert isinstance(model, ActionUnitModel)
-        predictor: Predictor = model.fit_action_units(x, ALL[:, None] == np.arange(3), groups=groups, seed=0)
+        classes, target = list("abc"), "action_units"
+        predictor = model.fit_action_units(sample, ALL[:, None] == np.arange(3), groups=groups, seed=0)
     else:
-        predictor = model.fit(x, ALL, n_classes=N_CLASSES, groups=groups, seed=0)
+        predictor = model.fit(sample, ALL, n_classes=N_CLASSES, groups=groups, seed=0)
+    pixels = sample.frames if isinstance(sample, VideoFrames) else sample
     about = {
         "name": name, "plugin": plugin, "distribution": entry.distribution, "parameters": to_dict(model),
-        "code": digest_code(type(model)), "classes": list("abcd")[: 3 if of_units else N_CLASSES],
-        "target": "action_units" if of_units else "emotion",
-        "sample": {"shape": list(x.shape[1:]), "dtype": x.dtype.name}, "frames": None, "preprocess": [],
+        "code": digest_code(type(model)), "classes": classes, "target": target,
+        "sample": {"shape": list(pixels.shape[1:]), "dtype": pixels.dtype.name}, "frames": None, "preprocess": [],
         "input": {"frames": None, "preprocess": []}, "fingerprint": "f", "seed": 0,
     }  # fmt: skip
     folder.mkdir(parents=True)
     saved_model.write(folder, model, predictor, about)
-    return Family(folder, x[:1], np.asarray(predictor(x[:1])))
+    asked = sample if isinstance(sample, VideoFrames) else sample[:1]
+    answer = saved_model.spotted(predictor, asked) if isinstance(asked, VideoFrames) else predictor(asked)
+    return Family(folder, asked, as_values(answer))
+
+
+def as_values(answer: Any) -> Any:  # noqa: ANN401
+    """Return scores, or intervals and curves, as values that ``==`` compares."""
+    if isinstance(answer, tuple):
+        return answer[0], {kind: curve.tolist() for kind, curve in answer[1].items()}
+    return np.asarray(answer).tolist()
+
+
+def is_finite(answer: Any) -> bool:  # noqa: ANN401
+    """Whether scores, or curves, are finite; intervals refuse anything else themselves."""
+    values = list(answer[1].values()) if isinstance(answer, tuple) else answer
+    return all(np.isfinite(np.asarray(value, dtype=np.float64)).all() for value in values)
 
 
 def mutated(rng: Random, path: Path) -> bytes:
     """Return the bytes of a file of a model, changed where it hurts: values of JSON, arrays inside archives."""
     content = path.read_bytes()
     if path.suffix == ".json":
-        return mutation.of_json(rng, content)
+        return _numbers(rng, content) if rng.random() < 0.4 else mutation.of_json(rng, content)
     if rng.random() < 0.2:
         return mutation.of_bytes(rng, content)
     if path.suffix == ".skops":
@@ -122,6 +170,16 @@ def mutated(rng: Random, path: Path) -> bytes:
     at = 4 * int(rng.integers(max(len(weights) // 4, 1)))
     weights[at : at + 4] = np.float32([np.nan, np.inf, 1e38, 0.5][int(rng.integers(4))]).tobytes()
     return content[: 8 + size] + bytes(weights)
+
+
+def _numbers(rng: Random, content: bytes) -> bytes:
+    """Replace a number of a JSON file by one that lengths, heights, rates and counts stumble over."""
+    text = content.decode()
+    places = [match.span(1) for match in re.finditer(r"[:\[,]\s*(-?\d[\d.e+-]*)(?=\s*[,\]}])", text)]
+    if not places:
+        return mutation.of_json(rng, content)
+    start, end = places[int(rng.integers(len(places)))]
+    return (text[:start] + str(_HARD_NUMBERS[int(rng.integers(len(_HARD_NUMBERS)))]) + text[end:]).encode()
 
 
 def _archive(rng: Random, content: bytes) -> bytes:
@@ -169,16 +227,17 @@ def case(family: Family, work: Path, rng: Random, catalogue: Catalogue) -> str:
     about = json.loads((family.folder / "model.json").read_text())
     try:
         loaded = saved_model.load(work, catalogue, target=about["target"])
-        scores = np.asarray(loaded(family.sample))
+        answer = loaded.spot(family.sample) if family.spots else loaded(family.sample)
     except SavedModelError:
         return "forged, refused" if forged else "damaged, refused"
-    assert np.isfinite(scores).all(), "accepted, with scores that are not finite"
-    equal = np.array_equal(scores, family.scores)
+    answer = as_values(answer)
+    assert is_finite(answer), "accepted, with scores that are not finite"
+    equal = answer == family.answer
     if not forged:
         same = content == before or (path.suffix == ".json" and json.loads(content) == json.loads(before))
         assert equal, "damage was accepted"
         assert same, "damage was accepted"
-    return "accepted, equal" if equal else "forged, accepted with other finite scores"
+    return "accepted, equal" if equal else "forged, accepted with another finite answer"
 
 
 def _forge(work: Path) -> None:
@@ -200,7 +259,8 @@ def fuzz(name: str, count: int, seed: int = 0) -> tuple[Counter[str], list[str]]
         family = save(name, Path(folder) / "saved", catalogue)
         for index in range(count):
             try:
-                outcomes[case(family, Path(folder) / "work", np.random.default_rng([seed, index]), catalogue)] += 1
+                with no_hang(SECONDS):
+                    outcomes[case(family, Path(folder) / "work", np.random.default_rng([seed, index]), catalogue)] += 1
             except BaseException:  # noqa: BLE001 - that is what is looked for
                 failures.append(f"case {index}:\n{traceback.format_exc()}")
     return outcomes, failures

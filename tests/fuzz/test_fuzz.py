@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from mexbench.errors import BenchError, ConfigError
+from mexbench.interfaces import Model
+from mexbench.registry.catalogue import load_catalogue
+from mexbench.runs.saved_model import can_save
 from mexbench_plugins.datasets.casme2 import Casme2
 from mexbench_plugins.datasets.dfme import Dfme
 from mexbench_plugins.datasets.samm import Samm
 from tests.fuzz import saved_models
+from tests.fuzz.input_surfaces import OtherSheets, Sheets
 from tests.fuzz.mutation import of_json
 from tests.fuzz.run import CORPUS, failure, fuzz
-from tests.fuzz.surfaces import SURFACES, OtherSheets, Sheets, Surface
+from tests.fuzz.surface import Surface
+from tests.fuzz.surfaces import SURFACES
 
 CASES = 100
 
@@ -94,10 +99,20 @@ def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
     assert full > 100
 
 
-@pytest.mark.parametrize("family", ["majority", "svm", "decision_tree", "ann", "units", "cnn"])
+@pytest.mark.parametrize(
+    "family", ["majority", "svm", "decision_tree", "ann", "units", "cnn", "lbp_chi2", "random_intervals"]
+)
 def test_mutated_saved_models_have_a_clear_outcome(family: str) -> None:
     outcomes, failures = saved_models.fuzz(family, 40)
     assert failures == []
     assert outcomes.total() == 40
     assert outcomes["damaged, refused"] > 0
     assert outcomes["forged, refused"] > 0
+
+
+def test_every_model_that_can_be_saved_is_a_family() -> None:
+    """A new model belongs into the fuzz as well."""
+    catalogue = load_catalogue()
+    models = {name: catalogue.get("model", name).load()() for name in catalogue.names("model")}
+    names = {name for name, model in models.items() if isinstance(model, Model) and can_save(model)}
+    assert names == {plugin for plugin, _, _ in saved_models.FAMILIES.values()}

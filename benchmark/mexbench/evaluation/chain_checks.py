@@ -1,7 +1,8 @@
 """What ``bench check`` does with the steps and the models of a config: all that ``bench run`` does before it trains.
 
-Every clip is read. One of each kind goes through the steps: of each data set, shape, type and set of annotations. Where
-a step excludes it, others of its kind are tried. ``every`` puts all through the steps instead.
+Every clip is read. One of each kind goes through the steps: of each data set, shape, type and set of annotations; the
+shortest and the longest of the kind do so too, where their numbers of frames differ. Where a step excludes a clip,
+others of its kind are tried. ``every`` puts all through the steps instead.
 """
 
 from __future__ import annotations
@@ -106,6 +107,9 @@ class _ChainChecker:
         self.examples: dict[str, str] = {}
         self.tries: Counter[Hashable] = Counter()
         self.passed: set[Hashable] = set()
+        self.failing: set[Hashable] = set()
+        self.lengths: dict[Hashable, set[int]] = {}  # frames of the clips of each kind that went through the steps
+        self.extremes: dict[Hashable, list[tuple[int, Source]]] = {}  # the shortest and the longest of each kind
 
     def check(self, progress: Callable[[int], None]) -> ChainCheck:
         pixels = []
@@ -115,6 +119,7 @@ class _ChainChecker:
                 pixels.append(pixels_of(*self.pipeline.traits(raw), by_frame=self.pipeline.by_frame))
                 self.look(source, raw)
             progress(count)
+        self.look_at_extremes()
         self.result.pixels = joined(pixels)
         if len(self.result.shapes) > 1:
             self.result.errors.append(self.different_shapes())
@@ -146,19 +151,45 @@ class _ChainChecker:
                 self.ask(step, source, raw)
             kind = _kind(source, raw)
             if not self.every:
-                if kind in self.passed or self.tries[kind] >= _MOST_TRIES:
-                    return
                 if kind not in self.tries and len(self.tries) >= _MOST_KINDS:
                     return
+                self.note_length(kind, source, len(raw.frames))
+                if kind in self.passed or self.tries[kind] >= _MOST_TRIES:
+                    return
             self.tries[kind] += 1
-            self.result.tried += 1
-            self.remember(source, self.processed(source, raw), len(raw.frames))
+            self.put_through(source, raw)
             self.passed.add(kind)
         except SampleRejected as error:
             self.result.rejected[clip.sample_id] = str(error)
         except BenchError as error:
             self.passed.add(_kind(source, raw))  # to say it once is enough
+            self.failing.add(_kind(source, raw))
             self.failed(source, error)
+
+    def put_through(self, source: Source, raw: Clip) -> None:
+        self.lengths.setdefault(_kind(source, raw), set()).add(len(raw.frames))
+        self.result.tried += 1
+        self.remember(source, self.processed(source, raw), len(raw.frames))
+
+    def note_length(self, kind: Hashable, source: Source, length: int) -> None:
+        ends = self.extremes.setdefault(kind, [(length, source)] * 2)
+        if length < ends[0][0]:
+            ends[0] = length, source
+        elif length > ends[1][0]:
+            ends[1] = length, source
+
+    def look_at_extremes(self) -> None:
+        """Put the shortest and the longest clip of each kind through the steps too: some need a number of frames."""
+        for kind, ends in self.extremes.items():
+            for length, source in ends:
+                if kind in self.failing or length in self.lengths.get(kind, ()):
+                    continue
+                try:
+                    self.put_through(source, self.pipeline.raw(source.clip, source.pick))
+                except SampleRejected as error:
+                    self.result.rejected[source.clip.sample_id] = str(error)
+                except BenchError as error:
+                    self.failed(source, error)
 
     def ask(self, step: Component[Any], source: Source, raw: Clip) -> None:
         place = f"\n  in {step.where}" if step.where else ""

@@ -6,14 +6,16 @@ the scores under a rule from the reports of ``bench audit`` that are kept as ``a
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mexbench.errors import BoardError
+from mexbench.files import read_json
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, is_floor, pairwise_tests
@@ -64,19 +66,54 @@ def read_audits(root: Path) -> list[dict[str, Any]]:
     """Return what ``audits/*.json`` beside the leaderboards have of the authors' rules.
 
     Raises:
-        BoardError: A file is not the report of an audit.
+        BoardError: A file is not the report of an audit; the text says where.
     """
     rows = []
     for path in sorted((root / "audits").glob("*.json")):
         if path.name.endswith("stress.json"):  # of 'bench audit --stress', which is about other things
             continue
         try:
-            report = json.loads(path.read_bytes())
-            nulls = report["null"]
-            rows += [{**row, "unruled": nulls.get(row["model"])} for row in report["rows"] if row["leak"] == _RULE]
+            report = read_json(path, follow_links=False)
+            measured = [row for row in report["rows"] if (row["leak"], row["status"]) == (_RULE, "measured")]
+            rows += [_RuleRow.model_validate(row).model_dump() for row in measured]
+        except ValidationError as error:
+            first = error.errors()[0]
+            text = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise BoardError(f"{path}: is not an audit.json of 'bench audit': {text}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise BoardError(f"{path}: is not an audit.json of 'bench audit': {error!r}") from None
-    return [row for row in rows if row["status"] == "measured"]
+    return rows
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _RuleRow(BaseModel):
+    """A row of an audit, as far as the page shows it: UF1 under the authors' rule, and what a random predictor has."""
+
+    model_config = ConfigDict(strict=True)
+
+    class Score(BaseModel):
+        """UF1 alone."""
+
+        uf1: _Finite
+
+    class Bounds(BaseModel):
+        """Ends of the interval of UF1."""
+
+        uf1: Annotated[list[_Finite], Field(min_length=2, max_length=2)]
+
+    class Guesses(BaseModel):
+        """Mean and range of UF1."""
+
+        uf1: Annotated[list[_Finite], Field(min_length=3, max_length=3)]
+
+    model: str
+    note: str
+    leaky: Score
+    inflation: Score
+    ci: Bounds | None
+    null: Guesses
 
 
 def method_lines(
@@ -174,8 +211,12 @@ def _rule_cells(line: MethodLine) -> tuple[str, str]:
         return "as honest: no test data in the choice", DASH
     if line.rule is None:
         return NOT_RUN, DASH
-    low, high = line.rule["ci"]["uf1"]
-    gain = f"{100 * line.rule['inflation']['uf1']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+    gain = f"{100 * line.rule['inflation']['uf1']:+.2f}"
+    if line.rule["ci"] is None:
+        gain += " (too few subjects for an interval)"
+    else:
+        low, high = line.rule["ci"]["uf1"]
+        gain += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
     return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {line.rule['note']})", percent(line.rule["null"]["uf1"][0])
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -27,7 +28,7 @@ from mexbench.errors import BenchError, PluginError, SavedModelError, listed
 from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code, environment
 from mexbench.interfaces import Model, Predictor
-from mexbench.interfaces.spotting import VideoFrames, checked_intervals
+from mexbench.interfaces.spotting import ConfidencePredictor, ScoredInterval, VideoFrames, checked_intervals
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build, to_dict
 from mexbench.runs.model_files import content_errors, file_errors, sha256
@@ -107,7 +108,8 @@ class SavedModel:
         """Return scores (n, n_classes) for samples x (n, T, ...) that went through the model's frames and steps.
 
         Raises:
-            SavedModelError: The samples have another shape or type than those that it was trained on.
+            SavedModelError: The samples have another shape or type than those that it was trained on, or the predictor
+                raises an error or gives scores that are not finite.
         """
         expected = self.about["sample"]
         if [*x.shape[1:]] != expected["shape"] or x.dtype.name != expected["dtype"]:
@@ -115,10 +117,31 @@ class SavedModel:
                 f"{self.folder}: trained on samples {tuple(expected['shape'])} {expected['dtype']}, "
                 f"asked about samples {x.shape[1:]} {x.dtype.name}"
             )
-        scores = self.predictor(x)
-        if not np.isfinite(np.asarray(scores, dtype=np.float64)).all():
+        with self._its_errors():
+            scores = self.predictor(x)
+            finite = np.isfinite(np.asarray(scores, dtype=np.float64)).all()
+        if not finite:
             raise SavedModelError(f"{self.folder}: gives scores that are not finite: its weights are damaged")
         return scores
+
+    def spot(self, video: VideoFrames, /) -> tuple[tuple[ScoredInterval, ...], dict[str, NDArray[np.float64]]]:
+        """Return the intervals that a saved spotter gives for a video, and its curve (T,) of each type, if it has any.
+
+        Raises:
+            SavedModelError: It raises an error, or gives intervals outside the video, or curves of another length or
+                with values that are not finite.
+        """
+        with self._its_errors():
+            return spotted(self.predictor, video)
+
+    @contextmanager
+    def _its_errors(self) -> Iterator[None]:
+        """Name the folder in whatever comes out of the code of a plugin that reads files of others."""
+        try:
+            yield
+        except Exception as error:
+            text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
+            raise SavedModelError(f"{self.folder}: cannot predict: {text}; train and save it again") from error
 
     def check_same_input(self, wanted: Mapping[str, Any]) -> None:
         """Refuse samples that were made another way than those that the model was trained on.
@@ -245,6 +268,7 @@ def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> S
     try:
         if errors := [error for name in about["files"] for error in content_errors(folder / name)]:
             raise ValueError("; ".join(errors))
+        model.check(tuple(about["sample"]["shape"]))  # before memory is asked for that its parameters need
         predictor = model.load(folder)
         (_try_out_spotter if target == "spotting" else _try_out)(predictor, about)
     except Exception as error:  # noqa: BLE001 - third-party code reads a file that anybody may have made
@@ -303,14 +327,35 @@ def _try_out_spotter(predictor: Any, about: Mapping[str, Any]) -> None:  # noqa:
 
     Raises:
         TypeError: The answer is something else than intervals.
-        ValueError: The intervals lie outside the video.
+        ValueError: What it gives does not fit the video.
     """
     frames = np.zeros((_TRIED_FRAMES, *about["sample"]["shape"]), about["sample"]["dtype"])
     frames.flags.writeable = False
-    video = VideoFrames(frames=frames, first=1, fps=25.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from anything that it knows
-        checked_intervals(predictor([video]), [video])
+        spotted(predictor, VideoFrames(frames=frames, first=1, fps=25.0))
+
+
+def spotted(
+    predictor: Any,  # noqa: ANN401 - a SpottingPredictor
+    video: VideoFrames,
+) -> tuple[tuple[ScoredInterval, ...], dict[str, NDArray[np.float64]]]:
+    """Return the intervals of a video, and the curve (T,) of each type where the spotter has curves.
+
+    Raises:
+        TypeError: The answer is something else than intervals.
+        ValueError: The intervals lie outside the video; a curve has another length or is not finite.
+    """
+    (intervals,) = checked_intervals(predictor([video]), [video])
+    curves: dict[str, NDArray[np.float64]] = {}
+    if isinstance(predictor, ConfidencePredictor):
+        curves = {kind: np.asarray(curve, dtype=np.float64) for kind, curve in predictor.confidence(video).items()}
+    for kind, curve in curves.items():
+        if curve.shape != (len(video),):
+            raise ValueError(f"the curve of {kind}-expressions has shape {curve.shape}, expected {(len(video),)}")
+        if not np.isfinite(curve).all():
+            raise ValueError(f"the curve of {kind}-expressions is not finite")
+    return intervals, curves
 
 
 def _changes(about: Mapping[str, Any], model: Model, installed: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Gt, Le
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
@@ -27,14 +27,19 @@ class FlowSpotter(SpottingModel):
     example_shape = (32, 12, 12, _CHANNELS * len(KINDS))
     example_dtype = "float32"
 
-    seconds: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] = (0.2, 0.7)
+    seconds: tuple[Annotated[float, Gt(0), Le(60)], Annotated[float, Gt(0), Le(60)]] = (0.2, 0.7)
+
+    def least_side(self) -> int:
+        """Return the smallest side of a field that it can read."""
+        return _SMALLEST
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse what is not the flow of two windows."""
-        if len(shape) != 3 or shape[2] != _CHANNELS * len(KINDS) or min(shape[:2]) < _SMALLEST:
+        least = self.least_side()
+        if len(shape) != 3 or shape[2] != _CHANNELS * len(KINDS) or min(shape[:2]) < least:
             raise DataError(
                 f"{type(self).__name__.lower()} needs fields (T, H, W, {_CHANNELS * len(KINDS)}) of at least "
-                f"{_SMALLEST} x {_SMALLEST}, u, v and strain of two windows; got frames {shape}; add frame_flow"
+                f"{least} x {least}, u, v and strain of two windows; got frames {shape}; add frame_flow"
             )
 
 

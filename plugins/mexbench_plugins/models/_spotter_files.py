@@ -12,6 +12,10 @@ from mexbench.metrics.spotting import KINDS
 from mexbench_plugins.models._spotting import SCALES, Curves, CurveSpotter
 
 SPOTTER = "spotter.json"
+#: The longest expression, in seconds, of which a spotter is read: work grows with the length.
+MOST_SECONDS = 60.0
+#: Heights of peaks and factors of networks: whatever training gives lies far inside.
+_FACTORS = 1e-9, 1e9
 
 
 def save_spotter(predictor: object, folder: Path, **extra: Any) -> None:  # noqa: ANN401 - JSON
@@ -39,7 +43,7 @@ def load_spotter(folder: Path, make_curves: Callable[[Mapping[str, Any], Mapping
         ValueError: The file has another content than a spotter's.
     """
     document = read_document(folder)
-    seconds = positive_by_kind(document, "seconds")
+    seconds = positive_by_kind(document, "seconds", most=MOST_SECONDS)
     units = positive_by_kind(document, "units")
     if set(units) != set(seconds):
         raise ValueError(f"{SPOTTER}: 'units' and 'seconds' name different types")
@@ -63,19 +67,29 @@ def read_document(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", document)
 
 
-def positive_by_kind(document: Mapping[str, Any], name: str) -> dict[str, float]:
+def positive_by_kind(document: Mapping[str, Any], name: str, *, most: float = _FACTORS[1]) -> dict[str, float]:
     """Return a positive number for each type that is there, in the order of the types.
 
     Raises:
-        ValueError: Another type, or another kind of value.
+        ValueError: Another type, or another kind of value, or one that is next to 0 or above ``most``.
     """
     values = document.get(name)
     if not isinstance(values, dict) or not set(values) <= set(KINDS):
         raise ValueError(f"{SPOTTER}: {name!r} should have numbers by type ({', '.join(KINDS)})")
     numbers = {kind: number(values[kind], name) for kind in KINDS if kind in values}
-    if any(value <= 0 for value in numbers.values()):
-        raise ValueError(f"{SPOTTER}: {name!r} has a number that is not positive")
+    for value in numbers.values():
+        check_range(value, name, most=most)
     return numbers
+
+
+def check_range(value: float, name: str, *, least: float = _FACTORS[0], most: float) -> None:
+    """Refuse a number outside of what training can give.
+
+    Raises:
+        ValueError: With the range.
+    """
+    if not least <= value <= most:
+        raise ValueError(f"{SPOTTER}: {name!r} is {value:g}, expected {least:g} to {most:g}")
 
 
 def number(value: object, name: str) -> float:

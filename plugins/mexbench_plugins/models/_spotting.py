@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import DataError
 from mexbench.interfaces import Interval, ScoredInterval, VideoFrames
 from mexbench.metrics.spotting import KINDS, SpottedVideo, pooled_f1
 
@@ -56,12 +57,21 @@ class CurveSpotter:
         return [above(self.candidates(video), self.threshold) for video in videos]
 
     def confidence(self, video: VideoFrames, /) -> dict[str, NDArray[np.float64]]:
-        """Return each type's curve (T,) in the unit of the scores: a peak that reaches ``threshold`` is an interval."""
-        return {
-            kind: scaled(curve, self.scale) / self.units[kind]
-            for kind, curve in self.curves(video).items()
-            if kind in self.seconds
-        }
+        """Return each type's curve (T,) in the unit of the scores: a peak that reaches ``threshold`` is an interval.
+
+        Raises:
+            DataError: A curve is not finite: no peak would be seen in it, and nothing spotted.
+        """
+        curves = {}
+        for kind, curve in self.curves(video).items():
+            if kind in self.seconds:
+                if not np.isfinite(curve).all():
+                    raise DataError(
+                        f"the curve of {kind}-expressions is not finite: training has diverged (lower learning_rate), "
+                        "or saved weights are damaged"
+                    )
+                curves[kind] = scaled(curve, self.scale) / self.units[kind]
+        return curves
 
     def at(self, threshold: float) -> CurveSpotter:
         """Return the same spotter with another threshold."""

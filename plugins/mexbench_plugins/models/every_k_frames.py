@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from mexbench.files import write_json
 from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, VideoFrames
 from mexbench.metrics.spotting import KINDS, RegularSpotter
-from mexbench_plugins.models._spotter_files import SPOTTER, number, read_document
+from mexbench_plugins.models._spotter_files import MOST_SECONDS, SPOTTER, check_range, number, read_document
 from mexbench_plugins.models.random_intervals import annotated
+
+#: Seconds between two intervals.
+_LONGEST_PERIOD = 1e9
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,14 @@ class EveryKFrames(SpottingModel):
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: The file has other content.
+            ValueError: The file has other content, or a length or a period that training cannot give.
         """
         document = read_document(folder)
         kind = document.get("kind")
         if kind is not None and kind not in KINDS:
             raise ValueError(f"{SPOTTER}: unknown type {kind!r}; known: {', '.join(KINDS)}")
         seconds, period = (number(document.get(name), name) for name in ("seconds", "period"))
-        if kind is not None and (seconds <= 0 or period <= 0):
-            raise ValueError(f"{SPOTTER}: length and period should be positive, got {seconds:g} and {period:g}")
+        if kind is not None:
+            check_range(seconds, "seconds", most=MOST_SECONDS)
+            check_range(period, "period", most=_LONGEST_PERIOD)
         return EveryK(RegularSpotter(kind, seconds, period))

@@ -88,6 +88,10 @@ class LstmSpotter(FlowSpotter):
     frames: Annotated[int, Ge(8)] = 120
     batch_size: Annotated[int, Ge(1)] = 16
 
+    def least_side(self) -> int:
+        """Return a side that has a point in each block."""
+        return max(super().least_side(), self.grid)
+
     def fit_spotting(
         self, videos: Sequence[VideoFrames], intervals: Sequence[Sequence[Interval]], *,
         groups: NDArray[np.str_], seed: int,
@@ -145,6 +149,9 @@ class LstmSpotter(FlowSpotter):
 
         stored = read_arrays(folder / _WEIGHTS)
         inputs = len(KINDS) * 2 * self.grid**2
+        sizes = {name: stored[name].shape[:1] for name in ("forward_state", "mean") if name in stored}
+        if sizes != {"forward_state": (self.hidden,), "mean": (inputs,)}:  # before there is memory for as many
+            raise ValueError(f"{_WEIGHTS}: arrays of another network than this one with {self.hidden} cells")
         blank = lstm_spotter_network.initial(np.random.default_rng(0), inputs, self.hidden)
         expected = {name: array.shape for name, array in blank.items()} | {"mean": (inputs,), "spread": (inputs,)}
         if {name: array.shape for name, array in stored.items()} != expected or (stored["spread"] <= 0).any():

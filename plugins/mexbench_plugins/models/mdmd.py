@@ -87,6 +87,10 @@ class Mdmd(FlowSpotter):
     grid: Annotated[int, Ge(1)] = 6
     share: Annotated[float, Gt(0), Le(1)] = 1 / 3
 
+    def least_side(self) -> int:
+        """Return a side that has a point in each block."""
+        return max(super().least_side(), self.grid)
+
     def fit_spotting(
         self, videos: Sequence[VideoFrames], intervals: Sequence[Sequence[Interval]], *,
         groups: NDArray[np.str_], seed: int,

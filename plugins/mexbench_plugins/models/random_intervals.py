@@ -13,7 +13,10 @@ from mexbench.files import write_json
 from mexbench.fingerprint import digest_array
 from mexbench.interfaces import Interval, LongVideo, ScoredInterval, SpottingModel, VideoFrames
 from mexbench.metrics.spotting import KINDS, IntervalStatistics, random_intervals
-from mexbench_plugins.models._spotter_files import SPOTTER, number, read_document
+from mexbench_plugins.models._spotter_files import MOST_SECONDS, SPOTTER, check_range, number, read_document
+
+#: Of a file that is read: intervals of a second of video, lengths of each type, and the seed.
+_MOST_RATE, _MOST_LENGTHS, _MOST_SEED = 100.0, 100_000, 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -70,18 +73,22 @@ class RandomIntervals(SpottingModel):
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: The file has other content.
+            ValueError: The file has other content, or rates and lengths that training cannot give.
         """
         document = read_document(folder)
         seconds, rate, seed = document.get("seconds"), document.get("rate"), document.get("seed")
         if not isinstance(seconds, dict) or set(seconds) != set(KINDS) or not isinstance(rate, dict):
             raise ValueError(f"{SPOTTER}: expected 'seconds' and 'rate' by type")
-        if not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"{SPOTTER}: invalid seed {seed!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _MOST_SEED:
+            raise ValueError(f"{SPOTTER}: invalid seed, expected an integer from 0 to {_MOST_SEED}")
+        if any(not isinstance(seconds[kind], list) or len(seconds[kind]) > _MOST_LENGTHS for kind in KINDS):
+            raise ValueError(f"{SPOTTER}: 'seconds' should be a list of at most {_MOST_LENGTHS} lengths for each type")
         lengths = {kind: tuple(number(one, "seconds") for one in seconds[kind]) for kind in KINDS}
         rates = {kind: number(rate.get(kind), "rate") for kind in KINDS}
-        if any(one <= 0 for inside in lengths.values() for one in inside) or min(rates.values()) < 0:
-            raise ValueError(f"{SPOTTER}: has a negative length or rate")
+        for one in (one for inside in lengths.values() for one in inside):
+            check_range(one, "seconds", most=MOST_SECONDS)
+        for rate in rates.values():
+            check_range(rate, "rate", least=0, most=_MOST_RATE)
         return RandomSpotter(IntervalStatistics(lengths, rates), seed)
 
 

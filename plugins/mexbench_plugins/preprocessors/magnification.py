@@ -69,12 +69,18 @@ class Magnification(Preprocessor):
         """Magnify.
 
         Raises:
-            DataError: The frames are not uint8 images, or too small, or a band is asked for and the rate is unknown.
+            DataError: The frames are not uint8 images, or too small, or there is one alone, or a band is asked for and
+                the rate is unknown, or no frequency of the clip lies in it: nothing would be magnified.
         """
         frames = require("magnification", clip, channels=(1, 3))
         if min(frames.shape[1:3]) < SMALLEST:
             raise DataError(
                 f"magnification: frames {frames.shape[1:3]} are too small: {SMALLEST} x {SMALLEST} at least"
+            )
+        if len(frames) == 1:
+            raise DataError(
+                "magnification: the clip has one frame, and it is motion that is magnified; give it the onset and the "
+                "apex, such as 'frames: {unit: clip, at: [onset, apex]}', or more frames"
             )
         onset = position("magnification", "onset_index", clip.onset_index, len(frames), default=0)
         images = [gray(frame) for frame in frames]
@@ -122,6 +128,12 @@ class Magnification(Preprocessor):
                 "'temporal: onset', or give the data set its rate"
             )
         if self.temporal == "ideal":
+            step = fps / len(level)
+            if math.floor(min(self.high, fps / 2) / step) * step < self.low:
+                raise DataError(
+                    f"magnification: the frequencies of {len(level)} frames at {fps:g} Hz are {step:g} Hz apart, up to "
+                    f"{fps / 2:g} Hz, and none lies between {self.low:g} and {self.high:g} Hz; choose another band"
+                )
             return ideal_band(level, fps, self.low, self.high)
         return iir_band(level, fps, self.low, self.high)
 

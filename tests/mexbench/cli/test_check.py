@@ -231,6 +231,60 @@ def test_clips_of_different_shape_are_named(builtin: Catalogue) -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lengths(Dataset):
+    """Clips of one size and of 5, 7, 3, 9, 6 and 5 frames."""
+
+    counts: tuple[int, ...] = (5, 7, 3, 9, 6, 5)
+
+    def label_map(self) -> Mapping[str, str]:
+        return {"negative": "negative", "positive": "positive"}
+
+    def samples(self) -> Sequence[Sample]:
+        return [sample(f"toy/p{i // 2}/c{i}", emotion=("negative", "positive")[i % 2]) for i in range(6)]
+
+    def load(self, sample: Sample) -> Clip:
+        number = int(sample.sample_id[-1:])
+        return Clip(frames=np.full((self.counts[number], 2, 2, 1), number, dtype=np.uint8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtLeast(Preprocessor):
+    """Needs so many frames; gives as many as came, or one."""
+
+    least: int = 0
+    one: bool = False
+
+    def __call__(self, clip: Clip) -> Clip:
+        seen.append(len(clip.frames))
+        if len(clip.frames) < self.least:
+            raise DataError(f"needs {self.least} frames, got {len(clip.frames)}")
+        return Clip(frames=clip.frames[:1] if self.one else clip.frames)
+
+
+@pytest.mark.parametrize(
+    ("step", "lengths", "error"),
+    [
+        ("{plugin: atleast, one: true}", [5, 3, 9], ""),
+        ("atleast", [5, 3, 9], "samples differ in shape or type after the last step: (5, 2, 2, 1) uint8 of toy/p0/c0"),
+        ("{plugin: atleast, one: true, least: 4}", [5, 3, 9], "sample toy/p1/c2: needs 4 frames, got 3\n  in c.yaml"),
+        ("{plugin: atleast, one: true, least: 6}", [5], "sample toy/p0/c0: needs 6 frames, got 5\n  in c.yaml"),
+    ],
+)
+def test_the_shortest_and_the_longest_clip_go_through_the_steps(
+    step: str, lengths: list[int], error: str, builtin: Catalogue
+) -> None:
+    """A run would refuse the 2nd to 4th of these configs."""
+    text = f"dataset: lengths\npreprocess: [{step}]\nprotocol: loso\nmodels: [majority]"
+    catalogue = with_plugins(builtin, entry("dataset", Lengths), entry("preprocessor", AtLeast))
+    config = from_document(document.parse(text, "c.yaml", {}), catalogue, name="c")
+    (data,) = planning.read(config)
+    seen.clear()
+    errors = chain_checks.check_chain(config.parts[0], data).errors
+    assert (seen, bool(errors)) == (lengths, bool(error))
+    assert all(one.startswith(error) for one in errors)
+
+
 def test_others_of_a_kind_are_tried_where_one_is_excluded(builtin: Catalogue) -> None:
     result = checked(builtin, TEXT.format(least=5))
     assert seen == [0, 1, 2, 3, 4, 5, 6]

@@ -89,6 +89,16 @@ def test_synth_and_predict(config: Path, closed: Closed, tmp_path: Path) -> None
     model = tmp_path / "run" / "models" / "majority" / "all" / "0"
     assert closed("predict", tmp_path / "a.mp4", "--model", model, "--out", "seen") == cli.OK
     assert (tmp_path / "seen" / "clips.csv").is_file()
+    assert closed("analyse", "case-study", "seen/clips.csv", "--out", "study.md") == cli.OK
+    assert (tmp_path / "study.md").is_file()
+    assert closed("analyse", "agreement", "seen/clips.csv", "seen/clips.csv", "--out", "agreement.md") == cli.OK
+    assert (tmp_path / "agreement.md").is_file()
+
+
+def test_compare(config: Path, closed: Closed, tmp_path: Path) -> None:
+    assert closed("run", config, "--out", "run", "--in-process") == cli.OK
+    assert closed("compare", "run", "run", "--csv", "differences.csv") == cli.OK
+    assert (tmp_path / "differences.csv").is_file()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -66,9 +66,9 @@ def test_every_flipped_bit_makes_a_damaged_entry(tmp_path: Path) -> None:
     (path,) = cache.entries()
     content = path.read_bytes()
     assert b'"<f8"' in content
-    for place in range(len(content)):
+    for place in range(8 * len(content)):
         damaged = bytearray(content)
-        damaged[place] ^= 1 << place % 8
+        damaged[place // 8] ^= 1 << place % 8
         path.write_bytes(damaged)
         assert cache.get("ab12") is None, place
         assert not path.exists()

@@ -77,6 +77,28 @@ def test_an_audit_gives_the_score_under_the_authors_rule(boards: Path, bench: Ca
     assert "a method gains 27.5 to 27.5 points over an honest score, and a predictor that guesses reaches 83.0" in text
 
 
+def test_a_rule_measured_on_too_few_subjects_has_no_interval(boards: Path, bench: Callable[..., Ran]) -> None:
+    audit(boards, model="htnet", ci=None)
+    assert bench("leaderboard", "render", "--root", boards).code == 0
+    assert line(boards, "HTNet")[3] == "87.50 (+27.50 (too few subjects for an interval); 800 epochs)"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"ci": {"uf1": [0.2]}}, r"x\.json: is not an audit\.json of 'bench audit': ci\.uf1: "),
+        ({"leaky": {"uf1": float("inf")}}, r"leaky\.uf1: "),
+        ({"null": None}, "null: "),
+        ({"inflation": {}}, r"inflation\.uf1: Field required"),
+        ({"model": ["htnet"]}, "model: "),
+    ],
+)
+def test_an_audit_with_other_values_is_named(boards: Path, row: dict[str, Any], message: str) -> None:
+    audit(boards, **row)
+    with pytest.raises(BoardError, match=message):
+        page.read_audits(boards)
+
+
 def test_an_audit_that_is_none_is_named(boards: Path) -> None:
     (boards / "audits").mkdir()
     (boards / "audits" / "x.json").write_text("[]")

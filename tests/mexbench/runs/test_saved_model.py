@@ -13,14 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mexbench.errors import SavedModelError
+from mexbench.errors import DataError, SavedModelError
 from mexbench.files import read_arrays, write_arrays
 from mexbench.fingerprint import digest_code
-from mexbench.interfaces import Model
+from mexbench.interfaces import Model, ScoredInterval, VideoFrames
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import to_dict
 from mexbench.runs import saved_model as saved
 from mexbench.runs.model_files import file_errors, sha256
+from mexbench.runs.saved_model import SavedModel
 from tests.helpers import entry, with_plugins
 
 INPUT = {
@@ -345,3 +346,80 @@ def test_scores_that_overflow_are_an_error(tmp_path: Path, catalogue: Catalogue)
     loaded = saved.load(tmp_path, catalogue)
     with np.errstate(over="ignore"), pytest.raises(SavedModelError, match="gives scores that are not finite"):
         loaded(np.full((1, 1, 3), 3e38, np.float32))
+
+
+class Moody(Mean):
+    """Fine about zeros, and not about anything else."""
+
+    def load(self, folder: Path) -> Any:  # noqa: ANN401
+        inside = super().load(folder)
+
+        def predict(x: Any) -> Any:  # noqa: ANN401
+            if x.any():
+                raise KeyError("brightness")
+            return inside(x)
+
+        return predict
+
+
+def test_whatever_a_predictor_raises_names_the_saved_model(tmp_path: Path, builtin: Catalogue) -> None:
+    write(tmp_path, Moody(power=3), plugin="moody")
+    loaded = saved.load(tmp_path, with_plugins(builtin, entry("model", Moody)))
+    with pytest.raises(SavedModelError, match=rf"{tmp_path.name}: cannot predict: KeyError: 'brightness'; train and"):
+        loaded(X)
+
+
+class Curved:
+    """A spotter whose curve is what it is told to be."""
+
+    threshold = 1.0
+
+    def __init__(self, curve: Any, offset: int = 3) -> None:  # noqa: ANN401
+        self.curve, self.offset = np.asarray(curve), offset
+
+    def __call__(self, videos: Any, /) -> Any:  # noqa: ANN401
+        return [[ScoredInterval(onset=1, offset=self.offset, kind="micro")] for _ in videos]
+
+    def confidence(self, video: VideoFrames, /) -> Any:  # noqa: ANN401
+        del video
+        return {"micro": self.curve}
+
+
+@pytest.mark.parametrize(
+    ("predictor", "message"),
+    [
+        (Curved([0, 1, 2, 3], offset=5), "gave 1-5 in a video of frames 1 to 4"),
+        (Curved([0, 1, 2]), r"curve of micro-expressions has shape \(3,\), expected \(4,\)"),
+        (Curved([0, 1, np.nan, 3]), "curve of micro-expressions is not finite"),
+    ],
+)
+def test_a_spotter_that_does_not_fit_its_video_is_refused(predictor: Curved, message: str) -> None:
+    video = VideoFrames(frames=np.zeros((4, 2, 2)), first=1, fps=25)
+    model = SavedModel(Path("spotter"), {}, predictor, ())
+    with pytest.raises(SavedModelError, match=f"spotter: cannot predict: .*{message}"):
+        model.spot(video)
+    right = SavedModel(Path("spotter"), {}, Curved([0, 1, 2, 3]), ())
+    intervals, curves = right.spot(video)
+    assert [(one.onset, one.offset) for one in intervals] == [(1, 3)]
+    assert curves["micro"].tolist() == [0, 1, 2, 3]
+
+
+class Hungry(Mean):
+    """Its samples have three values, and nothing is loaded for others."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        if shape != (1, 3):
+            raise DataError(f"needs (1, 3), got {shape}")
+
+
+def test_a_shape_that_the_model_refuses_is_refused_before_anything_is_loaded(
+    tmp_path: Path, builtin: Catalogue
+) -> None:
+    catalogue = with_plugins(builtin, entry("model", Hungry))
+    write(tmp_path, Hungry(power=3), plugin="hungry")
+    saved.load(tmp_path, catalogue)
+    Mean.loaded.clear()
+    rewrite(tmp_path, sample={"shape": [1, 4], "dtype": "float32"})
+    with pytest.raises(SavedModelError, match=r"cannot be loaded: needs \(1, 3\), got \(1, 4\)"):
+        saved.load(tmp_path, catalogue)
+    assert not Mean.loaded

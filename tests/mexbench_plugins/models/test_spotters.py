@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Interval, ScoredInterval, VideoFrames
+from mexbench.testing.spotters import example_videos
 from mexbench_plugins.models import _spotting
 from mexbench_plugins.models._spotting import (
     CurveSpotter,
@@ -24,9 +25,12 @@ from mexbench_plugins.models._spotting import (
     strongest,
     suppress,
 )
+from mexbench_plugins.models.every_k_frames import EveryKFrames
 from mexbench_plugins.models.frame_difference import FrameDifference
 from mexbench_plugins.models.lbp_chi2 import LbpChi2
+from mexbench_plugins.models.lstm_spotter import LstmSpotter
 from mexbench_plugins.models.mdmd import Mdmd
+from mexbench_plugins.models.random_intervals import RandomIntervals
 
 
 def claim(onset: int, offset: int, score: float) -> ScoredInterval:
@@ -176,7 +180,9 @@ def test_one_convolution_gives_the_scores_of_three() -> None:
     [
         ({"threshold": float("nan")}, "spotter.json"),
         ({"threshold": "1"}, "'threshold' should have finite numbers, got '1'"),
-        ({"seconds": {"micro": -1.0}}, "not positive"),
+        ({"seconds": {"micro": -1.0}}, "'seconds' is -1, expected 1e-09 to 60"),
+        ({"seconds": {"micro": 1e9}}, r"'seconds' is 1e\+09, expected 1e-09 to 60"),
+        ({"units": {"micro": 1e-320, "macro": 1.0}}, "'units' is 9.99989e-321, expected 1e-09"),
         ({"units": {"micro": 1.0}}, "name different types"),
         ({"scale": "log"}, "unknown scale 'log'; known: z, share, raw"),
     ],
@@ -191,3 +197,60 @@ def test_a_saved_spotter_with_invalid_contents_is_refused(change: dict[str, Any]
     (tmp_path / "spotter.json").write_text(json.dumps(content | change))
     with pytest.raises(ValueError, match=message):
         FrameDifference().load(tmp_path)
+    if "seconds" in change:  # as many passes over the video as frames: it would not end
+        with pytest.raises(ValueError, match=message):
+            LbpChi2().load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rate": {"micro": 1e12, "macro": 0.1}}, r"'rate' is 1e\+12, expected 0 to 100"),
+        ({"seconds": {"micro": [0.4, 1e300], "macro": [2.0]}}, r"'seconds' is 1e\+300, expected"),
+        ({"seconds": {"micro": [0.4], "macro": [2.0] * 100_001}}, "a list of at most 100000 lengths"),
+        ({"seconds": {"micro": 0.4, "macro": [2.0]}}, "a list of at most 100000 lengths"),
+        ({"seed": 10**300}, "invalid seed, expected an integer from 0 to 18446744073709551615"),
+        ({"seed": True}, "invalid seed"),
+    ],
+)
+def test_a_null_model_that_would_never_end_is_refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    content = {"seconds": {"micro": [0.4], "macro": [2.0]}, "rate": {"micro": 0.1, "macro": 0.1}, "seed": 0}
+    (tmp_path / "spotter.json").write_text(json.dumps(content))
+    assert RandomIntervals().load(tmp_path).statistics.seconds == {"micro": (0.4,), "macro": (2.0,)}
+    (tmp_path / "spotter.json").write_text(json.dumps(content | change))
+    with pytest.raises(ValueError, match=message):
+        RandomIntervals().load(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"seconds": 1e300}, {"seconds": 0}, {"period": 1e300}, {"period": -1}])
+def test_a_regular_spotter_with_a_length_that_training_cannot_give_is_refused(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    content = {"kind": "micro", "seconds": 0.4, "period": 1.6}
+    (tmp_path / "spotter.json").write_text(json.dumps(content))
+    assert EveryKFrames().load(tmp_path).regular.period == 1.6
+    (tmp_path / "spotter.json").write_text(json.dumps(content | change))
+    with pytest.raises(ValueError, match="expected 1e-09 to"):
+        EveryKFrames().load(tmp_path)
+
+
+def test_a_curve_that_is_not_finite_is_an_error_instead_of_a_video_without_expressions() -> None:
+    spotter = CurveSpotter(read, {"micro": 1.0}, "raw", {"micro": 0.5}, 1.0, ())
+    with pytest.raises(DataError, match="the curve of micro-expressions is not finite: training has diverged"):
+        spotter([video_of(bumps(60, (30, np.inf)))])
+
+
+@pytest.mark.parametrize("model", [Mdmd(grid=13), LstmSpotter(grid=13)])
+def test_more_blocks_than_points_are_refused(model: Mdmd | LstmSpotter) -> None:
+    model.check((13, 13, 6))
+    with pytest.raises(DataError, match="of at least 13 x 13"):
+        model.check((12, 13, 6))
+
+
+def test_a_recurrent_spotter_with_more_cells_than_its_file_takes_no_memory(tmp_path: Path) -> None:
+    model = LstmSpotter(epochs=1, hidden=2)
+    videos, intervals = example_videos(model)
+    model.save(model.fit_spotting(videos, intervals, groups=np.array(["a"] * len(videos)), seed=0), tmp_path)
+    for hostile in (LstmSpotter(hidden=10**12), LstmSpotter(hidden=2, grid=10**9)):
+        with pytest.raises(ValueError, match="arrays of another network"):
+            hostile.load(tmp_path)

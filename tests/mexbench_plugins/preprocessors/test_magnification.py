@@ -84,7 +84,7 @@ def test_fine_detail_gets_less_than_alpha() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"method": "warp"}, {"temporal": "ideal"}, {"temporal": "iir"}])
 def test_alpha_zero_and_a_static_clip_change_nothing(options: dict[str, Any]) -> None:
-    still = np.repeat(moving(np.zeros(1)), 6, axis=0)
+    still = np.repeat(moving(np.zeros(1)), 40, axis=0)  # 2.5 Hz apart
     result = Magnification(**options)(Clip(frames=still, fps=FPS)).frames
     if "method" in options:  # Farneback's flow between equal images is zero but for the border
         assert np.abs(measured(result)).max() < 0.1
@@ -130,3 +130,29 @@ def test_an_unknown_rate_is_refused() -> None:
         Magnification(temporal="iir")(clip)
     with pytest.raises(ValueError, match="must lie below high"):
         Magnification(low=3, high=1)
+
+
+@pytest.mark.parametrize("method", ["eulerian", "warp"])
+def test_one_frame_has_no_motion_to_magnify(method: Any) -> None:  # noqa: ANN401
+    with pytest.raises(DataError, match="the clip has one frame, and it is motion that is magnified"):
+        Magnification(method=method)(Clip(frames=moving(np.zeros(1)), fps=FPS))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "count", "message"),
+    [
+        (0.4, 3.0, 33, "3.0303 Hz apart, up to 50 Hz, and none lies between 0.4 and 3 Hz"),
+        (60.0, 70.0, 50, "2 Hz apart, up to 50 Hz, and none lies between 60 and 70 Hz"),
+        (0.4, 3.0, 34, ""),  # 2.94 Hz apart
+        (49.0, 900.0, 50, ""),
+    ],
+)
+def test_a_band_without_a_frequency_of_the_clip_is_refused(low: float, high: float, count: int, message: str) -> None:
+    """It would leave the clip as it is, and say nothing."""
+    step = Magnification(temporal="ideal", low=low, high=high)
+    clip = Clip(frames=moving(sinusoid(1.0))[:count], fps=FPS)
+    if message:
+        with pytest.raises(DataError, match=message):
+            step(clip)
+    else:
+        assert len(step(clip).frames) == count

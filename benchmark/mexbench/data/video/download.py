@@ -14,7 +14,7 @@ import re
 import shutil
 import socket
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,20 +200,25 @@ def _fetch(entry: ListedClip, target: Path, out: Path, expected: str | None, mos
     return checksum
 
 
-def _download(url: str, work: Path, most_bytes: int) -> None:
-    """Let yt-dlp fetch a URL; what it has when it is stopped stays, and it goes on from there.
+def _other_protocols(info: Mapping[str, Any]) -> str:
+    """Return how a film is offered, where it is not offered as one file over https or http."""
+    formats: Sequence[Any] = info.get("formats") or [info]
+    protocols = {str(one.get("protocol") or urlsplit(str(one.get("url"))).scheme) for one in formats}
+    return "" if protocols & {"http", "https"} else ", ".join(sorted(protocols))
 
-    Raises:
-        DataError: It cannot be fetched; the text has yt-dlp's reason.
-    """
-    os.environ["YTDLP_NO_PLUGINS"] = "1"  # no code but what was installed
+
+def _guarded(*, loopback: bool) -> Any:  # noqa: ANN401 - a class of yt-dlp's
+    """Return the downloader that fetches one file over https alone."""
     from yt_dlp import YoutubeDL
-    from yt_dlp.utils import DownloadError, YoutubeDLError
-
-    loopback = _is_loopback(urlsplit(url).hostname or "")
+    from yt_dlp.utils import DownloadError
 
     class Guarded(YoutubeDL):
         """Requests https alone, whatever a page or a redirection says."""
+
+        def process_video_result(self, info_dict: Any, download: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
+            if offered := _other_protocols(info_dict):
+                raise DownloadError(f"its format is {offered}: only a file over https is fetched, no play list")
+            return super().process_video_result(info_dict, download=download)
 
         def process_info(self, info_dict: Any) -> None:  # noqa: ANN401 - yt-dlp's description of a film
             protocol = info_dict.get("protocol") or urlsplit(str(info_dict.get("url"))).scheme
@@ -228,6 +233,19 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
             _refuse(response.url, loopback=loopback)
             return response
 
+    return Guarded
+
+
+def _download(url: str, work: Path, most_bytes: int) -> None:
+    """Let yt-dlp fetch a URL; what it has when it is stopped stays, and it goes on from there.
+
+    Raises:
+        DataError: It cannot be fetched; the text has yt-dlp's reason.
+    """
+    os.environ["YTDLP_NO_PLUGINS"] = "1"  # no code but what was installed
+    from yt_dlp.utils import DownloadError, YoutubeDLError
+
+    loopback = _is_loopback(urlsplit(url).hostname or "")
     too_large = False
 
     def watch(status: Mapping[str, Any]) -> None:
@@ -262,7 +280,7 @@ def _download(url: str, work: Path, most_bytes: int) -> None:
         **({"proxy": ""} if loopback else {}),
     }
     try:
-        with _public_addresses_only(loopback=loopback), Guarded(options) as downloader:
+        with _public_addresses_only(loopback=loopback), _guarded(loopback=loopback)(options) as downloader:
             downloader.extract_info(url, download=True)
     except YoutubeDLError as error:
         if too_large:

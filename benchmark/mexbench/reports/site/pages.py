@@ -309,7 +309,7 @@ def _spotting_board(rows: SpottingRows) -> dict[str, Any]:
         "synthetic": spotting_page.SYNTHETIC if "synthetic" in rows.board.flags else "",
         "setting": spotting_page.setting(rows.board),
         "main_table": spotting_page.main_table(rows) if rows.rows else None,
-        "legend": spotting_page.legend(),
+        "legend": spotting_page.legend(rows.board),
         "details": spotting_page.detail_tables(rows),
     }
 

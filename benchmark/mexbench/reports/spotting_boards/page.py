@@ -32,7 +32,7 @@ class SpottingRow:
     Args:
         submission: What was submitted, verified.
         scores: Its figures as ``scores.json`` of a run has them, with how far it is above the best null model.
-        rank: The best and the worst rank; None where it may not be ranked.
+        rank: The best and the worst rank; None where it may not be ranked, or too few subjects are tested.
     """
 
     submission: SpottingSubmission
@@ -186,13 +186,14 @@ def setting(board: SpottingBoard) -> list[tuple[str, str]]:
     ]
 
 
-def legend() -> str:
-    """Say how to read the main table."""
+def legend(board: SpottingBoard) -> str:
+    """Say how to read the main table, and why it has no intervals where it has none."""
+    few = few_subjects.why_none([len({video.subject for video in board.videos})])
     return (
         f"Scores are x 100. In brackets: {LEVEL:.0%} interval by bootstrap over subjects ({REPLICATES} replicates). A "
         "rank is a range where the interval of a difference includes zero. Rows flagged null-model look at no "
         "pixel and have no rank. Figures follow from the intervals in each file ('bench leaderboard verify'); no "
-        "verification shows that a model made them."
+        "verification shows that a model made them." + (f" {few}" if few else "")
     )
 
 
@@ -205,7 +206,7 @@ def markdown(rows: SpottingRows) -> str:
         parts.append(f"> {SYNTHETIC}")
     if not rows.rows:
         return "\n\n".join([*parts, "No row has been submitted yet."]) + "\n"
-    parts += [brief_table(rows).markdown(), legend(), "## By type", kind_table(rows).markdown()]
+    parts += [brief_table(rows).markdown(), legend(board), "## By type", kind_table(rows).markdown()]
     for heading, table in detail_tables(rows):
         parts += [f"## {heading}", table.markdown()]
     return "\n\n".join(parts) + "\n"

@@ -18,7 +18,7 @@ from mexbench.data.video.reader import Frame, Video
 from mexbench.errors import DataError, SampleRejected, SavedModelError
 from mexbench.files import replacing_folder, write_text
 from mexbench.interfaces import Clip, Preprocessor, ScoredInterval
-from mexbench.interfaces.spotting import ConfidencePredictor, VideoFrames, checked_intervals
+from mexbench.interfaces.spotting import ConfidencePredictor, VideoFrames
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference import spot_page, spot_timeline
 from mexbench.studies.inference.spot_truth import TrueExpression
@@ -100,15 +100,15 @@ class FilmSpotter:
         self._check_frames(clip.frames, stop - start)
         video = VideoFrames(frames=clip.frames, first=start + 1, fps=spotted.fps)
         low, high = inner_part(start, stop, len(spotted.times), round(OVERLAP_S * spotted.fps))
-        predictor: Any = self.model.predictor
-        for interval in checked_intervals(predictor([video]), [video])[0]:
+        intervals, curves = self.model.spot(video)
+        for interval in intervals:
             if low <= (interval.onset + interval.offset) / 2 - 1 < high:
                 spotted.expressions.append(self._recognised(interval, spotted.times, start, images))
-        if isinstance(predictor, ConfidencePredictor):
-            spotted.threshold = predictor.threshold
-            for kind, curve in predictor.confidence(video).items():
-                whole = spotted.curves.setdefault(kind, np.full(len(spotted.times), np.nan))
-                whole[low:high] = np.asarray(curve, dtype=np.float64)[low - start : high - start]
+        if isinstance(self.model.predictor, ConfidencePredictor):
+            spotted.threshold = self.model.predictor.threshold
+        for kind, curve in curves.items():
+            film_curve = spotted.curves.setdefault(kind, np.full(len(spotted.times), np.nan))
+            film_curve[low:high] = curve[low - start : high - start]
 
     def _check_frames(self, frames: NDArray[Any], count: int) -> None:
         expected = self.model.about["sample"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from mexbench.errors import BoardError, ConfigError
 from mexbench.registry.catalogue import load_catalogue
 from mexbench.reports.leaderboards import from_run
 from mexbench.reports.spotting_boards.definition import load
-from mexbench.reports.spotting_boards.submission import read
+from mexbench.reports.spotting_boards.page import board_rows, markdown
+from mexbench.reports.spotting_boards.submission import board_figures, read, verify_board
 from tests.helpers import ROOT, Ran
 
 Bench = Callable[..., Ran]
@@ -119,6 +122,29 @@ def test_the_page_ranks_spotters_and_no_null_model(root: Path, bench: Bench) -> 
     assert bench("leaderboard", "render", "toy", "--root", root, "--check").code == 0
     (root / "toy.md").write_text(page.replace("Toys", "Boys"))
     assert bench("leaderboard", "render", "toy", "--root", root, "--check").code == cli.FAILED
+
+
+def test_five_subjects_have_no_interval_and_no_rank(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answers about the sixth are taken out, and the figures are those of the other five."""
+    monkeypatch.setattr("mexbench.metrics.few_subjects.MIN_SUBJECTS", 6)  # as it is outside of these tests
+    board = load(root, "toy")
+    five = replace(board, videos=board.videos[:5])
+    verified, entries = verify_board(root, "toy"), []
+    for one in verified:
+        assert one.entry is not None
+        known = {video.video_id for video in five.videos}
+        answers = tuple(answer for answer in one.entry.answers if answer.video_id in known)
+        entry = replace(one.entry, answers=answers)
+        entries.append(replace(one, entry=replace(entry, figures=board_figures(five, entry))))
+    rows = board_rows(five, entries)
+    assert {row.rank for row in rows.rows} == {None}
+    assert {row.scores["ci"]["f1"] for row in rows.rows} == {None}
+    text = markdown(rows)
+    assert "No interval and no rank with 5 tested subjects: it takes at least 6" in text
+    lines = [one for one in text.splitlines() if re.match(r"\| -\s+\| frame_difference", one)]
+    assert lines
+    assert not [one for one in lines if "[" in one]
+    assert "No interval" not in markdown(board_rows(board, verified))
 
 
 def test_the_site_has_its_page(root: Path, bench: Bench, tmp_path: Path) -> None:

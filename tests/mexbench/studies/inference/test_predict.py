@@ -6,7 +6,6 @@ import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +18,7 @@ from mexbench.data.video.reader import ENDS_EARLY, TURNED, VARIABLE
 from mexbench.files import read_json
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs import saved_model as saved
-from mexbench.studies.inference import camera, page
+from mexbench.studies.inference import page
 from mexbench.studies.inference import videos as predicted_films
 from tests import films
 from tests.helpers import Ran, config_of
@@ -331,155 +330,6 @@ def test_the_annotated_film_is_only_written_when_asked_for(by_clip: Path, bench:
     assert np.abs(images[0][:25, :150].astype(int) - original[:25, :150]).mean() > 2 * middle
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("missing.mp4", "no such file; expected a film, a folder of films, or a list of clips (.csv)"),
-        ("song.mp4", "song.mp4: is a WAVE sound file, not a film"),
-        ("half.mp4", "half.mp4: is cut off: its index (moov) is missing"),
-        (
-            "empty",
-            "no film in this folder; expected .3gp, .avi, .m4v, .mkv, .mov, .mp4, .webm, or name a list",
-        ),
-        ("clips.csv", "line 2: file not found"),
-        ("out.csv", "line 2: path '../a.mp4': expected the name of a film beside the list"),
-        ("songs", "no film could be read:"),
-    ],
-)
-def test_unreadable_input_leaves_no_folder(name: str, text: str, by_frame: Path, bench: Bench, tmp_path: Path) -> None:
-    films.sound(tmp_path / "song.mp4")
-    films.cut(films.person(tmp_path / "half.mp4"), 0.5)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "songs").mkdir()
-    films.sound(tmp_path / "songs" / "a.mp4")
-    (tmp_path / "clips.csv").write_text("clip_id,path\na,none.mp4\n")
-    (tmp_path / "out.csv").write_text("clip_id,path\na,../a.mp4\n")
-    ran = bench("predict", tmp_path / name, "--model", by_frame, "--out", tmp_path / "made" / "out")
-    assert ran.code == 2
-    assert text in ran.err
-    assert "Traceback" not in ran.err
-    assert not (tmp_path / "made").exists() or list((tmp_path / "made").iterdir()) == []
-
-
-def test_an_existing_folder_is_not_replaced(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
-    film = films.person(tmp_path / "a.mp4", 1)
-    (tmp_path / "out").mkdir()
-    assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "out").code == 0
-    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out")
-    assert ran.code == 2
-    assert "out: exists already; choose another --out, or remove it" in ran.err
-
-
-def test_an_interrupt_leaves_no_folder(
-    by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(page, "readme", stop)
-    film = films.person(tmp_path / "a.mp4", 1)
-    assert bench("predict", film, "--model", by_frame, "--out", tmp_path / "made" / "out").code == 130
-    assert list((tmp_path / "made").iterdir()) == []
-
-
-def test_models_that_need_an_apex_are_rejected(models: Path, bench: Bench, tmp_path: Path) -> None:
-    film = films.person(tmp_path / "a.mp4", 1)
-    ran = bench("predict", film, "--model", models / "on-apex" / "all" / "0", "--out", tmp_path / "out")
-    assert ran.code == 2
-    assert "was trained on annotated moments (frames: at: ['apex']), and a video has no annotated apex" in ran.err
-    assert "train one with frames {unit: frame, fps: 10} or {unit: clip, count: 16}" in ran.err
-
-
-def edited(folder: Path, to: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A copy of a saved model that says something else about itself, with a checksum that holds."""
-    to.mkdir()
-    for path in folder.iterdir():
-        (to / path.name).write_bytes(path.read_bytes())
-    about = read_json(to / "model.json")
-    change(about)
-    saved.write_about(to, about)
-    return to
-
-
-def with_flow(about: dict[str, Any]) -> None:
-    step = {"plugin": "optical_flow", "method": "farneback", "no_apex": "reject", "channels": ["u", "v", "strain"]}
-    about["preprocess"].insert(1, step)
-    about["input"]["preprocess"].insert(1, step)
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (with_flow, "needs an annotation that a video does not have: no apex is known (optical_flow: no_apex: reject)"),
-        (lambda about: about.update(frames=None, input={**about["input"], "frames": None}), "without a 'frames' block"),
-        (lambda about: about["preprocess"][0].update(plugin="other"), "went through the step 'other': unknown"),
-        (lambda about: about["preprocess"][0].update(colour=1), "step 'face' has other parameters now than when the"),
-        (lambda about: about["preprocess"][0].update(margin=0.5), "step 1: trained with {'plugin': 'face'"),
-        (lambda about: about["frames"].update(count=8), "frames: trained with {'unit': 'clip', 'count': 2}, now"),
-    ],
-)
-def test_models_whose_input_cannot_be_prepared_are_rejected(
-    change: Callable[[dict[str, Any]], object], text: str, models: Path, bench: Bench, tmp_path: Path
-) -> None:
-    folder = edited(models / "on-flow" / "all" / "0", tmp_path / "model", change)
-    ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", folder, "--out", tmp_path / "out")
-    assert ran.code == 2
-    assert text in ran.err
-    assert ran.err.count("error:") == 1
-
-
-def test_a_config_with_other_preprocessing_is_rejected(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
-    film = films.person(tmp_path / "a.mp4", 1)
-    (tmp_path / "c.yaml").write_text(
-        "dataset: synthetic\nframes: {unit: frame, count: 3}\nprotocol: loso\nmodels: [svm]\n"
-        "preprocess: [face, clahe, {plugin: resize, size: 16}]\n"
-    )
-    ran = bench("predict", film, "--model", by_frame, "--out", tmp_path / "out", "--config", tmp_path / "c.yaml")
-    assert ran.code == 2
-    assert (
-        "was trained on samples that were made another way:\n  step 2: trained with {'plugin': 'grayscale'" in ran.err
-    )
-    (tmp_path / "c.yaml").write_text((tmp_path / "c.yaml").read_text().replace("clahe", "grayscale"))
-    assert (
-        bench("predict", film, "--model", by_frame, "--out", tmp_path / "out", "--config", tmp_path / "c.yaml").code
-        == 0
-    )
-
-
-def test_folders_without_a_model_are_rejected(bench: Bench, tmp_path: Path) -> None:
-    ran = bench("predict", films.person(tmp_path / "a.mp4", 1), "--model", tmp_path, "--out", tmp_path / "out")
-    assert ran.code == 2
-    assert "is not a saved model: it has no model.json" in ran.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ((), "give either a film, a folder of films or a list of clips, or --camera N"),
-        (("a.mp4", "--camera", 0), "give either a film"),
-        (("--camera", 0, "--video"), "--camera writes nothing: leave --out and --video out"),
-        (("--camera", -1), "--camera -1: expected a number from 0 to 99"),
-        (("--camera", 0, "--seconds", 0), "--seconds 0: expected more than 0"),
-        (("a.mp4", "--seconds", 1), "--seconds is for --camera"),
-        (("a.mp4", "--fps", "nan"), "--fps nan: expected a finite number"),
-        (("a.mp4", "--hop", 0.5), "--hop 0.5: to this model each frame is a sample, which is predicted once"),
-        (("a.mp4", "--window", 0), "--window 0: expected seconds"),
-        (("a.mp4", "--window", 3000, "--fps", 30), "takes 19775 MiB, at most 1024: choose a shorter --window"),
-    ],
-)
-def test_invalid_options_are_rejected(
-    arguments: tuple[object, ...], text: str, by_frame: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    bench: Bench = request.getfixturevalue("bench")
-    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    monkeypatch.chdir(tmp_path)
-    films.person(tmp_path / "a.mp4", 1)
-    ran = bench("predict", *arguments, "--model", by_frame)
-    assert ran.code == 2
-    assert text in ran.err
-    assert not list(tmp_path.glob("predictions/*"))
-
-
 def test_without_matplotlib(by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ran = bench("predict", tmp_path / "a.mp4", "--model", by_frame)
@@ -488,66 +338,6 @@ def test_without_matplotlib(by_frame: Path, bench: Bench, tmp_path: Path, monkey
         "the timeline needs matplotlib, which is not installed; in a clone of mexbench: pip install '.[figures]'"
         in ran.err
     )
-
-
-class FakeCamera:
-    """Gives a drawn face, a frame every 50 ms of a clock of its own."""
-
-    def __init__(self, count: int) -> None:
-        self.left, self.now, self.released = count, 100.0, False
-
-    def read(self) -> tuple[bool, np.ndarray | None]:
-        if not self.left:
-            return False, None
-        self.left, self.now = self.left - 1, self.now + 0.05
-        return True, face_frame(size=(240, 320), faces=((160, 120, 110),), seed=self.left)[..., ::-1]
-
-    def release(self) -> None:
-        self.released = True
-
-
-def test_a_camera(by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeCamera(60)
-    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
-    monkeypatch.setattr(camera.time, "monotonic", lambda: fake.now)
-    monkeypatch.chdir(tmp_path)
-    ran = bench("predict", "--camera", 0, "--model", by_frame, "--seconds", 2.6)
-    lines = [line for line in ran.out.splitlines() if "frames a second)" in line]
-    assert ran.code == 0
-    # 20 frames a second come, 10 are looked at: 2.6 s are two windows and what is left.
-    assert len(lines) == 3
-    assert all("(10." in line or "(9." in line for line in lines)
-    assert "| decode" in ran.out
-    assert fake.released
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_camera_until_it_is_stopped(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeCamera(30)
-    read = fake.read
-
-    def stop() -> tuple[bool, np.ndarray | None]:
-        if not fake.left:
-            raise KeyboardInterrupt
-        return read()
-
-    fake.read = stop
-    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
-    monkeypatch.setattr(camera.time, "monotonic", lambda: fake.now)
-    ran = bench("predict", "--camera", 0, "--model", by_frame)
-    assert (ran.code, fake.released) == (0, True)
-    assert ran.out.count("frames a second)") == 1
-    # Those at 0.05 s, 0.1, 0.2, ... 1.1, which ended the window, and 1.2, before which no scene cut is known.
-    assert "13 frames sampled" in ran.out
-
-
-def test_missing_or_silent_cameras_are_rejected(by_frame: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = bench("predict", "--camera", 93, "--model", by_frame)
-    assert (ran.code, "no such camera" in ran.err) == (2, True)
-    fake = FakeCamera(0)
-    monkeypatch.setattr(camera, "open_camera", lambda number: fake)
-    ran = bench("predict", "--camera", 0, "--model", by_frame)
-    assert (ran.code, "gives no frame" in ran.err, fake.released) == (2, True, True)
 
 
 def test_the_honest_score_of_a_model_that_has_none() -> None:
