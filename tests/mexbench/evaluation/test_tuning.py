@@ -13,7 +13,7 @@ from mexbench.config.tuning import Tuning
 from mexbench.errors import ProtocolError
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.evaluation.tuning import TrainingSide, inner_folds, tune
-from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
+from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.runs.task import Failure, Success, Task
 
 
@@ -221,7 +221,7 @@ def test_fewer_subjects_than_inner_folds_are_refused() -> None:
     y, groups = np.array([0, 1, 0]), np.array(["a", "b", "b"])
     with pytest.raises(ProtocolError, match="2 subjects cannot make 3 inner folds"):
         inner_folds(y, groups, 3, 0)
-    side = TrainingSide(np.zeros((3, 1)), y, groups, 2, 0)
+    side = TrainingSide(Rows(np.zeros((3, 1)), np.arange(3)), y, groups, 2, 0)
     with pytest.raises(ProtocolError):
         tune(Threshold(), plan(values={"at": [1.0]}, inner=3), side)
 
