@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ def cores() -> int:
 def read_ahead(
     items: Sequence[Item], read: Callable[[Item], Result], size: Callable[[Result], int], *,
     threads: int, most_bytes: int = DEFAULT_BYTES,
-) -> Iterator[tuple[Item, Callable[[], Result]]]:  # fmt: skip
+) -> Generator[tuple[Item, Callable[[], Result]]]:  # fmt: skip
     """Yield every item, in order, with a function that returns what was read of it or raises what reading it raised.
 
     Args:

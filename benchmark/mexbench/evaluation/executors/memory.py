@@ -128,7 +128,7 @@ def check_memory(sizes: list[TrainingSize], limit: int, *, processes: int) -> st
     too_large = [size for size in sizes if base + size.needed > limit]
     if too_large:
         texts = [
-            f"\n  {size.name}: {_gigabytes(base + size.needed)}, of which {_gigabytes(size.needed)} to train on "
+            f"\n  {size.name}: {_size(base + size.needed)}, of which {_size(size.needed)} to train on "
             f"{size.samples} samples of {size.values} values"
             for size in too_large
         ]
@@ -138,15 +138,15 @@ def check_memory(sizes: list[TrainingSize], limit: int, *, processes: int) -> st
             "side in batches, as networks do"
         )  # fmt: skip
         raise MemoryLimitError(
-            f"--memory {_gigabytes(limit)} is less than trainings need:{''.join(texts)}\n  give --memory "
+            f"--memory {_size(limit)} is less than trainings need:{''.join(texts)}\n  give --memory "
             f"{math.ceil((base + most) / 1e8) / 10:g}GB{hint}"
         )
     most = max(size.needed for size in sizes)
-    return f"memory: at most {_gigabytes(limit)} together, and about {_gigabytes(base + most)} needed for one task"
+    return f"memory: at most {_size(limit)} together, and about {_size(base + most)} needed for one task"
 
 
-def _gigabytes(size: float) -> str:
-    return f"{size / 1e9:.3g} GB"
+def _size(size: float) -> str:
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def available() -> int:
