@@ -77,7 +77,7 @@ def _write_frames(folder: Path, clip: int, frames: int, size: int) -> None:
 
 CONFIG = """
 dataset: {{plugin: dfme, root: {root}, part: training, classes: 7}}
-frames: {{unit: frame, count: {frames}}}
+frames: {{unit: frame, count: {count}}}
 preprocess: [{{plugin: resize, size: {size}}}]
 protocol: {{plugin: kfold, k: 10}}
 models:
@@ -167,10 +167,11 @@ def measure(folder: Path, n_clips: int, options: argparse.Namespace) -> dict[str
     write_clips(root, n_clips, frames=options.frames, size=options.size)
     print(f"{n_clips} clips x {options.frames} frames x {options.size} x {options.size}: written in "
           f"{time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
-    config = folder / f"scale-{n_clips}.yaml"
-    config.write_text(CONFIG.format(root=root, frames=options.frames, size=options.size, model=options.model))
+    count = options.count or options.frames
+    config = folder / f"scale-{n_clips}-{count}.yaml"
+    config.write_text(CONFIG.format(root=root, count=count, size=options.size, model=options.model))
     costs: dict[str, float] = {}
-    for what in ("first", "cached"):
+    for what in () if options.only_train else ("first", "cached"):
         command = [sys.executable, "-m", "tests.speed.scale", "--child", str(config)]
         with watched(command, stdout=subprocess.PIPE) as (process, memory):
             answer, _ = process.communicate()
@@ -182,14 +183,14 @@ def measure(folder: Path, n_clips: int, options: argparse.Namespace) -> dict[str
             f" s, peak {memory.peak / 1e6:5.0f} MB for {found['samples']:.0f} samples of {found['bytes'] / 1e6:.0f} MB",
             flush=True,
         )
-    if options.train:
-        train(folder, config, n_clips, options)
+    if options.train or options.only_train:
+        train(folder, config, options)
     return costs
 
 
-def train(folder: Path, config: Path, n_clips: int, options: argparse.Namespace) -> None:
+def train(folder: Path, config: Path, options: argparse.Namespace) -> None:
     """Carry out the run and print its time and memory."""
-    out = folder / f"run-{n_clips}-{options.executor or 'processes'}"
+    out = folder / f"run-{config.stem}-{options.executor or 'processes'}"
     command = [sys.executable, "-m", "mexbench", "run", str(config), "--out", str(out), "--jobs", str(options.jobs)]
     command += ["--executor", options.executor] if options.executor else []
     command += ["--memory", options.memory] if options.memory else []
@@ -221,7 +222,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--model", default=SMALL, help="as in a config")
-    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--count", type=int, help="frames of each clip that are used (default: all)")
+    parser.add_argument("--train", action="store_true", help="carry out the run as well")
+    parser.add_argument("--only-train", action="store_true", help="carry out the run alone")
     parser.add_argument("--executor")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--memory")
@@ -237,7 +240,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ |= {**ONE_THREAD, "MEXBENCH_CACHE": str(folder / "cache")}  # as bench does before numpy is loaded
         costs = {n_clips: measure(folder, n_clips, options) for n_clips in options.clips}
-        if len(costs) > 1:
+        if len(costs) > 1 and not options.only_train:
             growth(costs)
 
 
