@@ -240,3 +240,21 @@ def test_inner_folds_are_balanced_where_they_can_be() -> None:
     y, groups = np.tile([0, 0, 1], 20), np.repeat([f"s{i}" for i in range(20)], 3)
     parts = inner_folds(y, groups, 5, seed=0)
     assert [np.bincount(y[parts == part]).tolist() for part in range(5)] == [[8, 4]] * 5
+
+
+def test_rows_of_a_training_side_are_read_when_they_are_needed() -> None:
+    """Copies train and do not validate; what reads rows is given those, and what does not an array of its own."""
+
+    class Reads(Threshold):
+        reads_rows = True
+
+    x, copies = np.arange(3.0)[:, None], np.arange(3.0)[:, None, None] + np.array([[10.0], [20.0]])
+    side = TrainingSide(Rows(x, np.arange(3), copies), np.array([0, 1, 0]), np.array(["a", "b", "c"]), 2, 0, copies=2)
+    mask = np.array([True, False, True])
+    for model in (Threshold(), Reads()):
+        trained, y, groups = side.training(model, mask)
+        tested = side.originals(model, ~mask)
+        assert isinstance(trained, Rows) == isinstance(tested, Rows) == model.reads_rows
+        assert trained[:].ravel().tolist() == [0, 10, 20, 2, 12, 22]
+        assert (y.tolist(), groups.tolist()) == ([0, 0, 0, 0, 0, 0], ["a"] * 3 + ["c"] * 3)
+        assert tested[:].ravel().tolist() == [1]
