@@ -72,11 +72,7 @@ class Pipeline:
 
     def reading_threads(self, target: Target) -> int:
         """Return how many threads may read clips: all cores where the data set allows it, one for long videos."""
-        if target == "spotting" or not self.dataset.reads_in_threads():
-            return 1
-        if self.cache is not None:
-            self.recipe  # noqa: B018 - read once, before there are threads
-        return cores()
+        return 1 if target == "spotting" or not self.dataset.reads_in_threads() else cores()
 
     def __call__(self, sample: Sample, pick: frames.FrameSampling | None) -> list[CacheEntry]:
         """Return the clip after the last step, then its altered copies.

@@ -38,8 +38,6 @@ _HEADER = 4096
 _MAGIC = b"\x93NUMPY\x01\x00"
 #: Rows that are copied at once, in bytes.
 _AT_ONCE = 2**25
-#: Of the disk, what is left to others.
-_SPARE = 2**26
 
 
 def arrays_root() -> Path:
@@ -186,7 +184,7 @@ class ArrayWriter:
         self._path = self._folder.new_file()
         each = self._dtype.itemsize * int(np.prod(self._shape, dtype=np.int64))
         needed, free = self._expected * each, shutil.disk_usage(self._path.parent).free
-        if needed + _SPARE > free:
+        if needed + _HEADER > free:
             raise OSError(
                 errno.ENOSPC,
                 f"{self._expected} samples of {each / 1e6:.3g} MB need {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB "
