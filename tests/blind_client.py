@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mexbench.data.stored_arrays import stored_rows
 from mexbench.evaluation.executors.base import InProcess
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
@@ -45,8 +46,8 @@ def main() -> None:
     address, folder = sys.argv[1:]
     rng = np.random.default_rng(0)
     load = TaskRunner(
-        x=rng.random((20, 3, 5)),
-        copies=rng.random((20, 2, 3, 5)),
+        x=stored_rows(rng.random((20, 3, 5)), range(20)),  # in the cache, which no worker sees
+        copies=stored_rows(rng.random((20, 2, 3, 5)), range(20)),
         y=np.arange(20) % 4,
         groups=np.repeat(list("abcde"), 4),
         folds={"f": (np.arange(16), np.arange(16, 20))},

@@ -154,7 +154,8 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 #: The pages of the documentation with commands, and how many blocks each has; every one is run by a test below.
 PAGES = {
     "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 3, "docs/how-to/publish.md": 1,
-    "docs/how-to/cluster.md": 3, "docs/how-to/own-model.md": 1, "docs/how-to/own-data.md": 2,
+    "docs/how-to/cluster.md": 3, "docs/how-to/large-data.md": 1, "docs/how-to/own-model.md": 1,
+    "docs/how-to/own-data.md": 2,
 }  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def test_tutorial(workspace: Workspace) -> None:
 def test_own_model_and_own_data(workspace: Workspace) -> None:
     (model,) = blocks("docs/how-to/own-model.md")
     done = workspace.run(model)
-    assert "12 kept, 2 n/a" in done.stdout
+    assert "12 kept, 3 n/a" in done.stdout
     assert len(json.loads((workspace.folder / "runs/my_forest/scores.json").read_text())["rows"]) == 2
     info, clips = blocks("docs/how-to/own-data.md")
     assert "sample_id" in workspace.run(info).stdout
@@ -232,6 +233,8 @@ def test_readme_and_how_tos(workspace: Workspace, filled: Callable[[str], str]) 
         assert [row["model"] for row in scores["rows"]] == [model]
     assert manifest["config"]["dataset"]["plugin"] == "casme2"
     workspace.run(dask, CASME2_ROOT=slurm["CASME2_ROOT"])
+    (large,) = blocks("docs/how-to/large-data.md")
+    assert "memory: at most 2 GB together" in workspace.run(large, CASME2_ROOT=slurm["CASME2_ROOT"]).stderr
     messages = [
         json.loads((workspace.folder / name / "scores.json").read_text())
         for name in ("runs/casme2", "runs/casme2-dask")

@@ -55,6 +55,7 @@ def run(
     scheduler: str | None = None,
     in_process: bool = False,
     task_timeout: float | None = None,
+    memory: int | None = None,
     recompute: Recompute = "missing",
     save_models: Scope | None = None,
     observe: Sequence[str] = (),
@@ -78,6 +79,7 @@ def run(
         scheduler: Address of a Dask cluster.
         in_process: Runs tasks in this process, for debugging.
         task_timeout: Seconds after which a task is stopped and fails.
+        memory: Bytes that all processes may take together: trainings that need more are refused.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         save_models: Saves trained models: of each ``task``, or on ``all`` samples.
         observe: Names of observers.
@@ -104,6 +106,7 @@ def run(
             scheduler=scheduler,
             in_process=in_process,
             task_timeout=task_timeout,
+            memory=memory,
         ),
         command=f"mexbench.run({_config_text(config)})",
     )

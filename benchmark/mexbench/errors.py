@@ -50,6 +50,10 @@ class DeviceError(BenchError):
     """The device to compute on is not available."""
 
 
+class MemoryLimitError(BenchError):
+    """What is asked for needs more memory than ``--memory`` allows."""
+
+
 class ClusterError(BenchError):
     """A cluster cannot be reached, is gone, or has workers that cannot be used."""
 

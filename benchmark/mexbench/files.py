@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a private temporary file beside ``path``; it takes the place of ``path`` when the block ends well.
 
     Its bytes are on the disk before it gets its name, so a crash leaves the old file or the new one.
+
+    Args:
+        path: The file.
+        durable: False does not wait for the disk: after a crash of the machine the file may be damaged. For what is
+            checked when it is read and can be made again: a disk that is busy takes .1 s and more for each wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
@@ -29,8 +34,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private; a result is as public as its folder
         temporary.replace(path)
     except BaseException:

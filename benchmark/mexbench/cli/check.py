@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 from tabulate import tabulate
 
 from mexbench import cli
+from mexbench.cli.executor_options import add_memory_argument
 from mexbench.cli.output import add_config_arguments, excluded_lines, open_config, progress, say, say_boxed
 from mexbench.config.run_config import RowGroup, RunConfig
 from mexbench.data.cache import Cache, default_root
 from mexbench.data.duplicates import Pixels
+from mexbench.data.pipeline import Pipeline
 from mexbench.data.samples import LabelledSamples, check_not_empty
 from mexbench.errors import BenchError, DataError, listed
 from mexbench.evaluation import chain_checks, splits
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation.chain_checks import ChainCheck
+from mexbench.evaluation.executors.memory import TrainingSize, check_memory
 from mexbench.interfaces import DataIssue
 from mexbench.studies.case_study.from_run import check_honest
 
@@ -33,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="put every sample through the steps, not one of each kind: as long as a run takes to load, which finds "
         "the results in the cache",
     )
+    add_memory_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,22 +61,41 @@ def run(options: argparse.Namespace) -> int:
         checked = checks[id(part.input)]
         errors += [*checked.errors, *chain_checks.nothing_passes(part, before, checked)]
         errors += chain_checks.check_models(part, checked)
-    texts = []
+    texts: list[str] = []
+    sizes: list[TrainingSize] = []
     for part, samples, before, split in zip(config.parts, usable, data, first, strict=True):
         try:
             check_not_empty(samples, f"dataset {part.dataset.plugin!r}")
             folds = split.folds if samples.samples == before.samples else None
             result = splits.split(part, samples, _pixels(samples, checks[id(part.input)]), folds=folds)
             texts.append("\n".join(_of_part(config, part, samples, result)))
+            sizes += _training_sizes(part, samples, result, checks[id(part.input)])
         except BenchError as error:
             errors += [] if errors else [str(error)]  # what is above is why
     if texts:
         print("\n\n".join(texts))
+    if options.memory is not None and sizes and not errors:
+        say(check_memory(sizes, options.memory, processes=2))
     if errors := list(dict.fromkeys(errors)):
         rest = [f"and {len(errors) - _MOST_ERRORS} more errors"] if len(errors) > _MOST_ERRORS else []
         raise DataError("\n".join([*errors[:_MOST_ERRORS], *rest]))
     _say_verdict(options, usable, checks)
     return cli.OK
+
+
+def _training_sizes(
+    part: RowGroup, data: LabelledSamples, result: splits.Split, checked: ChainCheck
+) -> list[TrainingSize]:
+    """Return how large the trainings of a part are, by the shape that most samples have; nothing for spotters."""
+    if part.target == "spotting" or not checked.shapes:
+        return []
+    shape, dtype = max(checked.shapes, key=lambda kind: len(checked.shapes[kind]))
+    samples = max(max(len(fold.train), len(fold.test)) for fold in result.folds)
+    values = math.prod(shape) * (1 + Pipeline(part).copies)
+    return [
+        TrainingSize(model.name, model.instance, samples, values, np.dtype(dtype).itemsize, len(data.classes))
+        for model in part.models
+    ]
 
 
 def _check_chains(config: RunConfig, data: Sequence[LabelledSamples], *, every: bool) -> dict[int, ChainCheck]:

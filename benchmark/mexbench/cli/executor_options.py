@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import get_args
 
 from mexbench import devices
@@ -19,6 +20,7 @@ def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop a task that takes longer, and have it fail (default: no limit)",
     )
+    add_memory_argument(parser)
     parser.add_argument(
         "--in-process",
         action="store_true",
@@ -27,6 +29,17 @@ def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device", choices=get_args(devices.Device), help="what networks compute on (default: a GPU where JAX has one)"
+    )
+
+
+def add_memory_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the limit of memory."""
+    parser.add_argument(
+        "--memory",
+        type=size_in_bytes,
+        metavar="SIZE",
+        help="how much all processes may take together, as in 2GB or 512MiB: trainings that need more are refused "
+        "before any starts, and fewer of --jobs start (default: as many start as fit into what is free)",
     )
 
 
@@ -53,7 +66,23 @@ def worker_settings(options: argparse.Namespace) -> WorkerSettings:
         scheduler=getattr(options, "scheduler", None),
         in_process=options.in_process,
         task_timeout=options.task_timeout,
+        memory=options.memory,
     )
+
+
+def size_in_bytes(text: str) -> int:
+    """Return the bytes that a text such as ``2GB``, ``1.5 GiB`` or ``800M`` means.
+
+    Raises:
+        argparse.ArgumentTypeError: It is not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)(B?)\s*", text, re.IGNORECASE | re.ASCII)
+    if match is None or not (match[2] or match[4]) or (match[3] and not match[2]):
+        raise argparse.ArgumentTypeError(f"expected a size with its unit, as in 2GB, 512MB or 1.5GiB, got {text!r}")
+    size = int(float(match[1]) * (1024 if match[3] else 1000) ** " KMGT".index(match[2].upper() or " "))
+    if not 0 < size < 2**63:
+        raise argparse.ArgumentTypeError(f"expected a size above 0, got {text!r}")
+    return size
 
 
 def _seconds(text: str) -> float:

@@ -92,6 +92,10 @@ class CompositeDataset(Dataset):
         member, original = self._origin(sample)
         return member.files(original, numbers)
 
+    def reads_in_threads(self) -> bool:
+        """Return whether every member does."""
+        return all(member.reads_in_threads() for _, member in self.members)
+
     def display_name(self) -> str:
         """Return the members' names, joined."""
         return " + ".join(member.display_name() or name for name, member in self.members)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from mexbench.config.run_config import RowGroup
 from mexbench.data.cache import Cache
 from mexbench.data.duplicates import Pixels
 from mexbench.data.image import DamagedImageError
-from mexbench.data.pipeline import Pipeline
+from mexbench.data.pipeline import FetchedClip, Pipeline
+from mexbench.data.read_ahead import DEFAULT_BYTES, read_ahead
 from mexbench.data.samples import LabelledSamples, Source, check_damage, check_not_empty
+from mexbench.data.stored_arrays import ArrayWriter, stored_rows
 from mexbench.errors import DataError, SampleRejected, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
@@ -28,6 +31,8 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True)
 class Arrays:
     """What models see, in the order of the samples.
+
+    The arrays are files that are mapped, read-only: however many samples there are, they take no memory.
 
     Args:
         x: (n, T, ...), of the type that the last step returns; of long videos the frames of all, one after the other
@@ -52,76 +57,145 @@ class Arrays:
             return self
         return dataclasses.replace(
             self,
-            x=self.x if self.spans is not None else self.x[list(positions)],
+            x=self.x if self.spans is not None else stored_rows(self.x, positions),
             spans=None if self.spans is None else self.spans[list(positions)],
-            copies=None if self.copies is None else self.copies[list(positions)],
+            copies=None if self.copies is None else stored_rows(self.copies, positions),
             digests=tuple(self.digests[index] for index in positions),
             pixels=self.pixels.select(positions),
         )
 
 
 def load_arrays(
-    group: RowGroup, data: LabelledSamples, cache: Cache | None = None, progress: Progress = lambda _: None
+    group: RowGroup,
+    data: LabelledSamples,
+    cache: Cache | None = None,
+    progress: Progress = lambda _: None,
+    *,
+    most_bytes: int = DEFAULT_BYTES,
 ) -> tuple[LabelledSamples, Arrays]:
-    """Load every clip, put it through the steps, once, and stack the results.
+    """Load every clip, put it through the steps, once, and write the results into files, one after the other.
+
+    Args:
+        group: Names the data set and the steps.
+        data: The clips.
+        cache: Where processed clips are kept.
+        progress: Called with how many clips are ready.
+        most_bytes: What clips that are read ahead may take in memory.
 
     Returns:
         The samples that could be used, and their arrays.
 
     Raises:
         DataError: A sample cannot be read or processed, none is left, the results differ in shape, or, under
-            ``damaged: refuse``, an image is damaged.
+            ``damaged: refuse``, an image is damaged. Or the disk is full.
     """
     pipeline = Pipeline(group, cache)
-    by_frame = pipeline.by_frame
-    rejected: dict[str, str] = {}
-    damaged: dict[str, str] = {}
-    versions_by_sample: list[list[NDArray[Any]]] = []  # per sample: the original, then its copies
-    pixels: list[Pixels] = []
-    notes: Counter[str] = Counter()
-    for count, source in enumerate(data.sources, start=1):
+    with closing(_Loaded(group, data, pipeline)) as loaded:
+        for count, (source, fetched) in enumerate(_fetched(pipeline, data, most_bytes), start=1):
+            loaded.add(source, fetched)
+            progress(count)
+        return loaded.finish()
+
+
+def _fetched(
+    pipeline: Pipeline, data: LabelledSamples, most_bytes: int
+) -> Iterator[tuple[Source, Callable[[], FetchedClip]]]:
+    def size(fetched: FetchedClip) -> int:
+        clips = [fetched.raw] if fetched.raw is not None else [entry.clip for entry in fetched.entries]
+        return sum(clip.frames.nbytes for clip in clips)
+
+    return read_ahead(
+        data.sources, lambda source: pipeline.fetch(source.clip, source.pick), size,
+        threads=pipeline.reading_threads(data.target), most_bytes=most_bytes,
+    )  # fmt: skip
+
+
+class _Loaded:
+    """What becomes of the clips of an input, one after the other."""
+
+    def __init__(self, group: RowGroup, data: LabelledSamples, pipeline: Pipeline) -> None:
+        self.group, self.data, self.pipeline = group, data, pipeline
+        self.rejected: dict[str, str] = {}
+        self.damaged: dict[str, str] = {}
+        self.kinds: list[tuple[tuple[int, ...], str]] = []  # shape and type of each sample
+        self.lengths: list[int] = []
+        self.digests: list[str] = []
+        self.pixels: list[Pixels] = []
+        self.notes: Counter[str] = Counter()
+        self.originals = ArrayWriter(expected_rows(data))
+        self.copies = ArrayWriter(expected_rows(data))
+
+    def add(self, source: Source, fetch: Callable[[], FetchedClip]) -> None:
+        """Put a clip through the steps and write its samples."""
+        by_frame = self.pipeline.by_frame
         try:
-            entries = pipeline(source.clip, source.pick)
+            entries = self.pipeline.finish(fetch())
         except DamagedImageError as error:
-            rejected[source.clip.sample_id] = error.reason
-            damaged[source.clip.sample_id] = str(error)
+            self.rejected[source.clip.sample_id] = error.reason
+            self.damaged[source.clip.sample_id] = str(error)
         except SampleRejected as error:
-            rejected[source.clip.sample_id] = str(error)
+            self.rejected[source.clip.sample_id] = str(error)
         else:
             parts = [cut_samples(entry.clip.frames, source, by_frame=by_frame) for entry in entries]
-            versions_by_sample += [list(versions) for versions in zip(*parts, strict=True)]
-            pixels.append(pixels_of(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
-            notes.update(entries[0].clip.notes)
-        progress(count)
-    check_damage(group, damaged)
-    data = data.without(rejected)
-    check_not_empty(data, f"dataset {group.dataset.plugin!r}")
-    originals = [versions[0] for versions in versions_by_sample]
-    _check_same_kind(data.samples, [array[:1] for array in originals] if data.target == "spotting" else originals)
-    x, spans = _joined_videos(data.samples, originals) if data.target == "spotting" else (np.stack(originals), None)
-    arrays = Arrays(
-        x=x,
-        copies=np.stack([np.stack(versions[1:]) for versions in versions_by_sample]) if pipeline.copies else None,
-        digests=tuple(digest([digest_array(version) for version in versions]) for versions in versions_by_sample),
-        pixels=joined(pixels),
-        notes=notes,
-        spans=spans,
-    )
-    return data, arrays
+            for versions in zip(*parts, strict=True):
+                self.write(list(versions))
+            self.pixels.append(pixels_of(entries[0].raw_digests, entries[0].raw_hashes, by_frame=by_frame))
+            self.notes.update(entries[0].clip.notes)
+
+    def write(self, versions: Sequence[NDArray[Any]]) -> None:
+        """Write a sample and its altered copies; of a long video each frame is a row."""
+        original = versions[0]
+        is_video = self.data.target == "spotting"
+        self.kinds.append((original[:1].shape if is_video else original.shape, original.dtype.name))
+        self.lengths.append(len(original))
+        self.digests.append(digest([digest_array(version) for version in versions]))
+        rows = original if is_video else original[None]
+        if self.originals.takes(rows):  # else the samples are refused in the end, with all that differ
+            self.originals.append(rows)
+        if len(versions) > 1 and self.copies.takes(copies := np.stack(versions[1:])[None]):
+            self.copies.append(copies)
+
+    def finish(self) -> tuple[LabelledSamples, Arrays]:
+        """Map what was written."""
+        check_damage(self.group, self.damaged)
+        data = self.data.without(self.rejected)
+        check_not_empty(data, f"dataset {self.group.dataset.plugin!r}")
+        _check_same_kind(data.samples, self.kinds)
+        spans = _spans(data.samples, self.lengths) if data.target == "spotting" else None
+        return data, Arrays(
+            x=self.originals.finish(),
+            copies=self.copies.finish() if self.pipeline.copies else None,
+            digests=tuple(self.digests),
+            pixels=joined(self.pixels),
+            notes=self.notes,
+            spans=spans,
+        )
+
+    def close(self) -> None:
+        """Remove what was written and not mapped."""
+        self.originals.discard()
+        self.copies.discard()
 
 
-def _joined_videos(samples: Sequence[Sample], arrays: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Put the frames of all videos one after the other; return them and where each video is."""
-    for sample, array in zip(samples, arrays, strict=True):
+def expected_rows(data: LabelledSamples) -> int:
+    """Return how many rows the array of an input has if every clip can be used: samples, of long videos frames."""
+    if data.target != "spotting":
+        return sum(len(source.samples) for source in data.sources)
+    frames = [source.clip.video.frames or (0, -1) for source in data.sources if source.clip.video]
+    return sum(last - first + 1 for first, last in frames)
+
+
+def _spans(samples: Sequence[Sample], lengths: Sequence[int]) -> NDArray[np.intp]:
+    """Return where the frames of each video are, one video after the other."""
+    for sample, length in zip(samples, lengths, strict=True):
         first, last = (sample.video.frames if sample.video else None) or (0, -1)
-        if len(array) != last - first + 1:
+        if length != last - first + 1:
             raise DataError(
-                f"video {sample.sample_id}: frames {first} to {last} became {len(array)} in preprocessing; every step "
+                f"video {sample.sample_id}: frames {first} to {last} became {length} in preprocessing; every step "
                 "must keep the frames of a long video"
             )
-    ends = np.cumsum([len(array) for array in arrays])
-    spans = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
-    return np.concatenate(arrays), spans.astype(np.intp)
+    ends = np.cumsum(lengths)
+    return np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1).astype(np.intp)
 
 
 def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lambda _: None) -> Pixels:
@@ -133,9 +207,13 @@ def read_pixels(group: RowGroup, data: LabelledSamples, progress: Progress = lam
     pipeline = Pipeline(group)
     pixels: list[Pixels] = []
     damaged: dict[str, str] = {}
-    for count, source in enumerate(data.sources, start=1):
+    reading = read_ahead(
+        data.sources, lambda source: pipeline.traits(pipeline.raw(source.clip, source.pick)), lambda _: 0,
+        threads=pipeline.reading_threads(data.target),
+    )  # fmt: skip
+    for count, (source, read) in enumerate(reading, start=1):
         try:
-            traits = pipeline.traits(pipeline.raw(source.clip, source.pick))
+            traits = read()
         except DamagedImageError as error:
             damaged[source.clip.sample_id] = str(error)
             continue
@@ -173,12 +251,12 @@ def cut_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[
     return [array[index : index + 1] for index in range(len(array))]
 
 
-def _check_same_kind(samples: Collection[Sample], arrays: Sequence[NDArray[Any]]) -> None:
-    kinds = Counter((array.shape, array.dtype.name) for array in arrays)
-    if len(kinds) > 1:
-        (shape, dtype), _ = kinds.most_common(1)[0]
-        odd = [s.sample_id for s, a in zip(samples, arrays, strict=True) if (a.shape, a.dtype.name) != (shape, dtype)]
+def _check_same_kind(samples: Collection[Sample], kinds: Sequence[tuple[tuple[int, ...], str]]) -> None:
+    counts = Counter(kinds)
+    if len(counts) > 1:
+        usual, _ = counts.most_common(1)[0]
+        odd = [sample.sample_id for sample, kind in zip(samples, kinds, strict=True) if kind != usual]
         raise DataError(
-            f"samples differ in shape or type: {len(odd)} of {len(arrays)} are not {shape} {dtype}: "
+            f"samples differ in shape or type: {len(odd)} of {len(kinds)} are not {usual[0]} {usual[1]}: "
             f"{listed(odd, limit=5)}; a step or the 'frames' block must bring all to one shape"
         )

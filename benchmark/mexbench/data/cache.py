@@ -121,7 +121,7 @@ class Cache:
             self.trouble = f"{path.parent}: is a symbolic link, which is not followed: its samples are not kept"
             return
         try:
-            with replacing(path) as stream:
+            with replacing(path, durable=False) as stream:  # a damaged entry is noticed, and made again
                 stream.write(_checksum(key, content) + b"\n")
                 stream.write(content)
             self._make_room(path.stat().st_size, keep=path)

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from mexbench.config import frame_selection as frames
-from mexbench.config.run_config import Component, RowGroup
+from mexbench.config.run_config import Component, RowGroup, Target
 from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.perceptual_hash import few_of, perceptual_hash
+from mexbench.data.read_ahead import cores
 from mexbench.errors import BenchError, DataError, SampleRejected, raised
 from mexbench.fingerprint import digest, digest_array, digest_code, digest_files, environment
 from mexbench.interfaces import Augmentation, Clip, ClipInfo, Preprocessor, Sample
 
 T = TypeVar("T")
+#: Digest of each frame's pixels before the first step, and the perceptual hashes that samples are compared by.
+Traits = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class FetchedClip:
+    """A clip before the first step, or what the cache has of it after the last one.
+
+    Args:
+        sample: The clip.
+        raw: As it was read; None where the cache has what comes out of the steps.
+        traits: Of ``raw``.
+        keys: Under which the cache keeps what comes out of the steps.
+        entries: What the cache has.
+    """
+
+    sample: Sample
+    raw: Clip | None = None
+    traits: Traits = ((), ())
+    keys: tuple[str, ...] = ()
+    entries: tuple[CacheEntry, ...] = ()
 
 
 class Pipeline:
@@ -48,6 +70,10 @@ class Pipeline:
         step = self.augmentation.instance if self.augmentation else None
         return step.copies if isinstance(step, Augmentation) else 0
 
+    def reading_threads(self, target: Target) -> int:
+        """Return how many threads may read clips: all cores where the data set allows it, one for long videos."""
+        return 1 if target == "spotting" or not self.dataset.reads_in_threads() else cores()
+
     def __call__(self, sample: Sample, pick: frames.FrameSampling | None) -> list[CacheEntry]:
         """Return the clip after the last step, then its altered copies.
 
@@ -55,9 +81,18 @@ class Pipeline:
             SampleRejected: A step cannot use this clip.
             DataError: It cannot be read, or a step gave nonsense; names the sample.
         """
+        return self.finish(self.fetch(sample, pick))
+
+    def fetch(self, sample: Sample, pick: frames.FrameSampling | None) -> FetchedClip:
+        """Read a clip, or what the cache has of it. No step is called: several threads may fetch at a time.
+
+        Raises:
+            DataError: It cannot be read; names the sample.
+        """
         raw = None
         if self.cache is None:
-            return self._run(sample, self.raw(sample, pick))
+            raw = self.raw(sample, pick)
+            return FetchedClip(sample, raw, self.traits(raw))
         if (video := sample.video) is not None:
             files = self._of_dataset(sample, "video_files", lambda: self.dataset.video_files(video))
         else:
@@ -73,13 +108,26 @@ class Pipeline:
         if self.by_origin:
             parts += [sample.clip_id, self._published_length(sample)]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
-        keys = [digest([*parts, None])] + [digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)]
+        keys = (digest([*parts, None]), *(digest([*parts, sample.sample_id, copy]) for copy in range(self.copies)))
         cached = [self.cache.get(key) for key in keys]
         if all(entry is not None for entry in cached):
-            return [entry for entry in cached if entry is not None]
-        entries = self._run(sample, raw if raw is not None else self.raw(sample, pick))
-        for key, entry in zip(keys, entries, strict=True):
-            self.cache.put(key, entry)
+            return FetchedClip(sample, entries=tuple(entry for entry in cached if entry is not None))
+        raw = raw if raw is not None else self.raw(sample, pick)
+        return FetchedClip(sample, raw, self.traits(raw), keys)
+
+    def finish(self, fetched: FetchedClip) -> list[CacheEntry]:
+        """Put a clip through the steps, where the cache did not have it, and keep the result.
+
+        Raises:
+            SampleRejected: A step cannot use this clip.
+            DataError: A step gave nonsense; names the sample.
+        """
+        if fetched.raw is None:
+            return list(fetched.entries)
+        entries = self._run(fetched.sample, fetched.raw, fetched.traits)
+        if self.cache is not None:
+            for key, entry in zip(fetched.keys, entries, strict=True):
+                self.cache.put(key, entry)
         return entries
 
     def through_steps(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
@@ -89,7 +137,7 @@ class Pipeline:
             SampleRejected: A step cannot use this clip.
             DataError: A step refuses it, raises something else, or gave nonsense.
         """
-        return self._run(sample, raw)
+        return self._run(sample, raw, self.traits(raw))
 
     def clip_info(self, sample: Sample, raw: Clip) -> ClipInfo:
         """Return what a step may know of a loaded clip."""
@@ -109,7 +157,7 @@ class Pipeline:
     def _of_dataset(self, sample: Sample, method: str, action: Callable[[], T]) -> T:
         return _named(sample, action, f"{method!r} of the data set", self.dataset_where)
 
-    def _run(self, sample: Sample, raw: Clip) -> list[CacheEntry]:
+    def _run(self, sample: Sample, raw: Clip, traits: Traits) -> list[CacheEntry]:
         origin = self.clip_info(sample, raw)
         clips = [_through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
@@ -124,7 +172,7 @@ class Pipeline:
                 )
                 clips.append(varied)
             clips[0] = _through([self.augmentation], sample, original, origin)
-        digests, hashes = self.traits(raw)
+        digests, hashes = traits
         return [CacheEntry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
 
     def _published_length(self, sample: Sample) -> int:
@@ -134,7 +182,7 @@ class Pipeline:
             return last - first + 1
         return len(self.dataset.frame_numbers(sample))
 
-    def traits(self, raw: Clip) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def traits(self, raw: Clip) -> Traits:
         """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
         frames = raw.frames if self.by_frame else few_of(raw.frames)
         return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)

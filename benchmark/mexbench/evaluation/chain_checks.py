@@ -21,7 +21,8 @@ from mexbench.config.run_config import Component, RowGroup, RunConfig
 from mexbench.data.arrays import cut_samples, joined, pixels_of
 from mexbench.data.cache import Cache, CacheEntry
 from mexbench.data.duplicates import Pixels
-from mexbench.data.pipeline import Pipeline
+from mexbench.data.pipeline import Pipeline, Traits
+from mexbench.data.read_ahead import read_ahead
 from mexbench.data.samples import LabelledSamples, Source
 from mexbench.errors import BenchError, DataError, SampleRejected, listed, raised
 from mexbench.evaluation.plan import check_shape
@@ -113,10 +114,15 @@ class _ChainChecker:
 
     def check(self, progress: Callable[[int], None]) -> ChainCheck:
         pixels = []
-        for count, source in enumerate(self.data.sources, start=1):
-            if (raw := self.read(source)) is not None:
+        reading = read_ahead(
+            self.data.sources, self.raw_and_traits, lambda read: read[0].frames.nbytes,
+            threads=self.pipeline.reading_threads(self.data.target),
+        )  # fmt: skip
+        for count, (source, get) in enumerate(reading, start=1):
+            if (read := self.read(source, get)) is not None:
+                raw, traits = read
                 self.result.read.append(source)
-                pixels.append(pixels_of(*self.pipeline.traits(raw), by_frame=self.pipeline.by_frame))
+                pixels.append(pixels_of(*traits, by_frame=self.pipeline.by_frame))
                 self.look(source, raw)
             progress(count)
         self.look_at_extremes()
@@ -128,9 +134,13 @@ class _ChainChecker:
             self.result.errors.append(f"{self.examples[text]}{more}")
         return self.result
 
-    def read(self, source: Source) -> Clip | None:
+    def raw_and_traits(self, source: Source) -> tuple[Clip, Traits]:
+        raw = self.pipeline.raw(source.clip, source.pick)
+        return raw, self.pipeline.traits(raw)
+
+    def read(self, source: Source, get: Callable[[], tuple[Clip, Traits]]) -> tuple[Clip, Traits] | None:
         try:
-            return self.pipeline.raw(source.clip, source.pick)
+            return get()
         except SampleRejected as error:
             self.result.rejected[source.clip.sample_id] = str(error)
         except BenchError as error:

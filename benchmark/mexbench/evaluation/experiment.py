@@ -17,12 +17,14 @@ from typing import Any
 from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.data.cache import Cache, default_root
+from mexbench.data.read_ahead import DEFAULT_BYTES
 from mexbench.errors import ClusterError, ConfigError, RunFolderError, SavedModelError, unknown
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
 from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.executors.choice import WorkerSettings, open_executor
+from mexbench.evaluation.executors.memory import TrainingSize, check_memory
 from mexbench.evaluation.monitor import Monitor, Report, Reports
 from mexbench.evaluation.notify import Reporter, choose
 from mexbench.evaluation.plan import Plan
@@ -143,7 +145,9 @@ def run_experiment(
         open_executor(settings.workers, config, folder.path, monitor.message) if trains else nullcontext(InProcess())
     )
     with opened as executor:
-        plan = _plan(config, monitor)
+        plan = _plan(config, monitor, settings.workers.memory)
+        if settings.workers.memory is not None:
+            monitor.message(_check_memory(plan, chosen, settings.workers, settings.workers.memory))
         with only_one(folder.path, monitor.message) if trains else nullcontext():
             if trains:
                 folder.check(
@@ -191,14 +195,26 @@ def _chosen(config: RunConfig, settings: ExperimentSettings) -> frozenset[str]:
     return frozenset(rows)
 
 
-def _plan(config: RunConfig, monitor: Monitor) -> Plan:
+def _check_memory(plan: Plan, rows: Collection[str], workers: WorkerSettings, limit: int) -> str:
+    """Check that the trainings of some rows fit into a limit of memory, and return a line about it.
+
+    Raises:
+        MemoryLimitError: One needs more.
+    """
+    runners = {id(part): part.task_runner() for part, _ in plan.by_row.values()}
+    sizes = [TrainingSize.of(row, runners[id(part)]) for row, (part, _) in plan.by_row.items() if row in rows]
+    return check_memory(sizes, limit, processes=1 if workers.in_process else 2)
+
+
+def _plan(config: RunConfig, monitor: Monitor, memory: int | None) -> Plan:
     if notice := config.dataset.instance.notice():
         monitor.notice(notice)
     data = planning.read(config)
     monitor.data_read(config, data)
     cache = Cache(default_root())
     with monitor.progress("load", planning.clips_to_load(config, data)) as tick:
-        plan = planning.plan(config, cache, tick, data)
+        most_bytes = DEFAULT_BYTES if memory is None else min(DEFAULT_BYTES, memory // 8)
+        plan = planning.plan(config, cache, tick, data, most_bytes=most_bytes)
     if cache.trouble:
         monitor.message(f"warning: {cache.trouble}")
     return plan

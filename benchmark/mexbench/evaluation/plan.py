@@ -11,6 +11,7 @@ import numpy as np
 from mexbench.config.run_config import Component, RowGroup, RunConfig, Target
 from mexbench.data.arrays import Arrays, Progress, load_arrays
 from mexbench.data.cache import Cache
+from mexbench.data.read_ahead import DEFAULT_BYTES
 from mexbench.data.samples import LabelledSamples, read_samples
 from mexbench.errors import DataError, ProtocolError, listed, raised
 from mexbench.evaluation.sides import Positions, SampleIndex, side_digests
@@ -145,6 +146,8 @@ def plan(
     cache: Cache | None = None,
     progress: Progress = lambda _: None,
     data: Sequence[LabelledSamples] | None = None,
+    *,
+    most_bytes: int = DEFAULT_BYTES,
 ) -> Plan:
     """Read the data and work out the tasks; nothing is trained yet.
 
@@ -153,6 +156,7 @@ def plan(
         cache: Where processed clips are kept.
         progress: Called with how many clips are ready, each counted once per input.
         data: What ``read`` gave, if it was called before.
+        most_bytes: What clips that are read ahead may take in memory.
 
     Raises:
         DataError: The data cannot be used, or not by one of the models.
@@ -167,7 +171,7 @@ def plan(
         if id(part.input) not in loaded:
             before = done
             loaded[id(part.input)] = load_arrays(
-                part, samples, cache, lambda count, start=before: progress(start + count)
+                part, samples, cache, lambda count, start=before: progress(start + count), most_bytes=most_bytes
             )
             done += len(samples.sources)
     usable = same_clips([*(samples for samples, _ in loaded.values()), *data])[len(loaded) :]

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from mexbench.config.tuning import Tuning
 from mexbench.devices import used
 from mexbench.evaluation.tuning import TrainingSide, tune
-from mexbench.interfaces import FoldsModel, Model, Predictor
+from mexbench.interfaces import FoldsModel, Model, Predictor, Rows
+from mexbench.interfaces.rows import drop_pages, read_rows
 from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.task import Failure, Outcome, Success, Task, TaskGroup, health_of, history_of, printable
 from mexbench.runs.tuning_record import TuningRecord
@@ -122,29 +123,36 @@ class Trainer:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a model raises must not end the run
             return [failure(task, error) for task in data.tasks]
+        finally:
+            drop_pages(self.x)
 
     def _fit(self, model: Model, data: GroupData) -> Iterable[Predictor]:
         seed = data.tasks[0].seed
         if len(data.tasks) > 1:
             assert isinstance(model, FoldsModel)  # noqa: S101 - _try_group saw to it
             return model.fit_folds(
-                self.x[data.rows], data.y.copy(), data.train_masks.copy(),
+                read_rows(self.x, data.rows), data.y.copy(), data.train_masks.copy(),
                 n_classes=self.n_classes, groups=data.groups.copy(), seed=seed,
             )  # fmt: skip
         return [self._side(data).fit(model)]
 
     def _side(self, data: GroupData) -> TrainingSide:
         """Return the training side of a task that is trained alone."""
-        copies = None if self.copies is None else self.copies[data.rows]
         return TrainingSide(
-            self.x[data.rows], data.y, data.groups, n_classes=self.n_classes, seed=data.tasks[0].seed, copies=copies
+            Rows(self.x, data.rows, self.copies),
+            data.y,
+            data.groups,
+            n_classes=self.n_classes,
+            seed=data.tasks[0].seed,
+            copies=0 if self.copies is None else self.copies.shape[1],
         )
 
     def _predict(
         self, task: Task, model: Model, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
     ) -> Success:
         start = time.perf_counter()
-        scores = predictor(self.x[test]) if len(test) else np.empty((0, self.n_classes))
+        x: Any = Rows(self.x, test) if model.reads_rows else read_rows(self.x, test)
+        scores = predictor(x) if len(test) else np.empty((0, self.n_classes))
         predict_s = time.perf_counter() - start
         checked = check_scores(scores, (len(test), self.n_classes), of_units=of_units)
         unsaved = self.model_writer.save(task, model, predictor) if self.model_writer else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mexbench.config.tuning import Tuning, Values, with_values
 from mexbench.errors import ProtocolError
-from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
+from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.metrics.action_units import THRESHOLD, average_scores
 from mexbench.metrics.classification import scores
 from mexbench.runs.tuning_record import Candidate, TuningRecord
@@ -26,32 +26,37 @@ class TrainingSide:
     """The samples that a task trains on.
 
     Args:
-        x: Samples (n, T, ...).
+        x: Samples (n, T, ...), each followed by its altered copies where there are some.
         y: Class indices (n,), or which action units show (n, units), bool.
         groups: Subject of each sample (n,).
         n_classes: Number of classes, or of units.
         seed: Of the task.
-        copies: Altered copies (n, copies, T, ...) that train and never validate; None without augmentation.
+        copies: Number of altered copies of each sample, which train and never validate.
     """
 
-    x: NDArray[Any]
+    x: Rows
     y: NDArray[Any]
     groups: NDArray[np.str_]
     n_classes: int
     seed: int
-    copies: NDArray[Any] | None = None
+    copies: int = 0
 
-    def training(self, rows: NDArray[np.bool_] | slice) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Return samples, truths and subjects of some rows, each followed by its copies.
+    def training(self, model: Model, rows: NDArray[np.bool_] | slice) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+        """Return samples, truths and subjects of some rows, each followed by its copies, as a model takes them.
 
-        Truths are copies: a model may write into what it is given.
+        They are new arrays: a model may write into what it is given. One that reads rows gets those.
         """
-        if self.copies is None:
-            return self.x[rows], self.y[rows].copy(), self.groups[rows].copy()
-        versions = np.concatenate([self.x[rows][:, None], self.copies[rows]], axis=1)
-        each = versions.shape[1]
-        x = versions.reshape(-1, *versions.shape[2:])
-        return x, np.repeat(self.y[rows], each, axis=0), np.repeat(self.groups[rows], each)
+        x = self.x.select(self._versions(np.arange(len(self.y))[rows], 1 + self.copies))
+        y, groups = (np.repeat(values[rows], 1 + self.copies, axis=0) for values in (self.y, self.groups))
+        return x if model.reads_rows else x[:], y, groups
+
+    def originals(self, model: Model, rows: NDArray[np.bool_] | slice = slice(None)) -> Any:  # noqa: ANN401
+        """Return samples of some rows without their copies, as a model, or its predictor, takes them."""
+        x = self.x.select(self._versions(np.arange(len(self.y))[rows], 1))
+        return x if model.reads_rows else x[:]
+
+    def _versions(self, positions: NDArray[np.intp], each: int) -> NDArray[np.intp]:
+        return (positions[:, None] * (1 + self.copies) + np.arange(each)).ravel()
 
     def fit(self, model: Model, rows: NDArray[np.bool_] | slice = slice(None)) -> Predictor:
         """Train a model on some rows; on all by default.
@@ -59,7 +64,7 @@ class TrainingSide:
         Raises:
             TypeError: Action units are the target and the model does not detect them.
         """
-        x, y, groups = self.training(rows)
+        x, y, groups = self.training(model, rows)
         if y.ndim == 2:
             if not isinstance(model, ActionUnitModel):
                 raise TypeError(f"{type(model).__name__} cannot detect action units: it has no 'fit_action_units'")
@@ -124,7 +129,7 @@ class _Trial:
                 return
             counts = _empty_counts(side, 1)
             for mask, predictor in self._predictors(candidate, side, parts, tuning.inner):
-                counts[0] += _counts(predictor, side, ~mask)
+                counts[0] += _counts(candidate, predictor, side, ~mask)
             self.score = _score(counts, tuning)[0]
         except Exception as error:  # noqa: BLE001 - whatever a model raises, such as a training that diverges
             self.error = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MOST_ERROR]
@@ -138,7 +143,7 @@ class _Trial:
             if len(masks) > 1:
                 assert isinstance(model, FoldsModel)  # noqa: S101 - _together saw to it
                 yield from zip(masks, model.fit_folds(
-                    side.x.copy(), side.y.copy(), masks.copy(), n_classes=side.n_classes, groups=side.groups.copy(),
+                    side.x[:], side.y.copy(), masks.copy(), n_classes=side.n_classes, groups=side.groups.copy(),
                     seed=side.seed,
                 ), strict=True)  # fmt: skip
             else:
@@ -152,7 +157,10 @@ class _Trial:
         for masks in _together(model, side, parts, tuning.inner):
             self.fits += len(masks)
             alone = len(masks) == 1
-            x, y, groups = side.training(masks[0]) if alone else (side.x.copy(), side.y.copy(), side.groups.copy())
+            x, y, groups = (
+                side.training(model, masks[0]) if alone
+                else (side.originals(model), side.y.copy(), side.groups.copy())
+            )  # fmt: skip
             trained = np.ones((1, len(y)), dtype=bool) if alone else masks.copy()
             steps = model.fit_epochs(x, y, trained, n_classes=side.n_classes, groups=groups, seed=side.seed)
             position = 0
@@ -160,7 +168,7 @@ class _Trial:
                 if epoch != epochs[position]:
                     continue
                 for mask, predictor in zip(masks, predictors, strict=True):
-                    counts[position] += _counts(predictor, side, ~mask)
+                    counts[position] += _counts(model, predictor, side, ~mask)
                 position += 1
                 if position == len(epochs):
                     break
@@ -211,7 +219,7 @@ def inner_folds(y: NDArray[Any], groups: NDArray[np.str_], inner: int, seed: int
 def _together(model: Model, side: TrainingSide, parts: NDArray[np.intp], inner: int) -> Sequence[NDArray[np.bool_]]:
     """Return the masks of what trains: rows of one array are trained together."""
     masks = np.arange(inner)[:, None] != parts
-    may = isinstance(model, FoldsModel) and side.copies is None and side.y.ndim == 1
+    may = isinstance(model, FoldsModel) and not side.copies and side.y.ndim == 1
     step = max(1, model.folds_at_once()) if isinstance(model, FoldsModel) and may else 1
     return [masks[start : start + step] for start in range(0, inner, step)]
 
@@ -221,14 +229,14 @@ def _empty_counts(side: TrainingSide, n: int) -> NDArray[np.int64]:
     return np.zeros((n, k, 2, 2) if side.y.ndim == 2 else (n, k, k), dtype=np.int64)
 
 
-def _counts(predictor: Predictor, side: TrainingSide, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _counts(model: Model, predictor: Predictor, side: TrainingSide, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Count truths and predictions of some rows: (K, K), or (units, 2, 2).
 
     Raises:
         ValueError: The scores have another shape, or are not finite.
     """
     y = side.y[rows]
-    given = np.asarray(predictor(side.x[rows]), dtype=np.float64)
+    given = np.asarray(predictor(side.originals(model, rows)), dtype=np.float64)
     if given.shape != (len(y), side.n_classes) or not np.isfinite(given).all():
         raise ValueError(f"predictor gave scores {given.shape}, expected {(len(y), side.n_classes)}, all finite")
     counts = _empty_counts(side, 1)[0]

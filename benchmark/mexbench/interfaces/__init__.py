@@ -35,6 +35,7 @@ from mexbench.interfaces.model import (
 from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
+from mexbench.interfaces.rows import Rows, select_rows
 from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
 from mexbench.interfaces.spotting import (
     ScoredInterval,
@@ -73,6 +74,7 @@ __all__ = [
     "Predictor",
     "Preprocessor",
     "Protocol",
+    "Rows",
     "Sample",
     "ScoredInterval",
     "SpottingModel",
@@ -80,4 +82,5 @@ __all__ = [
     "ThresholdPredictor",
     "TorchWeightsModel",
     "VideoFrames",
+    "select_rows",
 ]

@@ -90,6 +90,13 @@ class OptionalDatasetMethods(Plugin):
         del video
         return ()
 
+    def reads_in_threads(self) -> bool:
+        """Whether ``load``, ``load_frames`` and ``files`` may be called by several threads at a time, as cores allow.
+
+        They may where they read files and keep nothing between two calls. A run gets the clips in one order either way.
+        """
+        return False
+
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the published numbers of a clip's frames, rising; () where a sample is not a sequence of frames."""
         del sample

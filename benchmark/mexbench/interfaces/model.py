@@ -20,6 +20,9 @@ class Model(Plugin, ABC):
     #: Shape (T, ...) and type of a sample that the conformance kit may use; set them where a model needs its own.
     example_shape: ClassVar[tuple[int, ...]] = (1, 6, 6, 3)
     example_dtype: ClassVar[str] = "uint8"
+    #: Whether ``fit`` and the predictor take ``Rows`` for ``x``, which read samples from the disk as they are asked
+    #: for, in place of an array of all of them. What trains in batches says so: then no number of samples is too large.
+    reads_rows: ClassVar[bool] = False
 
     @abstractmethod
     def fit(
@@ -31,7 +34,7 @@ class Model(Plugin, ABC):
         samples alone; an inner validation part is cut by ``groups``.
 
         Args:
-            x: Samples (n, T, ...), in the order of their ids.
+            x: Samples (n, T, ...), in the order of their ids; an array, or ``Rows`` where ``reads_rows`` says so.
             y: Class indices (n,) in ``range(n_classes)``; a class may be absent.
             n_classes: Number of classes of the run.
             groups: Subject of each sample (n,), or its clip where the data names no subjects.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
+from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.runs.model_files import file_errors
 from mexbench.runs.saved_model import ABOUT, can_save
 from mexbench.testing.checks import NotApplicable, check, same
@@ -238,7 +238,21 @@ def units(model: Model) -> Iterator[str]:
             yield "scores of units differ after loading"
 
 
+@check("learns from rows that are read when they are needed what it learns from an array")
+def rows(model: Model) -> Iterator[str]:
+    """Train on an array and on rows, and ask each predictor about the other kind."""
+    if not model.reads_rows:
+        raise NotApplicable
+    x, test = examples(model, ALL), examples(model, ALL, seed=1)
+    everything = np.arange(len(ALL))
+    view: Any = Rows(x[::-1], everything[::-1])
+    one, other = _fit(model, x, ALL), _fit(model, view, ALL)
+    before, after = np.asarray(one(cast("Any", Rows(test, everything)))), np.asarray(other(test))
+    if not same(before, after):
+        yield f"scores differ by up to {np.abs(before - after).max():.3g}"
+
+
 CHECKS = (
     scores, deterministic, stateless, fold_order, one_by_one, unseen_class, single_class, folds_together, saving,
-    epochs, units,
+    epochs, units, rows,
 )  # fmt: skip

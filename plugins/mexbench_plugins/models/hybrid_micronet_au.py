@@ -45,6 +45,7 @@ class HybridMicroNetAU(HybridMicroNet):
 
     source = "enhanced HybridMicroNet paper (2026); the network of the 2023 paper's table 2, and its joined AU features"
     example_shape = (1, 7, 7, VGG16_CHANNELS + len(UNITS))
+    reads_rows = False  # units are detected for all samples first
 
     detect_units: bool = False
     detector_folds: Annotated[int, Ge(2)] = 3

@@ -34,6 +34,7 @@ class Majority(ActionUnitModel):
     """
 
     source = "the usual chance-level baseline"
+    reads_rows = True  # it reads none
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int

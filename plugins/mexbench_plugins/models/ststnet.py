@@ -46,6 +46,7 @@ class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
         "FG 2019, and the authors' PyTorch script"
     )
     example_shape = (1, 28, 28, 3)
+    reads_rows = False  # the patches of all samples are made once and kept
 
     channels: Literal["as_given", "reversed"] = "as_given"
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.5

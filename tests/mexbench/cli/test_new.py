@@ -112,7 +112,7 @@ def test_a_folder_is_checked_without_being_installed(
     ran = bench("test-plugin", "./my_unpacked")
     assert ran.code == 0
     assert ran.out.splitlines()[0].split() == ["model", "my_unpacked,", "my-unpacked", "0.1.0", "(not", "installed)"]
-    assert ran.out.endswith("10 kept, 4 n/a\n")
+    assert ran.out.endswith("10 kept, 5 n/a\n")
     assert "n/a      detects action units" in ran.out
     ran = bench("test-plugin", "my_unpacked")
     assert (ran.code, "is not installed" in ran.err, "bench test-plugin ./my_unpacked" in ran.err) == (2, True, True)

@@ -185,10 +185,10 @@ def test_a_read_only_folder_is_noted_and_ignored(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_noted_and_leaves_no_partial_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
+    def full(path: Path, mode: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "chmod", full)  # the last call before the entry gets its name
     cache = Cache(tmp_path)
     cache.put("ab12", entry(1))
     assert cache.trouble is not None

@@ -3,14 +3,18 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from mexbench.evaluation.executors.base import InProcess
+from mexbench.data.stored_arrays import file_of, stored_rows
+from mexbench.evaluation.executors.base import Executor, InProcess
+from mexbench.evaluation.executors.processes import Processes
+from mexbench.evaluation.executors.shared_arrays import share
 from mexbench.evaluation.task_runner import TaskRunner
-from mexbench.interfaces import FoldsModel, Model, Predictor
+from mexbench.interfaces import FoldsModel, Model, Predictor, Rows
 from mexbench.runs.task import Failure, Success, Task
 
 
@@ -211,3 +215,50 @@ def test_what_trains_in_none_of_the_folds_never_reaches_the_model() -> None:
     assert all(isinstance(outcome, Success) for outcome in InProcess().run(TOGETHER, every(load)))
     assert seen == [([0, 2, 4, 6, 8], [0, 1, 0, 1, 0], ["a", "a", "b", "b", "c"])]
     assert load.x.sum() == sum(range(12))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streaming(Model):
+    """Give how many samples trained, their sum, and the sum of the sample asked about, read one by one."""
+
+    reads_rows = True
+
+    def fit(self, x: Any, y: Any, *, n_classes: int, groups: Any, seed: int) -> Predictor:  # noqa: ANN401
+        assert isinstance(x, Rows)
+        total = sum(float(x[index].sum()) for index in range(len(x)))
+
+        def predict(test: Any) -> Any:  # noqa: ANN401
+            assert isinstance(test, Rows)
+            return np.array([[len(x), total, float(row.sum()), len(y), seed] for row in test])
+
+        return predict
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("copies", [None, np.full((6, 2, 1, 2), 100.0)], ids=["plain", "copies"])
+@pytest.mark.parametrize("executor", [InProcess(), Processes(2)], ids=["in process", "processes"])
+def test_a_model_that_reads_rows_is_given_no_copy(on_disk: bool, copies: Any, executor: Executor) -> None:  # noqa: ANN401
+    load = replace(workload(copies=copies), models={"stream": Streaming()})
+    if on_disk:
+        load = replace(
+            load, x=stored_rows(load.x, range(6)), copies=None if copies is None else stored_rows(copies, range(6))
+        )
+    tasks = [(Task("stream", 7, "1", "x"),), (Task("stream", 8, "2", "y"),)]
+    result = scores(list(executor.run(tasks, {"stream": load})))
+    each, extra = (1, 0) if copies is None else (3, 4 * 2 * 200)
+    assert result["1"] == [[4 * each, sum(range(4, 12)) + extra, sum(pair), 4 * each, 7] for pair in ((0, 1), (2, 3))]
+    assert result["2"] == [[4 * each, sum(range(8)) + extra, sum(pair), 4 * each, 8] for pair in ((8, 9), (10, 11))]
+
+
+def test_what_is_shared_is_the_file_itself(tmp_path: Path) -> None:
+    load = workload()
+    load = replace(load, x=stored_rows(load.x, range(6)), copies=np.zeros((6, 1, 1, 2)))
+    with share(every(load), tmp_path) as shared:
+        files = shared.arrays()
+        assert files["0/x.npy"] == file_of(load.x)
+        assert files["0/copies.npy"].is_relative_to(tmp_path)
+        trainer = shared.trainer("spy")
+        assert np.array_equal(trainer.x, load.x)
+        assert shared.moved(tmp_path / "own").arrays()["0/x.npy"] == tmp_path / "own" / "0" / "x.npy"
+    assert list(tmp_path.iterdir()) == []
+    assert file_of(load.x) is not None

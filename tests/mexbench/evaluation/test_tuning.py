@@ -13,7 +13,7 @@ from mexbench.config.tuning import Tuning
 from mexbench.errors import ProtocolError
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.evaluation.tuning import TrainingSide, inner_folds, tune
-from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor
+from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.runs.task import Failure, Success, Task
 
 
@@ -221,7 +221,7 @@ def test_fewer_subjects_than_inner_folds_are_refused() -> None:
     y, groups = np.array([0, 1, 0]), np.array(["a", "b", "b"])
     with pytest.raises(ProtocolError, match="2 subjects cannot make 3 inner folds"):
         inner_folds(y, groups, 3, 0)
-    side = TrainingSide(np.zeros((3, 1)), y, groups, 2, 0)
+    side = TrainingSide(Rows(np.zeros((3, 1)), np.arange(3)), y, groups, 2, 0)
     with pytest.raises(ProtocolError):
         tune(Threshold(), plan(values={"at": [1.0]}, inner=3), side)
 
@@ -240,3 +240,21 @@ def test_inner_folds_are_balanced_where_they_can_be() -> None:
     y, groups = np.tile([0, 0, 1], 20), np.repeat([f"s{i}" for i in range(20)], 3)
     parts = inner_folds(y, groups, 5, seed=0)
     assert [np.bincount(y[parts == part]).tolist() for part in range(5)] == [[8, 4]] * 5
+
+
+def test_rows_of_a_training_side_are_read_when_they_are_needed() -> None:
+    """Copies train and do not validate; what reads rows is given those, and what does not an array of its own."""
+
+    class Reads(Threshold):
+        reads_rows = True
+
+    x, copies = np.arange(3.0)[:, None], np.arange(3.0)[:, None, None] + np.array([[10.0], [20.0]])
+    side = TrainingSide(Rows(x, np.arange(3), copies), np.array([0, 1, 0]), np.array(["a", "b", "c"]), 2, 0, copies=2)
+    mask = np.array([True, False, True])
+    for model in (Threshold(), Reads()):
+        trained, y, groups = side.training(model, mask)
+        tested = side.originals(model, ~mask)
+        assert isinstance(trained, Rows) == isinstance(tested, Rows) == model.reads_rows
+        assert trained[:].ravel().tolist() == [0, 10, 20, 2, 12, 22]
+        assert (y.tolist(), groups.tolist()) == ([0, 0, 0, 0, 0, 0], ["a"] * 3 + ["c"] * 3)
+        assert tested[:].ravel().tolist() == [1]

@@ -29,6 +29,9 @@ class WorkerSettings:
         in_process: Run tasks in this process, where one that crashes or hangs ends the run: for debugging, and for
             models that cannot be sent to another process.
         task_timeout: Seconds after which a task is stopped and fails; None for no limit.
+        memory: Bytes that all processes of this machine may take together, as far as that is estimated beforehand: a
+            training that needs more is refused, fewer workers start, and less is read ahead. With ``scheduler``, that
+            each worker may take beside this process. None for what is free when the tasks start.
     """
 
     executor: ExecutorName | None = None
@@ -37,6 +40,7 @@ class WorkerSettings:
     scheduler: str | None = None
     in_process: bool = False
     task_timeout: float | None = None
+    memory: int | None = None
 
     def prepare(self) -> None:
         """Check that the settings agree with each other, and choose the device, before anything heavy is loaded.
@@ -76,7 +80,7 @@ def local_executor(settings: WorkerSettings, scratch: Path, message: Callable[[s
         return InProcess()
     from mexbench.evaluation.executors.processes import Processes
 
-    return Processes(settings.jobs or 1, scratch, message, task_timeout=settings.task_timeout)
+    return Processes(settings.jobs or 1, scratch, message, task_timeout=settings.task_timeout, memory=settings.memory)
 
 
 @contextmanager
@@ -100,7 +104,9 @@ def open_executor(
         from mexbench.evaluation.executors.dask.worker import Recipe
 
         if settings.scheduler is None:
-            yield dask_executor.LocalDaskCluster(settings.jobs or 1, folder, settings.device, message)
+            yield dask_executor.LocalDaskCluster(
+                settings.jobs or 1, folder, settings.device, message, memory=settings.memory
+            )
             return
         with dask_cluster.connected(settings.scheduler) as link:
             recipes = {model.name: Recipe.of(model.instance) for model in config.models}

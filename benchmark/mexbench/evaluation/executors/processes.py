@@ -35,13 +35,15 @@ class Processes(Executor):
         scratch: Where the copy of the samples lies for as long as tasks run; None for the system's temporary folder.
         notify_user: Called with what a user should know.
         task_timeout: Seconds after which a task is stopped and fails, for each task of a group; None for no limit.
+        memory: Bytes that all processes together may take; None for what is free.
     """
 
     def __init__(
         self, jobs: int = 1, scratch: Path | None = None, notify_user: Callable[[str], None] = lambda _: None, *,
-        task_timeout: float | None = None,
+        task_timeout: float | None = None, memory: int | None = None,
     ) -> None:  # fmt: skip
         self.jobs = jobs
+        self.memory = memory
         self.scratch = scratch
         self.notify_user = notify_user
         self.task_timeout = task_timeout
@@ -52,7 +54,7 @@ class Processes(Executor):
         Raises:
             PluginError: A model cannot be sent to another process.
         """
-        jobs = min(fitting(self.jobs, runners, self.notify_user), max(1, len(groups)))
+        jobs = min(fitting(self.jobs, runners, self.notify_user, self.memory), max(1, len(groups)))
         for model, runner in runners.items():
             if reason := why_not_sendable(runner):
                 raise PluginError(

@@ -1,4 +1,4 @@
-"""What worker processes need of a run, laid out in a folder: arrays as files, the rest small enough to send."""
+"""What worker processes need of a run: arrays as files, the rest small enough to send."""
 
 from __future__ import annotations
 
@@ -10,49 +10,65 @@ from pathlib import Path
 
 import numpy as np
 
+from mexbench.data.stored_arrays import file_of
 from mexbench.evaluation.task_runner import TaskRunner, Trainer
 
 
 @dataclass(frozen=True)
 class SharedTrainers:
-    """Trainers without their arrays, which are in ``folder/INDEX/NAME.npy``. No label is among them.
+    """Trainers without their arrays, which are .npy files. No label is among them.
 
     Args:
-        folder: Where the arrays are.
+        folder: Of the workers: what they write beside results.
         light: Model -> the index of its trainer, and that trainer without arrays.
+        files: Of each trainer, the name of each of its arrays and the file that holds it.
     """
 
     folder: Path
     light: Mapping[str, tuple[int, Trainer]]
+    files: tuple[Mapping[str, Path], ...]
 
-    def arrays(self) -> Iterator[Path]:
-        """Yield the files of the arrays, as paths in the folder."""
-        return (path.relative_to(self.folder) for path in sorted(self.folder.glob("*/*.npy")))
+    def arrays(self) -> Mapping[str, Path]:
+        """Return a name for each array, ``INDEX/NAME.npy``, and its file."""
+        return {f"{index}/{name}.npy": path for index, files in enumerate(self.files) for name, path in files.items()}
+
+    def moved(self, folder: Path) -> SharedTrainers:
+        """Return the same with arrays in a folder of their own, each under the name of ``arrays``."""
+        files = tuple({name: folder / str(i) / f"{name}.npy" for name in each} for i, each in enumerate(self.files))
+        return replace(self, folder=folder, files=files)
 
     def trainer(self, model: str) -> Trainer:
         """Return the trainer of a model; its arrays are read from the files as they are used."""
         index, light = self.light[model]
-        files = (self.folder / str(index)).glob("*.npy")
-        return replace(light, **{path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files})
+        arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files[index].items()}
+        return replace(light, **arrays)
 
 
 @contextmanager
 def share(runners: Mapping[str, TaskRunner], scratch: Path | None) -> Iterator[SharedTrainers]:
-    """Write the arrays of task runners into a new folder, which is removed in the end.
+    """Name the files that hold the arrays of task runners; arrays that are in memory alone are written first.
 
     Args:
         runners: By model; models may share one.
-        scratch: Where the folder is made; None for the system's temporary folder.
+        scratch: Where a folder is made, which is removed in the end; None for the system's temporary folder.
     """
     distinct = list({id(runner): runner for runner in runners.values()}.values())
     indices = {model: next(i for i, one in enumerate(distinct) if one is runner) for model, runner in runners.items()}
     with tempfile.TemporaryDirectory(prefix=".tmp-jobs-", dir=scratch) as name:
         folder = Path(name).absolute()  # a worker may have another working folder
-        for index, runner in enumerate(distinct):
-            subfolder = folder / str(index)
-            subfolder.mkdir()
-            for array_name, array in (("x", runner.x), ("copies", runner.copies)):
-                if array is not None:
-                    np.save(subfolder / f"{array_name}.npy", array, allow_pickle=False)
+        files: list[Mapping[str, Path]] = [
+            {
+                array_name: file_of(array) or _written(array, folder / str(index) / f"{array_name}.npy")
+                for array_name, array in (("x", runner.x), ("copies", runner.copies))
+                if array is not None
+            }
+            for index, runner in enumerate(distinct)
+        ]
         light = [replace(runner.trainer(), x=np.empty(0), copies=None) for runner in distinct]
-        yield SharedTrainers(folder, {model: (index, light[index]) for model, index in indices.items()})
+        yield SharedTrainers(folder, {model: (index, light[index]) for model, index in indices.items()}, tuple(files))
+
+
+def _written(array: np.ndarray, path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, array, allow_pickle=False)
+    return path

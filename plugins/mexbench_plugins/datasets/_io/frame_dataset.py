@@ -84,6 +84,10 @@ class FrameDataset(Dataset):
         """Return the files and sheets that the annotation was read from."""
         return self._copy.read_from
 
+    def reads_in_threads(self) -> bool:
+        """Return True: files are read, and nothing is kept."""
+        return True
+
     def frame_numbers(self, sample: Sample) -> Sequence[int]:
         """Return the numbers of the frames on disk from onset to offset, rising; one may be missing in between."""
         first = -1 if sample.onset is None else sample.onset

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.interfaces import Rows
 from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import HeadName
 from mexbench_plugins.models._nn.recipe import Training
@@ -29,7 +30,7 @@ def final_statistics(
     recipe: Training,
     build: BuildNetwork,
     state: TrainState,
-    x: NDArray[Any],
+    x: NDArray[Any] | Rows,
     train_idx: NDArray[np.intp],
     *,
     head: HeadName = "softmax",
@@ -64,7 +65,7 @@ def final_statistics(
 
 
 def _batches(
-    recipe: Training, x: NDArray[Any], train_idx: NDArray[np.intp]
+    recipe: Training, x: NDArray[Any] | Rows, train_idx: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
     """Yield samples in batches of the recipe's size and 1 where a row is one of them; the last batch is padded."""
     size = rows_per_step(recipe, len(train_idx))

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.errors import DataError
-from mexbench.interfaces import EpochsModel, LayerRow, Predictor
+from mexbench.interfaces import EpochsModel, LayerRow, Predictor, select_rows
 from mexbench_plugins.models._nn.recipe import Training
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class NetworkBuilder:
 @dataclass(frozen=True, kw_only=True)
 class NetworkModel(Training, EpochsModel):
     """A network and its recipe. The same seed gives the same predictor on the same machine."""
+
+    reads_rows: ClassVar[bool] = True
 
     #: Whether there is batch normalisation anywhere in the network.
     has_batch_norm: ClassVar[bool] = True
@@ -154,7 +156,7 @@ class NetworkModel(Training, EpochsModel):
         del groups
         build = self.builder(x.shape[1:], n_classes)
         folds = [
-            trainer.after_each_epoch(self, build, x[mask], y[mask], n_classes=n_classes, seed=seed)
+            trainer.after_each_epoch(self, build, select_rows(x, mask), y[mask], n_classes=n_classes, seed=seed)
             for mask in train_masks
         ]
         return zip(*folds, strict=True)

@@ -17,6 +17,7 @@ from flax import nnx
 from jax import Array
 from numpy.typing import NDArray
 
+from mexbench.interfaces import Rows
 from mexbench_plugins._compilations import keep_compilations
 from mexbench_plugins.models._nn.layers import Network, ShapesOnly, StatisticsContext, StepContext, Values
 from mexbench_plugins.models._nn.losses import HEADS, HeadName
@@ -136,7 +137,7 @@ def keep_memory() -> None:
 
 def batches(
     recipe: Training,
-    x: NDArray[Any],
+    x: NDArray[Any] | Rows,
     y: NDArray[Any],
     order: NDArray[np.intp],
     weights: NDArray[np.float32],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mexbench.adapters.validation_split import validation_part
 from mexbench.errors import DataError
+from mexbench.interfaces import Rows, select_rows
 from mexbench.interfaces.health import UNDERTRAINED
 from mexbench_plugins.models._health import answer_health
 from mexbench_plugins.models._nn.batch_norm import final_statistics
@@ -67,7 +68,7 @@ class NetworkPredictor:
     head: HeadName = "softmax"
     health: Mapping[str, float] = field(default_factory=dict)
 
-    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+    def __call__(self, x: NDArray[Any] | Rows, /) -> NDArray[np.float64]:
         """Return softmax scores (n, n_classes) for x (n, T, ...); 0 for a class that never trained.
 
         With the sigmoid head, the probability that each unit is present.
@@ -86,7 +87,7 @@ class NetworkPredictor:
 def train(
     recipe: Training,
     build: BuildNetwork,
-    x: NDArray[Any],
+    x: NDArray[Any] | Rows,
     y: NDArray[Any],
     *,
     n_classes: int,
@@ -121,7 +122,8 @@ def train(
             continue
         # What is watched is the network as it would be tested, so its statistics are those that it would have.
         state = state._replace(stats=final_statistics(recipe, build, state, x, train_idx, head=head))
-        val_scores = log_probs(recipe, build, state.params, state.stats, x[val_idx], n_classes=n_classes, head=head)
+        val_x = select_rows(x, val_idx)
+        val_scores = log_probs(recipe, build, state.params, state.stats, val_x, n_classes=n_classes, head=head)
         row["val_loss"], row["val_accuracy"] = HEADS[head].val_metrics(val_scores, y[val_idx])
         if row["val_loss"] < best_loss:
             best_loss, best_state = row["val_loss"], state
@@ -133,13 +135,13 @@ def train(
     stats = final.stats if len(val_idx) else final_statistics(recipe, build, final, x, train_idx, head=head)
     trained = HEADS[head].trained(weights)
     predictor = NetworkPredictor(recipe, build, n_classes, x.shape[1:], final.params, stats, trained, history, head)
-    predictor = with_health(predictor, x[train_idx], y[train_idx])
+    predictor = with_health(predictor, select_rows(x, train_idx), y[train_idx])
     if len(history) < recipe.epochs:
         _warn_if_nothing_learned(predictor.health, len(history))
     return predictor
 
 
-def with_health(predictor: NetworkPredictor, x: NDArray[Any], y: NDArray[Any]) -> NetworkPredictor:
+def with_health(predictor: NetworkPredictor, x: NDArray[Any] | Rows, y: NDArray[Any]) -> NetworkPredictor:
     """Return the predictor with its ``health`` on the training side (n, T, ...), without a validation part."""
     recipe, head, history = predictor.recipe, HEADS[predictor.head], predictor.history
     row = min(history, key=lambda row: row["val_loss"]) if recipe.keep == "best" else history[-1]
@@ -166,7 +168,7 @@ def _warn_if_nothing_learned(health: Mapping[str, float], n_epochs: int) -> None
 def epochs(
     recipe: Training,
     build: BuildNetwork,
-    x: NDArray[Any],
+    x: NDArray[Any] | Rows,
     y: NDArray[Any],
     train_idx: NDArray[np.intp],
     *,
@@ -205,7 +207,7 @@ def epochs(
 
 
 def after_each_epoch(
-    recipe: Training, build: BuildNetwork, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, seed: int
+    recipe: Training, build: BuildNetwork, x: NDArray[Any] | Rows, y: NDArray[np.intp], *, n_classes: int, seed: int
 ) -> Iterator[NetworkPredictor]:
     """Train one fold for all epochs and yield its predictor after each; see ``EpochsModel.fit_epochs``."""
     weights, train_idx = class_weights(y, n_classes, recipe.class_weight), np.arange(len(y))
@@ -239,7 +241,7 @@ def log_probs(
     build: BuildNetwork,
     params: Values,
     stats: Values,
-    x: NDArray[Any],
+    x: NDArray[Any] | Rows,
     *,
     n_classes: int,
     head: HeadName = "softmax",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
+from mexbench.errors import MemoryLimitError
 from mexbench.evaluation.executors import memory
+from mexbench.evaluation.executors.memory import TrainingSize, check_memory
 from mexbench.evaluation.executors.processes import Processes
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, LayerRow, Model, Predictor
@@ -81,6 +83,66 @@ def test_how_many_fit(monkeypatch: pytest.MonkeyPatch, jobs: int, free: int, fit
     output: list[str] = []
     assert memory.fitting(jobs, {}, output.append) == fits
     assert output == told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streaming(Layered):
+    """The same, reading four samples at a time."""
+
+    reads_rows = True
+    batch_size: int = 4
+
+
+def test_what_reads_batches_needs_a_batch_whatever_the_number_of_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four samples of 100 bytes: a byte and twice 8 of each value, and 12 of each of the 1 + 3 that layers give."""
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=50 * MB))
+    expected = 50 * MB + 16_000_000 + 4 * 100 * 17 + 4 * 4 * 12
+    assert memory.needed(load(Streaming())) == expected
+    folds = {"1": (np.arange(100_000), np.arange(20))}
+    assert memory.needed(load(Streaming(), folds=folds)) == expected
+
+
+@pytest.mark.parametrize(
+    ("jobs", "limit", "fits", "output"),
+    [
+        (4, 5_000, 4, []),
+        (4, 2_600, 2, ["memory for 2 of 4 worker processes: each needs about 1.0 GB, and 2.5 GB are left of --memory; "
+                       "2 start"]),
+        (4, 100, 1, ["memory for 1 of 4 worker processes: each needs about 1.0 GB, and 0.0 GB are left of --memory; "
+                     "1 start"]),
+        (1, 100, 1, []),
+    ],
+)  # fmt: skip
+def test_a_limit_bounds_how_many_start(
+    monkeypatch: pytest.MonkeyPatch, jobs: int, limit: int, fits: int, output: list[str]
+) -> None:
+    monkeypatch.setattr(memory, "needed", lambda _: 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 10**10)
+    monkeypatch.setattr(memory, "program", lambda: 10**8)
+    messages: list[str] = []
+    assert memory.fitting(jobs, {}, messages.append, limit * 10**6) == fits
+    assert messages == output
+
+
+def test_a_training_that_needs_more_than_the_limit_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1,000 samples of 1,000,000 bytes: 17 GB, beside two processes of .1 GB."""
+    monkeypatch.setattr(memory, "program", lambda: 10**8)
+    large = TrainingSize("svm on faces", workload().models["spy"], 1_000, 1_000_000, 1, 3)
+    small = TrainingSize("net", Streaming(), 1_000, 1_000_000, 1, 3)
+    with pytest.raises(MemoryLimitError) as caught:
+        check_memory([large, small], 2 * 10**9, processes=2)
+    assert str(caught.value).splitlines() == [
+        "--memory 2 GB is less than trainings need:",
+        "  svm on faces: 17.2 GB, of which 17 GB to train on 1000 samples of 1000000 values",
+        "  give --memory 17.2GB; or make samples smaller (resize, grayscale, fewer frames), or choose models that read "
+        "their training side in batches, as networks do",
+    ]
+    assert check_memory([large, small], 172 * 10**8, processes=2) == (
+        "memory: at most 17.2 GB together, and about 17.2 GB needed for one task"
+    )
+    assert check_memory([small], 10**9, processes=2) == (
+        "memory: at most 1 GB together, and about 284 MB needed for one task"
+    )
 
 
 def test_processes_ask(monkeypatch: pytest.MonkeyPatch) -> None:

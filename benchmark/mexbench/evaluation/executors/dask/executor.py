@@ -68,17 +68,20 @@ class LocalDaskCluster(Executor):
         scratch: As in ``DaskCluster``.
         device: As in ``DaskCluster``.
         notify_user: As in ``DaskCluster``.
+        memory: Bytes that all processes together may take; None for what is free.
     """
 
     def __init__(
-        self, jobs: int, scratch: Path | None, device: Device | None, notify_user: Callable[[str], None]
-    ) -> None:
+        self, jobs: int, scratch: Path | None, device: Device | None, notify_user: Callable[[str], None], *,
+        memory: int | None = None,
+    ) -> None:  # fmt: skip
+        self.memory = memory
         self.jobs, self.scratch, self.notify_user = jobs, scratch, notify_user
         self.device: Device | None = device
 
     def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its worker twice fails by name."""
-        jobs = min(fitting(self.jobs, runners, self.notify_user), len(groups))
+        jobs = min(fitting(self.jobs, runners, self.notify_user, self.memory), len(groups))
         with share(runners, self.scratch) as shared, started(jobs, shared.folder) as link:
             cluster = DaskCluster(link, None, self.device, self.notify_user, ours=True)
             yield from cluster.run_shared(groups, shared, runners)

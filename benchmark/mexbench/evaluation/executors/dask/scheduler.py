@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mexbench.devices import Device
@@ -30,9 +31,14 @@ _CHECK_S = 1.0
 #: Seconds of work that wait at a worker behind what it runs, so that short groups do not wait for messages, and how
 #: many groups that may be. Long ones do not wait at one worker while another has nothing to do.
 _AHEAD_S, _MOST_AHEAD = 0.1, 16
-_PIECE = 2**26  # bytes of an array in one message
+_PIECE = 2**24  # bytes of an array in one message: Dask holds a few copies of it
 #: For how long a cluster of our own may have no worker.
 _LONGEST_EMPTY_S = 60
+
+
+def array_folders(shared: SharedTrainers) -> tuple[Path, ...]:
+    """Return the folders of the arrays."""
+    return tuple(dict.fromkeys(path.parent for path in shared.arrays().values()))
 
 
 class DaskScheduler:
@@ -57,7 +63,10 @@ class DaskScheduler:
         self.device: Device | None = device
         self.notify_user, self.ours = notify_user, ours
         self.run, self.nonce = secrets.token_hex(8), secrets.token_hex(8)
-        (shared.folder / "nonce").write_text(self.nonce, encoding="utf-8")
+        # One beside each array: a worker may see the run folder and not the cache, or the other way round.
+        self.nonces = {folder / f"nonce-{self.run}" for folder in (shared.folder, *array_folders(shared))}
+        for path in self.nonces:
+            path.write_text(self.nonce, encoding="utf-8")
         self.assigned: dict[str, dict[Any, NumberedGroup]] = {}  # worker's address -> future -> group, in order
         self.refused: set[str] = set()
         self.events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
@@ -124,17 +133,20 @@ class DaskScheduler:
         Raises:
             OSError: The worker is gone.
         """
-        sees = self.call(address, dask_worker.reads, self.shared.folder / "nonce", self.nonce)
-        if not sees and any(light.model_writer for _, light in self.shared.light.values()):
+        sees_run, sees = (
+            all(self.call(address, dask_worker.reads, folder / f"nonce-{self.run}", self.nonce) for folder in folders)
+            for folders in ((self.shared.folder,), array_folders(self.shared))
+        )
+        if not sees_run and any(light.model_writer for _, light in self.shared.light.values()):
             raise ClusterError(
                 f"worker {address} on {self.call(address, dask_worker.host)} does not see {self.shared.folder.parent}, "
                 "where models are to be saved: leave --save-models out, or put --out on a disk that all workers share"
             )
         self.call(address, dask_worker.begin, self.run, self.shared, self.recipes, copy=not sees)
-        for name in () if sees else self.shared.arrays():
-            with (self.shared.folder / name).open("rb") as stream:
+        for name, path in () if sees else self.shared.arrays().items():
+            with path.open("rb") as stream:
                 while piece := stream.read(_PIECE):
-                    self.call(address, dask_worker.receive, self.run, str(name), piece)
+                    self.call(address, dask_worker.receive, self.run, name, piece)
 
     def call(self, address: str, function: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401
         """Call a function on a worker.
@@ -208,6 +220,9 @@ class DaskScheduler:
 
     def close(self) -> None:
         """Take back what still runs, and have the workers forget the run."""
+        for path in self.nonces:
+            with suppress(OSError):
+                path.unlink()
         futures = [future for assigned in self.assigned.values() for future in assigned]
         if self.ours or not self.link.alive:  # our own workers end with the run
             return

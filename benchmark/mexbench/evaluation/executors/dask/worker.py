@@ -167,7 +167,7 @@ def begin(
     own = None
     if copy:  # where Dask keeps what goes when the worker goes
         own = Path(tempfile.mkdtemp(prefix="mexbench-", dir=getattr(dask_worker, "local_directory", None)))
-        shared = replace(shared, folder=own)
+        shared = shared.moved(own)
     _runs[run] = _Run(shared, recipes, own)
 
 

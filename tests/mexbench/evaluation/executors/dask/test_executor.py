@@ -203,7 +203,10 @@ def ip(*arguments: str) -> None:
 
 
 def test_workers_on_machines_that_share_no_disk(tmp_path: Path) -> None:
-    """Each worker in a network namespace of its own, with an empty disk in place of the run's folder."""
+    """Each worker in a network namespace of its own, with an empty disk in place of the run's folder and cache.
+
+    Its cache, its temporary and its working folder are others as well.
+    """
     if reason := namespaces():
         pytest.skip(reason)
     shared, own = tmp_path / "shared", tmp_path / "own"
@@ -213,15 +216,18 @@ def test_workers_on_machines_that_share_no_disk(tmp_path: Path) -> None:
         cluster = ClusterProcesses(tmp_path, "10.213.0.1", hub)
         with cluster.processes:
             for behind in others:
-                hide = f'mount -t tmpfs none {shared} && mount -t tmpfs none {own} && exec "$@"'
+                hide = f'mount -t tmpfs none {shared} && mount -t tmpfs none {own} && cd {own} && exec "$@"'
                 cluster.worker(
                     behind=[*behind, "unshare", "--mount", "sh", "-c", hide, "sh"],
                     extra=["--local-directory", str(own)],
+                    MEXBENCH_CACHE=str(own / "cache"),
+                    TMPDIR=str(own),
                 )
             code = "from tests.blind_client import main; main()"  # a model of __main__ is nobody else's
             client = [*hub, sys.executable, "-c", code, cluster.address, str(shared)]
-            done = subprocess.run(client, capture_output=True, text=True, check=False)
+            environment = {**os.environ, "MEXBENCH_CACHE": str(shared / "cache")}
+            done = subprocess.run(client, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["2 workers, none sees the folder", "same: 24 outcomes, from 2 processes"]
-    assert list(shared.iterdir()) == []
+    assert [path for path in shared.rglob("*") if path.is_file() or path.parent.name == "arrays"] == []
     assert list(own.iterdir()) == []
