@@ -50,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="assign new vectors: columns clip_id, emotion and one per unit (AU4, AUL12, AU04_c) with 0 or 1",
     )  # fmt: skip
     units.add_argument(
-        "--level", choices=tuple(LEVELS), default="numbers", help="whose clusters --assign takes (default: numbers)"
+        "--level",
+        choices=tuple(LEVELS),
+        default="numbers",
+        help="whose clusters are stored, and taken by --assign (default: numbers)",
     )
     units.add_argument("--no-figure", action="store_true", help="draw no silhouette figure, which needs matplotlib")
     units.add_argument(
@@ -88,9 +91,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _subdivide(options: argparse.Namespace) -> int:
+    from mexbench.files import write_json
     from mexbench.reports.plots import check_matplotlib
     from mexbench.studies.au_clusters import page as coded_page
     from mexbench.studies.au_clusters import plot as silhouette
+    from mexbench.studies.au_clusters import stored
     from mexbench.studies.au_clusters.analysis import analyse
 
     if not options.no_figure:
@@ -115,7 +120,9 @@ def _subdivide(options: argparse.Namespace) -> int:
     print(page, end="")
     for name, text in {"subdivision.md": page, **written}.items():
         write_text(folder / name, text)
-    say(f"written to {folder}: {', '.join(['subdivision.md', *([_FIGURE] if drawn else []), *written])}")
+    write_json(folder / stored.FILE, stored.as_json(analysis.dataset, level))
+    names = ["subdivision.md", stored.FILE, *([_FIGURE] if drawn else []), *written]
+    say(f"written to {folder}: {', '.join(names)}")
     return cli.OK
 
 
