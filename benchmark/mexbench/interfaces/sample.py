@@ -40,6 +40,8 @@ class Sample:
             none.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
         video: The long video that the sample is, with what is annotated in it; None for a clip or a frame of one.
+        person: What the data says of the person, such as ``(("sex", "f"),)``: figures are broken down by it, and no
+            model sees it.
     """
 
     sample_id: str
@@ -58,6 +60,7 @@ class Sample:
     part: str | None = None
     condition: str | None = None
     video: LongVideo | None = None
+    person: tuple[tuple[str, str], ...] = ()
 
     @property
     def group(self) -> str:

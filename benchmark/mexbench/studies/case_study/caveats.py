@@ -14,6 +14,9 @@ NO_DIAGNOSIS = (
     "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "
     "somebody felt, and nothing on this page supports a statement about the health or the character of a person."
 )
+#: Figures of a row -> what they are called: of classes, and of action units.
+_FIGURES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+_UNIT_FIGURES = {"f1": "F1 of a unit's presence", "macro_f1": "macro F1"}
 PRIVACY = (
     "**Consent and privacy.** A face is personal data, and what is concluded from it may be data about health. Use "
     "recordings whose people agreed to this use, or whose licence covers it, and keep this page as private as they are."
@@ -38,13 +41,15 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
             raise RunFolderError(
                 f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
             )
-        row = next((row for row in named if competes(row)), None)
+        of_units = run.scores.get("target") == "action_units"
+        row = next((row for row in named if of_units or competes(row)), None)
         if row is None or "case_study" in run.scores:
             why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
             raise RunFolderError(
                 f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
             )
-        keys = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
+        keys = ("model", "protocol", *_UNIT_FIGURES) if of_units else ("model", "protocol", *_FIGURES)
+        keys += ("ci", "n_samples", "n_subjects", "flags")
         keys += ("folds", "seeds", "repeats")
         return {
             **{key: row[key] for key in keys},
@@ -78,8 +83,7 @@ def _unknown_score(names: Sequence[str]) -> str:
 
 def _honest_score_text(name: str, score: Mapping[str, Any]) -> str:
     figures = ", ".join(
-        f"{label} {with_interval(score, key)}"
-        for key, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+        f"{label} {with_interval(score, key)}" for key, label in (_UNIT_FIGURES if "f1" in score else _FIGURES).items()
     )
     flags = f" (flags: {escape(' '.join(score['flags']))})" if score["flags"] else ""
     classes_note = (
