@@ -160,12 +160,9 @@ class FacsRules(Model):
         n_classes = frequencies.size
         expected = (len(_TABLES[self.table]), n_classes)
         if frequencies.ndim != 1 or not 1 <= n_classes <= _MOST_CLASSES or meaning.shape != expected:
-            raise ValueError(
-                f"{_FILE}: shares {meaning.shape} and {frequencies.shape}, expected {expected} and its last"
-            )
-        if not all(
-            np.isfinite(shares).all() and shares.min() >= 0 and shares.max() <= 1 for shares in (meaning, frequencies)
-        ):
+            raise ValueError(f"{_FILE}: shares {meaning.shape} of {n_classes} classes, expected {expected}")
+        shares = np.append(meaning, frequencies)
+        if not (np.isfinite(shares).all() and shares.min() >= 0 and shares.max() <= 1):
             raise ValueError(f"{_FILE}: shares are not from 0 to 1")
         return RulePredictor(self, meaning, frequencies)
 

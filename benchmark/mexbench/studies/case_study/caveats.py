@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.errors import RunFolderError, listed
-from mexbench.runs.stored_run import damage_is_an_error, read_run
+from mexbench.runs.stored_run import damage_is_an_error, read_reports, read_run
 from mexbench.tables import competes, escape, subjects_text, with_interval
 
 NO_DIAGNOSIS = (
@@ -34,29 +34,37 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
     Raises:
         RunFolderError: It is not a finished run, has no such row, or that row is not an honest score.
     """
-    run = read_run(folder)
+    manifest, scores = read_reports(folder)
+    del manifest
+    of_units = scores.get("target") == "action_units"
+    if not of_units:
+        scores = read_run(folder).scores
     with damage_is_an_error(folder):
-        named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
+        rows = {row["model"]: row for row in scores["rows"]}
+        named = [row for name, row in rows.items() if name == model or name.startswith(f"{model} under ")]
         if not named:
             raise RunFolderError(
-                f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
+                f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(rows)}"
             )
-        of_units = run.scores.get("target") == "action_units"
-        row = next((row for row in named if of_units or competes(row)), None)
-        if row is None or "case_study" in run.scores:
-            why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
+        row = next((row for row in named if (_is_honest(row) if of_units else competes(row))), None)
+        if row is None or "case_study" in scores:
+            why = "is a case study" if "case_study" in scores else f"is flagged {' '.join(named[0]['flags'])}"
             raise RunFolderError(
                 f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
             )
-        keys = ("model", "protocol", *_UNIT_FIGURES) if of_units else ("model", "protocol", *_FIGURES)
-        keys += ("ci", "n_samples", "n_subjects", "flags")
-        keys += ("folds", "seeds", "repeats")
+        keys = ("model", "protocol", *(_UNIT_FIGURES if of_units else _FIGURES))
+        keys += ("ci", "n_samples", "n_subjects", "flags", "folds", "seeds", "repeats")
         return {
             **{key: row[key] for key in keys},
-            "dataset": run.scores["dataset"],
+            "dataset": scores["dataset"],
             "run": folder.resolve().name,
-            "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
+            "other_classes": [] if set(classes) in (set(), set(scores["classes"])) else list(scores["classes"]),
         }
+
+
+def _is_honest(row: Mapping[str, Any]) -> bool:
+    """Whether a row of action units is complete and no test sample took part in its training."""
+    return row["f1"] is not None and not any(flag.startswith(("leak:", "incomplete")) for flag in row["flags"])
 
 
 def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:

@@ -117,7 +117,7 @@ class Pair:
     def _all(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         m, a, n = self.both.shape[1], len(self.first), len(self.first) + len(self.second)
         swaps = (np.arange(2**m)[:, None] >> np.arange(m)) & 1
-        chosen = np.array(list(combinations(range(n), a)), dtype=np.intp).reshape(-1, a)
+        chosen = np.array(list(combinations(range(n), a)), dtype=np.intp).reshape(comb(n, a), a)
         firsts = np.zeros((len(chosen), n))
         np.put_along_axis(firsts, chosen, 1.0, axis=1)
         return np.repeat(swaps, len(firsts), axis=0).astype(np.float64), np.tile(firsts, (len(swaps), 1))

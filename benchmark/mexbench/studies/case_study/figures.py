@@ -172,11 +172,7 @@ def _map(axes: Any, study: Study) -> None:  # noqa: ANN401
             edgecolors="white", linewidths=0.6,
         )  # fmt: skip
     for place, name in enumerate(names[: len(colours)]):
-        inside = np.array([(clip["cluster"] or _NO_UNIT) == name for clip in clips])
         axes.scatter([], [], color=colours[place], marker="s", s=40, label=f"{name} ({counts[name]})")
-        axes.annotate(
-            name, points[inside].mean(axis=0), xytext=(4, 5), textcoords="offset points", fontsize=7, color="#444444"
-        )
     if len(names) > len(colours):
         axes.scatter([], [], color="white", label=f"and {len(names) - len(colours)} more")
     if study["conditions"]:
