@@ -58,10 +58,10 @@ def test_without_names_the_training_side_says_what_an_emotion_is_called() -> Non
 
 def test_likeness_is_dices_and_intensities_count() -> None:
     model = FacsRules()
-    weak = samples("12") * 0.5
+    weak = samples("12").astype(np.float64) * 0.5
     # 12 alone: 2 * .5 / (.5 + 1) against happiness; 12+14 of contempt has 2 * .5 / (.5 + 2).
-    assert model._likeness(weak[:, 0], ["12"]) == pytest.approx(1 / 1.5)
-    assert model._likeness(weak[:, 0], ["12+14"]) == pytest.approx(1 / 2.5)
+    assert model._likeness(np.asarray(weak[:, 0], dtype=np.float64), ["12"]) == pytest.approx(1 / 1.5)
+    assert model._likeness(np.asarray(weak[:, 0], dtype=np.float64), ["12+14"]) == pytest.approx(1 / 2.5)
     rule, applies = model.rules(weak)
     assert (NAMES[rule[0]], bool(applies[0])) == ("happiness", True)
 

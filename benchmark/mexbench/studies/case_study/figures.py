@@ -93,7 +93,7 @@ def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib
     rows = study["conditions"] or [{"condition": None, **study["all"]}]
     width = 0.8 / len(rows)
     for index, row in enumerate(rows):
-        places = np.arange(len(study["classes"])) + (index - (len(rows) - 1) / 2) * width
+        places = np.arange(len(study["classes"]), dtype=np.float64) + (index - (len(rows) - 1) / 2) * width
         heights = np.array([100 * share["share"] for share in row["shares"]])
         name = (row["condition"] or _NONE_GIVEN) if study["conditions"] else "all clips"
         label = f"{name}: {row['clips']} clips, {row['groups']} {study['unit']}s"
@@ -115,7 +115,7 @@ def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib
 
 def _subject_dots(
     axes: Any,  # noqa: ANN401 - matplotlib's Axes
-    study: Study, condition: str | None, places: NDArray[np.float64], width: float,
+    study: Study, condition: str | None, places: NDArray[np.floating], width: float,
 ) -> None:  # fmt: skip
     """Draw each subject's own share as a ring, larger where several have the same."""
     by_subject: dict[str, list[Mapping[str, Any]]] = {}
@@ -160,7 +160,7 @@ def _map(axes: Any, study: Study) -> None:  # noqa: ANN401
     points, shares = project(vectors(study))
     counts = Counter(clip["cluster"] or _NO_UNIT for clip in clips)
     names = [name for name, _ in counts.most_common()]
-    colours = colormaps["tab20"].colors
+    colours = [colormaps["tab20"](index) for index in range(20)]
     conditions = [row["condition"] for row in study["conditions"]] or [None]
     same = Counter(map(tuple, points.round(6).tolist()))
     for (x, y), clip in zip(points, clips, strict=True):

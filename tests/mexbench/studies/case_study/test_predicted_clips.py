@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ def write(path: Path, *lines: str, header: str = HEADER) -> Path:
 def test_a_file_of_bench_predict(tmp_path: Path) -> None:
     summary = read(write(tmp_path / "clips.csv", *LINES))
     assert (summary.name, summary.classes, summary.unit) == ("clips.csv", ("sad", "glad"), "subject")
-    nothing = {"subject": None, "condition": None, "emotion": None, "truth": None}
-    patient = {"subject": "p1", "condition": "patient", "emotion": "glad", "truth": 1}
-    proud = {"subject": "p1", "condition": None, "emotion": "proud", "truth": None}
+    nothing: dict[str, Any] = {"subject": None, "condition": None, "emotion": None, "truth": None}
+    patient: dict[str, Any] = {"subject": "p1", "condition": "patient", "emotion": "glad", "truth": 1}
+    proud: dict[str, Any] = {"subject": "p1", "condition": None, "emotion": "proud", "truth": None}
     assert summary.clips == (
         PredictedClip(clip_id="a", **nothing, predicted=1, scores=(0.4, 0.6)),
         PredictedClip(clip_id="b", **patient, predicted=0, scores=(0.7, 0.3)),
