@@ -221,7 +221,7 @@ def test_readme_and_how_tos(workspace: Workspace, filled: Callable[[str], str]) 
 
 
 def test_the_case_study_of_generated_films(workspace: Workspace) -> None:
-    """The films of the how-to, fewer of them, a model of one kind: rc 0 and clusters; the difference needs all films."""
+    """Fewer films than in the how-to, one model: files and clusters; a difference is found with all of them."""
     _, make, study, _, _ = blocks("docs/how-to/films.md")
 
     def small_units(config: dict[str, Any]) -> None:
