@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError
 from mexbench_plugins.synth import long_film
+from mexbench_plugins.synth.options import default_text, resolve
+
+if TYPE_CHECKING:
+    from mexbench_plugins.synth.faces import SyntheticFace
 
 _LONGEST = 100_000
 
@@ -27,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{name}", type=int, help=text)
     parser.add_argument(
-        "--cast", choices=("random", "megc2019"), default="random",
+        "--cast", choices=("random", "megc2019"),
         help="megc2019: the subjects, clips and classes of the challenge, for casme2, samm and smic (default: random)",
     )  # fmt: skip
     shown = parser.add_mutually_exclusive_group()
@@ -37,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, type=Path, metavar="CLIP.mp4|FOLDER",
         help="film, or folder of frames img1.jpg, img2.jpg, ...; a JSON and a contact sheet are written beside it",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--force", action="store_true", default=None, help="replace what is there")
     parser.add_argument(
         "--fps", type=float, help="frames per second (default: 200, as CASME-II; with --seconds 30, as CAS(ME)2)"
     )
@@ -50,32 +54,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH", help="picture of a procedural face (default: 640x480, of a data set 320x240)"
     )
     long_film.add_arguments(parser)
-    for name, default, text in (
-        ("lead", 10, "neutral frames before the onset"),
-        ("rise", 30, "steps from the onset to the apex"),
-        ("fall", 40, "steps from the apex to the offset"),
-        ("tail", 10, "neutral frames after the offset"),
+    for name, text in (
+        ("lead", "neutral frames before the onset"),
+        ("rise", "steps from the onset to the apex"),
+        ("fall", "steps from the apex to the offset"),
+        ("tail", "neutral frames after the offset"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default: {default})")
-    for name, default, text in (
-        ("noise", 1.5, "sensor noise in grey levels"),
-        ("drift", 0.15, "slow head movement in pixels"),
-        ("flicker", 0.004, "change of the light, as a share"),
+        parser.add_argument(f"--{name}", type=int, help=f"{text} ({default_text(name)})")
+    for name, text in (
+        ("noise", "sensor noise in grey levels"),
+        ("drift", "slow head movement in pixels"),
+        ("flicker", "change of the light of a clip, as a share"),
     ):
-        parser.add_argument(
-            f"--{name}", type=float, default=default, help=f"{text}; 0 switches it off (default: {default})"
-        )
+        parser.add_argument(f"--{name}", type=float, help=f"{text}; 0 switches it off ({default_text(name)})")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    long = options.seconds is not None
-    options.fps = (30.0 if long else 200.0) if options.fps is None else options.fps
-    options.intensity = (2.0 if long else 1.0) if options.intensity is None else options.intensity
-    long_film.check(options)
-    if options.dataset is not None:
+    product = resolve(options)
+    if product == "data set":
         return _write_data_set(options)
-    if options.seconds is not None:
+    if product == "film":
+        long_film.check(options)
         return _write_long(options)
     if options.emotion is None and options.aus is None:
         raise ConfigError("one of --emotion and --aus is required with --face")
@@ -86,9 +86,7 @@ def _write_data_set(options: argparse.Namespace) -> int:
     from mexbench_plugins.synth.standin import StandIn, write_stand_in
 
     _check_numbers(options)
-    if options.emotion or options.aus:
-        raise ConfigError("--emotion and --aus are for a clip of one --face; a data set has its own emotions")
-    width, height = (320, 240) if options.size is None else _size(options.size)
+    width, height = _size(options.size)
     chosen = {name: getattr(options, name) for name in ("subjects", "clips", "frames")}
     stand_in = StandIn(
         width=width, height=height, seed=options.seed, cast=options.cast,
@@ -103,7 +101,7 @@ def _write_data_set(options: argparse.Namespace) -> int:
 def _write_clip(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from mexbench_plugins.synth import action_units, emotions, faces, output
+    from mexbench_plugins.synth import action_units, emotions, output
     from mexbench_plugins.synth.clips import Camera, Take, Timing
     from mexbench_plugins.synth.expression import express
 
@@ -117,8 +115,7 @@ def _write_clip(options: argparse.Namespace) -> int:
         aus = emotions.draw(emotion, np.random.default_rng([options.seed, 0xE]))
     timing = Timing(lead=options.lead, rise=options.rise, fall=options.fall, tail=options.tail)
     camera = Camera(noise=options.noise, drift=options.drift, flicker=options.flicker)
-    width, height = _size(options.size or "640x480")
-    face = faces.read(options.face, width=width, height=height)
+    face = _face(options)
     height, width = face.image.shape[:2]
     shown = express(aus, face.geometry, width, height, intensity=options.intensity)
     record = output.write(Take(face, shown, timing, camera, options.seed), request)
@@ -127,13 +124,20 @@ def _write_clip(options: argparse.Namespace) -> int:
 
 
 def _write_long(options: argparse.Namespace) -> int:
+    _check_numbers(options)
+    request = long_film.request(options)
+    print(long_film.write(_face(options), request, options))
+    return 0
+
+
+def _face(options: argparse.Namespace) -> SyntheticFace:
     from mexbench_plugins.synth import faces
 
-    _check_numbers(options)
-    width, height = _size(options.size or "320x240")
-    request = long_film.request(options)
-    print(long_film.write(faces.read(options.face, width=width, height=height), request, options))
-    return 0
+    width, height = _size(options.size)
+    face = faces.read(options.face, width=width, height=height)
+    if options.sized and not faces.is_builtin(options.face):
+        raise ConfigError(f"--size {options.size}: a photo keeps its own size; --size is for a procedural face")
+    return face
 
 
 def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
@@ -167,13 +171,15 @@ def _check_numbers(options: argparse.Namespace) -> None:
     """
     bounds = {"fps": (1, 1000), "intensity": (0.1, 4), "noise": (0, 50), "drift": (0, 10), "flicker": (0, 0.5)}
     for name, (low, high) in bounds.items():
-        if not low <= getattr(options, name) <= high:
-            raise ConfigError(f"--{name} must lie between {low} and {high}: got {getattr(options, name):g}")
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name} must lie between {low} and {high}: got {value:g}")
     if options.seed < 0:
         raise ConfigError(f"--seed must not be negative: got {options.seed}")
     for name, low in (("lead", 0), ("rise", 1), ("fall", 1), ("tail", 0)):
-        if not low <= getattr(options, name) <= _LONGEST:
-            raise ConfigError(f"--{name} must lie between {low} and {_LONGEST}: got {getattr(options, name)}")
+        value = getattr(options, name)
+        if value is not None and not low <= value <= _LONGEST:
+            raise ConfigError(f"--{name} must lie between {low} and {_LONGEST}: got {value}")
 
 
 def _size(text: str) -> tuple[int, int]:
