@@ -23,6 +23,8 @@ from mexbench.metrics.action_units import THRESHOLD
 #: The least confidence of a frame that counts, beside ``success``: that of the step ``action_units``.
 CONFIDENCE = 0.75
 _MOST_BYTES = 2**28
+#: A row counts for a snapshot that is at most so far from it.
+_NEAR_S = 0.5
 _COLUMN = re.compile(r"AU0*(\d+)_([rc])")
 #: The greatest value of each kind of column.
 _MOST = {"r": 5.0, "c": 1.0}
@@ -50,7 +52,8 @@ class FilmUnits:
             rows = np.flatnonzero((self.times >= start_s - 1e-6) & (self.times < end_s - 1e-6))
         else:
             nearest = int(np.abs(self.times - start_s).argmin())
-            rows = np.array([nearest] * (abs(self.times[nearest] - start_s) <= 0.5), dtype=np.intp)
+            is_near = abs(float(self.times[nearest]) - start_s) <= _NEAR_S
+            rows = np.array([nearest] if is_near else [], dtype=np.intp)
         if not len(rows):
             return None
         intensity, presence = (
