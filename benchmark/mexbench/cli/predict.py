@@ -19,6 +19,7 @@ from mexbench.studies.inference import camera, page
 from mexbench.studies.inference import input_spec as inputs
 from mexbench.studies.inference import videos as films
 from mexbench.studies.inference.answers import Answers
+from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import WindowSpec
 
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"warning: {change}")
     say_boxed(f"{page.RESEARCH}\n{page.honest_score(model.about)}\n{page.CONSENT}")
     predictor = WindowPredictor(model, wanted, spec)
-    request = films.PredictionRequest(
+    request = PredictionRequest(
         answers=Answers.of(model, division), video=options.video, every_s=options.every, faces=options.faces,
         units=options.units,
     )  # fmt: skip
@@ -188,9 +189,7 @@ def _window_spec(options: argparse.Namespace, wanted: inputs.Wanted) -> WindowSp
     return WindowSpec(fps=options.fps, length_s=options.window, hop_s=hop, reach_back=not by_frame)
 
 
-def _read(
-    where: films.PredictionTarget, out: Path, predictor: WindowPredictor, request: films.PredictionRequest
-) -> int:
+def _read(where: films.PredictionTarget, out: Path, predictor: WindowPredictor, request: PredictionRequest) -> int:
     names = [clip.clip_id for clip in where.clips]
     if where.skipped:
         say(

@@ -26,7 +26,7 @@ _TIE = 1e-9
 
 
 @dataclass(frozen=True)
-class Difference:
+class ConditionDifference:
     """One answer in two conditions.
 
     Args:
@@ -60,7 +60,7 @@ class Difference:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ConditionPair:
     """Subjects' shares in two conditions.
 
     Args:
@@ -165,7 +165,7 @@ class Pair:
 
 def pair_of(
     shares: NDArray[np.float64], subjects: Sequence[str], conditions: Sequence[str], two: tuple[str, str]
-) -> Pair:
+) -> ConditionPair:
     """Return the shares of two conditions.
 
     Args:
@@ -179,12 +179,12 @@ def pair_of(
     both = sorted(first.keys() & second.keys())
     alone = [[index for name, index in sorted(side.items()) if name not in both] for side in (first, second)]
     of_both = np.stack([shares[[side[name] for name in both]] for side in (first, second)])
-    return Pair(of_both, shares[alone[0]], shares[alone[1]])
+    return ConditionPair(of_both, shares[alone[0]], shares[alone[1]])
 
 
 def compare_conditions(
     shares: NDArray[np.float64], subjects: Sequence[str], conditions: Sequence[str], answers: Sequence[str]
-) -> list[Difference]:
+) -> list[ConditionDifference]:
     """Compare every two conditions in every answer, and correct for their number.
 
     An answer that has the same share in every row is not tested. Of more than ``MOST_CONDITIONS`` conditions none are
@@ -200,12 +200,12 @@ def compare_conditions(
     if not 2 <= len(names) <= MOST_CONDITIONS:
         return []
     varying = [index for index in range(len(answers)) if np.ptp(shares[:, index]) > _TIE]
-    results: list[Difference] = []
+    results: list[ConditionDifference] = []
     for two in combinations(names, 2):
         pair = pair_of(shares, subjects, conditions, two)
         means, ps, intervals, effects = pair.means(), pair.permutation_test(), pair.intervals(), pair.effects()
         results += [
-            Difference(
+            ConditionDifference(
                 answer=answers[index], conditions=two, means=(float(means[0, index]), float(means[1, index])),
                 subjects=(*pair.sizes, pair.both.shape[1]), ci=intervals[index], p=float(ps[index]),
                 p_holm=float(ps[index]), least_p=pair.least_p(), effect=float(effects[index]),

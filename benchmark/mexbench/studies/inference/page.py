@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabulate import tabulate
 
@@ -11,12 +11,10 @@ from mexbench.errors import listed
 from mexbench.metrics.action_units import THRESHOLD
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.answers import NO_UNIT
+from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
 from mexbench.tables import escape, percent, subjects_text
-
-if TYPE_CHECKING:
-    from mexbench.studies.inference.videos import PredictionRequest
 
 RESEARCH = (
     "Research use, not a diagnosis: no figure here supports a statement about what a person feels, intends or suffers "

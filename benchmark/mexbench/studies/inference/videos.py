@@ -16,11 +16,11 @@ from mexbench.errors import ConfigError, DataError, check_name, shown_bytes
 from mexbench.files import replacing_folder, write_text
 from mexbench.studies.inference import film_units, page
 from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
-from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.input_spec import Wanted
 from mexbench.studies.inference.moments import Moment, Snapshots
 from mexbench.studies.inference.moments import draw as draw_moments
 from mexbench.studies.inference.moments import table_text as moments_text
+from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.tables import Summary, Tables
 from mexbench.studies.inference.timeline import Timeline
 from mexbench.studies.inference.window_predictor import WindowPredictor
@@ -156,25 +156,6 @@ def predict(
             write_text(folder / "moments.csv", moments_text(moments, answers))
         write_text(folder / "README.md", page.readme(predictor, summaries, unreadable, request))
     return summaries, unreadable
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictionRequest:
-    """What is written of films, and by which other files.
-
-    Args:
-        answers: How scores are put into words.
-        video: Whether annotated films are written too.
-        every_s: Seconds from one snapshot to the next; None reads windows.
-        faces: Whether the contact sheet of the snapshots shows the pictures.
-        units: OpenFace's file of the film, or a folder with one for each film; None without.
-    """
-
-    answers: Answers
-    video: bool = False
-    every_s: float | None = None
-    faces: bool = False
-    units: Path | None = None
 
 
 @dataclass(frozen=True)
