@@ -153,7 +153,7 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 
 #: The pages of the documentation with commands, and how many blocks each has; every one is run by a test below.
 PAGES = {
-    "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 3, "docs/how-to/publish.md": 1,
+    "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 5, "docs/how-to/publish.md": 1,
     "docs/how-to/cluster.md": 3, "docs/how-to/large-data.md": 1, "docs/how-to/own-model.md": 1,
     "docs/how-to/own-data.md": 2,
 }  # fmt: skip
@@ -202,7 +202,7 @@ def test_readme_and_how_tos(workspace: Workspace, filled: Callable[[str], str]) 
     (created,) = blocks("README.md")
     assert [line.split()[:2] for line in created.splitlines()] == [["make", "demo"], ["make", "test"]]
     (licensed,), (boards,) = blocks("docs/how-to/licensed-data.md"), blocks("docs/how-to/publish.md")
-    units_and_films, synth, spotting = blocks("docs/how-to/films.md")
+    units_and_films, _, _, synth, spotting = blocks("docs/how-to/films.md")  # the case study has a test of its own
     new, (array, rows, dask) = blocks("docs/tutorial.md")[1], blocks("docs/how-to/cluster.md")
     workspace.run(filled(licensed))
     casme, flow = (workspace.folder / "runs" / name for name in ("loso_casme2", BOARD))
@@ -240,6 +240,28 @@ def test_readme_and_how_tos(workspace: Workspace, filled: Callable[[str], str]) 
         for name in ("runs/casme2", "runs/casme2-dask")
     ]
     assert [row["uf1"] for row in messages[0]["rows"]] == [row["uf1"] for row in messages[1]["rows"]]
+
+
+def test_the_case_study_of_generated_films(workspace: Workspace) -> None:
+    """Fewer films than in the how-to, one model: files and clusters; a difference is found with all of them."""
+    _, make, study, _, _ = blocks("docs/how-to/films.md")
+
+    def small_units(config: dict[str, Any]) -> None:
+        config["models"] = [model for model in config["models"] if "svm" in str(model)]
+        config["profiles"]["demo"] = {"dataset.stand_in": {"subjects": 6, "clips": 6}}
+
+    workspace.config("action_units.yaml", small_units)
+    workspace.run(make.replace("seq 1 16", "seq 1 4"))
+    ran = workspace.run(study)
+    assert "p4: " in ran.stdout
+    films = workspace.folder / "runs" / "films"
+    header, *lines = (films / "clips.csv").read_text().splitlines()
+    cluster = header.split(",").index("cluster")
+    assert len(lines) == 4
+    assert any("_ME" in line.split(",")[cluster] for line in lines)
+    assert (films / "timeline-p1.png").is_file()
+    assert (films / "study_distribution.png").is_file()
+    assert "Research use, not a diagnosis" in (films / "study.md").read_text()
 
 
 def manifest_tasks(folder: Path) -> int:

@@ -65,6 +65,7 @@ def bench_models() -> dict[str, str]:
         "decision_tree": "mexbench_plugins.models.decision_tree:DecisionTree",
         "dual_inception": "mexbench_plugins.models.dual_inception:DualInception",
         "every_k_frames": "mexbench_plugins.models.every_k_frames:EveryKFrames",
+        "facs_rules": "mexbench_plugins.models.facs_rules:FacsRules",
         "frame_difference": "mexbench_plugins.models.frame_difference:FrameDifference",
         "gradient_boosting": "mexbench_plugins.models.gradient_boosting:GradientBoosting",
         "htnet": "mexbench_plugins.models.htnet:HTNet",

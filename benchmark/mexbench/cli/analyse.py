@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,11 +14,14 @@ from mexbench.cli.output import open_catalogue, positive, say, say_boxed
 from mexbench.errors import ConfigError, DataError, RunFolderError, listed
 from mexbench.files import expand_home, write_text
 from mexbench.interfaces import Dataset
+from mexbench.tables import escape
 
 if TYPE_CHECKING:
     from mexbench.studies.case_study.predicted_clips import ClipPredictions
 
 _FIGURE = "silhouette.png"
+#: Pairs of rows whose agreement a case study draws.
+_MOST_PAIRS = 6
 _HONEST: dict[str, Any] = {"nargs": 2, "metavar": ("RUN", "ROW")}
 
 
@@ -50,7 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="assign new vectors: columns clip_id, emotion and one per unit (AU4, AUL12, AU04_c) with 0 or 1",
     )  # fmt: skip
     units.add_argument(
-        "--level", choices=tuple(LEVELS), default="numbers", help="whose clusters --assign takes (default: numbers)"
+        "--level",
+        choices=tuple(LEVELS),
+        default="numbers",
+        help="whose clusters are stored, and taken by --assign (default: numbers)",
     )
     units.add_argument("--no-figure", action="store_true", help="draw no silhouette figure, which needs matplotlib")
     units.add_argument(
@@ -58,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     study = actions.add_parser("case-study", help="describe what a model says about clips, by condition and subject")
     study.add_argument("clips", type=Path, metavar="CLIPS", help="run folder of a case study, or a clips.csv")
+    study.add_argument(
+        "--figures", action="store_true",
+        help="also draw shares by condition, units, a map of clips by combination, and the agreement of a run's rows; "
+        "they go beside --out (default: analysis/case-study_NAME/case_study.md)",
+    )  # fmt: skip
     study.add_argument("--honest", **_HONEST, help="the model's honest score: a row of a finished run")
     agreement = actions.add_parser("agreement", help="how far two models agree about the same clips, and by chance")
     agreement.add_argument("first", type=Path, metavar="A", help="run folder of a case study, or a clips.csv")
@@ -66,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         agreement.add_argument(
             f"--row-{which}", metavar="ROW", help=f"which row of {which.upper()}, where it is a run with several"
         )
+    agreement.add_argument(
+        "--figures", action="store_true", help="also draw which answers go together, beside --out, which it needs"
+    )
     for which in "ab":
         agreement.add_argument(f"--honest-{which}", **_HONEST, help=f"the honest score of {which.upper()}")
     flow = actions.add_parser("flow-agreement", help="how far computations of the same optical flow lie apart")
@@ -88,9 +102,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _subdivide(options: argparse.Namespace) -> int:
+    from mexbench.files import write_json
     from mexbench.reports.plots import check_matplotlib
     from mexbench.studies.au_clusters import page as coded_page
     from mexbench.studies.au_clusters import plot as silhouette
+    from mexbench.studies.au_clusters import stored
     from mexbench.studies.au_clusters.analysis import analyse
 
     if not options.no_figure:
@@ -115,7 +131,9 @@ def _subdivide(options: argparse.Namespace) -> int:
     print(page, end="")
     for name, text in {"subdivision.md": page, **written}.items():
         write_text(folder / name, text)
-    say(f"written to {folder}: {', '.join(['subdivision.md', *([_FIGURE] if drawn else []), *written])}")
+    write_json(folder / stored.FILE, stored.as_json(analysis.dataset, level))
+    names = ["subdivision.md", stored.FILE, *([_FIGURE] if drawn else []), *written]
+    say(f"written to {folder}: {', '.join(names)}")
     return cli.OK
 
 
@@ -141,6 +159,7 @@ def build_dataset(name: str, root: str | None, overrides: Sequence[str]) -> Data
 
 
 def _study(options: argparse.Namespace) -> int:
+    from mexbench.reports.plots import check_matplotlib
     from mexbench.studies.case_study import page as study_page
     from mexbench.studies.case_study import predicted_clips as clips
     from mexbench.studies.case_study.summary import study
@@ -152,21 +171,72 @@ def _study(options: argparse.Namespace) -> int:
     else:
         predictions = _with_honest(clips.read(options.clips), options.honest)
         studies = {predictions.name: study(predictions)}
+    if not options.figures:
+        with _damage_named(options.clips):
+            page = study_page.markdown(studies)
+        return _out(page, options.out)
+    check_matplotlib("--figures")
+    out = options.out or Path("analysis") / f"case-study_{_stem(options.clips)}" / "case_study.md"
     with _damage_named(options.clips):
-        page = study_page.markdown(studies)
-    return _out(page, options.out)
+        page = study_page.markdown(studies, _study_figures(studies, options.clips, out))
+    if options.out is None:
+        print(page, end="")
+    return _out(page, out)
+
+
+def _stem(path: Path) -> str:
+    """Return a name for what is derived from a run folder or a file: its own, or of a clips.csv its folder's."""
+    path = path.resolve()
+    return path.name if path.is_dir() else path.parent.name if path.name == "clips.csv" else path.stem
+
+
+def _study_figures(studies: Mapping[str, Any], clips: Path, out: Path) -> list[tuple[str, str]]:
+    """Draw the figures of every row, and the agreement of every two; return their names and captions."""
+    from itertools import combinations
+
+    from mexbench.runs.run_folder import folder_name
+    from mexbench.studies.agreement import figure as agreement_figure
+    from mexbench.studies.agreement.agreement import agree
+    from mexbench.studies.case_study import figures
+    from mexbench.studies.case_study.predicted_clips import of_study
+
+    drawn: list[tuple[str, str]] = []
+    for name, study in studies.items():
+        stem = out.stem if len(studies) == 1 else f"{out.stem}_{folder_name(name)}"
+        drawn += figures.draw(study, out.parent, stem, _stem(clips) if len(studies) == 1 and clips.is_file() else name)
+    pairs = list(combinations(studies, 2))
+    if len(pairs) > _MOST_PAIRS:
+        say(f"agreement: the first {_MOST_PAIRS} of {len(pairs)} pairs are drawn; 'bench analyse agreement' has any")
+    for one, other in pairs[:_MOST_PAIRS]:
+        try:
+            agreement = agree(*(of_study(name, studies[name], clips) for name in (one, other)))
+        except DataError as error:
+            say(f"no agreement figure: {error}")
+            continue
+        path = out.parent / f"{out.stem}_agreement_{folder_name(one)}_{folder_name(other)}.png"
+        drawn.append((path.name, agreement_figure.draw(agreement, path)))
+    return drawn
 
 
 def _agreement(options: argparse.Namespace) -> int:
+    from mexbench.reports.plots import check_matplotlib
     from mexbench.studies.agreement.agreement import agree
+    from mexbench.studies.agreement.figure import draw
     from mexbench.studies.agreement.page import markdown
     from mexbench.studies.case_study import predicted_clips as clips
 
     first = _with_honest(clips.read(options.first, options.row_a), options.honest_a)
     second = _with_honest(clips.read(options.second, options.row_b), options.honest_b)
+    if options.figures and options.out is None:
+        raise ConfigError("--figures needs --out FILE: the figure goes beside the page")
     agreement = agree(first, second)
     with _damage_named(options.first, options.second):
         page = markdown(agreement)
+    if options.figures:
+        check_matplotlib("--figures")
+        name = f"{options.out.stem}_agreement.png"
+        caption = draw(agreement, options.out.parent / name)
+        page += f"\n![{escape(caption)}](<{name}>)\n"
     return _out(page, options.out)
 
 

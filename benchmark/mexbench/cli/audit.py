@@ -54,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", type=positive, metavar="N", help=f"draws of each random split (default: {_REPEATS})"
     )
     add_jobs_arguments(parser)
+    parser.add_argument(
+        "--groups", type=Path, metavar="CSV",
+        help="also score groups of people: a list with the column subject and any of age_group, sex, ethnicity",
+    )  # fmt: skip
     parser.add_argument("--info-sheet", action="store_true", help="also write the model info sheet of the run")
 
 
@@ -231,10 +235,12 @@ def _write(
     from mexbench.config.run_config import dataset_title
     from mexbench.files import read_json, write_json, write_text
     from mexbench.runs import provenance
-    from mexbench.studies.audit import info_sheet, page
+    from mexbench.runs.stored_run import read_run
+    from mexbench.studies.audit import groups, info_sheet, page
     from mexbench.studies.audit.cases import facts
 
     root = audit.root
+    people = _people(options, parts)
     report = {
         "schema": 1,
         "config": config.name,
@@ -248,6 +254,7 @@ def _write(
         "commit": provenance.git_commit() or "unknown",
         "null": {case.model: audit.null(case) for case in audit.cases},
         "rows": list(audit.rows()),
+        "groups": groups.measure(read_run(audit.run.path).predictions, parts[0].data.classes, people) if people else [],
     }
     write_json(root / "audit.json", report)
     write_text(root / "audit.md", page.markdown(report))
@@ -271,3 +278,13 @@ def _write(
     say(f"written to {root}: {', '.join(written)}")
     complete = all(row["status"] in ("measured", "does not apply") for row in report["rows"])
     return code if complete else cli.FAILED
+
+
+def _people(options: argparse.Namespace, parts: Sequence[RowGroupPlan]) -> dict[str, dict[str, str]]:
+    """Return what is known of the subjects: from ``--groups``, else from the data."""
+    from mexbench.studies.audit import groups
+
+    samples = [sample for part in parts for sample in part.data.samples]
+    if options.groups is None:
+        return groups.people_of(samples)
+    return groups.read_people(options.groups, sorted({sample.subject for sample in samples if sample.subject}))

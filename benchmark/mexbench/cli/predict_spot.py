@@ -12,13 +12,18 @@ from mexbench.cli.output import open_catalogue, progress, say, say_boxed
 from mexbench.errors import ConfigError, listed, missing_extra
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs import saved_model as saved
+from mexbench.studies.au_clusters import stored
 from mexbench.studies.inference import input_spec, page, spot_page, spot_truth, spotting
 from mexbench.studies.inference import videos as films
+from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import WindowSpec
 
 #: Options of ``bench predict`` that say how a film is cut into windows, with what they are where nobody gives them.
-_OF_WINDOWS = {"window": 1.0, "hop": None, "config": None, "video": False, "camera": None, "seconds": None}
+_OF_WINDOWS = {
+    "window": 1.0, "hop": None, "config": None, "video": False, "camera": None, "seconds": None, "every": None,
+    "faces": False, "units": None, "estimate-apex": False,
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
     truth = spot_truth.read_truth(options.truth, [clip.clip_id for clip in where.clips]) if options.truth else None
     spotter = saved.load(options.spot, catalogue, target="spotting")
     recogniser = None if options.model is None else _recogniser(options.model, catalogue)
+    answers = None
+    if recogniser is not None:
+        answers = Answers.of(recogniser.model, division_of(options, recogniser.model))
     say(f"spotter: {spot_page.describe(spotter)}")
     texts = [page.RESEARCH, spot_page.honest_score(spotter.about)]
     if recogniser is not None:
@@ -68,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             say(f"warning: {change}")
     say_boxed("\n".join([*texts, page.CONSENT]))
     film_spotter = spotting.FilmSpotter(
-        spotter, input_spec.spotter_steps(spotter, catalogue), recogniser, options.fps or spotting.MOST_FPS
+        spotter, input_spec.spotter_steps(spotter, catalogue), recogniser, options.fps or spotting.MOST_FPS, answers
     )
     if where.skipped:
         say(f"{len(where.skipped)} not read, since they are not films by name: {listed(where.skipped)}")
@@ -84,6 +92,24 @@ def run(options: argparse.Namespace) -> int:
     return cli.FAILED if unreadable else cli.OK
 
 
+def division_of(options: argparse.Namespace, model: saved.SavedModel) -> stored.StoredSubdivision | None:
+    """Return the sub-division that ``--clusters`` and ``--units-of`` ask for.
+
+    Raises:
+        ConfigError: The emotion is unknown, or nothing says which units show.
+        DataError: The sub-division cannot be read.
+    """
+    if options.clusters is None and options.units_of is None:
+        return None
+    if model.target != "action_units" and options.units is None:
+        raise ConfigError(
+            "--clusters and --units-of need the action units of each window: give a model of action units (of a run "
+            "with 'target: action_units'), or OpenFace's file by --units"
+        )
+    division = stored.published() if options.clusters is None else stored.read(options.clusters)
+    return division.restricted(options.units_of)
+
+
 def _check(options: argparse.Namespace) -> None:
     """Refuse what cannot go together, before anything is loaded.
 
@@ -92,7 +118,12 @@ def _check(options: argparse.Namespace) -> None:
     """
     if options.film is None:
         raise ConfigError("--spot needs a film, a folder of films or a list of clips (.csv)")
-    given = [f"--{name}" for name, default in _OF_WINDOWS.items() if getattr(options, name) != default]
+    of_model = {name: None for name in ("clusters", "units-of") if options.model is None}
+    given = [
+        f"--{name}"
+        for name, default in {**_OF_WINDOWS, **of_model}.items()
+        if getattr(options, name.replace("-", "_")) != default
+    ]
     if given:
         raise ConfigError(f"{listed(given)} cannot be given with --spot, which reads whole films: leave it out")
     if options.fps is not None and not (math.isfinite(options.fps) and 0 < options.fps <= spotting.MOST_FPS):
@@ -103,6 +134,9 @@ def _check(options: argparse.Namespace) -> None:
 
 def _recogniser(folder: Path, catalogue: Catalogue) -> WindowPredictor:
     """Load the recogniser; windows are the spotted intervals, so that rate and hop are not used."""
-    model = saved.load(folder, catalogue)
+    model = saved.load(folder, catalogue, target=("emotion", "action_units"))
     spec = WindowSpec(fps=spotting.MOST_FPS, length_s=1.0, hop_s=1.0, reach_back=False)
-    return WindowPredictor(model, input_spec.wanted(model, catalogue), spec)
+    # The moments of an interval are known: its ends, and the spotter's apex.
+    wanted = input_spec.wanted(model, catalogue, estimate=True)
+    wanted.check_films()
+    return WindowPredictor(model, wanted, spec)

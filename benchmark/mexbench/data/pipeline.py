@@ -57,6 +57,10 @@ class Pipeline:
         self.by_frame = chosen is not None and chosen.unit == "frame"
         self.by_origin = any(step.instance.needs_clip_info() for step in steps)
         self.components = (*group.members, *steps)
+        study = group.protocol.instance.case_study
+        reads = any(model.instance.reads_annotation() for model in group.models)
+        #: The data set whose clips nobody has to annotate; None where every clip needs what the steps ask for.
+        self.unannotated = None if study is None or reads else study.dataset
 
     @functools.cached_property
     def recipe(self) -> str:
@@ -105,6 +109,8 @@ class Pipeline:
             source = digest_array(raw.frames)
         picked = None if pick is None else [pick.numbers, pick.lower, pick.upper, pick.weight]
         parts = [self.recipe, source, picked, sorted(sample.aus)]
+        if self._is_blank(sample):
+            parts.append("unannotated")  # another model's run excludes this clip
         if self.by_origin:
             parts += [sample.clip_id, self._published_length(sample)]
         # A copy is drawn from the sample's id, so that equal files under two ids still vary differently.
@@ -139,6 +145,13 @@ class Pipeline:
         """
         return self._run(sample, raw, self.traits(raw))
 
+    def instance(self, step: Component[Preprocessor], sample: Sample) -> Preprocessor:
+        """Return a step as it is used for a sample: an applied clip of a case study may lack an annotation."""
+        return step.instance.unannotated() if self._is_blank(sample) else step.instance
+
+    def _is_blank(self, sample: Sample) -> bool:
+        return sample.dataset == self.unannotated and not sample.aus
+
     def clip_info(self, sample: Sample, raw: Clip) -> ClipInfo:
         """Return what a step may know of a loaded clip."""
         length = self._published_length(sample) or len(raw.frames)
@@ -159,7 +172,7 @@ class Pipeline:
 
     def _run(self, sample: Sample, raw: Clip, traits: Traits) -> list[CacheEntry]:
         origin = self.clip_info(sample, raw)
-        clips = [_through(self.before, sample, raw, origin)]
+        clips = [self._through(self.before, sample, raw, origin)]
         if self.augmentation is not None and isinstance(step := self.augmentation.instance, Augmentation):
             original, name = clips[0], self.augmentation.plugin
             for copy in range(step.copies):
@@ -171,9 +184,21 @@ class Pipeline:
                     _named(sample, lambda rng=rng: step.vary(original, rng), name, self.augmentation.where),
                 )
                 clips.append(varied)
-            clips[0] = _through([self.augmentation], sample, original, origin)
+            clips[0] = self._through([self.augmentation], sample, original, origin)
         digests, hashes = traits
-        return [CacheEntry(_through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
+        return [CacheEntry(self._through(self.after, sample, clip, origin), digests, hashes) for clip in clips]
+
+    def _through(self, steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: ClipInfo) -> Clip:
+        for step in steps:
+            instance = self.instance(step, sample)
+            clip_info = origin if instance.needs_clip_info() else None
+            before = replace(clip, aus=sample.aus or None, clip_info=clip_info)  # not what the step before returned
+            clip = _checked(
+                sample,
+                step.plugin,
+                _named(sample, lambda instance=instance, before=before: instance(before), step.plugin, step.where),
+            )
+        return clip
 
     def _published_length(self, sample: Sample) -> int:
         """Return how many frames a clip has on disk, 0 where it is not a sequence of frames; of a long video all."""
@@ -186,18 +211,6 @@ class Pipeline:
         """Return the digest of each frame's pixels, and the perceptual hashes that its samples are compared by."""
         frames = raw.frames if self.by_frame else few_of(raw.frames)
         return tuple(digest_array(frame) for frame in raw.frames), tuple(perceptual_hash(frame) for frame in frames)
-
-
-def _through(steps: Sequence[Component[Preprocessor]], sample: Sample, clip: Clip, origin: ClipInfo) -> Clip:
-    for step in steps:
-        clip_info = origin if step.instance.needs_clip_info() else None
-        before = replace(clip, aus=sample.aus or None, clip_info=clip_info)  # not what the step before returned
-        clip = _checked(
-            sample,
-            step.plugin,
-            _named(sample, lambda step=step, before=before: step.instance(before), step.plugin, step.where),
-        )
-    return clip
 
 
 def _named(sample: Sample, action: Callable[[], T], what: str, where: str = "") -> T:

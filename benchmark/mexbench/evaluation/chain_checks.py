@@ -204,7 +204,8 @@ class _ChainChecker:
     def ask(self, step: Component[Any], source: Source, raw: Clip) -> None:
         place = f"\n  in {step.where}" if step.where else ""
         try:
-            step.instance.check_clip(self.pipeline.clip_info(source.clip, raw), source.clip.aus)
+            instance = self.pipeline.instance(step, source.clip)
+            instance.check_clip(self.pipeline.clip_info(source.clip, raw), source.clip.aus)
         except (DataError, OSError) as error:
             raise DataError(f"sample {source.clip.sample_id}: {error}{place}") from None
         except BenchError:

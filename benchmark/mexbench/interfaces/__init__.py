@@ -36,7 +36,7 @@ from mexbench.interfaces.plugin import Plugin
 from mexbench.interfaces.preprocessor import Augmentation, Preprocessor
 from mexbench.interfaces.protocol import AllExcept, CaseStudySpec, Fold, Protocol
 from mexbench.interfaces.rows import Rows, select_rows
-from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, Sample
+from mexbench.interfaces.sample import UNIT_NAMES, UNITS, Clip, ClipInfo, MeasuredUnits, Sample
 from mexbench.interfaces.spotting import (
     ScoredInterval,
     SpottingModel,
@@ -69,6 +69,7 @@ __all__ = [
     "IntervalKind",
     "LayerRow",
     "LongVideo",
+    "MeasuredUnits",
     "Model",
     "Plugin",
     "Predictor",

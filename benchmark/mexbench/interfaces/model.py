@@ -51,6 +51,13 @@ class Model(Plugin, ABC):
             DataError: The text names the shape that is needed, the one that came, and the step that fixes it.
         """
 
+    def reads_annotation(self) -> bool:
+        """Whether predictors read what a step took from the annotation of the samples that they predict.
+
+        Where it is False, films that nobody annotated can be predicted: a step's ``unannotated`` leaves blanks in them.
+        """
+        return True
+
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write a predictor that ``fit`` returned as files into an empty folder, for ``bench run --save-models``.
 

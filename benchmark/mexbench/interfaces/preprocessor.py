@@ -42,6 +42,13 @@ class Preprocessor(Plugin, ABC):
         """
         del info, aus
 
+    def unannotated(self) -> Preprocessor:
+        """Return the step for clips that nobody annotated, for models that read no annotation of what they predict.
+
+        A step that takes values from the annotation overrides it and leaves them blank; see ``Model.reads_annotation``.
+        """
+        return self
+
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
         """Return a new clip; the given one is read-only.

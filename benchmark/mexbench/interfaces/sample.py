@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,8 @@ class Sample:
             none.
         condition: What a case study's manifest says of the recording, such as the group of the person; None elsewhere.
         video: The long video that the sample is, with what is annotated in it; None for a clip or a frame of one.
+        person: What the data says of the person, such as ``(("sex", "f"),)``: figures are broken down by it, and no
+            model sees it.
     """
 
     sample_id: str
@@ -57,6 +60,7 @@ class Sample:
     part: str | None = None
     condition: str | None = None
     video: LongVideo | None = None
+    person: tuple[tuple[str, str], ...] = ()
 
     @property
     def group(self) -> str:
@@ -80,6 +84,19 @@ class ClipInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredUnits:
+    """Action units that somebody's detector measured in a clip: number of the unit -> value from 0 to 1.
+
+    Args:
+        intensity: How strongly each shows; empty where the detector does not say.
+        presence: Whether each shows, 0 or 1; empty where the detector does not say.
+    """
+
+    intensity: Mapping[int, float]
+    presence: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
     """What a dataset loads and a preprocessor turns into another: pixels or features, and no label.
 
@@ -92,6 +109,7 @@ class Clip:
         offset_index: Position of the offset in ``frames``.
         aus: Coded action units, as in ``Sample``; None where none is coded. Set by the engine before every step.
         clip_info: Where it comes from. Set by the engine before a step that asks by ``needs_clip_info``, else None.
+        measured: What a detector's file has of the clip, as ``bench predict --units`` gives it; else None.
         notes: What a user should know about this sample, such as "several faces, the largest taken"; a run counts
             equal texts over its samples and reports them.
     """
@@ -103,4 +121,5 @@ class Clip:
     offset_index: int | None = None
     aus: frozenset[str] | None = None
     clip_info: ClipInfo | None = None
+    measured: MeasuredUnits | None = None
     notes: tuple[str, ...] = ()

@@ -37,6 +37,8 @@ _SIZES = ("protocol", "samples", "subjects", "folds", "repeats", "seeds", "flags
 
 def terminal_text(scores: Mapping[str, Any]) -> str:
     """Format the main table for a terminal: what is the same in every row is printed once, below it."""
+    if nothing_scored(scores):
+        return f"{_NOTHING_SCORED} {_rows_without_scores(scores)}"
     narrow, shared_text = _narrow(scores)
     parts = [narrow.text(), *([shared_text] if shared_text else []), *few_subjects.note(scores)]
     return "\n\n".join(parts)
@@ -85,6 +87,21 @@ def _chance_cells(scores: Mapping[str, Any], headers: Sequence[str]) -> list[str
     values = {"UF1": 2 * share / (1 + share) / k, "UAR": 1 / k, "accuracy": share}
     cells = {"rank": DASH, "model": "chance", **{name: percent(value) for name, value in values.items()}}
     return [cells.get(header, _NOT_A_ROW) for header in headers]
+
+
+def nothing_scored(scores: Mapping[str, Any]) -> bool:
+    """Whether a finished case study has no clip with a label: its tables of scores would be empty."""
+    unlabelled = all(row["n_samples"] == 0 and row["tasks"]["done"] == row["tasks"]["total"] for row in scores["rows"])
+    return "case_study" in scores and unlabelled
+
+
+_NOTHING_SCORED = "No clip has a label that a model could be scored by, so there are no scores."
+
+
+def _rows_without_scores(scores: Mapping[str, Any]) -> str:
+    """Name the rows with their flags, which a table of scores would have."""
+    texts = [f"{row['model']} ({' '.join(row['flags']) or 'no flags'})" for row in scores["rows"]]
+    return f"Models: {', '.join(texts)}."
 
 
 def main_table(scores: Mapping[str, Any]) -> Table:
@@ -186,6 +203,11 @@ def fold_table(scores: Mapping[str, Any]) -> Table:
 
 def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """Write the page of one run."""
+    if nothing_scored(scores):
+        parts = [f"# {escape(scores['config'])}", *banners(scores), *setting(scores), _NOTHING_SCORED]
+        parts += [escape(_rows_without_scores(scores)), *_training(scores)]
+        parts += ["## How this was made", origin(scores, manifest)]
+        return "\n\n".join(parts) + "\n"
     intervals = scores["intervals"]
     narrow, shared = _narrow(scores)
     scored = any(row[scores.get("headline", "uf1")] is not None for row in scores["rows"])
@@ -219,13 +241,17 @@ def markdown(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         parts += ["## Confusion matrices", f"![confusion matrices]({MATRICES})"]
     for row in shown:
         parts += [f"**{escape(row['model'])}**", confusion_table(scores, row).markdown()]
-    if any(row.get("health") for row in scores["rows"]):
-        rows = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1"))]
-        parts += ["## Training", health_table(rows).markdown(), HEALTH_NOTE]
-    parts += ["## How this was made", origin(scores, manifest)]
+    parts += [*_training(scores), "## How this was made", origin(scores, manifest)]
     if claims := scores.get("paper"):
         parts.append(claimed_and_measured.markdown(claims))
     return "\n\n".join(parts) + "\n"
+
+
+def _training(scores: Mapping[str, Any]) -> list[str]:
+    if not any(row.get("health") for row in scores["rows"]):
+        return []
+    rows = [row for _, row in ranked(scores["rows"], scores.get("headline", "uf1"))]
+    return ["## Training", health_table(rows).markdown(), HEALTH_NOTE]
 
 
 def banners(scores: Mapping[str, Any]) -> list[str]:

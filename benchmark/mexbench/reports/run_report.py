@@ -238,7 +238,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
         parts = [action_units_page.terminal_text(scores)]
     else:
         parts = [run_page.terminal_text(scores)]
-        if len(scores["members"]) > 1:
+        if len(scores["members"]) > 1 and not run_page.nothing_scored(scores):
             parts.append(run_page.member_table(scores).text())
         if studied := study_page.terminal_text(scores):
             parts.append(studied)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -92,17 +92,24 @@ class SavedModel:
         predictor: The predictor.
         changes: What is not as it was when the model was saved, such as a version: its scores may differ in the last
             digits. Nothing of it is known to be wrong.
+        reads_annotation: Whether it reads what a step took from the annotation; see ``Model.reads_annotation``.
     """
 
     folder: Path
     about: Mapping[str, Any]
     predictor: Predictor
     changes: tuple[str, ...]
+    reads_annotation: bool = True
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the scores."""
         return tuple(self.about["classes"])
+
+    @property
+    def target(self) -> str:
+        """What it predicts: emotion, action_units or spotting."""
+        return str(self.about.get("target", "emotion"))
 
     def __call__(self, x: NDArray[Any], /) -> NDArray[Any]:
         """Return scores (n, n_classes) for samples x (n, T, ...) that went through the model's frames and steps.
@@ -249,33 +256,37 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
         raise _damaged(folder, f"has files that {ABOUT} does not name: {listed(unknown, limit=5)}")
 
 
-def load(folder: Path, catalogue: Catalogue, *, target: Target = "emotion") -> SavedModel:
+def load(folder: Path, catalogue: Catalogue, *, target: Target | Collection[Target] = "emotion") -> SavedModel:
     """Read a saved model.
 
     Args:
         folder: What ``bench run --save-models`` wrote: ``RUN/models/MODEL/SEED/FOLD`` or ``RUN/models/MODEL/all/SEED``.
         catalogue: Where its plugin is looked up; nothing that is not installed is ever imported.
-        target: What it must predict: an emotion, which action units show, or where in a long video expressions are.
+        target: What it must predict: an emotion, which action units show, or where in a long video expressions are; or
+            any of several.
 
     Raises:
         SavedModelError: The folder is not a saved model, predicts something else, is damaged, of a newer format, of a
             plugin that is not installed or now has other parameters, or holds what the plugin refuses.
     """
     about = read_about(folder)
-    if (saved_target := about.get("target", "emotion")) != target:
-        raise SavedModelError(f"{folder}: predicts {saved_target}, and {target} is asked for; give another model")
+    targets = (target,) if isinstance(target, str) else target
+    if (saved_target := about.get("target", "emotion")) not in targets:
+        asked = " or ".join(targets)
+        raise SavedModelError(f"{folder}: predicts {saved_target}, and {asked} is asked for; give another model")
     model = _model(folder, about, catalogue)
     try:
         if errors := [error for name in about["files"] for error in content_errors(folder / name)]:
             raise ValueError("; ".join(errors))
         model.check(tuple(about["sample"]["shape"]))  # before memory is asked for that its parameters need
         predictor = model.load(folder)
-        (_try_out_spotter if target == "spotting" else _try_out)(predictor, about)
+        (_try_out_spotter if saved_target == "spotting" else _try_out)(predictor, about)
     except Exception as error:  # noqa: BLE001 - third-party code reads a file that anybody may have made
         text = str(error) if isinstance(error, (ValueError, BenchError)) else f"{type(error).__name__}: {error}"
         raise SavedModelError(f"{folder}: cannot be loaded: {text}; train and save it again") from None
     installed = catalogue.get("model", about["plugin"]).distribution
-    return SavedModel(folder, about, predictor, tuple(_changes(about, model, installed)))
+    changes = tuple(_changes(about, model, installed))
+    return SavedModel(folder, about, predictor, changes, model.reads_annotation())
 
 
 def _model(folder: Path, about: Mapping[str, Any], catalogue: Catalogue) -> Model:

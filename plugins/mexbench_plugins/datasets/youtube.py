@@ -35,8 +35,9 @@ class Youtube(Dataset):
     """Clips of films, mp4, mov, avi or webm, that a list beside them names.
 
     The list is a CSV with the columns clip_id, path, subject, condition, start_s, end_s, emotion and source_url, of
-    which only clip_id and path are required. A clip without an emotion is unlabelled. A film is decoded at its own rate
-    and sampled by the times of its frames; a frame's number is its time in milliseconds. Onset and apex are not known.
+    which only clip_id and path are required, and age_group, sex and ethnicity, by which figures are broken down. A clip
+    without an emotion is unlabelled. A film is decoded at its own rate and sampled by the times of its frames; a
+    frame's number is its time in milliseconds. Onset and apex are not known.
 
     Args:
         manifest: The list.
@@ -156,6 +157,7 @@ class Youtube(Dataset):
             emotion=entry.emotion.casefold() if entry.emotion else None,
             fps=min(self.fps, rate) if rate else None,
             condition=entry.condition,
+            person=tuple(entry.groups.items()),
         )
 
     def _entry(self, sample: Sample) -> ListedClip:

@@ -36,7 +36,8 @@ class HybridMicroNetAU(HybridMicroNet):
     With detect_units the annotation is used for training alone: a detector, the 2023 network with a sigmoid for each
     unit, is trained on the annotated units of the training side, and both sides get its scores instead of the planes
     (training samples those of a detector that never saw their subject). The planes of a test sample are never read.
-    The step's flag ``coded-aus`` remains: which clips there are still depends on their coding.
+    The step's flag ``coded-aus`` remains: which clips there are still depends on their coding. Films need none: in
+    a case study and in ``bench predict`` the units are the detector's.
 
     Args:
         detect_units: Whether the units are those of a detector that is trained inside each fold.
@@ -69,6 +70,10 @@ class HybridMicroNetAU(HybridMicroNet):
             padding_value=self.padding_value,
             residual_attention=self.residual_attention,
         )
+
+    def reads_annotation(self) -> bool:
+        """With detect_units the annotated planes of a sample that is predicted are never read."""
+        return not self.detect_units
 
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int

@@ -12,12 +12,16 @@ import numpy as np
 from annotated_types import Ge, Le, MinLen
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, NotAnnotated, SampleRejected
-from mexbench.interfaces import UNITS, Clip, ClipInfo, Preprocessor
+from mexbench.errors import DataError, NotAnnotated, SampleRejected, listed
+from mexbench.interfaces import UNITS, Clip, ClipInfo, MeasuredUnits, Preprocessor
 from mexbench_plugins.preprocessors import _au_openface as _openface
 from mexbench_plugins.preprocessors import _au_pyfeat as _pyfeat
 
-_NOT_CODED = "has no action units coded (action_units)"
+_NOT_CODED = (
+    "has no action units coded (action_units); a model that detects its own (hybrid_micronet_au with detect_units: "
+    "true, alone with this input) needs none in the clips of a case study"
+)
+_BLANK = "has no action units coded: the model's own detector gives them (action_units)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,8 @@ class ActionUnits(Preprocessor):
     - pyfeat: py-feat (extra ``pyfeat``) looks at the clip's frames as they were loaded, those that the ``frames`` block
       chose, and downloads its weights at the first use. A unit's value is its greatest over the frames with a face.
 
-    A clip without a CSV, or without a sure face in any frame, is excluded, counted and named.
+    A clip without a CSV, or without a sure face in any frame, is excluded, counted and named. In ``bench predict`` a
+    file of OpenFace that ``--units`` names takes the place of the annotation, and of the folder.
 
     Args:
         mode: join appends the values to the frames or features; only leaves the values alone, whatever came before.
@@ -92,6 +97,10 @@ class ActionUnits(Preprocessor):
             return {"csv": _openface.digest_of(self._csv_folder)}
         return {"py-feat": _pyfeat.version()} if self.origin == "pyfeat" else {}
 
+    def unannotated(self) -> Preprocessor:
+        """Return a step that appends zeros where no unit is coded, for a model that never reads them."""
+        return _Blank(self) if self.origin == "annotation" else self
+
     def check_clip(self, info: ClipInfo, aus: frozenset[str]) -> None:
         """Look for the clip's coded units, or into its CSV file."""
         if self.origin == "annotation" and not aus:
@@ -124,6 +133,8 @@ class ActionUnits(Preprocessor):
 
     def _shown(self, clip: Clip) -> tuple[NDArray[np.float64], tuple[str, ...]]:
         """Return the value of each unit (units,), and notes."""
+        if clip.measured is not None and self.origin != "pyfeat":
+            return self._measured(clip.measured), ()
         if self.origin == "annotation":
             if not clip.aus:
                 raise NotAnnotated(_NOT_CODED)
@@ -133,6 +144,14 @@ class ActionUnits(Preprocessor):
         if self.origin == "pyfeat":
             return _pyfeat.values(clip.clip_info.frames, self.units)
         return self._openface(clip.clip_info)
+
+    def _measured(self, measured: MeasuredUnits) -> NDArray[np.float64]:
+        """Return the values of a detector's file: presence in place of an annotation, else what ``values`` names."""
+        of_presence = self.origin == "annotation" or self.values == "presence"
+        known = measured.presence if of_presence else measured.intensity
+        if lacking := [f"AU{unit:02}_{'c' if of_presence else 'r'}" for unit in self.units if unit not in known]:
+            raise DataError(f"action_units: the file of units lacks the columns {listed(lacking, limit=6)}")
+        return np.array([known[unit] for unit in self.units], dtype=np.float64)
 
     def _openface(self, origin: ClipInfo) -> tuple[NDArray[np.float64], tuple[str, ...]]:
         path = _openface.find(self._csv_folder, origin.clip_id)
@@ -146,3 +165,22 @@ class ActionUnits(Preprocessor):
     def _csv_folder(self) -> Path:
         assert self.folder is not None  # noqa: S101 - __post_init__ has seen to it
         return self.folder
+
+
+@dataclass(frozen=True)
+class _Blank(Preprocessor):
+    """``action_units`` for clips that nobody coded: zeros, which the model behind it never reads.
+
+    Args:
+        step: What is done with a clip whose units are known.
+    """
+
+    step: ActionUnits
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Append the units, or as many zeros."""
+        if clip.aus or clip.measured is not None:
+            return self.step(clip)
+        zeros = MeasuredUnits(intensity={}, presence=dict.fromkeys(self.step.units, 0.0))
+        blank = self.step(dataclasses.replace(clip, measured=zeros))
+        return dataclasses.replace(blank, measured=None, notes=(*blank.notes, _BLANK))

@@ -13,9 +13,9 @@ import pytest
 from mexbench.data import samples as data
 from mexbench.data.arrays import load_arrays
 from mexbench.data.cache import Cache
-from mexbench.errors import DataError, SampleRejected
+from mexbench.errors import DataError, NotAnnotated, SampleRejected
 from mexbench.evaluation.plan import plan as make_plan
-from mexbench.interfaces import Clip, Dataset, Preprocessor, Sample
+from mexbench.interfaces import Clip, Dataset, MeasuredUnits, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import build
 from mexbench_plugins.preprocessors.action_units import ActionUnits
@@ -146,3 +146,29 @@ def test_other_fields_of_a_clip_stay() -> None:
     clip = dataclasses.replace(clip_of(2, 4, 4, 1), onset_index=0, apex_index=1, fps=100.0)
     result = ActionUnits()(clip)
     assert (result.onset_index, result.apex_index, result.fps, result.aus) == (0, 1, 100.0, clip.aus)
+
+
+def test_for_a_model_with_a_detector_uncoded_clips_get_zeros_and_coded_ones_their_units() -> None:
+    step = ActionUnits(units=(4, 12))
+    features = np.ones((1, 2, 2, 3), np.float32)
+    with pytest.raises(NotAnnotated, match="detect_units: true"):
+        step(Clip(frames=features))
+    blank = step.unannotated()(Clip(frames=features))
+    assert blank.frames.shape == (1, 2, 2, 5)
+    assert blank.frames[..., 3:].max() == 0
+    assert blank.notes == ("has no action units coded: the model's own detector gives them (action_units)",)
+    coded = step.unannotated()(Clip(frames=features, aus=frozenset({"AU12"})))
+    assert coded.frames[0, 0, 0, 3:].tolist() == [0, 1]
+    openface = ActionUnits(units=(4,), origin="openface", folder=Path("csv"))
+    assert openface.unannotated() is openface
+
+
+def test_a_file_of_units_takes_the_place_of_the_annotation_and_of_the_folder() -> None:
+    features = np.ones((1, 2, 2, 3), np.float32)
+    measured = MeasuredUnits(intensity={4: 0.4, 12: 0.0}, presence={4: 1.0, 12: 0.0})
+    of_annotation = ActionUnits(units=(4, 12))(Clip(frames=features, measured=measured))
+    assert of_annotation.frames[0, 0, 0, 3:].tolist() == [1, 0]
+    step = ActionUnits(units=(4, 12), origin="openface", folder=Path("csv"))
+    assert step(Clip(frames=features, measured=measured)).frames[0, 0, 0, 3:].tolist() == pytest.approx([0.4, 0])
+    with pytest.raises(DataError, match="the file of units lacks the columns AU07_c"):
+        ActionUnits(units=(4, 7))(Clip(frames=features, measured=measured))

@@ -1,7 +1,7 @@
 """The list beside a folder of films: which clips there are, who is in them and where they come from.
 
-A CSV with the columns ``clip_id, path, subject, condition, start_s, end_s, emotion, source_url``; the first two are
-required, and a cell may be empty where nothing is known.
+A CSV with the columns ``clip_id, path, subject, condition, start_s, end_s, emotion, source_url``, and, of the people,
+``age_group, sex, ethnicity``; the first two are required, and a cell may be empty where nothing is known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import Path, PurePosixPath
 from mexbench.errors import DataError, all_of, listed
 
 REQUIRED = ("clip_id", "path")
-COLUMNS = (*REQUIRED, "subject", "condition", "start_s", "end_s", "emotion", "source_url")
+#: What a list may say of the people: figures are broken down by it.
+GROUPS = ("age_group", "sex", "ethnicity")
+COLUMNS = (*REQUIRED, "subject", "condition", "start_s", "end_s", "emotion", "source_url", *GROUPS)
 _MOST_BYTES = 64 * 2**20
 #: Ids become parts of sample ids and of file names.
 _ID = re.compile(r"\w[\w .+=-]*")
@@ -37,6 +39,9 @@ class ListedClip:
         end_s: Where it ends; None for the film's end.
         emotion: The label; None for an unlabelled clip.
         source_url: Where the film can be fetched.
+        age_group: Of the person, in the list's own words.
+        sex: Likewise.
+        ethnicity: Likewise.
     """
 
     line: str
@@ -48,6 +53,14 @@ class ListedClip:
     end_s: float | None = None
     emotion: str | None = None
     source_url: str | None = None
+    age_group: str | None = None
+    sex: str | None = None
+    ethnicity: str | None = None
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """What the list says of the person, by column."""
+        return {name: value for name in GROUPS if (value := getattr(self, name)) is not None}
 
     def film(self, folder: Path) -> Path:
         """Return the film's place in a folder.
@@ -158,7 +171,7 @@ def _entry(line: str, cells: dict[str, str]) -> ListedClip:
         path=path,
         start_s=start or 0.0,
         end_s=end,
-        **{name: cells.get(name) or None for name in ("subject", "condition", "emotion", "source_url")},
+        **{name: cells.get(name) or None for name in ("subject", "condition", "emotion", "source_url", *GROUPS)},
     )
 
 

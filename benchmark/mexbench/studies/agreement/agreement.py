@@ -113,6 +113,8 @@ def agree(first: ClipPredictions, second: ClipPredictions) -> Agreement:
         DataError: The models have no two emotions in common, no clip is in both, a clip has two subjects, or no clip
             gets a common emotion from both.
     """
+    if units := [predictions.name for predictions in (first, second) if predictions.of_units]:
+        raise DataError(f"{listed(units)}: predicts action units, and agreement is that of two models of emotions")
     emotions = tuple(name for name in first.classes if name in second.classes)
     names = f"{first.name} has {listed(first.classes)}; {second.name} has {listed(second.classes)}"
     if len(emotions) < 2:
@@ -183,7 +185,8 @@ def _intervals(by_group: NDArray[np.int64]) -> tuple[dict[str, tuple[float, floa
     replicates = measures(drawn)
     fine = {name: values[~np.isnan(values)] for name, values in replicates.items()}
     undefined = float(np.isnan(replicates["kappa"]).mean())
-    return {name: interval(values) if len(values) else None for name, values in fine.items()}, undefined
+    bounds = {name: interval(values) if len(values) else (0.0, 0.0) for name, values in fine.items()}
+    return {name: pair if pair[1] - pair[0] > 1e-12 else None for name, pair in bounds.items()}, undefined
 
 
 def _one_emotion(counts: NDArray[np.int64], index: int, name: str) -> OneEmotion:

@@ -11,6 +11,7 @@ from mexbench.errors import PluginError, missing_extra
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.few_subjects import why_none
 from mexbench.runs.plot_style import BLUE, GRID, ORANGE, house_style, save_figure
+from mexbench.studies.audit import groups
 from mexbench.studies.audit.leak import SIMULATIONS
 from mexbench.studies.audit.taxonomy import SOURCE
 from mexbench.tables import Table
@@ -90,6 +91,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     if few := why_none(row.get("subjects") or 0 for row in report["rows"]):
         parts.append(few)
     parts += [_LEGEND.format(level=f"{LEVEL:.0%}", replicates=REPLICATES, simulations=SIMULATIONS)]
+    parts += groups.section(report.get("groups") or [])
     parts += ["## The leaks", _leaks(report), f"Numbers and names: {SOURCE}."]
     return "\n\n".join(parts) + "\n"
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.errors import RunFolderError, listed
-from mexbench.runs.stored_run import damage_is_an_error, read_run
+from mexbench.runs.stored_run import damage_is_an_error, read_reports, read_run
 from mexbench.tables import competes, escape, subjects_text, with_interval
 
 NO_DIAGNOSIS = (
     "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "
     "somebody felt, and nothing on this page supports a statement about the health or the character of a person."
 )
+#: Figures of a row -> what they are called: of classes, and of action units.
+_FIGURES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+_UNIT_FIGURES = {"f1": "F1 of a unit's presence", "macro_f1": "macro F1"}
 PRIVACY = (
     "**Consent and privacy.** A face is personal data, and what is concluded from it may be data about health. Use "
     "recordings whose people agreed to this use, or whose licence covers it, and keep this page as private as they are."
@@ -31,27 +34,37 @@ def honest_score(folder: Path, model: str, classes: Sequence[str] = ()) -> dict[
     Raises:
         RunFolderError: It is not a finished run, has no such row, or that row is not an honest score.
     """
-    run = read_run(folder)
+    manifest, scores = read_reports(folder)
+    del manifest
+    of_units = scores.get("target") == "action_units"
+    if not of_units:
+        scores = read_run(folder).scores
     with damage_is_an_error(folder):
-        named = [row for name, row in run.rows.items() if name == model or name.startswith(f"{model} under ")]
+        rows = {row["model"]: row for row in scores["rows"]}
+        named = [row for name, row in rows.items() if name == model or name.startswith(f"{model} under ")]
         if not named:
             raise RunFolderError(
-                f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(run.rows)}"
+                f"{folder}: has no row {model!r} whose score could be quoted; its rows: {listed(rows)}"
             )
-        row = next((row for row in named if competes(row)), None)
-        if row is None or "case_study" in run.scores:
-            why = "is a case study" if "case_study" in run.scores else f"is flagged {' '.join(named[0]['flags'])}"
+        row = next((row for row in named if (_is_honest(row) if of_units else competes(row))), None)
+        if row is None or "case_study" in scores:
+            why = "is a case study" if "case_study" in scores else f"is flagged {' '.join(named[0]['flags'])}"
             raise RunFolderError(
                 f"{folder}: its row {named[0]['model']!r} {why}: that is not an honest score; run the model under loso"
             )
-        keys = ("model", "protocol", "uf1", "uar", "accuracy", "ci", "n_samples", "n_subjects", "flags")
-        keys += ("folds", "seeds", "repeats")
+        keys = ("model", "protocol", *(_UNIT_FIGURES if of_units else _FIGURES))
+        keys += ("ci", "n_samples", "n_subjects", "flags", "folds", "seeds", "repeats")
         return {
             **{key: row[key] for key in keys},
-            "dataset": run.scores["dataset"],
+            "dataset": scores["dataset"],
             "run": folder.resolve().name,
-            "other_classes": [] if set(classes) in (set(), set(run.classes)) else list(run.classes),
+            "other_classes": [] if set(classes) in (set(), set(scores["classes"])) else list(scores["classes"]),
         }
+
+
+def _is_honest(row: Mapping[str, Any]) -> bool:
+    """Whether a row of action units is complete and no test sample took part in its training."""
+    return row["f1"] is not None and not any(flag.startswith(("leak:", "incomplete")) for flag in row["flags"])
 
 
 def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:
@@ -78,8 +91,7 @@ def _unknown_score(names: Sequence[str]) -> str:
 
 def _honest_score_text(name: str, score: Mapping[str, Any]) -> str:
     figures = ", ".join(
-        f"{label} {with_interval(score, key)}"
-        for key, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+        f"{label} {with_interval(score, key)}" for key, label in (_UNIT_FIGURES if "f1" in score else _FIGURES).items()
     )
     flags = f" (flags: {escape(' '.join(score['flags']))})" if score["flags"] else ""
     classes_note = (

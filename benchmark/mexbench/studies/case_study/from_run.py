@@ -74,6 +74,8 @@ def _predictions(row: str, group: RowGroupPlan, flags: Sequence[str], done: Sequ
             truth=of_clip[name].label,
             predicted=int(np.mean(values, axis=0).argmax()),
             aus=numbers(of_clip[name].aus),
+            scores=tuple(np.mean(values, axis=0).tolist()),
+            person=of_clip[name].person,
         )
         for name, values in sorted(scores.items())
     ]

@@ -10,7 +10,8 @@ from mexbench.metrics.classification import HEADLINE, REPLICATES
 from mexbench.metrics.few_subjects import MIN_SUBJECTS
 from mexbench.studies.au_clusters.clustering import format_units
 from mexbench.studies.case_study import caveats as caution
-from mexbench.tables import DASH, Table, escape, percent, subjects_text, with_interval
+from mexbench.studies.case_study import sections
+from mexbench.tables import DASH, Table, escape, subjects_text, with_interval
 
 Study = Mapping[str, Any]
 
@@ -39,9 +40,16 @@ def plain(text: str) -> str:
     return text.replace("**", "")
 
 
-def markdown(studies: Mapping[str, Study]) -> str:
-    """Write a page of case studies: model -> what ``study.study`` returns."""
-    return "\n\n".join(["# Case study", *_cautions(studies), *_bodies(studies, "##")]) + "\n"
+def markdown(studies: Mapping[str, Study], figures: Sequence[tuple[str, str]] = ()) -> str:
+    """Write a page of case studies: model -> what ``study.study`` returns.
+
+    Args:
+        studies: The case studies.
+        figures: File name and caption of each figure beside the page.
+    """
+    drawn = [f"![{escape(caption)}](<{name}>)\n\n*{escape(caption)}*" for name, caption in figures]
+    parts = ["# Case study", *_cautions(studies), *_bodies(studies, "##"), *(["## Figures"] if drawn else []), *drawn]
+    return "\n\n".join(parts) + "\n"
 
 
 def _cautions(studies: Mapping[str, Study]) -> list[str]:
@@ -61,8 +69,8 @@ def _bodies(studies: Mapping[str, Study], mark: str) -> list[str]:
 
 def share_table(study: Study) -> Table:
     """Shares of the predicted classes, of all clips and by condition."""
-    rows = [["all clips", *_share_cells(study["all"])]]
-    rows += [[row["condition"] or "(none given)", *_share_cells(row)] for row in study["conditions"]]
+    rows = [["all clips", *sections.share_cells(study["all"])]]
+    rows += [[row["condition"] or "(none given)", *sections.share_cells(row)] for row in study["conditions"]]
     unit = f"{study['unit']}s" if study["unit"] == "subject" else "without subject"
     return Table(["condition", "clips", unit, *study["classes"]], rows)
 
@@ -70,7 +78,7 @@ def share_table(study: Study) -> Table:
 def subject_table(study: Study) -> Table:
     """Shares of the predicted classes by subject."""
     rows = [
-        [row["subject"], ", ".join(row["conditions"]) or DASH, str(row["clips"]), *_cells(row)]
+        [row["subject"], ", ".join(row["conditions"]) or DASH, str(row["clips"]), *sections.cells(row)]
         for row in study["subjects"]
     ]
     return Table(["subject", "condition", "clips", *study["classes"]], rows)
@@ -78,17 +86,18 @@ def subject_table(study: Study) -> Table:
 
 def clip_table(study: Study) -> Table:
     """Every clip."""
-    clustered = study["clusters"] is not None
+    clustered = study["clusters"] is not None or any(clip["cluster"] for clip in study["clips"])
     headers = ["clip", "subject", "condition", "labelled", "predicted"]
     rows = []
     for clip in study["clips"]:
         known = [clip[key] or DASH for key in ("subject", "condition", "emotion")]
         units = [format_units(clip["aus"]) if clip["aus"] else DASH, clip["cluster"] or DASH] if clustered else []
         rows.append([clip["clip_id"], *known, clip["predicted"], *units])
-    return Table([*headers, *(["coded units", "cluster"] if clustered else [])], rows)
+    return Table([*headers, *(["units", "cluster"] if clustered else [])], rows)
 
 
 def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
+    of_units = study.get("of_units", False)
     applied = (
         f"Applied to **{escape(study['dataset'])}**, trained on {', '.join(map(escape, study['trained_on']))}. "
         if "dataset" in study
@@ -96,15 +105,22 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
     )
     unit = study["unit"]
     parts = [
-        f"{applied}{study['n_clips']} clips of {study['n_subjects'] or 'unknown'} subjects. A clip's prediction is the "
-        "class with the highest mean score, over its frames or windows and over seeds.",
+        f"{applied}{study['n_clips']} clips of {study['n_subjects'] or 'unknown'} subjects. "
+        + (
+            "A clip shows a unit where its greatest score over windows reaches the threshold: several, or none."
+            if of_units
+            else "A clip's prediction is the class with the highest mean score, over its frames or windows and over "
+            "seeds."
+        ),
         *([f"Without a prediction, and not counted: {_names(study['unpredicted'])}."] if study["unpredicted"] else []),
         "**What is predicted, by condition**",
         share_table(study).markdown(),
         f"Share of clips x 100. In brackets: {study['level']:.0%} interval by bootstrap over {unit}s ({REPLICATES} "
-        f"replicates), none where there are fewer than {MIN_SUBJECTS} {unit}s, and without width at 0 and 100. It "
-        "shows how far other "
-        f"{unit}s may differ, not how often the model is wrong.",
+        f"replicates), none where there are fewer than {MIN_SUBJECTS} {unit}s, and none where all {unit}s have "
+        f"the same share, as at 0 and 100. It shows how far other {unit}s may differ, not how often the model is "
+        "wrong.",
+        *sections.differences(study),
+        *sections.groups(study),
     ]
     if study["subjects"]:
         parts += [
@@ -122,6 +138,8 @@ def _scored(study: Study) -> list[str]:
     counted = [f"{unlabelled} clips without a label"] if unlabelled else []
     counted += [f"{n_other} clips whose emotion is not a class of the model"] if n_other else []
     beside = f" Predicted and not scored: {', '.join(counted)}." if counted else ""
+    if study.get("of_units"):
+        return []
     if study["scores"] is None:
         return [f"No clip has a label that the model could be scored by.{beside}"]
     scores = study["scores"]
@@ -138,6 +156,12 @@ def _scored(study: Study) -> list[str]:
 
 def _clusters(study: Study) -> list[str]:
     clusters = study["clusters"]
+    if clusters is None and any(clip["cluster"] for clip in study["clips"]):
+        return [
+            "**Clips by combination of action units**",
+            sections.cluster_counts(study).markdown(),
+            sections.ASSIGNED,
+        ]
     if clusters is None:
         return ["No sub-division by action units: it needs them coded for training clips and for clips here."]
     rows = [
@@ -156,14 +180,3 @@ def _clusters(study: Study) -> list[str]:
 
 def _names(clips: Sequence[str]) -> str:
     return f"{len(clips)} clips ({escape(listed(clips, limit=10))})"
-
-
-def _share_cells(row: Mapping[str, Any]) -> list[str]:
-    return [str(row["clips"]), str(row["groups"]), *_cells(row)]
-
-
-def _cells(row: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    return [
-        percent(share["share"]) + (f" [{percent(share['ci'][0])}, {percent(share['ci'][1])}]" if share["ci"] else "")
-        for share in row["shares"]
-    ]

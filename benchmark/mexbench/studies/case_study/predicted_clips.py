@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mexbench.data.video.clip_list import GROUPS
 from mexbench.errors import DataError, RunFolderError, listed, unknown
 from mexbench.runs.stored_run import read_run
+from mexbench.studies.inference.answers import NO_UNIT
 
 #: Columns of a ``clips.csv`` that must be there; the subject, condition and emotion may be empty.
 COLUMNS = ("clip_id", "path", "subject", "condition", "emotion", "predicted", "windows")
 SCORE = "score_"
+#: Columns that may be there: what is known of the person, a file's action units, and the combination of units.
+OPTIONAL = (*GROUPS, "units", "cluster")
+_UNIT = re.compile(r"AU\d+")
+_UNIT_NUMBER = re.compile(r"AU(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,10 @@ class PredictedClip:
         truth: Class index of ``emotion``; None where it is not a class of the model.
         predicted: Class index.
         aus: Coded action units, by number alone.
+        shown: Positions of the units that show, of a model of action units, whose ``predicted`` is -1; None for others.
+        scores: Of the model (n_classes,); empty where they are not kept.
+        cluster: The combination of units that ``bench predict`` assigned it to; None without one.
+        person: What is said of the person, such as ``(("sex", "f"),)``.
     """
 
     clip_id: str
@@ -38,6 +49,19 @@ class PredictedClip:
     truth: int | None
     predicted: int
     aus: frozenset[str] = frozenset()
+    shown: tuple[int, ...] | None = None
+    scores: tuple[float, ...] = ()
+    cluster: str | None = None
+    person: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """Positions of what is predicted: one class, or any number of units."""
+        return (self.predicted,) if self.shown is None else self.shown
+
+    def text(self, names: Sequence[str]) -> str:
+        """Return the prediction in words: ``happiness``, ``AU6+AU12`` or ``none``."""
+        return "+".join(names[index] for index in self.answers) or NO_UNIT
 
     @property
     def group(self) -> str:
@@ -64,6 +88,11 @@ class ClipPredictions:
     flags: tuple[str, ...] = ()
     honest: Mapping[str, Any] | None = None
     unpredicted: tuple[str, ...] = ()
+
+    @property
+    def of_units(self) -> bool:
+        """Whether action units are predicted, several of which may show at once."""
+        return bool(self.classes) and all(_UNIT.fullmatch(name) for name in self.classes)
 
     @property
     def unit(self) -> str:
@@ -128,6 +157,9 @@ def of_study(name: str, study: Mapping[str, Any], path: Path) -> ClipPredictions
                 truth=None if clip["truth"] is None else classes.index(clip["truth"]),
                 predicted=classes.index(clip["predicted"]),
                 aus=frozenset(clip["aus"]),
+                scores=tuple(clip.get("scores") or ()),
+                cluster=clip["cluster"],
+                person=tuple((str(key), str(value)) for key, value in clip.get("person", {}).items()),
             )
             for clip in study["clips"]
         )
@@ -178,9 +210,11 @@ def _clips(
         if not predicted:
             unpredicted.append(name)
             continue
-        if predicted not in classes:
+        shown = _shown(predicted, classes)
+        if shown is None and predicted not in classes:
             raise DataError(f"{where}: {unknown('prediction', predicted, classes)}, the columns {SCORE}...")
-        _check_scores(where, [line[f"{SCORE}{name}"] for name in classes])
+        scores = _scores(where, [line[f"{SCORE}{name}"] for name in classes])
+        units = _UNIT_NUMBER.findall(line.get("units") or "")
         emotion = line["emotion"].strip() or None
         yield PredictedClip(
             clip_id=name,
@@ -188,15 +222,30 @@ def _clips(
             condition=line["condition"].strip() or None,
             emotion=emotion,
             truth=classes.index(emotion) if emotion in classes else None,
-            predicted=classes.index(predicted),
+            predicted=-1 if shown is not None else classes.index(predicted),
+            aus=frozenset(units) if shown is None else frozenset(classes[k].removeprefix("AU") for k in shown),
+            shown=shown,
+            scores=scores,
+            cluster=(line.get("cluster") or "").strip() or None,
+            person=tuple((name, value) for name in GROUPS if (value := (line.get(name) or "").strip())),
         )
 
 
-def _check_scores(where: str, cells: Sequence[str]) -> None:
+def _shown(predicted: str, classes: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the positions of the units that a cell names; None where the classes are not units, or one is unknown."""
+    if not all(_UNIT.fullmatch(name) for name in classes):
+        return None
+    names = [] if predicted == NO_UNIT else predicted.split("+")
+    return tuple(classes.index(name) for name in names) if set(names) <= set(classes) else None
+
+
+def _scores(where: str, cells: Sequence[str]) -> tuple[float, ...]:
+    scores = []
     for cell in cells:
         try:
-            fine = math.isfinite(float(cell))
+            scores.append(float(cell))
         except ValueError:
-            fine = False
-        if not fine:
+            scores.append(math.nan)
+        if not math.isfinite(scores[-1]):
             raise DataError(f"{where}: expected a number as score, got {cell!r}")
+    return tuple(scores)

@@ -11,12 +11,14 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval
 from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.summary import figures
-from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, subdivide
+from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, order, subdivide
+from mexbench.studies.case_study.differences import compare_conditions
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
 
 
@@ -36,6 +38,7 @@ def study(predictions: ClipPredictions, coded: Mapping[str, Sequence[frozenset[s
     division = subdivide(coded) if coded and any(clip.aus for clip in predictions.clips) else None
     return {
         "classes": list(predictions.classes),
+        "of_units": predictions.of_units,
         "flags": list(predictions.flags),
         "unit": predictions.unit,
         "level": LEVEL,
@@ -61,7 +64,9 @@ def study(predictions: ClipPredictions, coded: Mapping[str, Sequence[frozenset[s
             }
             for name in subjects
         ],
-        "scores": _scores(predictions),
+        "differences": _differences(predictions),
+        "groups": _groups(predictions),
+        "scores": None if predictions.of_units else _scores(predictions),
         "clusters": None if division is None else {"cap": CAP, "seeds": list(SEEDS), "groups": division.as_json()},
         "clips": [
             {
@@ -70,9 +75,11 @@ def study(predictions: ClipPredictions, coded: Mapping[str, Sequence[frozenset[s
                 "condition": clip.condition,
                 "emotion": clip.emotion,
                 "truth": None if clip.truth is None else predictions.classes[clip.truth],
-                "predicted": predictions.classes[clip.predicted],
-                "aus": sorted(clip.aus),
-                "cluster": _cluster(division, predictions.classes[clip.predicted], clip),
+                "predicted": clip.text(predictions.classes),
+                "aus": sorted(clip.aus, key=order),
+                "cluster": clip.cluster or _cluster(division, clip.text(predictions.classes), clip),
+                "scores": list(clip.scores),
+                "person": dict(clip.person),
             }
             for clip in predictions.clips
         ],
@@ -95,11 +102,12 @@ def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
     """Count what is predicted; intervals by bootstrap over subjects, none where there are too few."""
     groups = sorted({clip.group for clip in clips})
     position = {name: index for index, name in enumerate(groups)}
-    counts = np.zeros((len(groups), len(classes)))
+    counts, clips_of = np.zeros((len(groups), len(classes))), np.zeros(len(groups))
     for clip in clips:
-        counts[position[clip.group], clip.predicted] += 1
-    drawn = bootstrap_weights(len(groups)) @ counts
-    shares = drawn / drawn.sum(axis=1, keepdims=True)
+        counts[position[clip.group], list(clip.answers)] += 1
+        clips_of[position[clip.group]] += 1
+    weights = bootstrap_weights(len(groups))
+    shares = weights @ counts / (weights @ clips_of)[:, None]
     totals = counts.sum(axis=0)
     return {
         "clips": len(clips),
@@ -109,7 +117,7 @@ def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
                 "class": name,
                 "clips": int(totals[index]),
                 "share": float(totals[index] / len(clips)),
-                "ci": list(interval(shares[:, index])) if enough(len(groups)) else None,
+                "ci": _interval(shares[:, index]) if enough(len(groups)) else None,
             }
             for index, name in enumerate(classes)
         ],
@@ -118,7 +126,7 @@ def _shares(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
 
 def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str, Any]:
     """Count what is predicted of one person; intervals are Wilson's, over clips."""
-    hits = [sum(clip.predicted == index for clip in clips) for index in range(len(classes))]
+    hits = [sum(index in clip.answers for clip in clips) for index in range(len(classes))]
     return {
         "clips": len(clips),
         "conditions": sorted({clip.condition for clip in clips if clip.condition is not None}),
@@ -127,6 +135,49 @@ def _counts(clips: Sequence[PredictedClip], classes: Sequence[str]) -> dict[str,
             for name, count in zip(classes, hits, strict=True)
         ],
     }
+
+
+def _interval(values: NDArray[np.float64]) -> list[float] | None:
+    """Return the percentile interval of replicates; None where it has no width, and so says nothing."""
+    low, high = interval(values)
+    return [low, high] if high - low > 1e-12 else None
+
+
+def _differences(predictions: ClipPredictions) -> list[dict[str, Any]]:
+    """Compare the conditions; clips without one do not count."""
+    cells: dict[tuple[str, str], list[PredictedClip]] = {}
+    for clip in predictions.clips:
+        if clip.condition is not None:
+            cells.setdefault((clip.group, clip.condition), []).append(clip)
+    if not cells:
+        return []
+    shares = np.zeros((len(cells), len(predictions.classes)))
+    for row, clips in zip(shares, cells.values(), strict=True):
+        for clip in clips:
+            row[list(clip.answers)] += 1 / len(clips)
+    subjects, conditions = zip(*cells, strict=True)
+    compared = compare_conditions(shares, subjects, conditions, predictions.classes)
+    return [
+        {
+            "answer": one.answer, "conditions": list(one.conditions), "means": list(one.means),
+            "subjects": list(one.subjects), "ci": None if one.ci is None else list(one.ci), "p": one.p,
+            "p_holm": one.p_holm, "least_p": one.least_p, "effect": one.effect,
+        }
+        for one in compared
+    ]  # fmt: skip
+
+
+def _groups(predictions: ClipPredictions) -> dict[str, list[dict[str, Any]]]:
+    """Count what is predicted by what is said of the people: sex, age group, ethnicity; only what is said of any."""
+    said = dict.fromkeys(key for clip in predictions.clips for key, _ in clip.person)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for key in said:
+        by_value: dict[str | None, list[PredictedClip]] = {}
+        for clip in predictions.clips:
+            by_value.setdefault(dict(clip.person).get(key), []).append(clip)
+        ordered = sorted(by_value.items(), key=lambda item: (item[0] is None, item[0] or ""))
+        tables[key] = [{"group": value, **_shares(clips, predictions.classes)} for value, clips in ordered]
+    return tables
 
 
 def _scores(clip_predictions: ClipPredictions) -> dict[str, Any] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mexbench.errors import DataError
-from mexbench.studies.inference.tables import winner
+from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
 _COLOURS = {"one": (80, 220, 80), "several": (60, 190, 250), "none": (60, 60, 230), "": (220, 220, 220)}  # BGR
@@ -17,8 +16,8 @@ _COLOURS = {"one": (80, 220, 80), "several": (60, 190, 250), "none": (60, 60, 23
 class AnnotatedVideoWriter:
     """Writes the sampled frames, each with the prediction of its first window."""
 
-    def __init__(self, path: Path, fps: float, classes: Sequence[str]) -> None:
-        self.path, self.fps, self.classes = path, fps, classes
+    def __init__(self, path: Path, fps: float, answers: Answers) -> None:
+        self.path, self.fps, self.answers = path, fps, answers
         self._film = None
         self._last_s = -float("inf")
 
@@ -38,7 +37,7 @@ class AnnotatedVideoWriter:
             elif prediction.scores is None:
                 text = "no prediction"
             else:
-                text = f"{winner(prediction.scores, self.classes)} {np.max(prediction.scores):.2f}"
+                text = self.answers.short(prediction.scores)
             self._last_s = frame.time_s
             image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             height, width = image.shape[:2]

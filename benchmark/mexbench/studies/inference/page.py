@@ -8,7 +8,10 @@ from typing import Any
 from tabulate import tabulate
 
 from mexbench.errors import listed
+from mexbench.metrics.action_units import THRESHOLD
 from mexbench.runs.saved_model import SavedModel
+from mexbench.studies.inference.answers import NO_UNIT
+from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
 from mexbench.tables import escape, percent, subjects_text
@@ -38,9 +41,12 @@ def honest_score(about: Mapping[str, Any]) -> str:
         )
     flags = [str(flag) for flag in score.get("flags") or ()]
     leaks = [flag for flag in flags if flag.startswith("leak")]
+    figures = (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+    if about.get("target") == "action_units":
+        figures = (("f1", "F1 of a unit's presence"), ("macro_f1", "macro F1"))
+    scored = ", ".join(f"{label} {percent(score.get(key))}" for key, label in figures)
     text = (
-        f"Honest score: UF1 {percent(score.get('uf1'))}, UAR {percent(score.get('uar'))}, accuracy "
-        f"{percent(score.get('accuracy'))} (x 100), under {score.get('protocol')} on {score.get('dataset')}, "
+        f"Honest score: {scored} (x 100), under {score.get('protocol')} on {score.get('dataset')}, "
         f"{score.get('n_samples')} samples of {subjects_text({'n_subjects': None, **score})} subjects"
         f"{', flags: ' * bool(flags)}{', '.join(flags)}. "
     )
@@ -55,7 +61,8 @@ def short_score(about: Mapping[str, Any]) -> str:
     if not isinstance(score, dict):
         return "no honest score known"
     flags = f" ({', '.join(map(str, score['flags']))})" if score.get("flags") else ""
-    return f"UF1 {percent(score.get('uf1'))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
+    key, label = ("f1", "F1") if about.get("target") == "action_units" else ("uf1", "UF1")
+    return f"{label} {percent(score.get(key))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
 
 
 def describe(model: SavedModel) -> str:
@@ -65,49 +72,100 @@ def describe(model: SavedModel) -> str:
     trained = about.get("trained_on") or {}
     return (
         f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on {trained.get('samples', '?')} "
-        f"samples of {data.get('title', '?')}; classes: {', '.join(model.classes)}"
+        f"samples of {data.get('title', '?')}; {'action units' if model.target == 'action_units' else 'classes'}: "
+        f"{', '.join(model.classes)}"
     )
 
 
-def method_text(predictor: WindowPredictor) -> str:
+def method_text(predictor: WindowPredictor, request: PredictionRequest) -> str:
     """Return how windows become samples of this model."""
+    answers = request.answers
+    parts = [_sampling(predictor) if request.every_s is None else _snapshots(request)]
+    if predictor.wanted.finds_faces:
+        parts.append(
+            "A face is searched for in every frame; a frame without one enters neither a mean nor a sample. As in "
+            "training, the others are cropped to the face of the first of them, unless a step is set otherwise."
+        )
+    if not predictor.model.reads_annotation:
+        parts.append("The action units that this model reads are those of its own detector.")
+    if request.units is not None:
+        parts.append(
+            f"--units {request.units.name}: OpenFace's values, the greatest of each unit over the rows of a window "
+            "with a sure face; the column 'units' has those that are present."
+        )
+    if answers.of_units:
+        parts.append(
+            f"A unit shows where its score is at least {THRESHOLD:g}. clips.csv has the greatest score of each unit "
+            "over a clip's windows: a unit that shows for a moment shows in the clip."
+        )
+    else:
+        parts.append("clips.csv has the mean over a clip's windows that have a prediction.")
+    if answers.division is not None:
+        whose = f"of {answers.division.emotion} " * (answers.division.emotion is not None)
+        parts.append(
+            f"The column 'cluster' names the combination {whose}in {answers.division.title} whose centre is nearest to "
+            "the units that show"
+            + ("" if answers.of_units else ", among those of the predicted class: it follows from the prediction")
+            + "; blank where no unit shows. There is always a nearest one, however far."
+        )
+    parts.append("Scores are the model's: not all models give probabilities.")
+    return " ".join(parts)
+
+
+def _snapshots(request: PredictionRequest) -> str:
+    return (
+        f"Of each film a snapshot every {request.every_s:g} s was read, each a still picture to the model. moments.csv "
+        "lists those whose scores are farthest from the film's usual ones (the median over its snapshots, each score "
+        "divided by its median absolute deviation): unusual for this film, which need not be an expression."
+    )
+
+
+def _sampling(predictor: WindowPredictor) -> str:
     spec, count = predictor.spec, predictor.wanted.count
     text = (
         f"Films are sampled at {spec.fps:g} frames a second, by the time of each frame, and cut into windows of "
         f"{spec.length_s:g} s, one every {spec.hop_s:g} s. No window spans a scene cut: windows begin anew at each. "
     )
+    if predictor.wanted.at:
+        return text + _moments_text(predictor.wanted.at)
     if count is None:
         text += (
             "To this model a frame is a sample: windows.csv has the mean over a window's frames, and frames.csv each "
-            "frame. "
+            "frame."
         )
     else:
         text += (
             f"To this model a clip of {count} frames is a sample: they are spread evenly over a window, those between "
-            "two interpolated, and frames.csv has the mean over the windows that hold a frame. "
+            "two interpolated, and frames.csv has the mean over the windows that hold a frame."
         )
-    if predictor.wanted.finds_faces:
-        text += (
-            "A face is searched for in every frame; a frame without one enters neither a mean nor a sample. As in "
-            "training, the others are cropped to the face of the first of them, unless a step is set otherwise. "
-        )
+    return text
+
+
+def _moments_text(at: Sequence[str]) -> str:
+    estimated = (
+        " The apex is estimated: the frame that differs most from the first one, by the mean absolute difference of "
+        "small gray pictures. It may as well be a blink or a nod." * ("apex" in at)
+    )
     return (
-        text
-        + "clips.csv has the mean over a clip's windows that have a prediction. Scores are the model's: not all models "
-        "give probabilities."
+        f"This model was trained on annotated moments ({', '.join(at)}). In a window the first frame takes the "
+        f"place of the onset and the last one that of the offset.{estimated} frames.csv has the mean over the windows "
+        "that hold a frame."
     )
 
 
-def statement(summary: Summary, classes: Sequence[str]) -> str:
+def statement(summary: Summary) -> str:
     """Return the result for a clip in one line, with the windows without a face."""
-    name = summary.clip.clip_id
+    name, answers = summary.clip.clip_id, summary.answers
     if summary.windows and summary.faces["none"] == summary.windows and not summary.predicted:
         return f"{name}: no face was found in any of its {summary.windows} windows: nothing is predicted"
     if not summary.predicted:
         return f"{name}: nothing is predicted for any of its {summary.windows} windows: {_counted(summary.reasons)}"
-    ranked = sorted(classes, key=lambda name: (-summary.winners[name], classes.index(name)))
+    order = [*answers.names, NO_UNIT] if answers.of_units else answers.names
+    ranked = sorted(order, key=lambda name: (-summary.winners[name], order.index(name)))
     won = ", ".join(f"{name} {summary.winners[name]}" for name in ranked if summary.winners[name])
     text = f"{name}: {summary.predicted} of {summary.windows} windows predicted: {won}"
+    if cluster := summary.cluster:
+        text += f"; cluster {cluster}"
     return f"{text}; no face in {summary.faces['none']}" if summary.faces["none"] else text
 
 
@@ -150,15 +208,16 @@ def latency(predictor: WindowPredictor, frames: int, length_s: float) -> str:
 
 
 def readme(
-    model: SavedModel, predictor: WindowPredictor, summaries: Sequence[Summary], unreadable: Mapping[str, str]
+    predictor: WindowPredictor, summaries: Sequence[Summary], unreadable: Mapping[str, str], request: PredictionRequest
 ) -> str:
     """Return the page beside the tables."""
+    model = predictor.model
     lines = ["# Predictions", "", f"**{RESEARCH}**", "", escape(honest_score(model.about)), "", CONSENT, ""]
     lines += ["## Model", "", escape(describe(model)) + ".", ""]
     lines += [f"Changed since it was saved: {escape(change)}." for change in model.changes]
-    lines += ["", method_text(predictor), "", "## Clips", ""]
+    lines += ["", method_text(predictor, request), "", "## Clips", ""]
     for summary in summaries:
-        lines.append(f"- {escape(statement(summary, model.classes))}.")
+        lines.append(f"- {escape(statement(summary))}.")
         lines += [f"  - {escape(text)}" for text in details(summary)]
     lines += [f"- {escape(name)}: not read to its end: {escape(text)}" for name, text in unreadable.items()]
     frames, length = sum(summary.frames for summary in summaries), sum(summary.length_s for summary in summaries)

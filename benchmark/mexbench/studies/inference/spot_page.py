@@ -69,7 +69,7 @@ def statement(film: SpottedFilm, truth: Truth | None) -> list[str]:
             f"  {one.onset_s:7.2f} to {one.offset_s:7.2f} s  {one.interval.kind}  confidence {one.interval.score:.2f}"
         )
         if one.emotion and one.scores is not None:
-            text += f"  {one.emotion} {one.scores.max():.2f}"
+            text += f"  {one.emotion} {one.scores.max():.2f}" + f" ({one.cluster})" * bool(one.cluster)
         lines.append(text + (f"  ({one.reason})" if one.reason else ""))
     lines += [f"  {text}" for text in details(film)]
     if truth is not None:

@@ -21,8 +21,9 @@ class SpottedExpression:
         apex_s: Time of its apex; None where the spotter does not say.
         offset_s: Time of its last frame.
         scores: The recogniser's scores (n_classes,); None without a recogniser or a prediction.
-        emotion: The class with the highest score; empty without one.
+        emotion: The recogniser's answer: a class, or the units that show (``AU6+AU12``); empty without one.
         reason: Why the recogniser says nothing; empty where it does, or where there is none.
+        cluster: The combination of units that it is assigned to; empty without one.
     """
 
     interval: ScoredInterval
@@ -32,6 +33,7 @@ class SpottedExpression:
     scores: NDArray[np.float64] | None = None
     emotion: str = ""
     reason: str = ""
+    cluster: str = ""
 
 
 @dataclass(eq=False)

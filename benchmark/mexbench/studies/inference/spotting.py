@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from mexbench.interfaces import Clip, Preprocessor, ScoredInterval
 from mexbench.interfaces.spotting import ConfidencePredictor, VideoFrames
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference import spot_page, spot_timeline
+from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.spot_truth import TrueExpression
 from mexbench.studies.inference.spotted_film import SpottedExpression, SpottedFilm
-from mexbench.studies.inference.tables import winner
 from mexbench.studies.inference.videos import PredictionTarget, check_unused
 from mexbench.studies.inference.window_predictor import WindowPredictor
 from mexbench.studies.inference.windows import Window
@@ -48,12 +48,14 @@ class FilmSpotter:
         steps: What its videos went through.
         recogniser: None where none is asked.
         fps: Frames of each second to look at, at most.
+        answers: How the recogniser's scores are put into words.
     """
 
     model: SavedModel
     steps: tuple[Component[Preprocessor], ...]
     recogniser: WindowPredictor | None
     fps: float
+    answers: Answers | None = None
 
     def __call__(self, clip: ListedClip, root: Path) -> SpottedFilm:
         """Spot one film.
@@ -126,14 +128,18 @@ class FilmSpotter:
         first, last = interval.onset - 1, interval.offset - 1
         apex_s = None if interval.apex is None else float(times[interval.apex - 1])
         expression = SpottedExpression(interval, float(times[first]), apex_s, float(times[last]))
-        if self.recogniser is None:
+        if self.recogniser is None or self.answers is None:
             return expression
         frames = tuple(Frame(float(times[n]), images[n - start]) for n in range(first, last + 1))
-        prediction = self.recogniser(Window(expression.onset_s, expression.offset_s, frames))
-        classes = self.recogniser.model.classes
-        emotion = "" if prediction.scores is None else winner(prediction.scores, classes)
-        return SpottedExpression(
-            interval, expression.onset_s, apex_s, expression.offset_s, prediction.scores, emotion, prediction.reason
+        apex = None if interval.apex is None else interval.apex - interval.onset
+        prediction = self.recogniser(Window(expression.onset_s, expression.offset_s, frames, apex=apex))
+        scores = prediction.scores
+        return replace(
+            expression,
+            scores=scores,
+            emotion="" if scores is None else self.answers.text(scores),
+            cluster=self.answers.cluster(scores, None),
+            reason=prediction.reason,
         )
 
 
@@ -213,8 +219,7 @@ def spot_films(
             results.append(film)
         if not results:
             raise DataError("no film could be read:" + "".join(f"\n  {text}" for text in unreadable.values()))
-        classes = spotter.recogniser.model.classes if spotter.recogniser else ()
-        write_text(folder / "intervals.csv", intervals_text(results, classes))
+        write_text(folder / "intervals.csv", intervals_text(results, spotter.answers))
         write_text(folder / "confidence.csv", confidence_text(results))
         write_text(
             folder / "README.md", spot_page.readme(spotter.model, spotter.recogniser, results, unreadable, truth)
@@ -222,13 +227,19 @@ def spot_films(
     return results, unreadable
 
 
-def intervals_text(results: Sequence[SpottedFilm], classes: Sequence[str]) -> str:
-    """Return ``intervals.csv``: a row for each interval; frames are counted from 1 in those that were looked at."""
+def intervals_text(results: Sequence[SpottedFilm], answers: Answers | None) -> str:
+    """Return ``intervals.csv``: a row for each interval; frames are counted from 1 in those that were looked at.
+
+    The column ``emotion`` has the recogniser's answer; of a recogniser of action units it is called ``units``.
+    """
+    classes = answers.names if answers else ()
+    answer = "units" if answers and answers.of_units else "emotion"
+    clustered = bool(answers and answers.division)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(
-        ["clip_id", "type", "onset_s", "apex_s", "offset_s", "onset", "apex", "offset", "confidence", "emotion", "note",
-         *(f"score_{name}" for name in classes)]
+        ["clip_id", "type", "onset_s", "apex_s", "offset_s", "onset", "apex", "offset", "confidence", answer, "note",
+         *(["cluster"] * clustered),         *(f"score_{name}" for name in classes)]
     )  # fmt: skip
     for film in results:
         for one in film.expressions:
@@ -237,7 +248,7 @@ def intervals_text(results: Sequence[SpottedFilm], classes: Sequence[str]) -> st
             writer.writerow(
                 [film.clip.clip_id, interval.kind, f"{one.onset_s:.3f}", "" if one.apex_s is None else
                  f"{one.apex_s:.3f}", f"{one.offset_s:.3f}", interval.onset, interval.apex or "", interval.offset,
-                 f"{interval.score:.6g}", one.emotion, one.reason, *scores]
+                 f"{interval.score:.6g}", one.emotion, one.reason, *([one.cluster] * clustered), *scores]
             )  # fmt: skip
     return stream.getvalue()
 

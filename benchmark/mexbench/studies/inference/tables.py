@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import Frame
+from mexbench.studies.inference.answers import NO_UNIT, Answers
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
 
@@ -24,11 +25,14 @@ class Summary:
 
     Args:
         clip: Its line of the list.
+        answers: How scores are put into words.
         frames: Sampled frames.
         windows: Their windows.
         predicted: Windows with a prediction.
-        total: Sum of their scores (n_classes,).
-        winners: Class -> windows that it won.
+        total: Sum of their scores (n_classes,); of action units, the greatest of each.
+        winners: Class -> windows that it won; unit, or ``none`` -> windows that it shows in.
+        clusters: Combination of units -> windows that were assigned to it.
+        units: Action units that a file has of any window; None where there is no such file.
         faces: ``one``, ``several`` or ``none`` -> windows.
         frame_faces: The same -> sampled frames.
         cuts_s: Where scenes after the first begin, in seconds.
@@ -41,11 +45,14 @@ class Summary:
     """
 
     clip: ListedClip
-    total: NDArray[np.float64]
+    answers: Answers
+    total: NDArray[np.float64] = field(init=False)
     frames: int = 0
     windows: int = 0
     predicted: int = 0
     winners: Counter[str] = field(default_factory=Counter)
+    clusters: Counter[str] = field(default_factory=Counter)
+    units: frozenset[str] | None = None
     faces: Counter[str] = field(default_factory=Counter)
     frame_faces: Counter[str] = field(default_factory=Counter)
     cuts_s: list[float] = field(default_factory=list)
@@ -58,12 +65,26 @@ class Summary:
     _last_s: float = -float("inf")
     _scene: int = 0
 
+    def __post_init__(self) -> None:
+        """Begin with nothing."""
+        self.total = np.zeros(len(self.answers.names))
+
     @property
     def scores(self) -> NDArray[np.float64] | None:
-        """Mean scores over the windows with a prediction (n_classes,); None where there is none."""
-        return self.total / self.predicted if self.predicted else None
+        """Mean scores over the windows with a prediction (n_classes,); None where there is none.
 
-    def add(self, prediction: WindowPrediction, classes: Sequence[str]) -> None:
+        Of action units the greatest over the windows: a unit that shows for a moment shows in the clip.
+        """
+        if not self.predicted:
+            return None
+        return self.total if self.answers.of_units else self.total / self.predicted
+
+    @property
+    def cluster(self) -> str:
+        """The combination that the clip is assigned to; empty without one."""
+        return self.answers.cluster(self.scores, self.units)
+
+    def add(self, prediction: WindowPrediction) -> None:
         """Count a window."""
         self.windows += 1
         self.notes.update(prediction.notes)
@@ -80,8 +101,15 @@ class Summary:
             self.reasons[prediction.reason] += 1
             return
         self.predicted += 1
-        self.total += prediction.scores
-        self.winners[winner(prediction.scores, classes)] += 1
+        if self.answers.of_units:
+            self.total = np.maximum(self.total, prediction.scores)
+        else:
+            self.total += prediction.scores
+        self.winners.update(self.answers.given(prediction.scores) or (NO_UNIT,))
+        if prediction.units is not None:
+            self.units = (self.units or frozenset()) | prediction.units
+        if cluster := self.answers.cluster(prediction.scores, prediction.units):
+            self.clusters[cluster] += 1
 
     def _is_new(self, frame: Frame) -> bool:
         return frame.time_s > self._last_s
@@ -90,13 +118,15 @@ class Summary:
 class Tables:
     """Writes into a folder; ``close`` or a ``with`` block ends the files."""
 
-    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
-        self.classes = classes
+    def __init__(self, folder: Path, answers: Answers, *, groups: Sequence[str] = (), with_units: bool = False) -> None:
+        self.answers, self.groups, self.with_units = answers, groups, with_units
+        classes = answers.names
         self._nothing = [""] * len(classes)
         self._streams = [(folder / f"{name}.csv").open("w", encoding="utf-8", newline="") for name in _HEADERS]
         self._frames, self._windows, self._clips = (csv.writer(stream, lineterminator="\n") for stream in self._streams)
         for writer, header in zip((self._frames, self._windows, self._clips), _HEADERS.values(), strict=True):
-            writer.writerow([*header, *(f"score_{name}" for name in classes)])
+            extra = [] if writer is self._frames else self._extra_header(self.groups if writer is self._clips else ())
+            writer.writerow([*header, *extra, *(f"score_{name}" for name in classes)])
         self._waiting: dict[float, _Frame] = {}
         self._clip_id = ""
 
@@ -119,11 +149,12 @@ class Tables:
         without = sum(faces == "none" for faces in prediction.frame_faces)
         self._windows.writerow(
             [clip_id, _seconds(window.start_s), _seconds(window.end_s), window.scene, len(window.frames), without,
-             prediction.faces, scores[0], "; ".join(notes), *scores[1:]]
+             prediction.faces, scores[0], "; ".join(notes),
+             *self._extra(prediction.units, self.answers.cluster(prediction.scores, prediction.units)), *scores[1:]]
         )  # fmt: skip
         self._write_frames(before_s=window.start_s)
         for index, (frame, faces) in enumerate(zip(window.frames, prediction.frame_faces, strict=True)):
-            row = self._waiting.setdefault(frame.time_s, _Frame(np.zeros(len(self.classes))))
+            row = self._waiting.setdefault(frame.time_s, _Frame(np.zeros(len(self.answers.names))))
             row.faces, row.scene = faces, window.scene
             if prediction.scores is not None and faces != "none":
                 row.total += prediction.scores if prediction.frame_scores is None else prediction.frame_scores[index]
@@ -137,8 +168,16 @@ class Tables:
         clip, scores = summary.clip, self._scored(summary.scores)
         self._clips.writerow(
             [clip.clip_id, clip.path, clip.subject, clip.condition, clip.emotion, scores[0], summary.predicted,
+             *(clip.groups.get(name, "") for name in self.groups), *self._extra(summary.units, summary.cluster),
              *scores[1:]]
         )  # fmt: skip
+
+    def _extra_header(self, groups: Sequence[str]) -> list[str]:
+        return [*groups, *(["units"] * self.with_units), *(["cluster"] * (self.answers.division is not None))]
+
+    def _extra(self, units: frozenset[str] | None, cluster: str) -> list[str]:
+        text = "+".join(sorted(units or (), key=lambda name: int(name[2:])))
+        return [*([text] * self.with_units), *([cluster] * (self.answers.division is not None))]
 
     def _write_frames(self, before_s: float) -> None:
         for time_s in [time_s for time_s in self._waiting if time_s < before_s]:
@@ -147,10 +186,10 @@ class Tables:
             self._frames.writerow([self._clip_id, _seconds(time_s), row.scene, row.faces, *scores])
 
     def _scored(self, scores: NDArray[np.float64] | None) -> list[str]:
-        """Return the class with the highest score, then the scores; blanks where there are none."""
+        """Return the class with the highest score or the units that show, then the scores; blanks without scores."""
         if scores is None:
             return ["", *self._nothing]
-        return [winner(scores, self.classes), *(f"{score:.6g}" for score in scores)]
+        return [self.answers.text(scores), *(f"{score:.6g}" for score in scores)]
 
 
 _HEADERS: Mapping[str, Sequence[str]] = {
@@ -178,11 +217,6 @@ class _Frame:
     windows: int = 0
     faces: str = ""
     scene: int = 0
-
-
-def winner(scores: NDArray[np.float64], classes: Sequence[str]) -> str:
-    """Return the class with the highest score, the first among equals."""
-    return classes[int(np.argmax(scores))]
 
 
 def _seconds(value: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mexbench.files import replacing
+from mexbench.metrics.action_units import THRESHOLD
 from mexbench.runs.plot_style import (
     AMBER,
     BLACK,
@@ -22,6 +22,7 @@ from mexbench.runs.plot_style import (
     figure_bytes,
     house_style,
 )  # fmt: skip
+from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
 #: Dashes for more than eight classes and for print.
@@ -35,8 +36,8 @@ _STYLE = {"font.size": 10, "text.parse_math": False}
 class Timeline:
     """Collects the few numbers of each window and frame that the plot needs."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = classes
+    def __init__(self, answers: Answers) -> None:
+        self.answers, self.classes = answers, answers.names
         self.starts, self.ends, self.scores = array("d"), array("d"), array("f")
         self.scenes = array("l")
         self.times, self.faces = array("d"), array("b")
@@ -65,7 +66,7 @@ class Timeline:
         with house_style(_STYLE):
             figure = Figure(figsize=(11, 4.6), layout="constrained")
             top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(9, 1))
-            self._draw_scores(top)
+            (self._draw_units if self.answers.of_units else self._draw_scores)(top)
             self._draw_faces(bottom)
             top.set_title(title, loc="left", fontsize=11)
             figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
@@ -95,8 +96,38 @@ class Timeline:
         axes.grid(alpha=0.25)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
 
+    def _draw_units(self, axes: Any) -> None:  # noqa: ANN401 - matplotlib's Axes
+        """Draw a row for each unit, darker where its score is higher, with a line under the windows where it shows.
+
+        A window is drawn until the next one begins.
+        """
+        from matplotlib import colormaps
+        from matplotlib.cm import ScalarMappable
+
+        scores = np.ma.masked_invalid(np.asarray(self.scores).reshape(-1, len(self.classes)))
+        starts = np.asarray(self.starts)
+        step = float(np.median(np.diff(starts))) if len(starts) > 1 else 1.0
+        edges = np.append(starts, max(*self.ends, starts[-1] + step))
+        rows = np.arange(len(self.classes) + 1) - 0.5
+        axes.set_facecolor("#F2F2F2")
+        axes.pcolormesh(edges, rows, scores.T, cmap="Blues", vmin=0, vmax=1)
+        for row in range(len(self.classes)):
+            shown = np.flatnonzero(scores[:, row].filled(0) >= THRESHOLD)
+            spans = [(edges[k], edges[k + 1] - edges[k]) for k in shown.tolist()]
+            axes.broken_barh(spans, (row + 0.3, 0.16), facecolors="#D55E00")
+        if scores.mask.all():
+            axes.text(0.5, 0.5, "no prediction", transform=axes.transAxes, ha="center", va="center", fontsize=14)
+        for start in starts[np.flatnonzero(np.diff(np.asarray(self.scenes))) + 1].tolist():
+            axes.axvline(start, color="#777777", linestyle=":", linewidth=1)
+        axes.set_yticks(range(len(self.classes)), self.classes, fontsize=9)
+        axes.set_ylim(len(self.classes) - 0.5, -0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+        mappable = ScalarMappable(cmap=colormaps["Blues"])
+        axes.figure.colorbar(mappable, ax=axes, label=f"score; underlined from {THRESHOLD:g} on", pad=0.01)
+
     def _draw_faces(self, axes: Any) -> None:  # noqa: ANN401 - matplotlib's Axes
         first, last = min(self.starts), max(self.ends)
+        last = last if last > first else first + 1
         starts, faces = np.asarray(self.times), np.asarray(self.faces)
         widths = np.diff(np.append(starts, last))  # a frame is shown until the next one comes
         for index, (text, colour) in enumerate(_FACES.values()):

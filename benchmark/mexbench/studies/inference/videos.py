@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from mexbench.data.image import IMAGES, read_image
 from mexbench.data.video import clip_list as manifest
@@ -16,9 +14,13 @@ from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import FILMS, Frame, Video
 from mexbench.errors import ConfigError, DataError, check_name, shown_bytes
 from mexbench.files import replacing_folder, write_text
-from mexbench.studies.inference import page
+from mexbench.studies.inference import film_units, page
 from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
 from mexbench.studies.inference.input_spec import Wanted
+from mexbench.studies.inference.moments import Moment, Snapshots
+from mexbench.studies.inference.moments import draw as draw_moments
+from mexbench.studies.inference.moments import table_text as moments_text
+from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.tables import Summary, Tables
 from mexbench.studies.inference.timeline import Timeline
 from mexbench.studies.inference.window_predictor import WindowPredictor
@@ -106,7 +108,11 @@ def check_unused(folder: Path) -> None:
 
 
 def predict(
-    where: PredictionTarget, predictor: WindowPredictor, out: Path, *, video: bool, progress: Progress = lambda *_: None
+    where: PredictionTarget,
+    predictor: WindowPredictor,
+    out: Path,
+    request: PredictionRequest,
+    progress: Progress = lambda *_: None,
 ) -> tuple[list[Summary], dict[str, str]]:
     """Read videos and write the predictions.
 
@@ -114,7 +120,7 @@ def predict(
         where: The videos.
         predictor: The model with its steps.
         out: A folder that is not there yet, or empty.
-        video: Whether annotated films are written too.
+        request: What is written, and by which other files.
         progress: Called now and then.
 
     Returns:
@@ -123,15 +129,17 @@ def predict(
     Raises:
         DataError: The one film, or every one, cannot be read; nothing is written.
     """
-    classes = predictor.model.classes
+    answers = request.answers
+    groups = [name for name in manifest.GROUPS if any(name in clip.groups for clip in where.clips)]
+    moments: dict[str, list[Moment]] = {}
     summaries: list[Summary] = []
     unreadable: dict[str, str] = {}
     check_unused(out)
     with replacing_folder(out) as folder:
-        with Tables(folder, classes) as tables:
-            reader = _Reader(where.folder, predictor, tables, folder, video, progress)
+        with Tables(folder, answers, groups=groups, with_units=request.units is not None) as tables:
+            reader = _Reader(where.folder, predictor, tables, folder, request, progress, moments, len(where.clips) > 1)
             for clip in where.clips:
-                summary = Summary(clip, np.zeros(len(classes)))
+                summary = Summary(clip, answers)
                 try:
                     reader(clip, summary)
                 except DataError as error:
@@ -144,7 +152,9 @@ def predict(
                     summaries.append(summary)
         if not summaries:
             raise DataError("no film could be read:" + "".join(f"\n  {text}" for text in unreadable.values()))
-        write_text(folder / "README.md", page.readme(predictor.model, predictor, summaries, unreadable))
+        if request.every_s is not None:
+            write_text(folder / "moments.csv", moments_text(moments, answers))
+        write_text(folder / "README.md", page.readme(predictor, summaries, unreadable, request))
     return summaries, unreadable
 
 
@@ -156,36 +166,60 @@ class _Reader:
     predictor: WindowPredictor
     tables: Tables
     out: Path
-    video: bool
+    request: PredictionRequest
     progress: Progress
+    moments: dict[str, list[Moment]]
+    several: bool
 
     def __call__(self, clip: ListedClip, summary: Summary) -> None:
+        if (units := self.request.units) is not None:
+            self.predictor.units = film_units.read(film_units.file_of(units, clip, several=self.several))
         if is_still(clip):
             self._still(clip, summary)
             return
-        predictor, classes = self.predictor, self.predictor.model.classes
-        timeline, began = Timeline(classes), time.perf_counter()
+        predictor, request = self.predictor, self.request
+        timeline, snapshots, began = Timeline(request.answers), Snapshots(request.answers), time.perf_counter()
         with ExitStack() as stack:
             film = stack.enter_context(Video(clip.film(self.root)))
             self._check_size(film)
-            if self.video:
+            if request.video:
                 check_name(self.out.absolute())
-            annotated = AnnotatedVideoWriter(self.out / f"annotated-{_stem(clip)}.mp4", predictor.spec.fps, classes)
+            path = self.out / f"annotated-{_stem(clip)}.mp4"
+            annotated = AnnotatedVideoWriter(path, predictor.spec.fps, request.answers)
             stack.callback(annotated.close)
             frames = film.frames(fps=predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
-            for window in windows(_counted(predictor.stopwatch.each("decode", frames), summary), predictor.spec):
+            counted = _counted(predictor.stopwatch.each("decode", frames), summary)
+            for window in windows(counted, predictor.spec) if request.every_s is None else snapshots_of(counted):
                 prediction = predictor(window)
-                summary.add(prediction, classes)
+                summary.add(prediction)
                 self.tables.add(clip.clip_id, prediction)
                 timeline.add(prediction)
-                if self.video:
+                snapshots.add(prediction)
+                if request.video:
                     annotated.add(prediction)
                 self.progress(clip, window.end_s)
             summary.issues, summary.missing_s = film.issues(), film.missing_s
         summary.wall_s = time.perf_counter() - began
         about = predictor.model.about
         below = f"research use, not a diagnosis; {about.get('name')}: {page.short_score(about)}"
-        timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary, classes), below)
+        timeline.draw(self.out / f"timeline-{clip.clip_id}.png", page.statement(summary), below)
+        if request.every_s is not None:
+            self._sheet(clip, snapshots, below)
+
+    def _sheet(self, clip: ListedClip, snapshots: Snapshots, below: str) -> None:
+        """Draw the contact sheet of the most expressive snapshots; the film is read again where faces are shown."""
+        self.moments[clip.clip_id] = chosen = snapshots.most_expressive()
+        if not chosen:
+            return
+        frames: dict[float, Frame] = {}
+        if self.request.faces:
+            times = {one.time_s for one in chosen}
+            with Video(clip.film(self.root)) as film:
+                sampled = film.frames(fps=self.predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
+                frames = {frame.time_s: frame for frame in sampled if frame.time_s in times}
+        title = f"{clip.clip_id}: the {len(chosen)} snapshots whose scores are least usual for it"
+        path = self.out / f"moments-{clip.clip_id}.png"
+        draw_moments(path, chosen, self.request.answers, title=title, below=below, frames=frames)
 
     def _still(self, clip: ListedClip, summary: Summary) -> None:
         """Predict a picture as a window of one frame; it has neither a timeline nor an annotated film."""
@@ -198,7 +232,7 @@ class _Reader:
                 image = image.repeat(3, axis=-1)  # a gray picture for a model of colours
         prediction = self.predictor(Window(0.0, 0.0, (Frame(0.0, image),)))
         summary.frames = 1
-        summary.add(prediction, self.predictor.model.classes)
+        summary.add(prediction)
         self.tables.add(clip.clip_id, prediction)
         self.progress(clip, 0.0)
         summary.wall_s = time.perf_counter() - began
@@ -211,6 +245,12 @@ class _Reader:
                 f"{film.path}: a window of {spec.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
                 f"MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
             )
+
+
+def snapshots_of(frames: Iterable[Frame]) -> Iterator[Window]:
+    """Yield each frame as a window of its own."""
+    for frame in frames:
+        yield Window(frame.time_s, frame.time_s, (frame,))
 
 
 def is_still(clip: ListedClip) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from mexbench.config.frame_selection import evenly, mixed
 from mexbench.data.video.reader import Frame
 from mexbench.errors import BenchError, NoFace, SampleRejected, SavedModelError
-from mexbench.interfaces import Clip
+from mexbench.interfaces import Clip, ClipInfo
 from mexbench.runs.saved_model import SavedModel
-from mexbench.studies.inference.input_spec import Wanted
+from mexbench.studies.inference.apex import estimated_apex
+from mexbench.studies.inference.film_units import FilmUnits, shown_units
+from mexbench.studies.inference.input_spec import Wanted, clip_of_moments
 from mexbench.studies.inference.windows import Window, WindowSpec
 
 T = TypeVar("T")
@@ -28,6 +30,7 @@ _NONE, _SEVERAL = "no face found", "several faces found"
 # Counted over windows by their text, so they hold no numbers.
 NO_FACE = "no face found in any of its frames"
 SOME_WITHOUT = "no face found in some frames: these are not used"
+NO_UNITS = "its file of action units has no row with a sure face in this time"
 ONE_FRAME = "a single usable frame, and this model needs motion"
 
 
@@ -69,6 +72,7 @@ class WindowPrediction:
         frame_faces: What the steps detected in each frame of the window; all empty where no step detects faces.
         reason: Why a prediction is missing; empty where it is not.
         notes: Of the steps.
+        units: Action units (``AU4``) that a file has of the window; None where there is no such file.
     """
 
     window: Window
@@ -77,6 +81,7 @@ class WindowPrediction:
     frame_faces: tuple[Faces, ...] = ()
     reason: str = ""
     notes: tuple[str, ...] = ()
+    units: frozenset[str] | None = None
 
     @property
     def faces(self) -> Faces:
@@ -99,6 +104,7 @@ class WindowPredictor:
 
     def __init__(self, model: SavedModel, wanted: Wanted, spec: WindowSpec) -> None:
         self.model, self.wanted, self.spec = model, wanted, spec
+        self.units: FilmUnits | None = None  # of the film that is read now, where a file has them
         self.stopwatch = Stopwatch()
         last = max((index for index, step in enumerate(wanted.steps) if step.instance.finds_faces), default=-1)
         self._until_face = wanted.steps[: last + 1]
@@ -122,20 +128,28 @@ class WindowPredictor:
         notes = (SOME_WITHOUT,) if len(usable) < len(window.frames) else ()
         if len(usable) == 1 and (self.wanted.count or 1) > 1:
             return WindowPrediction(window, None, frame_faces=frame_faces, reason=ONE_FRAME, notes=notes)
-        clip = self._clip(window, [window.frames[index].image for index in usable])
+        measured = None
+        if self.units is not None:
+            measured = self.units.within(window.start_s, window.end_s)
+            if measured is None:
+                return WindowPrediction(window, None, frame_faces=frame_faces, reason=NO_UNITS, notes=notes)
+        shown = None if measured is None else shown_units(measured)
+        clip = self._clip(window, usable)
+        info = ClipInfo(clip_id="film", length=len(usable), frames=clip.frames)
         try:
             for step in self.wanted.steps:
+                clip = replace(clip, measured=measured, clip_info=info if step.instance.needs_clip_info() else None)
                 with self.stopwatch.timing("detect" if step.instance.finds_faces else "preprocess"):
                     clip = step.instance(clip)
                 clip.frames.flags.writeable = False
         except SampleRejected as error:
             notes = (*notes, *clip.notes)
-            return WindowPrediction(window, None, frame_faces=frame_faces, reason=str(error), notes=notes)
+            return WindowPrediction(window, None, frame_faces=frame_faces, reason=str(error), notes=notes, units=shown)
         notes = (*notes, *clip.notes)
         with self.stopwatch.timing("predict"):
             if self.wanted.count is not None:
                 scores = self._score(clip.frames[None])[0]
-                return WindowPrediction(window, scores, frame_faces=frame_faces, notes=notes)
+                return WindowPrediction(window, scores, frame_faces=frame_faces, notes=notes, units=shown)
             if len(clip.frames) != len(usable):
                 raise SavedModelError(
                     f"{self.model.folder}: {len(usable)} frames became {len(clip.frames)} in its steps, but "
@@ -144,17 +158,46 @@ class WindowPredictor:
             scores = self._score(clip.frames[:, None])
             each = np.full((len(window.frames), scores.shape[1]), np.nan)
             each[usable] = scores
-            return WindowPrediction(window, scores.mean(axis=0), each, frame_faces, notes=notes)
+            return WindowPrediction(window, scores.mean(axis=0), each, frame_faces, notes=notes, units=shown)
 
-    def _clip(self, window: Window, images: list[NDArray[np.uint8]]) -> Clip:
+    def _clip(self, window: Window, usable: Sequence[int]) -> Clip:
         """Return what the steps are given of a window: as many of its frames as the model's samples have."""
-        frames = np.stack(images)
+        if self.wanted.at and len(window.frames) > 1:
+            return self._moments(window, usable)
+        frames = np.stack([window.frames[index].image for index in usable])
         if self.wanted.count is not None:
             pick = evenly(len(frames), self.wanted.count)
             with self.stopwatch.timing("preprocess"):
                 frames = mixed(frames[list(pick.numbers)], pick)
         frames.flags.writeable = False
         return Clip(frames=frames, fps=self._fps(window))
+
+    def _moments(self, window: Window, usable: Sequence[int]) -> Clip:
+        """Return the moments of a window: its first frame is the onset, its last one the offset.
+
+        The apex is the one that is known, or else estimated: see ``estimated_apex``.
+        """
+        frames = np.stack([window.frames[index].image for index in usable])
+        apex = usable.index(window.apex) if window.apex in usable else None
+        if apex is None and "apex" in self.wanted.at:
+            with self.stopwatch.timing("detect"):
+                apex = estimated_apex(self._cropped(frames))
+        position = {"onset": 0, "apex": apex or 0, "offset": len(usable) - 1}
+        picked = frames[[position[moment] for moment in self.wanted.at]]
+        picked.flags.writeable = False
+        return clip_of_moments(picked, self.wanted.at)
+
+    def _cropped(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
+        """Return the faces of frames, as the steps crop them; the frames where no step does or can."""
+        frames.flags.writeable = False
+        clip = Clip(frames=frames, onset_index=0)
+        try:
+            for step in self._until_face:
+                clip = step.instance(clip)
+                clip.frames.flags.writeable = False
+        except BenchError:  # the steps will say so of the picked frames
+            return frames
+        return clip.frames if len(clip.frames) == len(frames) and clip.frames.ndim == 4 else frames
 
     def _faces_by_frame(self, window: Window) -> tuple[Faces, ...]:
         """Return what each frame of a window shows; frames of overlapping windows are searched once."""

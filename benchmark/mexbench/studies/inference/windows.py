@@ -62,12 +62,14 @@ class Window:
         end_s: Where it ends, exclusive.
         frames: At least one, in time.
         scene: Number of the scene that all of them are from: 0 before the first cut.
+        apex: Position of the apex among the frames; None where nobody says.
     """
 
     start_s: float
     end_s: float
     frames: tuple[Frame, ...]
     scene: int = 0
+    apex: int | None = None
 
 
 def windows(frames: Iterable[Frame], spec: WindowSpec) -> Iterator[Window]:

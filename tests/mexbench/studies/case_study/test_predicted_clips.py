@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,29 @@ def write(path: Path, *lines: str, header: str = HEADER) -> Path:
 def test_a_file_of_bench_predict(tmp_path: Path) -> None:
     summary = read(write(tmp_path / "clips.csv", *LINES))
     assert (summary.name, summary.classes, summary.unit) == ("clips.csv", ("sad", "glad"), "subject")
+    nothing: dict[str, Any] = {"subject": None, "condition": None, "emotion": None, "truth": None}
+    patient: dict[str, Any] = {"subject": "p1", "condition": "patient", "emotion": "glad", "truth": 1}
+    proud: dict[str, Any] = {"subject": "p1", "condition": None, "emotion": "proud", "truth": None}
     assert summary.clips == (
-        PredictedClip(clip_id="a", subject=None, condition=None, emotion=None, truth=None, predicted=1),
-        PredictedClip(clip_id="b", subject="p1", condition="patient", emotion="glad", truth=1, predicted=0),
-        PredictedClip(clip_id="c", subject="p1", condition=None, emotion="proud", truth=None, predicted=0),
+        PredictedClip(clip_id="a", **nothing, predicted=1, scores=(0.4, 0.6)),
+        PredictedClip(clip_id="b", **patient, predicted=0, scores=(0.7, 0.3)),
+        PredictedClip(clip_id="c", **proud, predicted=0, scores=(1, 0)),
     )
     assert [clip.group for clip in summary.clips] == ["a", "p1", "p1"]
+
+
+def test_a_file_of_action_units(tmp_path: Path) -> None:
+    header = "clip_id,path,subject,condition,emotion,predicted,windows,age_group,sex,cluster,score_AU4,score_AU12"
+    lines = ["a,a.mp4,p1,,,AU4+AU12,2,18-30,f,Disgust_ME2,0.9,0.6", "b,b.mp4,p2,,,none,2,,m,,0.1,0.2"]
+    predictions = read(write(tmp_path / "clips.csv", *lines, header=header))
+    first, second = predictions.clips
+    assert predictions.of_units
+    assert (first.answers, first.text(predictions.classes), first.aus) == ((0, 1), "AU4+AU12", frozenset({"4", "12"}))
+    assert (first.cluster, dict(first.person)) == ("Disgust_ME2", {"age_group": "18-30", "sex": "f"})
+    assert (second.answers, second.text(predictions.classes), second.cluster) == ((), "none", None)
+    assert dict(second.person) == {"sex": "m"}
+    with pytest.raises(DataError, match="line 2: unknown prediction 'AU5'"):
+        read(write(tmp_path / "clips.csv", "a,a.mp4,,,,AU5,2,,,,0.9,0.6", header=header))
 
 
 def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:

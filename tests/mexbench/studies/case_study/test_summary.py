@@ -114,6 +114,36 @@ HONEST = {
 }  # fmt: skip
 
 
+def test_action_units_count_in_every_clip_that_shows_them() -> None:
+    clips = [
+        PredictedClip(
+            clip_id=f"c{index}", subject=f"p{index // 2}", condition="ab"[index // 8], emotion=None, truth=None,
+            predicted=-1, shown=shown, scores=(0.6 * (0 in shown), 0.7 * (1 in shown)), cluster="Happiness_ME1",
+            person=(("sex", "fm"[index // 2 % 2]),),
+        )
+        for index, shown in enumerate([(0, 1), (0,), (), (1,)] * 4)
+    ]  # fmt: skip
+    summary = study(ClipPredictions("toy", ("AU4", "AU12"), tuple(clips)))
+    assert summary["of_units"]
+    assert shares(summary["all"]) == [8, 8]
+    assert [clip["predicted"] for clip in summary["clips"][:4]] == ["AU4+AU12", "AU4", "none", "AU12"]
+    assert {row["group"]: row["groups"] for row in summary["groups"]["sex"]} == {"f": 4, "m": 4}
+    assert [shares(row) for row in summary["groups"]["sex"]] == [[8, 4], [0, 4]]
+    page = markdown({"toy": summary})
+    for text in (
+        "**Differences between conditions**", "**By sex**", "**Small groups say nothing.** The smallest",
+        "**Clips by combination of action units**", "| Happiness_ME1 | 16 ", "no difference",
+    ):  # fmt: skip
+        assert text in page, text
+
+
+def test_no_interval_has_no_width() -> None:
+    found = study(predictions([(f"c{k}", f"p{k}", "ab"[k % 2], None, "sad", "") for k in range(14)]))
+    assert [share["ci"] for share in found["all"]["shares"]] == [None] * 3
+    assert found["differences"] == []
+    assert "Nothing to test: every subject has the same shares." in markdown({"toy": found})
+
+
 def test_every_page_has_the_cautions() -> None:
     page = markdown({"toy": study(predictions(flags=("synthetic",)))})
     for text in (

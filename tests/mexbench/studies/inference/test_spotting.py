@@ -141,7 +141,7 @@ def test_a_film_without_a_face_spots_nothing_and_says_why(spotters: Path, bench:
         (["--spot", "SPOT", "--window", "2"], "--window cannot be given with --spot"),
         (["--spot", "SPOT", "--fps", "nan"], "--fps nan: expected more than 0 and at most 200"),
         (["--spot", "MODEL"], "predicts emotion, and spotting is asked for"),
-        (["--spot", "SPOT", "--model", "SPOT"], "predicts spotting, and emotion is asked for"),
+        (["--spot", "SPOT", "--model", "SPOT"], "predicts spotting, and emotion or action_units is asked for"),
         (["--spot", "SPOT", "--truth", "missing.csv"], "missing.csv: expected a CSV"),
     ],
 )
