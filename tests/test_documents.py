@@ -151,6 +151,7 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 PAGES = {
     "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 3, "docs/how-to/publish.md": 1,
     "docs/how-to/cluster.md": 3, "docs/how-to/own-model.md": 1, "docs/how-to/own-data.md": 2,
+    "docs/how-to/generated-faces.md": 3,
 }  # fmt: skip
 
 
@@ -218,6 +219,17 @@ def test_readme_and_how_tos(workspace: Workspace, filled: Callable[[str], str]) 
         for name in ("runs/casme2", "runs/casme2-dask")
     ]
     assert [row["uf1"] for row in messages[0]["rows"]] == [row["uf1"] for row in messages[1]["rows"]]
+
+
+def test_generated_faces(workspace: Workspace, shared_data: Path) -> None:
+    clip, learned, configs = blocks("docs/how-to/generated-faces.md")
+    assert "smile.report.md" in workspace.run(clip).stdout
+    flow, maps = shared_data / "megc2019_flow" / "norm_u_v_os", shared_data / "causalnet_maps"
+    learned = learned.replace("/path/to/norm_u_v_os", str(flow)).replace("/path/to/causalnet_maps", str(maps))
+    assert "learned motion of class surprise" in workspace.run(learned).stdout
+    # The runs take minutes; that they would run is enough here.
+    done = workspace.run(configs.replace("bench run", "bench check"), MEGC2019_FLOW_ROOT=str(flow))
+    assert done.stdout.count("all is well") == 2
 
 
 def manifest_tasks(folder: Path) -> int:
