@@ -129,11 +129,9 @@ def _write_clip(options: argparse.Namespace) -> int:
     output.check(request)
     width, height = _size(options.size or "640x480")
     learned = None
-    if options.model == "learned":
+    if options.model == "learned" and emotion is not None:
         from mexbench_plugins.synth.motion.on_face import class_of
 
-        if emotion is None:
-            raise ConfigError("--model learned needs --emotion")
         class_of(emotion)  # refuses it before anything is trained
         face = faces.read(options.face, width=width, height=height)
         learned = learned_options.generator(options)

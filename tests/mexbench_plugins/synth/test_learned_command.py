@@ -86,7 +86,7 @@ def test_a_report_is_written_and_a_spoiled_clip_fails(tmp_path: Path, bench: Ben
         (("--emotion", "joy"), "unknown emotion of the learned generator 'joy'"),
         (("--emotion", "others"), "negative, positive and surprise alone"),
         (("--aus", "12"), "--aus is for --model warp"),
-        ((), "--model learned needs --emotion"),
+        ((), "one of --emotion and --aus is required"),
         (("--emotion", "fear", "--seconds", "10"), "--model learned is for one clip"),
         (("--emotion", "fear", "--intensity", "9"), "--intensity must lie between 0.1 and 4"),
         (("--emotion", "fear", "--flow-root", "x"), "--flow-root is for a report: add --report"),

@@ -25,7 +25,7 @@ _GREATEST_GAIN = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class FaceWindow:
     """What part of a face a field covers, in face units (``synth.geometry``): x = 0 its middle, y = 0 its eye line."""
 
     left: float
@@ -50,11 +50,11 @@ class Window:
 
 #: What the pictures of the packs cover. Read off the rows and columns at which the mean motion of each class is
 #: greatest: the brows of surprise, the corners of the mouth of positive clips. STSTNet's is the one that all use.
-STSTNET_WINDOW = Window(left=-0.95, right=0.95, top=-0.75, bottom=1.65)
-CAUSALNET_WINDOW = Window(left=-0.95, right=0.95, top=-0.96, bottom=1.44)
+STSTNET_WINDOW = FaceWindow(left=-0.95, right=0.95, top=-0.75, bottom=1.65)
+CAUSALNET_WINDOW = FaceWindow(left=-0.95, right=0.95, top=-0.96, bottom=1.44)
 
 
-def decode(images: NDArray[Any], *, window: Window = STSTNET_WINDOW) -> Fields:
+def decode(images: NDArray[Any], *, window: FaceWindow = STSTNET_WINDOW) -> Fields:
     """Recover directions and shapes from flow pictures.
 
     Args:

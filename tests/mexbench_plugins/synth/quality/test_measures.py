@@ -76,14 +76,17 @@ def test_motion_too_small_to_see_is_not_measured(take: Take) -> None:
     assert "too small for optical flow" in measures[-1].note
 
 
-def test_realism_knows_real_shapes_from_others(take: Take, tmp_path: Path) -> None:
+def test_realism_knows_motion_that_no_real_field_has(take: Take, tmp_path: Path) -> None:
     root = write_pack(tmp_path / "pack", subjects=20, each=3)
-    good = realism.realism(Tracking(record(take)), root, published=False)
     bad = realism.realism(Tracking(spoil(take, "unreal-motion")), root, published=False)
-    assert good.passes
     assert bad.passes is False
-    assert "60 real fields" not in good.definition
-    assert "180 real fields" in good.definition
+    assert "unexplained 0.0%" in bad.note
+    assert "180 real fields" in bad.definition
+
+
+def test_realism_on_the_real_pack(take: Take, real_flow: Path) -> None:
+    assert realism.realism(Tracking(record(take)), real_flow).passes
+    assert realism.realism(Tracking(spoil(take, "unreal-motion")), real_flow).passes is False
 
 
 def test_shape_statistics_of_known_fields() -> None:
