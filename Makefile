@@ -32,7 +32,7 @@ papers: $(VENV)/.installed-test
 	@echo "the page: runs/papers-site/papers.html"
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -22,9 +22,13 @@ def test_the_workflow_takes_nothing_but_submissions_of_a_pull_request() -> None:
     steps = workflow["jobs"]["verify"]["steps"]
     assert steps[0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
     runs = [step["run"] for step in steps if "run" in step]
-    assert [line for line in runs[0].splitlines() if "checkout" in line] == [
-        'git checkout "$HEAD" -- leaderboards/results'
+    assert [line.strip() for line in runs[0].splitlines() if "$folder" in line or "for " in line] == [
+        "for folder in leaderboards/results leaderboards/spotting/results; do",
+        'if git cat-file -e "$HEAD:$folder"; then git checkout "$HEAD" -- "$folder"; fi',
     ]
+    assert workflow[True]["pull_request"]["paths"] == [  # YAML 1.1 reads the key 'on' as true
+        "leaderboards/results/**.json", "leaderboards/spotting/results/**.json",
+    ]  # fmt: skip
     assert not [run for run in runs if "${{" in run]  # no text of a pull request is put into a shell
 
 

@@ -59,9 +59,9 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def competes(row: Row) -> bool:
+def competes(row: Row, score: str = "uf1") -> bool:
     """Whether a row may be ranked: it is complete, and no test sample took part in its training or its choices."""
-    return row["uf1"] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
+    return row[score] is not None and not any(flag.startswith(UNRANKED) for flag in row["flags"])
 
 
 def probability(value: float) -> str:

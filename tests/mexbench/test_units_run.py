@@ -375,7 +375,10 @@ def test_the_command_writes_a_page_of_its_own(ran: Path, bench: Callable[..., Ra
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["compare", "runs/units", "runs/units"], "is a run with 'target: action_units', which has no classes to rank"),
+        (
+            ["compare", "runs/units", "runs/units"],
+            "'target: action_units'; this command takes runs that predict a class",
+        ),
         (["leaderboard", "define", "runs/units", "board"], "is a run with 'target: action_units'"),
         (
             ["leaderboard", "submit", "runs/units", "loso_megc2019_flow", "--root", f"{ROOT / 'leaderboards'}"],

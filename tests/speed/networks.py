@@ -1,10 +1,11 @@
 """How fast the networks train: ``python -m tests.speed.networks``, from the repository's root; needs PyTorch.
 
-Prints, for each network, milliseconds per training step of ours and of PyTorch in eager mode, and the ratio: above 1,
-ours is faster. The peer is the twin of the parity tests as a user would write it, with PyTorch's own batch norm and
-layout, on pixels that are floats already; ours gets bytes. One process each, one thread each on one core, processor
-time, taking turns; the median of all turns. Compilation is left out. ``--keep-memory`` gives PyTorch the setting of
-memory that our training engine makes for itself.
+Prints, for each network, milliseconds per training step of PyTorch and of ours, and ours against PyTorch's eager mode
+and against its best: above 1, ours is faster. The peer is the twin of the parity tests as a user would write it, with
+PyTorch's own batch norm, on pixels that are floats already; ours gets bytes. PyTorch runs five ways: ``eager``; ``cl``
+with channels last in memory; ``km`` keeping memory between steps, by the setting that our training engine makes for
+itself; ``cl+km`` with both; ``compile``, by ``torch.compile`` with both, which needs a C++ compiler. One process each,
+one thread each on one core, processor time, taking turns; the median of all turns. Compilation is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,15 @@ NETWORKS: dict[str, tuple[int, tuple[int, ...], Callable[[Any], Any]]] = {
     "off_apexnet": (128, (1, 28, 28, 2), lambda twins: twins.OffApexNetTwin()),
 }
 CLASSES = 4
+#: How PyTorch runs: channels last, memory kept, compiled.
+PEERS = {
+    "eager": (False, False, False),
+    "cl": (True, False, False),
+    "km": (False, True, False),
+    "cl+km": (True, True, False),
+    "compile": (True, True, True),
+}
+OURS = "ours"
 
 
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -41,16 +52,24 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
     return x if shape[-1] < 512 else (x / 255).astype(np.float32), rng.integers(0, CLASSES, batch)
 
 
-def eager(name: str) -> Callable[[], object]:
+def pytorch(name: str, contender: str) -> Callable[[], object]:
     """Return one step of PyTorch."""
+    channels_last, keeps_memory, compiled = PEERS[contender]
+    if keeps_memory:
+        from mexbench_plugins.models._nn.train_program import keep_memory
+
+        keep_memory()
     torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
     twins: Any = importlib.import_module("tests.mexbench_plugins.models.test_torch_parity")
     twins.KerasNorm, twins.before_norm = torch.nn.BatchNorm2d, torch.nn.Conv2d
     torch.set_num_threads(1)
     x, y = data(name)
     pixels = torch.tensor(x).float().div_(255 if x.dtype == np.uint8 else 1)
-    pixels = pixels.movedim(-1, 2).contiguous().movedim(2, -1)  # channels first in memory, as the twin will ask for
     classes, twin = torch.tensor(y), NETWORKS[name][2](twins)
+    if channels_last:
+        twin = twin.to(memory_format=torch.channels_last)
+    else:
+        pixels = pixels.movedim(-1, 2).contiguous().movedim(2, -1)  # channels first in memory, as the twin will ask for
     sgd = name == "hybrid_micronet"
     optimiser = (
         torch.optim.SGD(twin.parameters(), 1e-4, momentum=0.5, weight_decay=0.001)
@@ -58,9 +77,11 @@ def eager(name: str) -> Callable[[], object]:
         else torch.optim.Adam(twin.parameters(), 1e-4)
     )
 
+    forward = torch.compile(twin) if compiled else twin
+
     def step() -> None:
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(twin(pixels), classes).backward()
+        torch.nn.functional.cross_entropy(forward(pixels), classes).backward()
         optimiser.step()
 
     return step
@@ -91,7 +112,7 @@ def ours(name: str) -> Callable[[], object]:
 def serve(name: str, contender: str) -> None:
     """Take one turn for every line that comes in: so many steps, and the milliseconds of each."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX starts a thread for each core, whatever it is told
-    step = {"eager": eager, "ours": ours}[contender](name)
+    step = ours(name) if contender == OURS else pytorch(name, contender)
     for _ in range(3):
         step()
     for line in sys.stdin:
@@ -101,28 +122,35 @@ def serve(name: str, contender: str) -> None:
         print((time.process_time() - start) / int(line) * 1e3, flush=True)
 
 
-def compare(name: str, rounds: int, steps: int, flags: list[str]) -> tuple[float, float]:
-    """Return milliseconds per step of PyTorch and of ours."""
-    command = [sys.executable, "-m", "tests.speed.networks", name, *flags, "--only"]
-    both = [
-        subprocess.Popen(
+def compare(name: str, contenders: Sequence[str], rounds: int, steps: int) -> dict[str, float]:
+    """Return milliseconds per step of each contender; one that cannot start is missing."""
+    command = [sys.executable, "-m", "tests.speed.networks", name, "--only"]
+    processes = {
+        contender: subprocess.Popen(
             [*command, contender], env={**os.environ, **ONE_THREAD}, text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
-        for contender in ("eager", "ours")
-    ]  # fmt: skip
-    result: list[tuple[float, ...]] = []
+        for contender in contenders
+    }  # fmt: skip
+    turns: dict[str, list[float]] = {contender: [] for contender in contenders}
     for _ in range(rounds):
-        turn = []
-        for process in both:
+        for contender, process in processes.items():
             assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - they are pipes
-            process.stdin.write(f"{steps}\n")
-            turn.append(float(process.stdout.readline()))
-        result.append(tuple(turn))
-    for process in both:
-        process.communicate()
-    theirs, mine = (statistics.median(column) for column in zip(*result, strict=True))
-    return theirs, mine
+            with suppress(BrokenPipeError, ValueError):  # it ended with a traceback, such as for want of a compiler
+                process.stdin.write(f"{steps}\n")
+                turns[contender].append(float(process.stdout.readline()))
+    for process in processes.values():
+        with suppress(BrokenPipeError):
+            process.communicate()
+    return {contender: statistics.median(times) for contender, times in turns.items() if times}
+
+
+def row(name: str, times: Mapping[str, float]) -> str:
+    """Return the line of a network: milliseconds of each contender, and ours against eager and the best of PyTorch."""
+    cells = [f"{times[contender]:8.1f}" if contender in times else "       -" for contender in (*PEERS, OURS)]
+    peers = [times[contender] for contender in PEERS if contender in times]
+    ratios = [times["eager"] / times[OURS], min(peers) / times[OURS]] if OURS in times and "eager" in times else []
+    return f"{name:<16}{''.join(cells)}{''.join(f'{ratio:9.2f}' for ratio in ratios)}"
 
 
 def main() -> None:
@@ -131,19 +159,16 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}; all unless told")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--keep-memory", action="store_true")
-    parser.add_argument("--only", choices=["eager", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--contenders", nargs="*", choices=[*PEERS, OURS], default=[*PEERS, OURS])
+    parser.add_argument("--only", choices=[*PEERS, OURS], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
-        if options.keep_memory:
-            from mexbench_plugins.models._nn.train_program import keep_memory
-
-            keep_memory()
         serve(options.networks[0], options.only)
         return
+    heads = "".join(f"{contender:>8}" for contender in (*PEERS, OURS))
+    print(f"{'ms per step':<16}{heads}  / eager   / best", flush=True)
     for name in options.networks or NETWORKS:
-        theirs, mine = compare(name, options.rounds, options.steps, ["--keep-memory"] * options.keep_memory)
-        print(f"{name:<16} {theirs:7.1f} ms PyTorch {mine:7.1f} ms ours {theirs / mine:6.2f} times PyTorch", flush=True)
+        print(row(name, compare(name, options.contenders, options.rounds, options.steps)), flush=True)
 
 
 if __name__ == "__main__":

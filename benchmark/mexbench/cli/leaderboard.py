@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from mexbench import cli
 from mexbench.cli import leaderboard_spotting
@@ -17,10 +17,13 @@ from mexbench.errors import BenchError, BoardError
 from mexbench.files import expand_home
 
 if TYPE_CHECKING:
-    from mexbench.reports.leaderboards.verify import VerifiedSubmission
-    from mexbench.reports.spotting_boards.submission import VerifiedSpotter
+    from mexbench.reports.leaderboards.planned_files import PlannedFile
+    from mexbench.reports.leaderboards.submission import BoardEntry
+    from mexbench.reports.leaderboards.verify import VerifiedFile
     from mexbench.runs.stored_run import StoredRun
     from mexbench.studies.claims.claims import Claims
+
+E = TypeVar("E", bound="BoardEntry")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     define.add_argument("--title", help="of its page (default: NAME)")
     define.add_argument("--note", default="", help="what a reader should know")
     define.add_argument(
-        "--headline", choices=("uf1", "uar", "accuracy"), default="uf1", help="what ranks (default: uf1)"
+        "--headline",
+        choices=("uf1", "uar", "accuracy"),
+        help="what ranks (default: uf1); spotters are ranked by F1",
     )
     submit = actions.add_parser("submit", help="write a submission for each row of a finished run")
     submit.add_argument("run", type=Path, metavar="RUN", help="run folder")
@@ -74,15 +79,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _define(options: argparse.Namespace) -> int:
     if leaderboard_spotting.is_run(options.run):
-        return leaderboard_spotting.define(options)
+        say(f"written to {leaderboard_spotting.define(options)}")
+        return cli.OK
     from mexbench.reports.leaderboards.definition import save
     from mexbench.reports.leaderboards.submit import define
     from mexbench.runs.stored_run import damage_is_an_error
 
-    run_folder = _read(options)
+    run_folder, headline = _read(options), options.headline or "uf1"
     with damage_is_an_error(options.run):
         board = define(
-            run_folder, options.name, headline=options.headline, title=options.title or options.name, note=options.note
+            run_folder, options.name, headline=headline, title=options.title or options.name, note=options.note
         )
     for path in save(options.own_root, board):
         say(f"written to {path}")
@@ -99,10 +105,13 @@ def _read(options: argparse.Namespace) -> StoredRun:
 
 def _submit(options: argparse.Namespace) -> int:
     if leaderboard_spotting.is_run(options.run) or leaderboard_spotting.is_board(options.root, options.name):
-        return leaderboard_spotting.submit(options)
+        return _store(
+            options, leaderboard_spotting.planned(options), leaderboard_spotting.store, leaderboard_spotting.HEADLINE
+        )
     from mexbench.reports.leaderboards.definition import load
-    from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
-    from mexbench.reports.leaderboards.submit import plan, store, submissions
+    from mexbench.reports.leaderboards.planned_files import plan, store
+    from mexbench.reports.leaderboards.submission import read, text
+    from mexbench.reports.leaderboards.submit import submissions
     from mexbench.reports.leaderboards.verify import results_folder
     from mexbench.runs.stored_run import damage_is_an_error
 
@@ -110,8 +119,18 @@ def _submit(options: argparse.Namespace) -> int:
     run_folder = _read(options)
     with damage_is_an_error(options.run):
         entries = submissions(run_folder, board, open_catalogue(), options.row, selection=options.selection)
-    planned = plan(results_folder(options.own_root, board.name), entries)
-    replaced = [one.change(board.headline) for one in planned if one.state == "replaced"]
+    planned = plan(results_folder(options.own_root, board.name), entries, read)
+    return _store(options, planned, lambda files: store(files, text), board.headline)
+
+
+def _store(
+    options: argparse.Namespace, planned: Sequence[PlannedFile[E]], store: Callable[[Sequence[PlannedFile[E]]], None],
+    headline: str,
+) -> int:  # fmt: skip
+    """Write submissions, after a question where rows would be replaced."""
+    from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
+
+    replaced = [one.change(headline) for one in planned if one.state == "replaced"]
     if replaced and not options.yes:
         _confirm(replaced)
     store(planned)
@@ -122,7 +141,7 @@ def _submit(options: argparse.Namespace) -> int:
                 f"  flagged {CODE_UNAVAILABLE}: {one.submission.model.distribution} names no address of its code; add "
                 "'urls' to its pyproject.toml, install it again and submit again"
             )
-    say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
+    say(f"{len(planned)} rows; 'bench leaderboard render {options.name}' brings the page up to date")
     return cli.OK
 
 
@@ -146,36 +165,51 @@ def _verify(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.stated import STATED
     from mexbench.reports.leaderboards.verify import verify_board
 
-    found: list[VerifiedSubmission | VerifiedSpotter] = []
+    files: list[VerifiedFile[Any]] = []
     broken: list[str] = []
     for what in options.what or [*all_boards(options.root), *leaderboard_spotting.boards(options.root)]:
         try:
             if leaderboard_spotting.is_board(options.root, what):
-                found += leaderboard_spotting.verified(options.root, what)
+                files += leaderboard_spotting.verified(options.root, what)
             elif NAME.fullmatch(what) and not (what.endswith(".json") and Path(what).is_file()):
-                found += verify_board(options.root, what).submissions
+                files += verify_board(options.root, what).submissions
             else:
-                found.append(_one(options.root, expand_home(Path(what))))
+                files.append(_one(options.root, expand_home(Path(what))))
         except BenchError as error:
             broken.append(str(error))
     for text in broken:
         say(f"error: {text}")
-    say_faults(found)
-    sound = [one for one in found if not one.errors]
-    print(f"{len(sound)} of {len(found)} submissions verify")
+    say_errors(files)
+    valid = [one for one in files if not one.errors]
+    print(f"{len(valid)} of {len(files)} submissions verify")
     say(f"figures follow from predictions; stated by the submitter: {STATED}")
-    if broken or any(not one.readable for one in found):
+    if broken or any(not one.readable for one in files):
         return cli.BAD_INPUT
-    return cli.OK if len(sound) == len(found) else cli.FAILED
+    return cli.OK if len(valid) == len(files) else cli.FAILED
 
 
-def _one(root: Path, path: Path) -> VerifiedSubmission:
+def _one(root: Path, path: Path) -> VerifiedFile[Any]:
     """Verify a file, against the board that it names."""
     from mexbench.reports.leaderboards.definition import load
     from mexbench.reports.leaderboards.submission import read
     from mexbench.reports.leaderboards.verify import verify_file
 
+    board = _board_of(path)
+    if board is not None and leaderboard_spotting.is_board(root, board):
+        return leaderboard_spotting.verified_file(root, path, board)
     return verify_file(load(root, read(path).board), path)
+
+
+def _board_of(path: Path) -> str | None:
+    """Return the leaderboard that a file says that it is for, if it can be read at all."""
+    from mexbench.files import read_json
+
+    try:
+        content = read_json(path, follow_links=False)
+    except (ValueError, OSError):
+        return None
+    board = content.get("board") if isinstance(content, dict) else None
+    return board if isinstance(board, str) else None
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -188,27 +222,39 @@ def _render(options: argparse.Namespace) -> int:
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
     claims, code = read_claims(options.root), cli.OK
-    of_spotters = leaderboard_spotting.boards(options.root, options.names)
-    chosen = [name for name in options.names if name not in of_spotters]
-    of_classes = chosen if options.names else all_boards(options.root)
-    boards = [verify_board(options.root, name) for name in of_classes]
-    for name in of_spotters:
-        code = max(code, leaderboard_spotting.render(options, name, _bring_up_to_date, say_faults))
+    root = options.root
+    of_spotters = [n for n in leaderboard_spotting.boards(root) if n in options.names or not options.names]
+    of_classes = [n for n in options.names if n not in of_spotters] if options.names else all_boards(root)
+    spotters = {name: leaderboard_spotting.verified(root, name) for name in of_spotters}
+    boards = [verify_board(root, name) for name in of_classes]
+    for name, submissions in spotters.items():
+        if _all_verify(name, submissions):
+            texts = leaderboard_spotting.pages(root, name, submissions)
+            code = max(code, _bring_up_to_date(texts, f"{len(submissions)} rows", name, check=options.check))
+        else:
+            code = cli.FAILED
     for board in boards:
         name = board.definition.name
-        if not board.is_valid:
-            say_faults(board.submissions)
-            say(f"{name}: has submissions that do not verify, so its page is not written")
+        if not _all_verify(name, board.submissions):
             code = cli.FAILED
             continue
         rows = board_rows(board, claims)
-        texts = {options.root / file: text for file, text in pages(rows).items()}
+        texts = {root / file: text for file, text in pages(rows).items()}
         if name == state_of_the_art.BOARD and claims is not None:
-            methods = load_methods(options.root / "methods.yaml")
-            more = state_of_the_art.pages(options.root, rows, claims, methods)
-            texts |= {options.root / file: text for file, text in more.items()}
+            methods = load_methods(root / "methods.yaml")
+            more = state_of_the_art.pages(root, rows, claims, methods)
+            texts |= {root / file: text for file, text in more.items()}
         code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
     return code
+
+
+def _all_verify(name: str, submissions: Sequence[VerifiedFile[Any]]) -> bool:
+    """Return whether a page may be written, and say why not."""
+    if not any(one.errors for one in submissions):
+        return True
+    say_errors(submissions)
+    say(f"{name}: has submissions that do not verify, so its page is not written")
+    return False
 
 
 def _bring_up_to_date(texts: Mapping[Path, str], about: str, name: str, *, check: bool) -> int:
@@ -256,8 +302,8 @@ def all_boards(root: Path) -> Sequence[str]:
     return boards
 
 
-def say_faults(found: Sequence[VerifiedSubmission | VerifiedSpotter]) -> None:
-    """Say what is wrong with submissions."""
-    for one in found:
+def say_errors(files: Sequence[VerifiedFile[Any]]) -> None:
+    """Print what is wrong with submissions."""
+    for one in files:
         if one.errors:
             say(f"{one.path}:" + "".join(f"\n  {error}" for error in one.errors))

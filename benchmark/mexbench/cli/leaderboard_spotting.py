@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mexbench import cli
-from mexbench.cli.output import open_catalogue, say
+from mexbench.cli.output import open_catalogue
+from mexbench.errors import BoardError
 
 if TYPE_CHECKING:
+    from mexbench.reports.leaderboards.planned_files import PlannedFile
     from mexbench.reports.spotting_boards.page import SpottingRows
-    from mexbench.reports.spotting_boards.submission import VerifiedSpotter
+    from mexbench.reports.spotting_boards.submission import SpottingSubmission, VerifiedSpotter
+
+#: The score that ranks.
+HEADLINE = "f1"
 
 
 def is_run(path: Path) -> bool:
@@ -33,48 +37,77 @@ def is_board(root: Path, name: str) -> bool:
     return is_spotting_board(root, name)
 
 
-def boards(root: Path, chosen: Sequence[str] = ()) -> list[str]:
-    """Return the boards of spotters, those that were chosen where any were."""
+def boards(root: Path) -> list[str]:
+    """Return the boards of spotters."""
     from mexbench.reports.spotting_boards.definition import names
 
-    return [name for name in names(root) if name in chosen or not chosen]
+    return names(root)
 
 
-def define(options: argparse.Namespace) -> int:
-    """Make a board from a run."""
+def define(options: argparse.Namespace) -> Path:
+    """Make a board from a run and return its file."""
     from mexbench.reports.spotting_boards import definition, submit
+    from mexbench.runs.stored_run import damage_is_an_error
 
+    _check_options(options)
+    if options.headline is not None:
+        raise BoardError(f"--headline {options.headline}: a leaderboard of spotters is ranked by F1: leave it out")
     run = submit.read_spotting_run(options.run)
-    board = submit.define(run, options.name, open_catalogue(), title=options.title or options.name, note=options.note)
-    say(f"written to {definition.save(options.own_root, board)}")
-    return cli.OK
+    with damage_is_an_error(options.run):
+        board = submit.define(
+            run, options.name, open_catalogue(), title=options.title or options.name, note=options.note
+        )
+    return definition.save(options.own_root, board)
 
 
-def submit(options: argparse.Namespace) -> int:
-    """Submit the rows of a run.
+def planned(options: argparse.Namespace) -> list[PlannedFile[SpottingSubmission]]:
+    """Make a submission of each row of a run, and compare it with what is there.
 
     Raises:
         BoardError: The run is not of spotters, is incomplete, or does not answer the board.
     """
-    from mexbench.errors import BoardError
+    from mexbench.reports.leaderboards.planned_files import plan
     from mexbench.reports.spotting_boards import definition, submission, submit
+    from mexbench.runs.stored_run import damage_is_an_error
 
+    _check_options(options)
     if not is_run(options.run):
         raise BoardError(f"{options.name}: is a leaderboard of spotters, and {options.run} is not a run of spotters")
     board = definition.load(options.root, options.name)
     run = submit.read_spotting_run(options.run)
-    entries = submit.submissions(run, board, open_catalogue(), options.row)
-    for path, state in submission.store(options.own_root, board, entries):
-        say(f"{path}: {state}")
-    say(f"{len(entries)} rows; 'bench leaderboard render {board.name}' brings the page up to date")
-    return cli.OK
+    with damage_is_an_error(options.run):
+        entries = submit.submissions(run, board, open_catalogue(), options.row, selection=options.selection)
+    return plan(definition.results_folder(options.own_root, board.name), entries, submission.read)
 
 
-def verified(root: Path, name: str) -> list[VerifiedSpotter]:
+def _check_options(options: argparse.Namespace) -> None:
+    if options.keep_names:
+        raise BoardError(
+            "--keep-names: leaderboards of spotters are of made-up data, whose names are kept: leave it out"
+        )
+
+
+def store(files: Sequence[PlannedFile[SpottingSubmission]]) -> None:
+    """Write submissions."""
+    from mexbench.reports.leaderboards import planned_files
+    from mexbench.reports.spotting_boards.definition import record_text
+
+    planned_files.store(files, record_text)
+
+
+def verified(root: Path, name: str) -> tuple[VerifiedSpotter, ...]:
     """Verify every submission to a board of spotters."""
-    from mexbench.reports.spotting_boards import definition, submission
+    from mexbench.reports.spotting_boards.submission import verify_board
 
-    return submission.read_all(root, definition.load(root, name), open_catalogue())
+    return verify_board(root, name)
+
+
+def verified_file(root: Path, path: Path, board: str) -> VerifiedSpotter:
+    """Verify a file, against the board that it names."""
+    from mexbench.reports.spotting_boards.definition import load
+    from mexbench.reports.spotting_boards.submission import verify_file
+
+    return verify_file(load(root, board), path)
 
 
 def rows_of(root: Path, name: str, submissions: Sequence[VerifiedSpotter]) -> SpottingRows:
@@ -84,18 +117,8 @@ def rows_of(root: Path, name: str, submissions: Sequence[VerifiedSpotter]) -> Sp
     return page.board_rows(definition.load(root, name), submissions)
 
 
-def render(
-    options: argparse.Namespace, name: str, bring_up_to_date: Callable[..., int],
-    say_faults: Callable[[Sequence[VerifiedSpotter]], None],
-) -> int:  # fmt: skip
-    """Write the page of a board of spotters."""
+def pages(root: Path, name: str, submissions: Sequence[VerifiedSpotter]) -> dict[Path, str]:
+    """Return the page of a board of spotters: file -> text."""
     from mexbench.reports.spotting_boards import page
 
-    submissions = verified(options.root, name)
-    if any(one.errors for one in submissions):
-        say_faults(submissions)
-        say(f"{name}: has submissions that do not verify, so its page is not written")
-        return cli.FAILED
-    text = page.markdown(rows_of(options.root, name, submissions))
-    texts: Mapping[Path, str] = {options.root / f"{name}.md": text}
-    return bring_up_to_date(texts, f"{len(submissions)} rows", name, check=options.check)
+    return {root / f"{name}.md": page.markdown(rows_of(root, name, submissions))}

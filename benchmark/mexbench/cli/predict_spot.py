@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
     texts = [page.RESEARCH, spot_page.honest_score(spotter.about)]
     if recogniser is not None:
         say(f"recogniser: {page.describe(recogniser.model)}")
-        texts.append(page.honest_score(recogniser.model.about))
+        texts = [page.RESEARCH, f"Spotter: {spot_page.honest_score(spotter.about)}"]
+        texts.append(f"Recogniser: {page.honest_score(recogniser.model.about)}")
     for model in (spotter, *((recogniser.model,) if recogniser else ())):
         for change in model.changes:
             say(f"warning: {change}")

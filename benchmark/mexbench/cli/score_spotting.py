@@ -190,7 +190,8 @@ def _verdicts(result: Mapping[str, Any]) -> list[str]:
             problems.append(f"{one['figure']}: {one['printed']} is printed, and no way of counting gives it: {values}")
         elif others:
             problems.append(
-                f"{one['figure']}: {one['printed']} is what {' and '.join(one['agrees'])} gives; it is {values}"
+                f"{one['figure']}: {one['printed']} is what {' and '.join(one['agrees'])} "
+                f"{'gives' if len(one['agrees']) == 1 else 'give'}; it is {values}"
             )
     return problems or ["every printed figure agrees with every way of counting"]
 

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from mexbench.cli import leaderboard_spotting
-    from mexbench.cli.leaderboard import all_boards, read_claims, say_faults
+    from mexbench.cli.leaderboard import all_boards, read_claims, say_errors
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
     from mexbench.reports.site import audits, folder, pages, paper_tables, stress_tests
@@ -51,16 +51,16 @@ def run(options: argparse.Namespace) -> int:
     audited = {path: audits.read(path) for path in paths if path not in stressed}
     papers = paper_tables.read(options.papers) if options.papers else None
     boards = [verify_board(options.root, name) for name in all_boards(options.root)]
-    if unsound := [one for board in boards for one in board.submissions if one.errors]:
-        say_faults(unsound)
-        say("some submissions do not verify, so no page is written")
-        return cli.BAD_INPUT if any(not one.readable for one in unsound) else cli.FAILED
     names = leaderboard_spotting.boards(options.root)
     spotters = {name: leaderboard_spotting.verified(options.root, name) for name in names}
-    if wrong := [one for submissions in spotters.values() for one in submissions if one.errors]:
-        say_faults(wrong)
+    files = [
+        *(one for board in boards for one in board.submissions),
+        *(one for name in names for one in spotters[name]),
+    ]
+    if any(one.errors for one in files):
+        say_errors(files)
         say("some submissions do not verify, so no page is written")
-        return cli.BAD_INPUT if any(not one.readable for one in wrong) else cli.FAILED
+        return cli.BAD_INPUT if any(not one.readable for one in files) else cli.FAILED
     spotting = [leaderboard_spotting.rows_of(options.root, name, spotters[name]) for name in names]
     rows = [board_rows(board, claims) for board in boards]
     audits.check_known_boards({**audited, **stressed}, rows)

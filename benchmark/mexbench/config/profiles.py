@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 
 from mexbench.config.document import Document, parse_path, replaced
-from mexbench.errors import unknown
+from mexbench.errors import listed, unknown
 
 
 def apply(document: Document) -> tuple[Document, str | None]:
@@ -27,11 +27,17 @@ def apply(document: Document) -> tuple[Document, str | None]:
     if "profile" not in data and "profiles" not in data:
         return document, None
     profiles, name = data.get("profiles"), data.get("profile")
+    if "profiles" not in data:
+        raise document.error(("profile",), f"{name!r} is asked for, and the config has no 'profiles'")
     if not isinstance(profiles, dict) or not all(isinstance(changes, dict) for changes in profiles.values()):
         raise document.error(("profiles",), "expected a mapping such as {demo: {models.ann.epochs: 5}, paper: {}}")
-    if not isinstance(name, str) or name not in profiles:
-        place = ("profile",) if "profile" in data else ("profiles",)
-        raise document.error(place, unknown("profile", str(name), profiles))
+    if "profile" not in data:
+        text = f"'profile' is missing, which says which one is in force; choose from: {listed(map(str, profiles))}"
+        raise document.error(("profiles",), text)
+    if not isinstance(name, str):
+        raise document.error(("profile",), f"expected a name, got {name!r}; choose from: {listed(map(str, profiles))}")
+    if name not in profiles:
+        raise document.error(("profile",), unknown("profile", name, profiles))
     changed = {key: value for key, value in data.items() if key not in ("profile", "profiles")}
     lines = dict(document.lines)
     # A line that is a string is that of a --set, which outranks the profile.

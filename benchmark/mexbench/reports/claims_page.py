@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ from mexbench.studies.claims.feasibility.printed_figures import NAMES
 from mexbench.studies.claims.judge import STATUSES, Judged, averages_of_f1, below_chance
 from mexbench.studies.claims.methods import SELECTIONS, MethodCode
 from mexbench.tables import DASH, Table
+
+#: Rows of a leaderboard, with the figures of each, by model.
+Scores = Mapping[str, dict[str, Any]]
 
 _LEGEND = (
     "**Possible** says that some confusion matrix gives the row within its rounding, not that the row is right; the "
@@ -42,6 +46,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
         ClaimError: A claim names a code that is not listed, or a leaderboard cannot be read.
     """
     counts = ", ".join(f"{sum(j.status == status for j in judged)} {status}" for status in STATUSES)
+    scores = functools.cache(functools.partial(measured_scores, boards))  # a board is verified once for all its rows
     parts = [
         "# Published figures: can they be, and what is measured?",
         f"{len(judged)} rows of published figures: {counts}. "
@@ -55,7 +60,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
         if source.note:
             parts.append(f"{source.note[0].upper()}{source.note[1:]}.")
         if rows:
-            parts.append(_main(rows, source, boards).markdown())
+            parts.append(_main(rows, source, scores).markdown())
             parts.append("\n".join(f"- `{j.claim.id}`, {j.status}: {_why(j)}" for j in rows))
             parts += [*_notes(rows), *_contradictions(source)]
     parts += [
@@ -68,7 +73,7 @@ def page(claims: Claims, judged: Sequence[Judged], boards: Path, methods: Sequen
     return "\n\n".join([*parts, *_witnesses(judged)]) + "\n"
 
 
-def _main(rows: Sequence[Judged], source: ClaimSource, boards: Path) -> Table:
+def _main(rows: Sequence[Judged], source: ClaimSource, scores: Callable[[str], Scores | None]) -> Table:
     headers = ["row", "method, data", "claimed", "test samples", "feasible?"]
     headers += ["document's split", "measured under it", "measured under LOSO"]
     cells = []
@@ -83,8 +88,8 @@ def _main(rows: Sequence[Judged], source: ClaimSource, boards: Path) -> Table:
                 tested,
                 judged.status,
                 claim.split,
-                measured(claim, source, "split", boards),
-                measured(claim, source, "loso", boards),
+                measured(claim, source, "split", scores),
+                measured(claim, source, "loso", scores),
             ]
         )
     return Table(headers, cells)
@@ -94,8 +99,33 @@ def _why(judged: Judged) -> str:
     return "; ".join([judged.reason, *(f"it would be possible if: {name}" for name in judged.rescues)])
 
 
-def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], boards: Path) -> str:
-    """Return what a leaderboard, or else ``NAME.json``, says of the row that a claim names, or what is lacking.
+def measured_scores(boards: Path, board: str) -> Scores | None:
+    """Return the scores of a leaderboard, or else of ``NAME.json``, by model; None where neither is found.
+
+    Raises:
+        ClaimError: The leaderboard cannot be read.
+    """
+    path = boards / f"{board}.json"
+    try:
+        if (boards / f"{board}.yaml").is_file():
+            return scores_of(boards, board)
+        if path.is_file():  # the scores.json of a run that is not a leaderboard
+            return {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
+    return None
+
+
+def measured(
+    claim: Claim, source: ClaimSource, key: Literal["split", "loso"], scores_of_board: Callable[[str], Scores | None]
+) -> str:
+    """Return what a leaderboard says of the row that a claim names, or what is lacking.
+
+    Args:
+        claim: The claim.
+        source: Its document.
+        key: Which of the claim's references is looked up.
+        scores_of_board: Gives the scores of a board, such as ``measured_scores`` of a folder.
 
     Raises:
         ClaimError: The leaderboard cannot be read.
@@ -105,19 +135,15 @@ def measured(claim: Claim, source: ClaimSource, key: Literal["split", "loso"], b
         lacks = claim.unmeasured or source.unmeasured
         return f"not measured: {lacks}" if lacks else "not measured"
     board, model, *member = reference.split("/")
-    path = boards / f"{board}.json"
+    by_model = scores_of_board(board)
     lacking = f"not measured yet: {board} has no row {'/'.join([model, *member])}"
+    if by_model is None:
+        return lacking
     try:
-        if (boards / f"{board}.yaml").is_file():
-            by_model = scores_of(boards, board)
-        elif path.is_file():  # the scores.json of a run that is not a leaderboard
-            by_model = {row["model"]: row for row in json.loads(path.read_bytes())["rows"]}
-        else:
-            return lacking
         row = by_model.get(model)
         scores: Mapping[str, Any] | None = row and (row["by_dataset"].get(member[0]) if member else row)
     except (ValueError, KeyError, TypeError) as error:
-        raise ClaimError(f"{path}: no leaderboard that can be read: {error!r}") from None
+        raise ClaimError(f"{board}: no leaderboard that can be read: {error!r}") from None
     if not scores or scores.get("uf1") is None:
         return lacking
     texts = [f"{name} {100 * scores[name]:.2f}" for name in ("accuracy", "uf1", "uar") if scores.get(name) is not None]

@@ -10,7 +10,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,12 +50,14 @@ class StoredRun:
         manifest: ``manifest.json``.
         scores: ``scores.json``.
         predictions: Row -> what ``predictions.csv`` has of it.
+        fold_names: Row -> name of a fold in the run's files -> what ``predictions`` call it, where that differs.
     """
 
     path: Path
     manifest: Mapping[str, Any]
     scores: Mapping[str, Any]
     predictions: Mapping[str, Predictions]
+    fold_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -278,8 +280,8 @@ def read_run(path: Path) -> StoredRun:
     checked = _Scores.model_validate(scores)
     if checked.target != "emotion":
         raise RunFolderError(
-            f"{path}: is a run with 'target: {checked.target}', which has no classes to rank, compare or submit; its "
-            f"scores are in {path / f'{checked.target}.md'} and scores.json"
+            f"{path}: is a run with 'target: {checked.target}'; this command takes runs that predict a class for each "
+            f"sample. Its scores are in {path / f'{checked.target}.md'} and scores.json"
         )
     unlabelled = "case_study" in scores  # its samples may have no truth
     seeds = {row.model: tuple(row.seeds) for row in checked.rows}

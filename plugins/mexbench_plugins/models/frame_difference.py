@@ -58,7 +58,7 @@ class FrameDifference(SpottingModel):
         share: Of the blocks, those that change most, whose mean counts.
     """
 
-    source = "feature difference as in Moilanen et al., Spotting rapid facial movements from videos, ICPR 2014, on gray"
+    source = "feature difference as described in Moilanen et al., Spotting rapid facial movements, ICPR 2014, on gray"
     example_shape = (32, 16, 16, 1)
 
     grid: Annotated[int, Ge(2)] = 8

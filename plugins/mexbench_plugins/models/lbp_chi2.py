@@ -68,8 +68,8 @@ class LbpChi2(SpottingModel):
     """
 
     source = (
-        "Moilanen et al., Spotting rapid facial movements from videos using appearance-based feature difference "
-        "analysis, ICPR 2014"
+        "the description in Moilanen et al., Spotting rapid facial movements from videos using appearance-based "
+        "feature difference analysis, ICPR 2014"
     )
     example_shape = (32, 4 * _BINS)
     example_dtype = "float32"

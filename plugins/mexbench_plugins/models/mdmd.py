@@ -67,9 +67,10 @@ class Mdmd(FlowSpotter):
     """Main directional maximal difference: spot where the face has moved and will have moved back.
 
     In each block of the face the points of the most frequent direction count; of them, and then of the blocks, the
-    third with the greatest difference between the motion until now and the motion until later. Other than in the
-    source, the second motion is the sum of two flows instead of a third flow field, the head's motion is taken away by
-    the step ``frame_flow``, and the threshold is chosen on the training side by F1.
+    third with the greatest difference between the motion until now and the motion until later. This follows the
+    description in the papers, not the code of their authors. Other than there, the second motion is the sum of two
+    flows instead of a third flow field, the head's motion is taken away by the step ``frame_flow``, an interval has the
+    median length of its type on the training side, and the threshold is chosen there by F1.
 
     Args:
         seconds: The windows of the step ``frame_flow``, of micro- and of macro-expressions.
@@ -77,7 +78,11 @@ class Mdmd(FlowSpotter):
         share: Of the points and of the blocks, those that count.
     """
 
-    source = "He et al., Spotting macro- and micro-expression intervals in long video sequences, FG 2020 (MEGC 2020)"
+    source = (
+        "the description in Wang et al., A main directional maximal difference analysis for spotting facial movements "
+        "from long-term videos, Neurocomputing 230, 2017 (doi:10.1016/j.neucom.2016.12.034), and in He et al., "
+        "Spotting macro- and micro-expression intervals in long video sequences, FG 2020 (baseline of the MEGC 2020)"
+    )
 
     grid: Annotated[int, Ge(1)] = 6
     share: Annotated[float, Gt(0), Le(1)] = 1 / 3

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError
 from mexbench_plugins.synth import learned_options, long_film
+from mexbench_plugins.synth.options import default_text, resolve
+
+if TYPE_CHECKING:
+    from mexbench_plugins.synth.faces import SyntheticFace
 
 _LONGEST = 100_000
 
@@ -27,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{name}", type=int, help=text)
     parser.add_argument(
-        "--cast", choices=("random", "megc2019"), default="random",
+        "--cast", choices=("random", "megc2019"),
         help="megc2019: the subjects, clips and classes of the challenge, for casme2, samm and smic (default: random)",
     )  # fmt: skip
     shown = parser.add_mutually_exclusive_group()
@@ -37,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="CLIP.mp4|FOLDER",
         help="film, or folder of frames img1.jpg, img2.jpg, ...; a JSON and a contact sheet are written beside it",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--force", action="store_true", default=None, help="replace what is there")
     parser.add_argument(
         "--fps", type=float, help="frames per second (default: 200, as CASME-II; with --seconds 30, as CAS(ME)2)"
     )
@@ -51,36 +55,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     long_film.add_arguments(parser)
     learned_options.add_arguments(parser)
-    for name, default, text in (
-        ("lead", "10", "neutral frames before the onset"),
-        ("rise", "30; learned: drawn from those of CASME-II", "steps from the onset to the apex"),
-        ("fall", "40; learned: drawn from those of CASME-II", "steps from the apex to the offset"),
-        ("tail", "10", "neutral frames after the offset"),
+    for name, text in (
+        ("lead", f"neutral frames before the onset ({default_text('lead')})"),
+        ("rise", "steps from the onset to the apex (default: 30; learned: drawn from those of CASME-II)"),
+        ("fall", "steps from the apex to the offset (default: 40; learned: drawn from those of CASME-II)"),
+        ("tail", f"neutral frames after the offset ({default_text('tail')})"),
     ):
-        number = int(default) if default.isdigit() else None
-        parser.add_argument(f"--{name}", type=int, default=number, help=f"{text} (default: {default})")
-    for name, default, text in (
-        ("noise", 1.5, "sensor noise in grey levels"),
-        ("drift", 0.15, "slow head movement in pixels"),
-        ("flicker", 0.004, "change of the light, as a share"),
+        parser.add_argument(f"--{name}", type=int, help=text)
+    for name, text in (
+        ("noise", "sensor noise in grey levels"),
+        ("drift", "slow head movement in pixels"),
+        ("flicker", "change of the light of a clip, as a share"),
     ):
-        parser.add_argument(
-            f"--{name}", type=float, default=default, help=f"{text}; 0 switches it off (default: {default})"
-        )
+        parser.add_argument(f"--{name}", type=float, help=f"{text}; 0 switches it off ({default_text(name)})")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    long = options.seconds is not None
-    options.fps = (30.0 if long else 200.0) if options.fps is None else options.fps
-    options.intensity = (2.0 if long else 1.0) if options.intensity is None else options.intensity
     learned_options.check(options)
-    long_film.check(options)
-    if options.face is None and options.train_from:
+    if options.face is None and options.dataset is None:
         return _train(options)
-    if options.dataset is not None:
+    product = resolve(options)
+    if product == "data set":
         return _write_data_set(options)
-    if options.seconds is not None:
+    if product == "film":
+        long_film.check(options)
         return _write_long(options)
     if options.emotion is None and options.aus is None:
         raise ConfigError("one of --emotion and --aus is required with --face")
@@ -91,9 +90,7 @@ def _write_data_set(options: argparse.Namespace) -> int:
     from mexbench_plugins.synth.standin import StandIn, write_stand_in
 
     _check_numbers(options)
-    if options.emotion or options.aus:
-        raise ConfigError("--emotion and --aus are for a clip of one --face; a data set has its own emotions")
-    width, height = (320, 240) if options.size is None else _size(options.size)
+    width, height = _size(options.size)
     chosen = {name: getattr(options, name) for name in ("subjects", "clips", "frames")}
     stand_in = StandIn(
         width=width, height=height, seed=options.seed, cast=options.cast,
@@ -106,7 +103,8 @@ def _write_data_set(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    _check_numbers(options)
+    if options.seed < 0:
+        raise ConfigError(f"--seed must not be negative: got {options.seed}")
     print(learned_options.describe(learned_options.generator(options), options.weights))
     return 0
 
@@ -115,7 +113,7 @@ def _write_clip(options: argparse.Namespace) -> int:
     import numpy as np
 
     from mexbench.cli.output import say
-    from mexbench_plugins.synth import action_units, emotions, faces, output
+    from mexbench_plugins.synth import action_units, emotions, output
     from mexbench_plugins.synth.clips import Camera, Take
     from mexbench_plugins.synth.expression import express
     from mexbench_plugins.synth.quality import photo
@@ -127,19 +125,18 @@ def _write_clip(options: argparse.Namespace) -> int:
         embedding=options.embedding, flow_root=options.flow_root, spoil=options.spoil,
     )  # fmt: skip
     output.check(request)
-    width, height = _size(options.size or "640x480")
     learned = None
     if options.model == "learned" and emotion is not None:
         from mexbench_plugins.synth.motion.on_face import class_of
 
         class_of(emotion)  # refuses it before anything is trained
-        face = faces.read(options.face, width=width, height=height)
+        face = _face(options)
         learned = learned_options.generator(options)
         shown = learned_options.expression(learned, options, face, emotion)
     else:
         rng = np.random.default_rng([options.seed, 0xE])
         aus = action_units.parse(options.aus) if emotion is None else emotions.draw(emotion, rng)
-        face = faces.read(options.face, width=width, height=height)
+        face = _face(options)
         height, width = face.image.shape[:2]
         shown = express(aus, face.geometry, width, height, intensity=options.intensity)
     warnings = photo.warnings(face) if face.seed is None else []
@@ -158,13 +155,20 @@ def _write_clip(options: argparse.Namespace) -> int:
 
 
 def _write_long(options: argparse.Namespace) -> int:
+    _check_numbers(options)
+    request = long_film.request(options)
+    print(long_film.write(_face(options), request, options))
+    return 0
+
+
+def _face(options: argparse.Namespace) -> SyntheticFace:
     from mexbench_plugins.synth import faces
 
-    _check_numbers(options)
-    width, height = _size(options.size or "320x240")
-    request = long_film.request(options)
-    print(long_film.write(faces.read(options.face, width=width, height=height), request, options))
-    return 0
+    width, height = _size(options.size)
+    face = faces.read(options.face, width=width, height=height)
+    if options.sized and not faces.is_builtin(options.face):
+        raise ConfigError(f"--size {options.size}: a photo keeps its own size; --size is for a procedural face")
+    return face
 
 
 def _report(record: dict[str, Any], targets: tuple[Path, ...]) -> str:
@@ -201,14 +205,15 @@ def _check_numbers(options: argparse.Namespace) -> None:
     """
     bounds = {"fps": (1, 1000), "intensity": (0.1, 4), "noise": (0, 50), "drift": (0, 10), "flicker": (0, 0.5)}
     for name, (low, high) in bounds.items():
-        if not low <= getattr(options, name) <= high:
-            raise ConfigError(f"--{name} must lie between {low} and {high}: got {getattr(options, name):g}")
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name} must lie between {low} and {high}: got {value:g}")
     if options.seed < 0:
         raise ConfigError(f"--seed must not be negative: got {options.seed}")
     for name, low in (("lead", 0), ("rise", 1), ("fall", 1), ("tail", 0)):
         value = getattr(options, name)
         if value is not None and not low <= value <= _LONGEST:
-            raise ConfigError(f"--{name} must lie between {low} and {_LONGEST}: got {getattr(options, name)}")
+            raise ConfigError(f"--{name} must lie between {low} and {_LONGEST}: got {value}")
 
 
 def _size(text: str) -> tuple[int, int]:

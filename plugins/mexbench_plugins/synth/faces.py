@@ -71,6 +71,11 @@ def photo(path: Path) -> SyntheticFace:
     return SyntheticFace(image, geometry, path.name)
 
 
+def is_builtin(text: str) -> bool:
+    """Whether a user asks for a procedural face, and not for a photo."""
+    return text.startswith(_BUILTIN)
+
+
 def read(text: str, *, width: int = 640, height: int = 480) -> SyntheticFace:
     """Return the face that a user asks for: ``builtin:SEED`` in this size, or the path of a photo in its own.
 
@@ -78,7 +83,7 @@ def read(text: str, *, width: int = 640, height: int = 480) -> SyntheticFace:
         ConfigError: It is neither.
         DataError: The photo cannot be read, or shows no face.
     """
-    if not text.startswith(_BUILTIN):
+    if not is_builtin(text):
         return photo(Path(text))
     seed = text.removeprefix(_BUILTIN)
     if not (seed.isascii() and seed.isdigit()):

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mexbench.errors import ConfigError
+from mexbench.errors import ConfigError, listed
 from mexbench.files import expand_home
+from mexbench_plugins.synth.options import DEFAULTS
 from mexbench_plugins.synth.quality.kinds import NOTICED_BY
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ def check(options: argparse.Namespace) -> None:
     if options.face is None and options.dataset is None:
         if options.weights is None:
             raise ConfigError("--train-from without --face writes the weights: give --weights FILE")
-        if options.out is not None:
-            raise ConfigError("--out is for a clip: training alone writes --weights")
+        given = [f"--{name}" for name in ("out", *DEFAULTS) if name != "force" and getattr(options, name) is not None]
+        if given or options.seconds is not None:
+            raise ConfigError(
+                f"{listed(given or ['--seconds'])}: not for training alone, which writes --weights; add --face"
+            )
     elif options.out is None:
         raise ConfigError("--out is required: where the clip or the data set goes")
 

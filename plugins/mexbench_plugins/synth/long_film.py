@@ -35,24 +35,17 @@ def check(options: argparse.Namespace) -> None:
     """Check the options of a long film.
 
     Raises:
-        ConfigError: One is out of bounds, or belongs to something else than a long film.
+        ConfigError: One is out of bounds.
     """
-    if options.seconds is None:
-        if options.micro is not None or options.macro is not None:
-            raise ConfigError("--micro and --macro are for a long film: give --seconds S with them")
-        return
-    if options.face is None:
-        raise ConfigError("--seconds is for a long film of one --face; the data set synthetic_long has long videos")
-    if options.emotion or options.aus:
-        raise ConfigError("--seconds draws emotions at random: leave --emotion and --aus out")
     if not 5 <= options.seconds <= _LONGEST_S:
         raise ConfigError(f"--seconds must lie between 5 and {_LONGEST_S}: got {options.seconds:g}")
     if options.out.suffix.lower() != ".mp4":
         raise ConfigError(f"--out {options.out}: a long film is an .mp4 file")
     for name in ("micro", "macro"):
-        value = getattr(options, name)
-        if value is not None and not 0 <= value <= 1000:
+        if not 0 <= (value := getattr(options, name)) <= 1000:
             raise ConfigError(f"--{name} must lie between 0 and 1000: got {value}")
+    if options.fps != round(options.fps):
+        raise ConfigError(f"--fps {options.fps:g}: a long film has a whole number of frames per second")
 
 
 def request(options: argparse.Namespace) -> Request:
@@ -84,7 +77,7 @@ def write(face: SyntheticFace, asked: Request, options: argparse.Namespace) -> s
     height, width = face.image.shape[:2]
     spec = LongVideoSpec(
         width=width, height=height, seconds=options.seconds, fps=round(options.fps), intensity=options.intensity,
-        micro=3 if options.micro is None else options.micro, macro=options.macro or 0,
+        micro=options.micro, macro=options.macro, noise=options.noise, drift=options.drift,
     )  # fmt: skip
     try:
         script = direct(spec, person=0, seed=options.seed)

@@ -63,8 +63,8 @@ def test_set_overrides_the_profile(builtin: Catalogue, tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("profile: quick", "profile: quik"), "profile: unknown profile 'quik' (did you mean 'quick'?)"),
-        (("profile: quick\n", ""), "profiles: unknown profile 'None'"),
-        (("profile: quick", "profile: [1]"), "unknown profile '[1]'"),
+        (("profile: quick\n", ""), "profiles: 'profile' is missing, which says which one is in force; choose from: "),
+        (("profile: quick", "profile: [1]"), "profile: expected a name, got [1]; choose from: "),
         ((TEXT.partition("profiles:")[2], " 3\n"), "profiles: expected a mapping such as"),
         (
             ("models.svm.C", "models.svn.C"),

@@ -131,6 +131,16 @@ class TestEveryBaseline:
         assert fit(model, x, np.array([0, 1, 2] * 10))(x).shape == (30, 3)
 
 
+def test_ann_computes_in_float32_with_the_answers_of_float64() -> None:
+    x = np.random.default_rng(0).integers(0, 256, size=(60, 1, 4, 4, 3), dtype=np.uint8)
+    y = (x[:, 0, 0, 0, 0] // 86).astype(np.intp)
+    scores = fit(ANN(), x, y)(x)
+    peer = make_pipeline(StandardScaler(), MLPClassifier(random_state=0)).fit(x.reshape(60, -1).astype(float), y)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(scores, peer.predict_proba(x.reshape(60, -1)), atol=1e-4)
+    np.testing.assert_array_equal(scores, fit(ANN(), x.astype(np.float32), y)(x.astype(np.float32)))
+
+
 def test_the_scaler_learns_from_the_training_side_alone() -> None:
     shifted = TEST + 1000  # would be brought back by a scaler that saw it
     scores = fit(SVM(), X, Y)(shifted)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import pytest
 
 from mexbench import cli
 from mexbench_plugins.datasets.casme3 import Casme3
-from mexbench_plugins.synth import output
+from mexbench_plugins.synth import faces, output
+from mexbench_plugins.synth.long_videos import LongVideoSpec
+from mexbench_plugins.synth.options import DEFAULTS
 
 QUICK = ("--size", "240x180", "--lead", "2", "--rise", "5", "--fall", "6", "--tail", "1")
 
@@ -171,7 +174,12 @@ def test_a_data_set_is_written_in_its_layout(tmp_path: Path, capsys: pytest.Capt
     [
         (["--dataset", "casme4"], "unknown data set 'casme4'"),
         (["--dataset", "mmew", "--cast", "megc2019"], "cast = 'megc2019' is for casme2, samm and smic, not for mmew"),
-        (["--dataset", "mmew", "--emotion", "fear"], "--emotion and --aus are for a clip"),
+        (["--dataset", "mmew", "--emotion", "fear"], "--emotion: not for a --dataset, but for a clip of one --face"),
+        (
+            ["--dataset", "mmew", "--fps", "30", "--noise", "0", "--force"],
+            "--force, --fps, --noise: not for a --dataset",
+        ),
+        (["--dataset", "mmew", "--seconds", "9"], "the data set synthetic_long has long videos"),
     ],
 )
 def test_data_set_options_are_checked(
@@ -180,3 +188,48 @@ def test_data_set_options_are_checked(
     assert cli.main(["synth", *arguments, "--out", str(tmp_path / "x")]) == cli.BAD_INPUT
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--aus", "4", "--subjects", "3", "--cast", "random"], "--subjects, --cast: not for a clip of one --face"),
+        (["--aus", "4", "--micro", "0"], "--micro: not for a clip of one --face, but for a long film"),
+        (["--seconds", "9", "--lead", "10", "--flicker", "0"], "--lead, --flicker: not for a long film"),
+        (["--seconds", "9", "--aus", "4"], "--aus: not for a long film (--face with --seconds), but for a clip"),
+        (["--seconds", "9", "--fps", "29.97"], "--fps 29.97: a long film has a whole number of frames per second"),
+        (["--seconds", "9", "--drift", "11"], "--drift must lie between 0 and 10: got 11"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["synth", "--face", "builtin:3", *arguments, "--out", str(tmp_path / "x.mp4")]) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_photo_keeps_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "face.png"
+    cv2.imwrite(str(photo), faces.builtin(3, width=240, height=180).image[..., ::-1])
+    assert synth("--face", photo, "--aus", "4", "--out", tmp_path / "clip") == cli.BAD_INPUT
+    assert "--size 240x180: a photo keeps its own size" in capsys.readouterr().err
+
+
+def test_defaults_of_a_long_film_are_those_of_its_data_set() -> None:
+    spec = LongVideoSpec()
+    assert {name: DEFAULTS[name]["film"] for name in ("noise", "drift", "intensity", "fps")} == {
+        "noise": spec.noise, "drift": spec.drift, "intensity": spec.intensity, "fps": spec.fps,
+    }  # fmt: skip
+
+
+def test_a_long_film_without_noise_and_drift_stands_still_between_events(tmp_path: Path) -> None:
+    out = tmp_path / "x.mp4"
+    common = ["--face", "builtin:3", "--seconds", "5", "--fps", "10", "--micro", "0", "--size", "160x120"]
+    change = []
+    for options in (["--noise", "12", "--drift", "3"], ["--noise", "0", "--drift", "0"]):
+        assert cli.main(["synth", *common, *options, "--out", str(out), "--force"]) == cli.OK
+        film = cv2.VideoCapture(str(out))
+        frames = [film.read()[1].astype(int) for _ in range(50)]
+        change.append(np.median([np.abs(b - a).mean() for a, b in pairwise(frames)]))
+    assert change[1] < 0.5 * change[0]

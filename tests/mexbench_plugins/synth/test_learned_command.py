@@ -112,7 +112,7 @@ def test_bad_requests_are_named(
         (("--face", "builtin:3", "--emotion", "fear"), "--out is required"),
         (("--out", "x.mp4"), "one of --face, --dataset and --train-from is required"),
         (("--train-from", "pack"), "--train-from without --face writes the weights: give --weights FILE"),
-        (("--train-from", "pack", "--weights", "w", "--out", "x"), "--out is for a clip"),
+        (("--train-from", "pack", "--weights", "w", "--out", "x"), "--out: not for training alone"),
         (("--dataset", "casme2", "--weights", "w", "--out", "x"), "belong to the learned generator"),
         (("--face", "builtin:3", "--aus", "4", "--weights", "w", "--out", "x"), "add --model learned"),
         (("--dataset", "casme2", "--model", "learned", "--out", "x"), "--model learned is for one clip"),

@@ -157,16 +157,19 @@ def difference(
     scores = [_mean([_f1_scores(_total(pool.videos, matching))["f1"] for pool in pools]) for pools in (first, second)]
     if scores[0] is None or scores[1] is None:
         return None
-    groups = _groups(first)
-    if not enough(len(groups)):
+    if not enough(len(_groups(first))):
         return {"difference": scores[0] - scores[1], "ci": None}
-    drawn = [
-        _mean_known(_replicated(pools, groups, matching=matching, replicates=replicates, seed=seed)["f1"])
-        for pools in (first, second)
-    ]
+    drawn = [replicated_f1(pools, matching=matching, replicates=replicates, seed=seed) for pools in (first, second)]
     differences = drawn[0] - drawn[1]
     low, high = interval(differences[~np.isnan(differences)])
     return {"difference": scores[0] - scores[1], "ci": [low, high]}
+
+
+def replicated_f1(
+    pools: Sequence[SpottingPool], *, matching: Matching = "optimal", replicates: int = REPLICATES, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return the overall F1 of each replicate (replicates,), the mean over pools; NaN where it is undefined."""
+    return _mean_known(_replicated(pools, _groups(pools), matching=matching, replicates=replicates, seed=seed)["f1"])
 
 
 def _groups(pools: Sequence[SpottingPool]) -> list[str]:

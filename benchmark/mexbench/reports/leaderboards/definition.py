@@ -16,7 +16,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -204,18 +204,36 @@ def names(root: Path) -> list[str]:
     return sorted(({path.stem for path in files} - _OTHER_FILES) | {path.name for path in folders})
 
 
-def check_no_links(root: Path, name: str) -> None:
+def check_no_links(paths: Iterable[Path]) -> None:
     """Refuse a link, a pipe or a device among the files and folders of a board: one would lead out of it.
 
     Raises:
         BoardError: Names it.
     """
-    results = root / "results"
-    for path in (root / f"{name}.yaml", root / "samples", root / "samples" / f"{name}.csv", results, results / name):
+    for path in paths:
         if path.is_symlink():
             raise BoardError(f"{path}: is a symbolic link, which is not followed below a leaderboard; put a copy there")
         if path.exists() and not (path.is_dir() or path.is_file()):
             raise BoardError(f"{path}: is not a plain file, and is not read")
+
+
+def check_new(root: Path, name: str) -> None:
+    """Check that a name is free for a new board, of whatever kind.
+
+    Raises:
+        BoardError: It cannot be used, or is used.
+    """
+    if not NAME.fullmatch(name) or name in _OTHER_FILES:
+        raise BoardError(f"leaderboard {name!r}: a name has letters, digits and _ . - inside")
+    for path in (root / f"{name}.yaml", root / "samples" / f"{name}.csv", root / "spotting" / f"{name}.json"):
+        if path.exists():
+            raise BoardError(f"{path}: exists; a board that changes is another board: choose another name")
+
+
+def _places(root: Path, name: str) -> tuple[Path, ...]:
+    """Return the files and folders of a board."""
+    results = root / "results"
+    return root / f"{name}.yaml", root / "samples", root / "samples" / f"{name}.csv", results, results / name
 
 
 def load(root: Path, name: str) -> Definition:
@@ -236,7 +254,7 @@ def load(root: Path, name: str) -> Definition:
             f"{root}: no leaderboard {name!r}{suggest(name, known)}; there are: {listed(known)}. "
             "'bench leaderboard define RUN NAME' makes one from a run"
         )
-    check_no_links(root, name)
+    check_no_links(_places(root, name))
     source = document.read(path, environment={})
     content = read_as(DefinitionFile, source, BoardError)
     definition = Definition(**vars(content), name=name, questions=_read_samples(root / "samples" / f"{name}.csv"))
@@ -250,13 +268,9 @@ def save(root: Path, definition: Definition) -> list[Path]:
     Raises:
         BoardError: Its name cannot be used, or exists.
     """
-    if not NAME.fullmatch(definition.name) or definition.name in _OTHER_FILES:
-        raise BoardError(f"leaderboard {definition.name!r}: a name has letters, digits and _ . - inside")
+    check_no_links(_places(root, definition.name))
+    check_new(root, definition.name)
     paths = [root / f"{definition.name}.yaml", root / "samples" / f"{definition.name}.csv"]
-    check_no_links(root, definition.name)
-    for path in paths:
-        if path.exists():
-            raise BoardError(f"{path}: exists; a board that changes is another board: choose another name")
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)

@@ -14,6 +14,8 @@ from mexbench.reports.leaderboards.plugin_code import is_third_party
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows, ClaimBeside, Section
 from mexbench.reports.leaderboards.stated import STATED
 from mexbench.reports.leaderboards.statistics import cost_text, drawings, is_floor, sections
+from mexbench.reports.leaderboards.tuned import NOTE as TUNED_NOTE
+from mexbench.reports.leaderboards.tuned import tuned_table
 from mexbench.tables import DASH, Table, escape, percent, probability, subjects_text, with_interval
 
 #: Score -> what pages call it.
@@ -75,7 +77,7 @@ def main_table(board: BoardRows, rows: Sequence[BoardRow], *, brief: bool = Fals
     cells = []
     for row in rows:
         entry, figures = row.entry, row.entry.figures
-        line = [rank_text(row), row.name, *(with_interval(figures, name) for name in order)]
+        line = [rank_text(row.rank), row.name, *(with_interval(figures, name) for name in order)]
         line += [subjects_text({**figures, "flags": entry.flags}), str(len(entry.seeds))]
         flags = " ".join(entry.flags) or DASH
         took = entry.costs.predict_ms_per_sample
@@ -207,7 +209,10 @@ def detail_tables(board: BoardRows) -> list[tuple[str, Table, str]]:
         parts.append(("Averaged over folds", run_page.fold_table(scores), run_page.FOLD_NOTE))
     if len(board.members) > 1:
         parts.append(("By dataset", run_page.member_table(scores), ""))
-    return [*parts, ("By class: recall / precision", run_page.class_table(scores), "")]
+    parts.append(("By class: recall / precision", run_page.class_table(scores), ""))
+    if chosen := [(row.name, row.entry.tuning) for row in board.rows if row.entry.tuning is not None]:
+        parts.append(("Chosen inside each training side", tuned_table(chosen), TUNED_NOTE))
+    return parts
 
 
 def _details(board: BoardRows) -> list[str]:
@@ -254,9 +259,9 @@ def score_order(board: BoardRows) -> list[str]:
     return sorted(HEADLINE, key=lambda name: name != board.definition.headline)
 
 
-def rank_text(row: BoardRow) -> str:
+def rank_text(rank: tuple[int, int] | None) -> str:
     """Write a rank, a range where the difference of rows is not clear, a dash where there is none."""
-    if row.rank is None:
+    if rank is None:
         return DASH
-    low, high = row.rank
+    low, high = rank
     return str(low) if low == high else f"{low}-{high}"

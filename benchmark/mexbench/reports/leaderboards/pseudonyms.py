@@ -22,7 +22,8 @@ def with_pseudonyms(run: StoredRun) -> StoredRun:
     if not run.manifest.get("own_names"):
         return run
     tables = {row: _renamed(table, run.part(row)["dataset_fingerprint"]) for row, table in run.predictions.items()}
-    return replace(run, predictions=tables)
+    folds = {row: dict(zip(run.predictions[row].fold, table.fold, strict=True)) for row, table in tables.items()}
+    return replace(run, predictions=tables, fold_names=folds)
 
 
 def pseudonym(fingerprint: str, dataset: str, kind: str, name: str) -> str:

@@ -13,7 +13,7 @@ from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE
 from mexbench.reports.leaderboards.ranking import Counts, rank
 from mexbench.reports.leaderboards.submission import SubmittedEntry
-from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, verify_board
+from mexbench.reports.leaderboards.verify import VerifiedBoard, VerifiedSubmission, check_valid, verify_board
 from mexbench.studies.claims.claims import Claim, Claims
 from mexbench.tables import competes
 
@@ -118,8 +118,7 @@ def board_rows(board: VerifiedBoard, claims: Claims | None = None) -> BoardRows:
         BoardError: A submission does not verify: then no page may be made.
     """
     name = board.definition.name
-    if not board.is_valid:
-        raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
+    check_valid(name, board.submissions)
     headline = board.definition.headline
     rows: list[BoardRow] = []
     comparisons: dict[Section, tuple[Comparison, ...]] = {}
@@ -158,8 +157,7 @@ def scores_of(root: Path, name: str) -> dict[str, dict[str, Any]]:
         ConfigError: Its definition is not YAML.
     """
     board = verify_board(root, name)
-    if not board.is_valid:
-        raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
+    check_valid(name, board.submissions)
     return {_name(one): _scores(one) for one in board.submissions}
 
 

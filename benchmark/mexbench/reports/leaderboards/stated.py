@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +22,8 @@ from mexbench.errors import PluginError
 from mexbench.interfaces import Plugin
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import RESERVED, build, parameters
-from mexbench.reports.leaderboards.definition import Definition
 from mexbench.reports.leaderboards.plugin_code import CODE_UNAVAILABLE, code_errors, is_available, is_third_party
-from mexbench.reports.leaderboards.submission import SubmittedEntry
+from mexbench.reports.leaderboards.submission import BoardEntry
 from mexbench.runs.predictions_csv import repeat_of
 from mexbench.runs.provenance import EPOCH
 
@@ -52,14 +51,20 @@ def split_subjects(tested: Iterable[tuple[str, str]]) -> Mapping[str, set[str]]:
     return {subject: names for (_, subject), names in folds.items() if len(names) > 1}
 
 
-def stated_errors(board: Definition, entry: SubmittedEntry, catalogue: Catalogue) -> Iterator[str]:
-    """Yield what is wrong with all that a submission says beside its predictions."""
+def stated_errors(board_flags: Sequence[str], entry: BoardEntry, catalogue: Catalogue) -> Iterator[str]:
+    """Yield what is wrong with all that a submission says beside its predictions.
+
+    Args:
+        board_flags: Those that every row of the board has.
+        entry: A row of any leaderboard.
+        catalogue: Whose plugins are asked for their flags.
+    """
     yield from _text_errors(entry)
     yield from _name_errors(entry)
     yield from _date_errors(entry)
     flags, errors = plugin_flags(entry.origin.config, catalogue, earlier=entry.origin.epoch < EPOCH)
     yield from errors
-    yield from _flag_errors(board, entry, flags)
+    yield from _flag_errors(board_flags, entry, flags)
     yield from _profile_errors(entry)
     yield from _code_errors(entry)
 
@@ -122,19 +127,24 @@ def _expanded(value: object) -> object:
     return value if match is None or match["default"] is None else match["default"]
 
 
-def _flag_errors(board: Definition, entry: SubmittedEntry, of_plugins: Mapping[str, str]) -> Iterator[str]:
+def _flag_errors(board_flags: Sequence[str], entry: BoardEntry, of_plugins: Mapping[str, str]) -> Iterator[str]:
     flags = entry.flags
     if len(set(flags)) < len(flags) or any(not _FLAG.fullmatch(flag) for flag in flags):
         yield f"flags: expected different words, got {list(flags)!a}"
-    for flag in board.flags:
+    for flag in board_flags:
         if flag not in flags:
             yield f"flags: {flag!r} is missing, which every row of this board has"
     for flag, plugin in of_plugins.items():
         if flag not in flags:
             yield f"flags: {flag!r} is missing, which {plugin!r} with the parameters of 'origin.config' has"
+    models = entry.origin.config.get("models")
+    block = models[0] if isinstance(models, list) and models else {}
+    declared = isinstance(block, dict) and block.get("selection") == "seen-test"
+    if declared and SEEN_TEST_FLAG not in flags:
+        yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
 
 
-def _code_errors(entry: SubmittedEntry) -> Iterator[str]:
+def _code_errors(entry: BoardEntry) -> Iterator[str]:
     """Check that a third-party row says where its code is, or has the flag for it."""
     model = entry.model
     if model.code is not None:
@@ -145,7 +155,7 @@ def _code_errors(entry: SubmittedEntry) -> Iterator[str]:
         yield f"flags: {CODE_UNAVAILABLE!r} {state}: 'model.code' has {reason} of 'install' and 'address'"
 
 
-def _profile_errors(entry: SubmittedEntry) -> Iterator[str]:
+def _profile_errors(entry: BoardEntry) -> Iterator[str]:
     profile = entry.origin.config.get("profile")
     if profile is not None and f"{_PROFILE}{profile}" not in entry.flags:
         yield f"flags: no profile, where 'origin.config' has the profile {profile!r}"
@@ -155,24 +165,29 @@ def _profile_errors(entry: SubmittedEntry) -> Iterator[str]:
         yield f"flags: {LOCAL_CODE!r}: no leaderboard takes a row of code that nobody else can run"
 
 
-def _name_errors(entry: SubmittedEntry) -> Iterator[str]:
+def _name_errors(entry: BoardEntry) -> Iterator[str]:
     """Names follow the rule of a config: no two look alike, and none hides a character."""
     model = entry.model
     if not NAME.fullmatch(model.name):
         yield f"model.name: expected letters, digits, spaces or any of _ - + . , =; got {model.name!a}"
     if not NAME.fullmatch(model.plugin):
         yield f"model.plugin: expected letters, digits, spaces or any of _ - + . , =; got {model.plugin!a}"
-    models = entry.origin.config.get("models")
-    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
-    if (stated := block.get("plugin") if isinstance(block, Mapping) else None) != model.plugin:
+    if (stated := model_block(entry).get("plugin")) != model.plugin:
         yield f"model.plugin: is {model.plugin!a}, and 'origin.config' has {stated!a}"
     if (seeds := entry.origin.config.get("seeds")) is not None and list(entry.seeds) != seeds:
         yield f"seeds: {list(entry.seeds)}, and 'origin.config' has {seeds!r}"
 
 
-def _text_errors(entry: SubmittedEntry) -> Iterator[str]:
+def model_block(entry: BoardEntry) -> Mapping[str, Any]:
+    """Return the block of the one model of a submission's config; an empty one where it is not there."""
+    models = entry.origin.config.get("models")
+    block: Any = models[0] if isinstance(models, list) and len(models) == 1 else {}
+    return block if isinstance(block, Mapping) else {}
+
+
+def _text_errors(entry: BoardEntry) -> Iterator[str]:
     """Refuse characters that are not seen, anywhere: a page would show one thing and hold another."""
-    for path, text in _texts(asdict(entry), ""):
+    for path, text in _texts(entry, ""):
         if any(unicodedata.category(character) in _UNSEEN for character in text):
             yield f"{path}: has characters that are not seen: {text!a}"
 
@@ -180,6 +195,8 @@ def _text_errors(entry: SubmittedEntry) -> Iterator[str]:
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield path or "the file", value
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _texts({field.name: getattr(value, field.name) for field in fields(value)}, path)
     elif isinstance(value, Mapping):
         for key, inside in value.items():
             place = f"{path}.{key}" if path else str(key)
@@ -190,7 +207,7 @@ def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(inside, f"{path}[{index}]")
 
 
-def _date_errors(entry: SubmittedEntry) -> Iterator[str]:
+def _date_errors(entry: BoardEntry) -> Iterator[str]:
     times = []
     for key in ("started", "ended"):
         text = getattr(entry.origin, key)

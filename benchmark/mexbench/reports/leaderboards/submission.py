@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -22,12 +22,15 @@ from mexbench.files import read_plain, write_text
 from mexbench.fingerprint import digest
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.leaderboards.plugin_code import PluginCode
+from mexbench.reports.leaderboards.tuned import SubmittedTuning
 
 SCHEMA = 1
 #: Of a file that is read.
 MOST_BYTES = 2**28
-_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+#: For ``__pydantic_config__`` of a record that a file holds.
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _LONGEST_NAME = 120
+_T = TypeVar("_T")
 
 
 class SubmittedPrediction(NamedTuple):
@@ -60,7 +63,7 @@ class ModelCard:
         code: Where the code of a third-party plugin is; None for the built-in ones.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     name: str
     plugin: str
@@ -90,7 +93,7 @@ class CodeOrigin:
         ended: When, in UTC.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     dataset: str
     fingerprint: str
@@ -119,11 +122,50 @@ class Costs:
             None where it was not measured.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     fit_s: float | None
     predict_ms_per_sample: float | None
     processor_s: float | None = None
+
+
+class BoardEntry(Protocol):
+    """What a row of any leaderboard says beside its predictions, whatever those are."""
+
+    @property
+    def board(self) -> str:
+        """The leaderboard that it is for."""
+        ...
+
+    @property
+    def model(self) -> ModelCard:
+        """Whose row."""
+        ...
+
+    @property
+    def origin(self) -> CodeOrigin:
+        """Where it comes from."""
+        ...
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Words that are shown beside its scores."""
+        ...
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """That the model was trained with."""
+        ...
+
+    @property
+    def costs(self) -> Costs:
+        """What it took."""
+        ...
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What its predictions give."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,9 +183,10 @@ class SubmittedEntry:
         curves: What its trainings reported, by value such as ``loss``; see ``curves.read_curves``.
         figures: What ``metrics.summary.figures`` gives for the predictions.
         predictions_digest: Of the predictions.
+        tuning: What was chosen inside each training side; None for a row that was not tuned.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     schema: int
     board: str
@@ -155,6 +198,7 @@ class SubmittedEntry:
     curves: dict[str, tuple[Point, ...]]
     figures: dict[str, Any]
     predictions_digest: str
+    tuning: SubmittedTuning | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +235,8 @@ def text(submission: Submission) -> str:
     entry = adapter(SubmittedEntry).dump_python(submission.entry, mode="json")
     if entry["model"]["code"] is None:
         del entry["model"]["code"]
+    if entry["tuning"] is None:
+        del entry["tuning"]
     curves = json.dumps(entry.pop("curves"), ensure_ascii=False, allow_nan=False)
     head = json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     lines = ",\n".join(
@@ -210,22 +256,36 @@ def read(path: Path) -> Submission:
     Raises:
         BoardError: It is not JSON, has a newer schema, or an invalid value; the text says where.
     """
+    return read_record(path, Submission)
+
+
+def read_record(path: Path, cls: type[_T], what: str = "a submission") -> _T:
+    """Read a JSON file with a key ``schema`` as a dataclass, strictly.
+
+    Args:
+        path: The file.
+        cls: The dataclass.
+        what: The file is, for errors.
+
+    Raises:
+        BoardError: It is not JSON, has a newer schema, or an invalid value; the text says where.
+    """
     try:
         content = read_plain(path, most=MOST_BYTES, follow_links=False)
     except (ValueError, OSError) as error:
         raise BoardError(f"{path}: cannot be read: {error}") from None
-    return parse(content, str(path))
+    return parse(content, str(path), cls, what)
 
 
-def parse(content: bytes, name: str) -> Submission:
-    """Read a submission from a file's bytes; see ``read``."""
+def parse(content: bytes, name: str, cls: type[_T], what: str = "a submission") -> _T:
+    """Read a record from a file's bytes; see ``read_record``."""
     try:
-        submission = adapter(Submission).validate_json(content)
+        record = adapter(cls).validate_json(content)
     except ValidationError as error:
-        raise BoardError(f"{name}: {_error_text(content, error)}") from None
-    if submission.schema != SCHEMA:
-        raise BoardError(f"{name}: {_other_schema(submission.schema)}")
-    return submission
+        raise BoardError(f"{name}: {_error_text(content, error, what)}") from None
+    if record.schema != SCHEMA:
+        raise BoardError(f"{name}: {_other_schema(record.schema, what)}")
+    return record
 
 
 @functools.cache
@@ -234,7 +294,7 @@ def adapter(cls: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
-def _error_text(content: bytes, error: ValidationError) -> str:
+def _error_text(content: bytes, error: ValidationError, what: str) -> str:
     """Describe the first error, and count the others; another schema explains them all."""
     errors = error.errors(include_url=False)
     first = errors[0]
@@ -242,13 +302,13 @@ def _error_text(content: bytes, error: ValidationError) -> str:
         return f"invalid JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
     schema = _schema(content)
     if schema != SCHEMA:
-        return _other_schema(schema)
+        return _other_schema(schema, what)
     where = path_text(tuple(first["loc"])) or "the file"
     rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"].startswith("missing"):
         return f"{where}: is missing{rest}"
     if first["type"].startswith("unexpected"):
-        return f"{where}: is not a key of a submission{rest}"
+        return f"{where}: is not a key of {what}{rest}"
     shown = "" if isinstance(first["input"], (dict, list)) else f", got {first['input']!r}"
     return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}{shown}{rest}"
 
@@ -261,7 +321,7 @@ def _schema(content: bytes) -> object:
     return data.get("schema") if isinstance(data, dict) else None
 
 
-def _other_schema(schema: object) -> str:
+def _other_schema(schema: object, what: str) -> str:
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this version reads ({SCHEMA}): update mexbench"
-    return f"is not a submission: expected 'schema': {SCHEMA}, got {schema!r}"
+    return f"is not {what}: expected 'schema': {SCHEMA}, got {schema!r}"

@@ -7,28 +7,28 @@ them: what cannot be recomputed is as its submitter states it; see ``stated``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from mexbench.config.tuning import SEEN_TEST_FLAG
 from mexbench.errors import BoardError, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
-from mexbench.files import read_plain
 from mexbench.metrics.predictions import MAX_SEED, Predictions
 from mexbench.metrics.summary import figures
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.definition import Definition, ExpectedSample, load
 from mexbench.reports.leaderboards.ranking import Counts
-from mexbench.reports.leaderboards.stated import split_subjects, stated_errors
+from mexbench.reports.leaderboards.stated import model_block, split_subjects, stated_errors
 from mexbench.reports.leaderboards.submission import (
+    BoardEntry,
     Submission,
     SubmittedEntry,
     SubmittedPrediction,
     predictions_digest,
 )
+from mexbench.reports.leaderboards.tuned import tuning_errors
 from mexbench.runs.predictions_csv import repeat_of
 
 #: Figures are sums over few numbers: what differs by more is another figure, on any machine.
@@ -37,23 +37,72 @@ _SHOWN = 3
 _MOST_DIFFERENCES = 12
 
 
-@dataclass(frozen=True)
-class VerifiedSubmission:
-    """A submission that was verified.
+E = TypeVar("E", bound=BoardEntry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedFile(Generic[E]):
+    """A submission's file that was verified.
 
     Args:
         path: The file.
         entry: What it says; None where it cannot be read or does not verify.
-        counts: Its predictions by subject; None with ``entry``.
         errors: What is wrong with it, in lines.
         readable: Whether it is a submission at all.
     """
 
     path: Path
-    entry: SubmittedEntry | None
-    counts: Counts | None
+    entry: E | None = None
     errors: tuple[str, ...] = ()
     readable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedSubmission(VerifiedFile[SubmittedEntry]):
+    """A submission of predictions of classes that was verified.
+
+    Args:
+        counts: Its predictions by subject; None with ``entry``.
+    """
+
+    counts: Counts | None = None
+
+
+V = TypeVar("V", bound=VerifiedFile[Any])
+
+
+class BoardSetting(Protocol):
+    """What every leaderboard says of the runs that it takes."""
+
+    @property
+    def name(self) -> str:
+        """Of the leaderboard."""
+        ...
+
+    @property
+    def dataset(self) -> str:
+        """What outputs call the data."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data set."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in order; () where none are asked for."""
+        ...
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """The plugin with all its parameters, paths left out."""
+        ...
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Epochs of the code whose runs are comparable."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -100,39 +149,59 @@ def verify_board(root: Path, name: str) -> VerifiedBoard:
     """
     board = load(root, name)
     paths = sorted(results_folder(root, name).glob("*.json"))
-    return VerifiedBoard(root, board, _distinct([verify_file(board, path) for path in paths]))
+    return VerifiedBoard(root, board, distinct([verify_file(board, path) for path in paths]))
 
 
-def _distinct(submissions: Sequence[VerifiedSubmission]) -> tuple[VerifiedSubmission, ...]:
+def distinct(files: Sequence[V]) -> tuple[V, ...]:
     """Refuse names that differ in case alone, as a config does."""
     seen: dict[str, str] = {}
     checked = []
-    for one in submissions:
+    for one in files:
         name = one.entry.model.name if one.entry else None
         if name is not None and (other := seen.setdefault(name.lower(), name)) != name:
             text = f"model.name: {name!r} differs from {other!r}, another row of this board, in case alone"
-            checked.append(VerifiedSubmission(one.path, None, None, (text,)))
+            checked.append(type(one)(path=one.path, errors=(text,)))
         else:
             checked.append(one)
     return tuple(checked)
 
 
+def check_valid(name: str, files: Sequence[VerifiedFile[Any]]) -> None:
+    """Check that every submission to a board verifies: else no page may be made.
+
+    Raises:
+        BoardError: One does not.
+    """
+    if any(one.errors for one in files):
+        raise BoardError(f"{name}: has submissions that do not verify; see 'bench leaderboard verify {name}'")
+
+
 def verify_file(board: Definition, path: Path) -> VerifiedSubmission:
     """Read and verify one submission to a board."""
-    try:
-        submission = files.parse(read_plain(path, most=files.MOST_BYTES, follow_links=False), path.name)
-    except (ValueError, OSError) as error:
-        return VerifiedSubmission(path, None, None, (f"cannot be read: {error}",), readable=False)
-    except BoardError as error:
-        return VerifiedSubmission(path, None, None, (str(error).removeprefix(f"{path.name}: "),), readable=False)
-    errors = verify(board, submission)
-    if path.name != (expected := files.file_name(submission.model.name)):
-        errors.insert(0, f"the file of the model {submission.model.name!r} must be called {expected!r}")
-    if errors:
-        return VerifiedSubmission(path, None, None, tuple(errors))
+    submission, errors = read_verified(path, Submission, lambda submission: verify(board, submission))
+    if submission is None or errors:
+        return VerifiedSubmission(path=path, errors=errors, readable=submission is not None)
     table = predictions(board, submission)
     counts = table.counts(sorted({sample.group for sample in board.questions}))
-    return VerifiedSubmission(path, submission.entry, Counts(table.runs, counts))
+    return VerifiedSubmission(path=path, entry=submission.entry, counts=Counts(table.runs, counts))
+
+
+def read_verified(path: Path, cls: type[E], verify: Callable[[E], list[str]]) -> tuple[E | None, tuple[str, ...]]:
+    """Read a submission and return it with what is wrong with it, in lines; None where it cannot be read.
+
+    Args:
+        path: The file.
+        cls: What it is read as.
+        verify: Returns what is wrong with it.
+    """
+    try:
+        submission = files.read_record(path, cls)
+    except BoardError as error:
+        return None, (str(error).removeprefix(f"{path}: "),)
+    errors = verify(submission)
+    if path.name != (expected := files.file_name(submission.model.name)):
+        errors.insert(0, f"the file of the model {submission.model.name!r} must be called {expected!r}")
+    return submission, tuple(errors)
 
 
 def verify(board: Definition, submission: Submission, catalogue: Catalogue | None = None) -> list[str]:
@@ -144,8 +213,11 @@ def verify(board: Definition, submission: Submission, catalogue: Catalogue | Non
         catalogue: Whose plugins are asked for their flags and parameters; by default those that are installed.
     """
     catalogue = catalogue or installed()
-    stated = stated_errors(board, submission.entry, catalogue)
-    errors = [*_setting(board, submission), *_answers(board, submission), *_flags(submission), *stated]
+    stated = [
+        *stated_errors(board.flags, submission.entry, catalogue),
+        *tuning_errors(board, model_block(submission), submission.seeds, submission.tuning),
+    ]
+    errors = [*setting_errors(board, submission), *_answers(board, submission), *_flags(submission), *stated]
     if errors:
         return errors
     if predictions_digest(submission.predictions) != submission.predictions_digest:
@@ -190,8 +262,8 @@ def predictions(board: Definition, submission: Submission) -> Predictions:
     )
 
 
-def _setting(board: Definition, submission: Submission) -> Iterator[str]:
-    """Compare the origin of a submission with the board's definition."""
+def setting_errors(board: BoardSetting, submission: BoardEntry) -> Iterator[str]:
+    """Compare the origin of a submission with the definition of a board."""
     origin = submission.origin
     if submission.board != board.name:
         yield f"it is a submission to the board {submission.board!r}, not to {board.name!r}"
@@ -229,6 +301,7 @@ def _answers(board: Definition, submission: Submission) -> Iterator[str]:
     yield from _moved(pairs)
     if other := [q.sample_id for q, submitted in pairs if submitted.truth != q.truth]:
         yield f"the truth of {len(other)} samples is not the board's: {listed(other, limit=_SHOWN)}"
+    yield from seed_errors(submission.seeds)
     yield from _scores(board, submission)
 
 
@@ -262,11 +335,15 @@ def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Itera
             )
 
 
+def seed_errors(seeds: Sequence[int]) -> Iterator[str]:
+    """Check the seeds that a submission states."""
+    if not seeds or len(set(seeds)) < len(seeds):
+        yield f"seeds: expected different numbers, at least one, got {list(seeds)}"
+    if any(abs(seed) > MAX_SEED for seed in seeds):
+        yield f"seeds: expected numbers up to {MAX_SEED}, got {list(seeds)}"
+
+
 def _scores(board: Definition, submission: Submission) -> Iterator[str]:
-    if not submission.seeds or len(set(submission.seeds)) < len(submission.seeds):
-        yield f"seeds: expected different numbers, at least one, got {list(submission.seeds)}"
-    if any(abs(seed) > MAX_SEED for seed in submission.seeds):
-        yield f"seeds: expected numbers up to {MAX_SEED}, got {list(submission.seeds)}"
     shape = [len(board.classes)] * len(submission.seeds)
     if odd := [a.sample_id for a in submission.predictions if [len(scores) for scores in a.scores] != shape]:
         yield (
@@ -286,11 +363,6 @@ def _flags(submission: Submission) -> Iterator[str]:
             f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
             f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
         )
-    models = submission.origin.config.get("models")
-    block = models[0] if isinstance(models, list) and models else {}
-    declared = isinstance(block, dict) and block.get("selection") == "seen-test"
-    if declared and SEEN_TEST_FLAG not in submission.flags:
-        yield f"flags: {SEEN_TEST_FLAG!r} is missing: the config says that test scores were seen"
 
 
 def differences(stored: object, recomputed: object) -> list[str]:

@@ -57,7 +57,7 @@ def csv_text(board: BoardRows) -> str:
         cells = []
         for name in page.NAMES:
             cells += [figures[name], *((figures["ci"] or {}).get(name) or ("", ""))]
-        identity = [row.section, page.rank_text(row), row.name]
+        identity = [row.section, page.rank_text(row.rank), row.name]
         writer.writerow(
             [
                 *identity,

@@ -61,7 +61,7 @@ def _chance(share: float, foot: int) -> Markup:
 
 def _row(row: BoardRow, headline: str, y: float) -> Markup:
     figures = row.entry.figures
-    label = f"{page.rank_text(row)}  {row.name}"
+    label = f"{page.rank_text(row.rank)}  {row.name}"
     shown = label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
     bounds = (figures["ci"] or {}).get(headline)
     whisker = (

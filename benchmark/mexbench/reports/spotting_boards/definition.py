@@ -6,26 +6,21 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
-from mexbench.config.yaml import path_text
-from mexbench.errors import BoardError, listed, suggest
-from mexbench.files import read_plain, write_text
+from mexbench.errors import BoardError, check_name, listed, suggest
+from mexbench.files import write_text
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Interval
 from mexbench.interfaces.video import IntervalKind
-from mexbench.reports.leaderboards.definition import NAME
+from mexbench.reports.leaderboards.definition import NAME, check_new, check_no_links
+from mexbench.reports.leaderboards.submission import STRICT, read_record
 
-SCHEMA = 1
 FOLDER = "spotting"
-#: Of a file that is read.
-_MOST_BYTES = 2**28
-_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-_T = TypeVar("_T")
 #: Type, onset, apex (None where it is not annotated), offset, emotion (empty where it is not).
 TrueLine = tuple[IntervalKind, int, int | None, int, str]
 
@@ -45,7 +40,7 @@ class BoardVideo:
         truth: Its expressions.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     video_id: str
     fold: str
@@ -82,7 +77,7 @@ class SpottingBoard:
         videos: What is asked, by video id.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     schema: int
     name: str
@@ -95,6 +90,11 @@ class SpottingBoard:
     note: str
     videos: tuple[BoardVideo, ...]
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None are asked for."""
+        return ()
+
     @cached_property
     def by_id(self) -> Mapping[str, BoardVideo]:
         """Video id -> the video."""
@@ -102,17 +102,25 @@ class SpottingBoard:
 
 
 def is_spotting_board(root: Path, name: str) -> bool:
-    """Whether a name is that of a leaderboard of spotters."""
-    return bool(NAME.fullmatch(name)) and definition_path(root, name).is_file()
+    """Whether a name is that of a leaderboard of spotters, be it broken."""
+    return bool(NAME.fullmatch(name)) and (definition_path(root, name).exists() or results_folder(root, name).is_dir())
 
 
 def names(root: Path) -> list[str]:
-    """Return the leaderboards of spotters of a folder, sorted."""
-    return sorted(path.stem for path in root.glob(f"{FOLDER}/*.json") if NAME.fullmatch(path.stem))
+    """Return the leaderboards of spotters of a folder, sorted; submissions alone are a broken one.
+
+    Raises:
+        DataError: A name is not UTF-8.
+    """
+    files = list(root.glob(f"{FOLDER}/*.json"))
+    folders = [path for path in root.glob(f"{FOLDER}/results/*") if path.is_dir()]
+    for path in (*files, *folders):
+        check_name(path)
+    return sorted({path.stem for path in files} | {path.name for path in folders})
 
 
 def definition_path(root: Path, name: str) -> Path:
-    """Return where a board's definition lies."""
+    """Return where a board's definition is."""
     return root / FOLDER / f"{name}.json"
 
 
@@ -128,14 +136,14 @@ def load(root: Path, name: str) -> SpottingBoard:
         BoardError: It is not there, or something in it cannot be; the text says what and where.
     """
     path = definition_path(root, name)
-    if not is_spotting_board(root, name):
+    if not NAME.fullmatch(name) or not path.exists():
         known = names(root)
         raise BoardError(
-            f"{root}: no leaderboard of spotters {name!r}{suggest(name, known)}; there are: {listed(known)}"
+            f"{root}: no leaderboard of spotters {name!r}{suggest(name, known)}; there are: {listed(known)}. "
+            "'bench leaderboard define RUN NAME' makes one from a run"
         )
-    board = read_record(path, SpottingBoard)
-    if board.schema != SCHEMA:
-        raise BoardError(f"{path}: schema: expected {SCHEMA}, got {board.schema}")
+    check_no_links(_places(root, name))
+    board = read_record(path, SpottingBoard, "a leaderboard of spotters")
     if board.name != name:
         raise BoardError(f"{path}: name: expected {name!r}, got {board.name!r}")
     if not board.videos or len(board.by_id) < len(board.videos):
@@ -156,29 +164,16 @@ def save(root: Path, board: SpottingBoard) -> Path:
         BoardError: Its name cannot be used, or exists.
     """
     path = definition_path(root, board.name)
-    if not NAME.fullmatch(board.name):
-        raise BoardError(f"leaderboard {board.name!r}: a name has letters, digits and _ . - inside")
-    if path.exists() or path.is_symlink() or (root / f"{board.name}.yaml").exists():
-        raise BoardError(f"{path}: exists; a board that changes is another board: choose another name")
+    check_no_links(_places(root, board.name))
+    check_new(root, board.name)
     write_text(path, record_text(board))
     return path
 
 
-def read_record(path: Path, cls: type[_T]) -> _T:
-    """Read a JSON file as a dataclass, strictly.
-
-    Raises:
-        BoardError: It cannot be read, or has other content; the text says where.
-    """
-    try:
-        content = read_plain(path, most=_MOST_BYTES, follow_links=False)
-        return _adapter(cls).validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = path_text(tuple(first["loc"])) or "the file"
-        raise BoardError(f"{path}: {where}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
-    except (OSError, ValueError) as error:
-        raise BoardError(f"{path}: cannot be read: {error}") from None
+def _places(root: Path, name: str) -> tuple[Path, ...]:
+    """Return the files and folders of a board."""
+    results = results_folder(root, name)
+    return root / FOLDER, definition_path(root, name), results.parent, results
 
 
 def record_text(record: Any) -> str:  # noqa: ANN401 - a dataclass
@@ -200,8 +195,3 @@ def _json(value: object) -> str:
         return dataclasses.asdict(one)
 
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
-
-
-@cache
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mexbench.errors import BoardError
+import numpy as np
+
+from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import LEVEL, REPLICATES
+from mexbench.metrics.significance import rank_ranges
 from mexbench.metrics.spotting.matching import IOU
 from mexbench.metrics.spotting.scores import KINDS
-from mexbench.metrics.spotting.summary import difference
+from mexbench.metrics.spotting.summary import SpottingPool, replicated_f1
 from mexbench.reports import spotting_page
+from mexbench.reports.leaderboards.page import HEADINGS, rank_text
+from mexbench.reports.leaderboards.verify import check_valid
 from mexbench.reports.spotting_boards.definition import SpottingBoard
 from mexbench.reports.spotting_boards.submission import SpottingSubmission, VerifiedSpotter, pools
 from mexbench.reports.spotting_results import NULL_MODEL, above_null
-from mexbench.tables import DASH, Table, escape, percent, with_interval
+from mexbench.tables import DASH, Table, competes, escape, percent, with_interval
 
-SYNTHETIC = "Made-up data: these figures show that the program runs, and say nothing about real faces."
+SYNTHETIC = HEADINGS["synthetic"][1]
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class SpottingRow:
     Args:
         submission: What was submitted, verified.
         scores: Its figures as ``scores.json`` of a run has them, with how far it is above the best null model.
-        rank: The best and the worst rank; None for a null model.
+        rank: The best and the worst rank; None where it may not be ranked.
     """
 
     submission: SpottingSubmission
@@ -38,14 +43,6 @@ class SpottingRow:
     def name(self) -> str:
         """The model's name, unique on its board."""
         return self.submission.model.name
-
-    @property
-    def rank_text(self) -> str:
-        """The rank, a range where the interval of a difference includes zero."""
-        if self.rank is None:
-            return DASH
-        low, high = self.rank
-        return str(low) if low == high else f"{low}-{high}"
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,8 @@ def board_rows(board: SpottingBoard, submissions: Sequence[VerifiedSpotter]) -> 
     Raises:
         BoardError: A submission does not verify: then no page may be made.
     """
-    wrong = [one.path.name for one in submissions if one.errors or one.submission is None]
-    if wrong:
-        raise BoardError(f"{board.name}: has submissions that do not verify: {', '.join(wrong)}")
-    entries = [one.submission for one in submissions if one.submission is not None]
+    check_valid(board.name, submissions)
+    entries = [one.entry for one in submissions if one.entry is not None]
     spotted = {entry.model.name: pools(board, entry) for entry in entries}
     rows = [
         {
@@ -87,24 +82,25 @@ def board_rows(board: SpottingBoard, submissions: Sequence[VerifiedSpotter]) -> 
     ]  # fmt: skip
     scored = {row["model"]: row for row in above_null(rows, spotted)}
     ordered = sorted(entries, key=lambda entry: (-(entry.figures["f1"] or 0.0), entry.model.name))
-    ranked = [entry.model.name for entry in ordered if NULL_MODEL not in entry.flags]
-    ranks = {name: _rank(name, ranked, spotted) for name in ranked}
+    ranked = [
+        entry.model.name
+        for entry in ordered
+        if NULL_MODEL not in entry.flags and competes(scored[entry.model.name], "f1")
+    ]
+    ranks = _ranks({name: spotted[name] for name in ranked})
     return SpottingRows(
         board, tuple(SpottingRow(entry, scored[entry.model.name], ranks.get(entry.model.name)) for entry in ordered)
     )
 
 
-def _rank(name: str, ranked: Sequence[str], spotted: dict[str, Any]) -> tuple[int, int]:
-    """Count the rows that are clearly better, and those that are not clearly worse."""
-    better = worse = 0
-    for other in ranked:
-        compared = difference(spotted[name], spotted[other]) if other != name else None
-        if compared is None or compared["ci"] is None:
-            continue
-        low, high = compared["ci"]
-        better += high < 0
-        worse += low > 0
-    return 1 + better, len(ranked) - worse
+def _ranks(spotted: Mapping[str, Sequence[SpottingPool]]) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank of each model; nothing where there are too few subjects."""
+    subjects = {video.group for runs in spotted.values() for pool in runs for video in pool.videos}
+    if not few_subjects.enough(len(subjects)):
+        return {}
+    drawn = np.stack([replicated_f1(runs) for runs in spotted.values()])
+    drawn = drawn[:, ~np.isnan(drawn).any(axis=0)]  # a draw with nothing to find, in which a model claims nothing
+    return dict(zip(spotted, rank_ranges(drawn), strict=True))
 
 
 def main_table(rows: SpottingRows) -> Table:
@@ -114,7 +110,7 @@ def main_table(rows: SpottingRows) -> Table:
     for row in rows.rows:
         scores, entry = row.scores, row.submission
         alarms = scores["false_alarms_per_minute"]
-        line = [row.rank_text, row.name, *(with_interval(scores, n) for n in ("f1", *(f"f1_{k}" for k in KINDS)))]
+        line = [rank_text(row.rank), row.name, *(with_interval(scores, n) for n in ("f1", *(f"f1_{k}" for k in KINDS)))]
         line += [percent(scores["average_precision"]), percent(scores["recall"])]
         line += [DASH if alarms is None else f"{alarms:.1f}", str(len(entry.seeds)), " ".join(entry.flags) or DASH]
         cells.append([*line, f"{entry.model.plugin}, {entry.model.distribution}", entry.origin.ended[:10]])

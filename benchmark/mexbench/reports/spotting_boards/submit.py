@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.config.from_values import load_config
-from mexbench.config.local_code import LOCAL_CODE
-from mexbench.errors import BoardError, RunFolderError, listed, unknown
+from mexbench.config.tuning import Selection
+from mexbench.errors import BoardError, RunFolderError
 from mexbench.evaluation import plan as planning
 from mexbench.files import read_json
 from mexbench.metrics.spotting.summary import empty_figures
 from mexbench.registry.catalogue import Catalogue
-from mexbench.reports.leaderboards.submission import CodeOrigin, Costs, ModelCard
-from mexbench.reports.leaderboards.verify import differences
-from mexbench.reports.spotting_boards import definition, submission
+from mexbench.reports.leaderboards.from_run import check_complete, checked, chosen_rows, shared_flags, statements
+from mexbench.reports.leaderboards.submission import SCHEMA
 from mexbench.reports.spotting_boards.definition import BoardVideo, SpottingBoard, digest_of
-from mexbench.reports.spotting_boards.submission import SpottedLine, SpottingSubmission, VideoAnswer, board_figures
+from mexbench.reports.spotting_boards.submission import (
+    SpottedLine,
+    SpottingSubmission,
+    VideoAnswer,
+    board_figures,
+    verify,
+)
 from mexbench.runs.stored_run import StoredRun, read_reports
-
-#: Of the flags of a run, those that every row on a board of the same data and protocol has.
-_SHARED = ("synthetic", "unknown-subjects", "leak:")
 
 
 def is_spotting_run(path: Path) -> bool:
@@ -50,9 +52,9 @@ def define(run: StoredRun, name: str, catalogue: Catalogue, *, title: str, note:
     Raises:
         BoardError: The run is incomplete, its rows have several protocols, or its data is not made up.
     """
-    _check_complete(run, list(run.rows))
+    check_complete(run, list(run.rows))
     first = next(iter(run.rows))
-    shared = [flag for flag in run.rows[first]["flags"] if flag.startswith(_SHARED)]
+    shared = shared_flags(run, first)
     if "synthetic" not in shared:
         raise BoardError(
             f"{run.path}: a leaderboard of spotters lists the true intervals, and the annotation of licensed data "
@@ -69,9 +71,9 @@ def define(run: StoredRun, name: str, catalogue: Catalogue, *, title: str, note:
     folds = _folds(run, first)
     videos = [sample.video for sample in data.samples if sample.video is not None and sample.video.frames is not None]
     return SpottingBoard(
-        schema=definition.SCHEMA, name=name, title=title, dataset=run.scores["dataset"],
+        schema=SCHEMA, name=name, title=title, dataset=run.scores["dataset"],
         fingerprint=data.fingerprint, protocol=dict(protocol), epochs=(run.manifest.get("epoch", 1),),
-        flags=tuple(shared), note=note,
+        flags=shared, note=note,
         videos=tuple(
             BoardVideo(
                 video_id=video.video_id, fold=folds[video.video_id], subject=video.subject, dataset=video.dataset,
@@ -85,76 +87,50 @@ def define(run: StoredRun, name: str, catalogue: Catalogue, *, title: str, note:
 
 
 def submissions(
-    run: StoredRun, board: SpottingBoard, catalogue: Catalogue, rows: Sequence[str] = ()
-) -> list[SpottingSubmission]:
+    run: StoredRun, board: SpottingBoard, catalogue: Catalogue, rows: Sequence[str] = (), *,
+    selection: Selection | None = None,
+) -> list[SpottingSubmission]:  # fmt: skip
     """Make a submission of each row, and see that it verifies.
+
+    Args:
+        run: A finished run.
+        board: Where to.
+        catalogue: Whose plugins are asked for their flags and parameters.
+        rows: Which rows; by default those under the board's protocol, all where none is.
+        selection: How values that differ from a plugin's own were chosen, for rows whose config does not declare it.
 
     Raises:
         BoardError: The run is incomplete, a row is unknown, or it does not answer the board; the text says why.
     """
-    for row in rows:
-        if row not in run.rows:
-            raise BoardError(f"{run.path}: {unknown('row', row, run.rows)}")
-    chosen = list(rows) or list(run.rows)
-    _check_complete(run, chosen)
+    chosen = chosen_rows(run, board.protocol, rows)
     spotted = _spotted(run)
-    made, errors = [], []
-    for row in chosen:
-        one = _submission(run, board, row, spotted.get(row, {}))
-        problems = submission.verify(board, one, catalogue) or _unlike_the_report(run, row, one)
-        errors += [f"{row}: {error}" for error in problems]
-        made.append(one)
-    if errors:
-        raise BoardError(
-            f"{run.path}: does not answer the leaderboard {board.name!r}, so nothing is submitted:"
-            + "".join(f"\n  {error}" for error in errors[:20])
-        )
-    return made
+    return checked(
+        run, board.name, chosen, catalogue,
+        make=lambda row: _submission(run, board, row, spotted.get(row, {}), selection),
+        verify=lambda submission: verify(board, submission, catalogue),
+        scores=list(empty_figures()),
+    )  # fmt: skip
 
 
 def _submission(
-    run: StoredRun, board: SpottingBoard, row: str, spotted: Mapping[tuple[int, str], Sequence[SpottedLine]]
-) -> SpottingSubmission:
-    reported, manifest, row_config = run.rows[row], run.manifest, run.row_config(row)
+    run: StoredRun, board: SpottingBoard, row: str, spotted: Mapping[tuple[int, str], Sequence[SpottedLine]],
+    selection: Selection | None,
+) -> SpottingSubmission:  # fmt: skip
+    seeds = tuple(run.rows[row]["seeds"])
     answers = tuple(
         VideoAnswer(seed=seed, video_id=video.video_id, spotted=tuple(spotted.get((seed, video.video_id), ())))
-        for seed in reported["seeds"]
+        for seed in seeds
         for video in board.videos
     )
-    one = SpottingSubmission(
-        schema=submission.SCHEMA,
-        board=board.name,
-        model=ModelCard(
-            name=row_config.model["name"], plugin=reported["plugin"], distribution=reported["distribution"],
-            parameters=None,
-        ),
-        origin=CodeOrigin(
-            dataset=run.scores["dataset"],
-            fingerprint=run.part(row)["dataset_fingerprint"],
-            classes=(),
-            protocol=dict(row_config.protocol),
-            config=dict(row_config.config),
-            epoch=manifest.get("epoch", 1),
-            commit=manifest.get("git_commit"),
-            versions=dict(manifest["versions"]),
-            device=manifest.get("device", "unknown"),
-            machine=manifest.get("machine", {}).get("machine", "unknown"),
-            left_out=sum(len(ids) for ids in run.part(row).get("left_out", {}).values()),
-            errata=len(manifest.get("errata", [])),
-            started=manifest["started"],
-            ended=manifest.get("ended") or manifest["started"],
-        ),
-        flags=tuple(reported["flags"]),
-        seeds=tuple(reported["seeds"]),
-        costs=Costs(
-            fit_s=reported["fit_s"], predict_ms_per_sample=reported["predict_ms_per_sample"],
-            processor_s=reported.get("processor_s"),
-        ),
+    submission = SpottingSubmission(
+        schema=SCHEMA,
+        **statements(run, board.name, row, classes=(), n_parameters=None, selection=selection),
+        seeds=seeds,
         figures={},
         answers_digest=digest_of(answers),
         answers=answers,
-    )  # fmt: skip
-    return SpottingSubmission(**{**vars(one), "figures": board_figures(board, one)})
+    )
+    return SpottingSubmission(**{**vars(submission), "figures": board_figures(board, submission)})
 
 
 def _spotted(run: StoredRun) -> dict[str, dict[tuple[int, str], list[SpottedLine]]]:
@@ -185,24 +161,3 @@ def _folds(run: StoredRun, row: str) -> dict[str, str]:
         task = read_json(path, follow_links=False)
         folds |= dict.fromkeys(task["sample_ids"], task["fold"])
     return folds
-
-
-def _unlike_the_report(run: StoredRun, row: str, one: SpottingSubmission) -> list[str]:
-    """See that ``predictions.csv`` gives the scores of ``scores.json``: else one of the two was altered."""
-    keys = [key for key in empty_figures() if key in run.rows[row]]
-    reported, computed = ({key: values[key] for key in keys} for values in (run.rows[row], one.figures))
-    return [f"scores.json and predictions.csv disagree: {error}" for error in differences(reported, computed)]
-
-
-def _check_complete(run: StoredRun, rows: Sequence[str]) -> None:
-    parts = [run.rows[row] for row in rows]
-    if not parts:
-        raise BoardError(f"{run.path}: has no rows")
-    if local := [row["model"] for row in parts if LOCAL_CODE in row["flags"]]:
-        raise BoardError(
-            f"{run.path}: {listed(local)}: made with local code, which nobody else can run; make it a plugin"
-        )
-    if undone := [row["model"] for row in parts if row["tasks"]["done"] < row["tasks"]["total"]]:
-        raise BoardError(
-            f"{run.path}: is incomplete: {listed(undone)}; finish it with the same 'bench run', then submit again"
-        )

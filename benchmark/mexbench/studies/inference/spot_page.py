@@ -118,7 +118,8 @@ def readme(
         "intervals.csv has a row for each interval, confidence.csv the spotter's curves; frames are counted from 1 in "
         "those that were looked at. Confidence is the spotter's own score, not a probability: an interval is claimed "
         "where it reaches the threshold that the training side chose. With a truth, an interval is found where one of "
-        "its type has an intersection over union of at least .5 with it, whole frames, each counted once.",
+        "its type has an intersection over union of at least .5 with it, whole frames, each counted once."
+        + (" Scores of emotions are the recogniser's own, and not probabilities either." if recogniser else ""),
         "", "## Films", "",
     ]  # fmt: skip
     for film in results:

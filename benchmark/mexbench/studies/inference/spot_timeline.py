@@ -23,6 +23,8 @@ _DPI = 120
 _PER_MINUTE, _NARROWEST, _WIDEST = 7.0, 11.0, 40.0
 #: Labels are left out where there are more intervals.
 _MOST_LABELS = 40
+#: Points between a peak and its label, and how often room is made for those that were lifted.
+_GAP, _PASSES = 4, 4
 
 
 def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, below: str) -> None:
@@ -44,18 +46,21 @@ def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, 
         mpl.rcParams["text.parse_math"] = False  # a file's name may hold dollars
         figure = Figure(figsize=(width, 5.2), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(8, 2 if truth is None else 3))
-        _draw_confidence(top, film)
+        labels = _draw_confidence(top, film)
         _draw_intervals(bottom, film, truth)
         n_micro = sum(one.interval.kind == "micro" for one in film.expressions)
         title = f"{film.clip.clip_id}: {n_micro} micro- and {len(film.expressions) - n_micro} macro-expressions spotted"
         top.set_title(title, loc="left", fontsize=11)
         figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
+        _separate(figure, top, labels)
         figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
     with replacing(path) as target:
         target.write(stream.getvalue())
 
 
-def _draw_confidence(axes: Any, film: SpottedFilm) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _draw_confidence(axes: Any, film: SpottedFilm) -> list[Any]:  # noqa: ANN401 - matplotlib's Axes
+    """Draw curves, threshold and intervals; return the labels of the intervals."""
+    labels = []
     for kind, colour in _COLOURS.items():
         if kind in film.curves:
             axes.plot(film.times, film.curves[kind], color=colour, linewidth=1.1, label=f"{kind}, confidence")
@@ -69,9 +74,11 @@ def _draw_confidence(axes: Any, film: SpottedFilm) -> None:  # noqa: ANN401 - ma
         if len(film.expressions) <= _MOST_LABELS:
             middle = (one.onset_s + one.offset_s) / 2 if one.apex_s is None else one.apex_s
             label = f"{one.interval.score:.2f}" + (f"\n{one.emotion}" if one.emotion else "")
-            axes.annotate(
-                label, (middle, one.interval.score), xytext=(0, 4), textcoords="offset points", ha="center",
-                va="bottom", fontsize=8, color=colour,
+            labels.append(
+                axes.annotate(
+                    label, (middle, one.interval.score), xytext=(0, _GAP), textcoords="offset points", ha="center",
+                    va="bottom", fontsize=8, color=colour,
+                )
             )  # fmt: skip
     if not film.curves and not film.expressions:
         axes.text(0.5, 0.5, "nothing was spotted", transform=axes.transAxes, ha="center", va="center", fontsize=14)
@@ -84,6 +91,31 @@ def _draw_confidence(axes: Any, film: SpottedFilm) -> None:  # noqa: ANN401 - ma
     axes.grid(alpha=0.25)
     if film.curves or film.threshold is not None:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
+    return labels
+
+
+def _separate(figure: Any, axes: Any, labels: Sequence[Any]) -> None:  # noqa: ANN401
+    """Lift labels that would cover others, and make room for them above."""
+    for _ in range(_PASSES):
+        for label in labels:
+            label.xyann = (0, _GAP)
+        figure.draw_without_rendering()
+        free: list[Any] = []
+        for label in labels:
+            box, lift = label.get_window_extent(), 0.0
+            while covered := [
+                other for other in free
+                if other.x0 < box.x1 and box.x0 < other.x1 and other.y0 < box.y1 + lift and box.y0 + lift < other.y1
+            ]:  # fmt: skip
+                lift = max(other.y1 for other in covered) - box.y0 + 1
+            label.xyann = (0, _GAP + lift * 72 / figure.dpi)
+            free.append(box.translated(0, lift))
+        frame = axes.get_window_extent()
+        beyond = max((box.y1 for box in free), default=frame.y1) - frame.y1
+        if beyond <= 0:
+            return
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, low + (high - low) * (1 + 1.1 * beyond / frame.height))
 
 
 def _draw_intervals(axes: Any, film: SpottedFilm, truth: Sequence[TrueExpression] | None) -> None:  # noqa: ANN401

@@ -12,26 +12,26 @@ from mexbench_plugins.synth.clips import Timing
 from mexbench_plugins.synth.quality.recording import Measured
 from mexbench_plugins.synth.quality.tracking import Tracking
 
-_JERK, _WARP, _OUTSIDE, _DIRECTION, _SETBACK, _APEX = 0.5, 2.0, 0.22, 0.5, 0.15, 0.12
+_JERK, _WARP, _OUTSIDE, _DIRECTION, _SETBACK, _APEX = 0.5, 2.0, 0.25, 0.5, 0.15, 0.12
 #: Motion below this many pixels is lost in the noise of flow.
 _LEAST_PIXELS = 0.3
 
 
 def jerk(tracking: Tracking) -> Measured:
-    """Measure the greatest jerk: third difference of the tracked motion from frame to frame, over the announced peak.
+    """Measure the greatest jerk: third difference of the tracked motion from frame to frame, over its size at the apex.
 
     What is tracked: the progress along the announced motion, the mean displacement of its region, and the head.
     The limit is what the announced course itself has, and a half.
     """
     region = tracking.own_motion[:, tracking.region].mean(axis=1) if tracking.region.any() else tracking.head_motion
-    tracks = [tracking.progress[:, None], region / max(tracking.peak, 1e-9)]
-    tracks.append(tracking.head_motion / max(tracking.peak, 1e-9))
+    size = tracking.peak * _seen(tracking)
+    tracks = [tracking.progress[:, None] / _seen(tracking), region / size, tracking.head_motion / size]
     greatest = max(_third(track) for track in tracks)
     announced = _third(tracking.recording.timing.intensity()[:, None])
     return Measured(
         name="smoothness: jerk", value=greatest, limit=round(announced + _JERK, 4), at_least=False,
         definition="greatest third difference between frames of the tracked motion (region and head), as a share of "
-        "the announced greatest displacement",
+        "the greatest displacement as flow sees it",
         note=f"the announced course has {announced:.2f}",
     )  # fmt: skip
 
@@ -53,19 +53,19 @@ def warp_error(tracking: Tracking) -> Measured:
 
 
 def locality(tracking: Tracking) -> Measured:
-    """Measure motion outside the announced regions at the apex: its 98th percentile over the announced peak.
+    """Measure motion outside the announced regions at the apex: its 98th percentile over the greatest announced.
 
     Movement of the head as a whole is taken out before. What an announced motion does there is subtracted.
     """
     definition = (
         "98th percentile, over the head outside the announced regions, of motion at the apex that was not announced, "
-        "as a share of the announced greatest displacement; movement of the whole head taken out"
+        "as a share of the greatest displacement as flow sees it; movement of the whole head taken out"
     )
     value, note = None, "the announced motion covers the whole head"
     if tracking.outside.any():
         rest = tracking.around_apex - np.float32(_apex_progress(tracking)) * tracking.expected
         lengths = np.linalg.norm(rest[tracking.outside], axis=-1)
-        value = float(np.quantile(lengths, 0.98) / max(tracking.peak, 1e-9))
+        value = float(np.quantile(lengths, 0.98) / (tracking.peak * _seen(tracking)))
         note = f"{tracking.outside.sum() / max(tracking.head.sum(), 1):.0%} of the head is outside"
     return Measured(
         name="locality", value=value, limit=_OUTSIDE, at_least=False, definition=definition, note=note
@@ -123,6 +123,11 @@ def _apex_progress(tracking: Tracking) -> float:
     timing = tracking.recording.timing
     reach = min(2, timing.rise // 4, timing.fall // 4)
     return float(tracking.progress[timing.apex - reach : timing.apex + reach + 1].mean())
+
+
+def _seen(tracking: Tracking) -> float:
+    """Return how much of the announced motion flow sees at its most, a quarter at least: small motion is blurred."""
+    return max(float(np.abs(_smoothed(tracking.progress)).max()), 0.25)
 
 
 def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -79,15 +79,14 @@ def _other_identity(take: Take) -> Recording:
 
 
 def _motion_outside(take: Take) -> Recording:
-    """Move another part of the face as well: the action unit that shares least with what was announced."""
+    """Move another part of the face as well: the action unit that changes most where nothing was announced."""
     height, width = take.face.image.shape[:2]
     place = take.face.geometry
     scale = take.expression.peak() / max(express((ActionUnit(12),), place, width, height).peak(), 1e-9)
     candidates = [express((ActionUnit(number),), place, width, height, intensity=scale) for number in ACTIONS]
-    mask = take.expression.mask(width, height)
     announced = take.expression
-    quiet = min(candidates, key=lambda one: _shared(one, announced, mask.shape))
-    return replace(record(replace(take, expression=_together(announced, quiet))), expression=announced)
+    seen = max(candidates, key=lambda one: _visible_outside(one, announced, take.face.image))
+    return replace(record(replace(take, expression=_together(announced, seen))), expression=announced)
 
 
 def _reversed_direction(take: Take) -> Recording:
@@ -154,10 +153,12 @@ def _together(one: Expression, other: Expression) -> Expression:
     return Expression(box, planes[0], planes[1], planes[2], one.aus, fade=fade, label=one.label)
 
 
-def _shared(one: Expression, announced: Expression, shape: tuple[int, ...]) -> float:
-    """Return how much two motions have to do with each other: the sum of the product of their lengths."""
-    full = np.zeros((2, *shape), np.float32)
+def _visible_outside(one: Expression, announced: Expression, image: NDArray[np.uint8]) -> float:
+    """Return how much a motion changes where none was announced: the sum of its lengths, weighed by gradients."""
+    full = np.zeros((2, *image.shape[:2]), np.float32)
     for plane, expression in zip(full, (one, announced), strict=True):
         left, top, right, bottom = expression.box
         plane[top:bottom, left:right] = np.hypot(expression.dx, expression.dy)
-    return float((full[0] * full[1]).sum() / max(float(full[0].sum()), 1e-9))
+    rows, columns = np.gradient(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32))
+    still = full[1] < 0.1 * full[1].max()
+    return float((np.hypot(rows, columns) * full[0])[still].sum())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mexbench.config import document
 from mexbench.errors import BoardError
-from mexbench.reports.claims_page import measured
+from mexbench.reports.claims_page import measured, measured_scores
 from mexbench.reports.leaderboards import submission as files
 from mexbench.reports.leaderboards.page import main_table, markdown
 from mexbench.reports.leaderboards.rows import BoardRows, board_rows, scores_of
@@ -169,7 +170,7 @@ def test_claimed_beside_measured(root: Path, submission: Submission) -> None:
 def test_claims_refer_to_boards(root: Path, submission: Submission) -> None:
     claims = published.from_document(document.parse(CLAIMS, "claims.yaml", {}))
     asked = zip(claims.claims, ("loso", "split", "split"), strict=True)
-    texts = [measured(claim, claims.sources[claim.source], key, root) for claim, key in asked]
+    texts = [measured(claim, claims.sources[claim.source], key, partial(measured_scores, root)) for claim, key in asked]
     figures = (submission.figures, submission.figures["by_dataset"]["samm"])
     assert texts[:2] == [
         " / ".join(f"{name} {100 * result[name]:.2f}" for name in ("accuracy", "uf1", "uar")) for result in figures

@@ -13,7 +13,7 @@ CONFIG = """
 target: spotting
 dataset: {plugin: synthetic_long, subjects: 6, videos_each: 1, seconds: 6, fps: 10, size: 24, micro: 1, macro: 1}
 protocol: loso
-models: [random_intervals, every_k_frames, {plugin: frame_difference, grid: 3}]
+models: [random_intervals, every_k_frames, {plugin: frame_difference, grid: 3, selection: beforehand}]
 """
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import dask.config
 import numpy as np
 import pytest
 
@@ -133,7 +134,8 @@ class Stillborn(Mortal):
 def test_workers_that_cannot_start_are_given_up(tmp_path: Path) -> None:
     load = replace(workload(), models={"m": Stillborn(notes=str(tmp_path), home=os.getpid())})
     units = [(Task("m", seed, "1", "x"),) for seed in range(3)]
-    outcomes = list(LocalDaskCluster(2, None, None, pytest.fail).run(units, every(load)))
+    with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):  # to workers that are gone; else 30 s for each
+        outcomes = list(LocalDaskCluster(2, None, None, pytest.fail).run(units, every(load)))
     assert [outcome.error for outcome in outcomes if isinstance(outcome, Failure)] == [
         "not started: workers die before they begin anything"
     ] * 3
