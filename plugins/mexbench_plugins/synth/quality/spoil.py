@@ -155,10 +155,15 @@ def _together(one: Expression, other: Expression) -> Expression:
 
 def _visible_outside(one: Expression, announced: Expression, image: NDArray[np.uint8]) -> float:
     """Return how much a motion changes where none was announced: the sum of its lengths, weighed by gradients."""
-    full = np.zeros((2, *image.shape[:2]), np.float32)
-    for plane, expression in zip(full, (one, announced), strict=True):
-        left, top, right, bottom = expression.box
-        plane[top:bottom, left:right] = np.hypot(expression.dx, expression.dy)
+    own, other = (_full_length(expression, image.shape) for expression in (one, announced))
     rows, columns = np.gradient(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32))
-    still = full[1] < 0.1 * full[1].max()
-    return float((np.hypot(rows, columns) * full[0])[still].sum())
+    still = other < 0.1 * other.max()
+    return float((np.hypot(rows, columns) * own)[still].sum())
+
+
+def _full_length(expression: Expression, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the lengths of a motion over the whole picture (H, W)."""
+    full = np.zeros(shape[:2], np.float32)
+    left, top, right, bottom = expression.box
+    full[top:bottom, left:right] = np.hypot(expression.dx, expression.dy)
+    return full
