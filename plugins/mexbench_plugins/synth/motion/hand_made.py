@@ -19,8 +19,8 @@ CLASSES: Mapping[str, Mapping[str, int]] = {
     "positive": {"happiness": 58},
     "surprise": {"surprise": 40},
 }
-#: Root mean square of what a flow algorithm adds, as a share of the motion: smooth errors of a few cells. Chosen
-#: beforehand, so that neighbouring cells of a made-up field are about as alike as those of a real one.
+#: Root mean square of what a flow algorithm adds, as a share of the motion: smooth errors of a few cells. This
+#: program's own choice, made before any classifier was trained; it was not fitted to real fields.
 _ESTIMATION_ERROR = 0.3
 #: Errors of where the face lies and how large it is, in face units and as a share: a crop is never exact.
 _MISPLACED, _RESIZED = 0.04, 0.04

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mexbench.errors import ConfigError, DataError, unknown
 from mexbench_plugins.synth.motion.fields import SIDE, Fields, normalised
 
-#: Components of the basis: with 24 of them 81 % of the motion in a pack is kept, and most of its noise is not.
+#: Components of the basis: with 24 of them three quarters of the energy of both packs are kept.
 COMPONENTS = 24
 #: Steps of training: some seconds on a processor.
 STEPS = 1_500

@@ -15,7 +15,7 @@ from mexbench_plugins.synth.numerics import Plane
 _PIXELS = 50
 _COLUMNS, _ROWS, _EYE_ROW = 120, 140, 50
 #: Bounds, set on procedural faces: of 24 neutral ones none bends the mouth by more, and none of 30 that look into the
-#: camera is less like its mirror image; 4 of 30 that were turned by 30 degrees are above the second bound.
+#: camera is less like its mirror image; 3 of 30 that were turned by 30 degrees are above the second bound.
 _MOUTH_BEND, _MIRROR = 0.055, 0.7
 #: Roll of the head in degrees.
 _ROLL = 12.0
