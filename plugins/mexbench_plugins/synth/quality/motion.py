@@ -1,7 +1,7 @@
 """Measures of the motion in recorded frames: is it smooth, where it belongs, in its direction, and on time?
 
-All limits are the program's own. They were set, and three of them moved, with clips of procedural faces in view, good and
-spoiled: that a spoiled clip of such a face fails shows that a measure works, not how often it errs on others.
+All limits are the program's own. They were set, and three of them moved, with clips of procedural faces in view, good
+and spoiled: that a spoiled clip of such a face fails shows that a measure works, not how often it errs on others.
 """
 
 from __future__ import annotations
