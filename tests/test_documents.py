@@ -155,7 +155,7 @@ def filled(workspace: Workspace, casme2: Path, tmp_path: Path) -> Callable[[str]
 PAGES = {
     "docs/tutorial.md": 4, "docs/how-to/licensed-data.md": 1, "docs/how-to/films.md": 5, "docs/how-to/publish.md": 1,
     "docs/how-to/cluster.md": 3, "docs/how-to/large-data.md": 1, "docs/how-to/own-model.md": 1,
-    "docs/how-to/own-data.md": 2,
+    "docs/how-to/own-data.md": 2, "docs/how-to/generated-faces.md": 3,
 }  # fmt: skip
 
 
@@ -262,6 +262,17 @@ def test_the_case_study_of_generated_films(workspace: Workspace) -> None:
     assert (films / "timeline-p1.png").is_file()
     assert (films / "study_distribution.png").is_file()
     assert "Research use, not a diagnosis" in (films / "study.md").read_text()
+
+
+def test_generated_faces(workspace: Workspace, shared_data: Path) -> None:
+    clip, learned, configs = blocks("docs/how-to/generated-faces.md")
+    assert "smile.report.md" in workspace.run(clip).stdout
+    flow, maps = shared_data / "megc2019_flow" / "norm_u_v_os", shared_data / "causalnet_maps"
+    learned = learned.replace("/path/to/norm_u_v_os", str(flow)).replace("/path/to/causalnet_maps", str(maps))
+    assert "learned motion of class surprise" in workspace.run(learned).stdout
+    # The runs take minutes; that they would run is enough here.
+    done = workspace.run(configs.replace("bench run", "bench check"), MEGC2019_FLOW_ROOT=str(flow))
+    assert done.stdout.count("all is well") == 2
 
 
 def manifest_tasks(folder: Path) -> int:

@@ -115,7 +115,7 @@ class Take:
         light = 1 + self.camera.flicker * (0.8 * _wander(rng, count)[:, 0] + 0.6 * rng.standard_normal(count))
         grain = self._grain(rng)
         for index, amount in enumerate(self.timing.intensity()):
-            frame = self._perform(float(amount), drift[index])
+            frame = self._perform(float(amount), drift[index], fading=index > self.timing.apex)
             if self.camera.flicker:
                 frame = np.asarray(cv2.LUT(frame, _gain(float(light[index]))), np.uint8)
             if grain is not None:
@@ -125,45 +125,37 @@ class Take:
                 frame = np.asarray(cv2.add(frame, turned, dtype=cv2.CV_8U), np.uint8)
             yield frame
 
-    def performed(self, amount: float) -> NDArray[np.uint8]:
-        """Return the face at a share of the apex, as it is before any camera."""
-        return self._perform(amount, np.zeros(2))
+    def performed(self, amount: float, *, fading: bool = False) -> NDArray[np.uint8]:
+        """Return the face at a share of the apex, before or after it, as it is before any camera."""
+        return self._perform(amount, np.zeros(2), fading=fading)
 
-    def _perform(self, amount: float, drift: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def _perform(self, amount: float, drift: NDArray[np.float64], *, fading: bool) -> NDArray[np.uint8]:
         """Warp what moves, and nothing else: with a camera that stands still, other pixels are untouched."""
         frame = self.face.image.copy()
         moves = bool(drift.any())
         if not (amount or moves):
             return frame
-        box, columns, rows, dx, dy, shade, head = self._head if moves else self._parts
-        to_x, to_y = columns - np.float32(amount) * dx, rows - np.float32(amount) * dy
+        box, columns, rows, head = self._head if moves else self._parts
+        dx, dy = (self._spread(plane, box) for plane in self.expression.displacement(amount, fading=fading))
+        to_x, to_y = columns - dx, rows - dy
         if moves:
             to_x, to_y = to_x - np.float32(drift[0]) * head, to_y - np.float32(drift[1]) * head
         part = cv2.remap(self.face.image, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if amount:
-            keep = 1 - np.float32(amount) * shade
+            keep = 1 - np.float32(amount) * self._spread(self.expression.shade, box)
             part = np.clip(part * keep[..., None] + np.float32(0.5), 0, 255).astype(np.uint8)
         left, top, right, bottom = box
         frame[top:bottom, left:right] = part
         return frame
 
     @cached_property
-    def _parts(self) -> tuple[Box, Plane, Plane, Plane, Plane, Plane, Plane]:
-        """What moves by itself: its box, its pixels, their displacement and shade, and how far it follows the head."""
-        expression = self.expression
-        columns, rows = _pixels(expression.box)
-        return (
-            expression.box,
-            columns,
-            rows,
-            expression.dx,
-            expression.dy,
-            expression.shade,
-            np.ones_like(expression.dx),
-        )
+    def _parts(self) -> tuple[Box, Plane, Plane, Plane]:
+        """What moves by itself: its box, its pixels, and how far they follow the head."""
+        columns, rows = _pixels(self.expression.box)
+        return self.expression.box, columns, rows, np.ones_like(columns)
 
     @cached_property
-    def _head(self) -> tuple[Box, Plane, Plane, Plane, Plane, Plane, Plane]:
+    def _head(self) -> tuple[Box, Plane, Plane, Plane]:
         """The same for the whole head, which fades into a background that stands still."""
         height, width = self.face.image.shape[:2]
         place = self.face.geometry
@@ -172,15 +164,18 @@ class Take:
         right, bottom = min(int(x + 0.8 * reach), width), min(int(y + reach), height)
         inner = self.expression.box
         box = (min(left, inner[0]), min(top, inner[1]), max(right, inner[2]), max(bottom, inner[3]))
-        columns, rows = _pixels(box)
-        planes = []
-        for plane in (self.expression.dx, self.expression.dy, self.expression.shade):
-            full = np.zeros(columns.shape, np.float32)
-            full[inner[1] - box[1] : inner[3] - box[1], inner[0] - box[0] : inner[2] - box[0]] = plane
-            planes.append(full)
         u, v = place.grid(box)
         head = ramp(1.0, 0.75, np.sqrt((u / 1.5) ** 2 + ((v - 0.1) / 1.9) ** 2))
-        return box, columns, rows, planes[0], planes[1], planes[2], head.astype(np.float32)
+        return box, *_pixels(box), head.astype(np.float32)
+
+    def _spread(self, plane: Plane, box: Box) -> Plane:
+        """Lay a plane of the expression's box into a larger box, zero around it."""
+        inner = self.expression.box
+        if inner == box:
+            return plane
+        full = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+        full[inner[1] - box[1] : inner[3] - box[1], inner[0] - box[0] : inner[2] - box[0]] = plane
+        return full
 
     def _grain(self, rng: np.random.Generator) -> NDArray[np.int16] | None:
         """Draw the sensor's noise once, larger than a frame; each frame gets another part of it, turned about."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexbench.errors import ConfigError
-from mexbench_plugins.synth import long_film
+from mexbench_plugins.synth import learned_options, long_film
 from mexbench_plugins.synth.options import default_text, resolve
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _LONGEST = 100_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    made_from = parser.add_mutually_exclusive_group(required=True)
+    made_from = parser.add_mutually_exclusive_group()
     made_from.add_argument("--face", metavar="PHOTO|builtin:SEED", help="a photo with one face, or a procedural face")
     made_from.add_argument(
         "--dataset", metavar="NAME",
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--emotion", metavar="NAME", help="draw action units that this emotion shows itself by")
     shown.add_argument("--aus", metavar="AUS", help="action units to show, such as 6+12, L12 or 4+R10")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="CLIP.mp4|FOLDER",
+        "--out", type=Path, metavar="CLIP.mp4|FOLDER",
         help="film, or folder of frames img1.jpg, img2.jpg, ...; a JSON and a contact sheet are written beside it",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", default=None, help="replace what is there")
@@ -54,13 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH", help="picture of a procedural face (default: 640x480, of a data set 320x240)"
     )
     long_film.add_arguments(parser)
+    learned_options.add_arguments(parser)
     for name, text in (
-        ("lead", "neutral frames before the onset"),
-        ("rise", "steps from the onset to the apex"),
-        ("fall", "steps from the apex to the offset"),
-        ("tail", "neutral frames after the offset"),
+        ("lead", f"neutral frames before the onset ({default_text('lead')})"),
+        ("rise", "steps from the onset to the apex (default: 30; learned: drawn from those of CASME-II)"),
+        ("fall", "steps from the apex to the offset (default: 40; learned: drawn from those of CASME-II)"),
+        ("tail", f"neutral frames after the offset ({default_text('tail')})"),
     ):
-        parser.add_argument(f"--{name}", type=int, help=f"{text} ({default_text(name)})")
+        parser.add_argument(f"--{name}", type=int, help=text)
     for name, text in (
         ("noise", "sensor noise in grey levels"),
         ("drift", "slow head movement in pixels"),
@@ -71,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    learned_options.check(options)
+    if options.face is None and options.dataset is None:
+        return _train(options)
     product = resolve(options)
     if product == "data set":
         return _write_data_set(options)
@@ -98,28 +102,55 @@ def _write_data_set(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train(options: argparse.Namespace) -> int:
+    if options.seed < 0:
+        raise ConfigError(f"--seed must not be negative: got {options.seed}")
+    print(learned_options.describe(learned_options.generator(options), options.weights))
+    return 0
+
+
 def _write_clip(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from mexbench.cli.output import say
     from mexbench_plugins.synth import action_units, emotions, output
-    from mexbench_plugins.synth.clips import Camera, Take, Timing
+    from mexbench_plugins.synth.clips import Camera, Take
     from mexbench_plugins.synth.expression import express
+    from mexbench_plugins.synth.quality import photo
 
     _check_numbers(options)
     emotion = options.emotion.lower() if options.emotion else None
-    request = output.Request(out=options.out, emotion=emotion, fps=options.fps, force=options.force)
+    request = output.Request(
+        out=options.out, emotion=emotion, fps=options.fps, force=options.force, report=options.report,
+        embedding=options.embedding, flow_root=options.flow_root, spoil=options.spoil,
+    )  # fmt: skip
     output.check(request)
-    if emotion is None:
-        aus = action_units.parse(options.aus)
+    learned = None
+    if options.model == "learned" and emotion is not None:
+        from mexbench_plugins.synth.motion.on_face import class_of
+
+        class_of(emotion)  # refuses it before anything is trained
+        face = _face(options)
+        learned = learned_options.generator(options)
+        shown = learned_options.expression(learned, options, face, emotion)
     else:
-        aus = emotions.draw(emotion, np.random.default_rng([options.seed, 0xE]))
-    timing = Timing(lead=options.lead, rise=options.rise, fall=options.fall, tail=options.tail)
+        rng = np.random.default_rng([options.seed, 0xE])
+        aus = action_units.parse(options.aus) if emotion is None else emotions.draw(emotion, rng)
+        face = _face(options)
+        height, width = face.image.shape[:2]
+        shown = express(aus, face.geometry, width, height, intensity=options.intensity)
+    warnings = photo.warnings(face) if face.seed is None else []
+    for text in warnings:
+        say(f"warning: {face.name}: {text}")
     camera = Camera(noise=options.noise, drift=options.drift, flicker=options.flicker)
-    face = _face(options)
-    height, width = face.image.shape[:2]
-    shown = express(aus, face.geometry, width, height, intensity=options.intensity)
-    record = output.write(Take(face, shown, timing, camera, options.seed), request)
+    take = Take(face, shown, learned_options.timing(options), camera, options.seed)
+    extra: dict[str, Any] = {"model": options.model, "photo_warnings": warnings}
+    if learned is not None:
+        extra["learned_from"] = dict(learned.provenance)
+    record = output.write(take, request, extra)
     print(_report(record, request.targets))
+    if learned is not None and options.train_from:
+        print(learned_options.describe(learned, options.weights))
     return 0
 
 
@@ -140,14 +171,14 @@ def _face(options: argparse.Namespace) -> SyntheticFace:
     return face
 
 
-def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
+def _report(record: dict[str, Any], targets: tuple[Path, ...]) -> str:
     identity, monotonicity = record["identity_preservation"], record["monotonicity"]
-    clip, about, sheet = targets
+    clip, about, sheet = targets[:3]
     lines = (
         ("clip", f"{clip}: {record['frames']} frames, {record['width']}x{record['height']}, {record['fps']:g} fps"),
         ("about it", str(about)),
         ("contact sheet", str(sheet)),
-        ("shown", f"{record['emotion'] or 'as asked'}, AU {'+'.join(record['aus'])}"),
+        ("shown", f"{record['emotion'] or 'as asked'}, {record['shown']}"),
         ("frames", f"onset {record['onset']}, apex {record['apex']}, offset {record['offset']}, counted from 1"),
         ("greatest move", f"{record['peak_displacement_pixels']:.2f} pixels"),
         (
@@ -160,7 +191,10 @@ def _report(record: dict[str, Any], targets: tuple[Path, Path, Path]) -> str:
             f"{monotonicity['rising']:.0%} of the steps rise to the apex, {monotonicity['falling']:.0%} fall after it",
         ),
     )
-    return "\n".join(f"{name:<15}{text}" for name, text in lines)
+    text = "\n".join(f"{name:<15}{text}" for name, text in lines)
+    if "report" in record:
+        text += f"\n{'report':<15}{targets[3]}\n\n{record['report']['table']}"
+    return text
 
 
 def _check_numbers(options: argparse.Namespace) -> None:

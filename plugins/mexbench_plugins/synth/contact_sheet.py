@@ -42,7 +42,7 @@ def draw(take: Take, frames: Sequence[NDArray[np.uint8]], title: str) -> NDArray
     curve = take.timing.intensity()
     columns = []
     for (name, index), frame in zip(moments(take), frames, strict=True):
-        changed = take.performed(float(curve[index])).astype(np.int16) - neutral
+        changed = take.performed(float(curve[index]), fading=index > take.timing.apex).astype(np.int16) - neutral
         picture = _tile(frame, crop)
         difference = _tile(np.clip(128 + AMPLIFIED * changed, 0, 255).astype(np.uint8), crop)
         label = f"{name}  {index + 1}"

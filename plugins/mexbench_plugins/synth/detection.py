@@ -24,15 +24,18 @@ def detect(image: NDArray[np.uint8]) -> tuple[float, float, float] | None:
     Returns:
         Left, top and size of its square box, or None.
     """
+    boxes = detect_all(image)
+    return max(boxes, key=lambda box: box[2], default=None)
+
+
+def detect_all(image: NDArray[np.uint8]) -> list[tuple[float, float, float]]:
+    """Return left, top and size of the square box of every face that the Haar cascade finds, in RGB or gray."""
     gray = _gray(image)
     smallest = min(SMALLEST, *gray.shape)
     boxes = _cascade("frontalface_default").detectMultiScale(
         gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
     )
-    if not len(boxes):
-        return None
-    left, top, size, _ = max(boxes, key=lambda box: int(box[2]))
-    return float(left), float(top), float(size)
+    return [(float(left), float(top), float(size)) for left, top, size, _ in boxes]
 
 
 def locate(image: NDArray[np.uint8]) -> Geometry | None:

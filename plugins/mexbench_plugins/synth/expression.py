@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mexbench_plugins.synth.action_units import ACTIONS, ActionUnit, Push, SkinFold
+from mexbench_plugins.synth.action_units import ACTIONS, ActionUnit, Push, SkinFold, written
 from mexbench_plugins.synth.geometry import Box, Geometry, Point
 from mexbench_plugins.synth.numerics import Plane
 
@@ -24,7 +24,9 @@ class Expression:
         dx: How many columns each point has moved (h, w).
         dy: How many rows.
         shade: Share of the light that is lost (h, w).
-        aus: The action units.
+        aus: The action units; none where a learned generator made the motion.
+        fade: Columns and rows that the face fades by, where it does not return the way that it came.
+        label: The class that a learned generator was asked for.
     """
 
     box: Box
@@ -32,6 +34,30 @@ class Expression:
     dy: Plane
     shade: Plane
     aus: tuple[ActionUnit, ...]
+    fade: tuple[Plane, Plane] | None = None
+    label: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called on pages and pictures."""
+        return f"AU {written(self.aus)}" if self.label is None else f"learned motion of class {self.label}"
+
+    def displacement(self, amount: float, *, fading: bool = False) -> tuple[Plane, Plane]:
+        """Return columns and rows by which each point has moved at a share of the apex.
+
+        Args:
+            amount: Share of the apex, 0 to 1.
+            fading: Whether the apex is over: then the face returns along ``fade``, which it follows the more the
+                less is left.
+        """
+        share = np.float32(amount)
+        if self.fade is None or not fading:
+            return share * self.dx, share * self.dy
+        near = share * share
+        return (
+            near * self.dx + (share - near) * self.fade[0],
+            near * self.dy + (share - near) * self.fade[1],
+        )
 
     def mask(self, width: int, height: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
         """Return where a picture of this size can change (H, W)."""

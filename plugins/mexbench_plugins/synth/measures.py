@@ -97,8 +97,9 @@ def monotonicity(take: Take) -> Monotonicity:
     moving = take.expression.mask(*take.face.image.shape[1::-1])[top:bottom, left:right]
     timing = take.timing
     change = []
-    for amount in timing.intensity()[timing.onset : timing.offset + 1]:
-        frame = still.performed(float(amount))[top:bottom, left:right]
+    curve = timing.intensity()
+    for index in range(timing.onset, timing.offset + 1):
+        frame = still.performed(float(curve[index]), fading=index > timing.apex)[top:bottom, left:right]
         difference = np.abs(frame.astype(np.int16) - neutral)
         change.append(float(difference[moving].mean()) if moving.any() else 0.0)
     rise, fall = np.array(change[: timing.rise + 1]), np.array(change[timing.rise :])

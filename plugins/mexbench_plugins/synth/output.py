@@ -9,10 +9,10 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from mexbench.errors import ConfigError, DataError, check_name
 from mexbench_plugins.synth import contact_sheet, measures
-from mexbench_plugins.synth.action_units import written
 from mexbench_plugins.synth.clips import Take
+
+if TYPE_CHECKING:
+    from mexbench_plugins.synth.quality.recording import Recording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +35,20 @@ class Request:
         emotion: The emotion asked for; None where action units were.
         fps: Frames per second that the clip is meant for, in Hz.
         force: Whether what is there may be replaced.
+        report: Whether the recorded frames are measured, and a page is written beside the clip.
+        embedding: A face recogniser for the report.
+        flow_root: A pack of real flow for the report.
+        spoil: A way to spoil the clip on purpose.
     """
 
     out: Path
     emotion: str | None
     fps: float
     force: bool = False
+    report: bool = False
+    embedding: Path | None = None
+    flow_root: Path | None = None
+    spoil: str | None = None
 
     @property
     def film(self) -> bool:
@@ -46,10 +56,11 @@ class Request:
         return self.out.suffix.lower() == ".mp4"
 
     @property
-    def targets(self) -> tuple[Path, Path, Path]:
-        """Return the clip, the JSON and the contact sheet; the last two lie beside the first."""
+    def targets(self) -> tuple[Path, ...]:
+        """Return the clip, the JSON, the contact sheet and, where asked for, the report, all beside the first."""
         stem = self.out.stem if self.film else self.out.name
-        return self.out, self.out.with_name(f"{stem}.json"), self.out.with_name(f"{stem}.contact.png")
+        suffixes = ["json", "contact.png", *(["report.md"] if self.report else [])]
+        return self.out, *(self.out.with_name(f"{stem}.{suffix}") for suffix in suffixes)
 
 
 def check(request: Request) -> None:
@@ -78,17 +89,22 @@ def check(request: Request) -> None:
         raise ConfigError(f"--out {out}: holds other things than frames of a clip: --force would remove them")
 
 
-def write(take: Take, request: Request) -> dict[str, Any]:
-    """Render the clip and write it, its JSON and its contact sheet.
+def write(take: Take, request: Request, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Render the clip and write it, its JSON, its contact sheet and its report.
 
     Everything is made in a hidden folder beside the target and gets its name when all of it is whole.
 
+    Args:
+        take: The clip.
+        request: What to write.
+        extra: What else the JSON is to say.
+
     Returns:
-        What the JSON says.
+        What the JSON says; of a report also its ``table``.
 
     Raises:
-        ConfigError: See ``check``.
-        DataError: The film cannot be written.
+        ConfigError: See ``check``, or the clip cannot be spoiled as asked.
+        DataError: The film cannot be written, or a file that the report needs cannot be used.
     """
     check(request)
     parent = request.out.absolute().parent
@@ -98,18 +114,47 @@ def write(take: Take, request: Request) -> dict[str, Any]:
     try:
         wanted = {index for _, index in contact_sheet.moments(take)}
         shown: dict[int, NDArray[np.uint8]] = {}
-        clip, about, sheet = (work / path.name for path in request.targets)
-        write_frames(_keeping(take.frames(), wanted, shown), clip, request, take.face.image.shape[1::-1])
-        record = _record(take, request, shown)
-        about.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        title = f"{take.face.name}: {request.emotion or 'expression'}, AU {written(take.expression.aus)}"
+        paths = [work / path.name for path in request.targets]
+        recording = _recorded(take, request)
+        frames = take.frames() if recording is None else iter(recording.frames)
+        write_frames(_keeping(frames, wanted, shown), paths[0], request, take.face.image.shape[1::-1])
+        record = _record(take, request, shown) | dict(extra or {})
+        printed = "" if recording is None else _write_report(take, request, recording, record, paths[3])
+        paths[1].write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        title = f"{take.face.name}: {request.emotion or 'expression'}, {take.expression.title}"
         drawn = contact_sheet.draw(take, [shown[index] for _, index in contact_sheet.moments(take)], title)
-        _encode(sheet, drawn, [])
-        for path, target in zip((clip, about, sheet), request.targets, strict=True):
+        _encode(paths[2], drawn, [])
+        for path, target in zip(paths, request.targets, strict=True):
             _put(path, target, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return record
+    return record if recording is None else record | {"report": record["report"] | {"table": printed}}
+
+
+def _recorded(take: Take, request: Request) -> Recording | None:
+    """Return the frames that a report measures, spoiled where asked; None without a report, which keeps no frames."""
+    from mexbench_plugins.synth.quality import recording
+    from mexbench_plugins.synth.quality.spoil import spoil
+
+    if not request.report:
+        return None
+    return recording.record(take) if request.spoil is None else spoil(take, request.spoil)
+
+
+def _write_report(
+    take: Take, request: Request, recording: Recording, record: dict[str, Any], path: Path
+) -> str:  # fmt: skip
+    """Measure, add the measures to the record, write the page; return the table."""
+    from mexbench_plugins.synth.quality import report
+
+    measures = report.measure(
+        recording, seed=take.face.seed, embedding=request.embedding, flow_root=request.flow_root
+    )  # fmt: skip
+    record["report"] = {"spoiled": request.spoil, "measures": {one.name: one.to_dict() for one in measures}}
+    title = f"{request.out.name}: {take.face.name}, {recording.expression.title}"
+    page = report.page(title, measures, record.get("photo_warnings", []), request.spoil)
+    path.write_text(page, encoding="utf-8")
+    return report.table(measures)
 
 
 def _own_prefix() -> str:
@@ -146,6 +191,7 @@ def _record(take: Take, request: Request, shown: dict[int, NDArray[np.uint8]]) -
         "face": take.face.name,
         "emotion": request.emotion,
         "aus": [str(unit) for unit in take.expression.aus],
+        "shown": take.expression.title,
         # Counted from 1: the frame's file is img<number>.jpg, and a player's first frame is 1.
         "onset": timing.onset + 1,
         "apex": timing.apex + 1,

@@ -193,10 +193,10 @@ def test_list(bench: Callable[..., Ran]) -> None:
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()[2:] if line.startswith("model")] == [
         "always_present", "ann", "au_cnn", "causalnet", "cnn", "cnn_lstm", "decision_tree", "dual_inception",
-        "every_k_frames", "facs_rules", "frame_difference", "gradient_boosting", "htnet", "hybrid_micronet",
-        "hybrid_micronet_au", "knn", "lbp_chi2", "lda", "logistic_regression", "lstm_spotter", "macnn", "majority",
-        "mdmd", "micro_attention", "off_apexnet", "off_tanet", "random_convolutions", "random_intervals",
-        "rcn_a", "softnet", "ststnet", "svm",
+        "every_k_frames", "facs_rules", "frame_difference", "generated_flow_svm", "gradient_boosting", "htnet",
+        "hybrid_micronet", "hybrid_micronet_au", "knn", "lbp_chi2", "lda", "logistic_regression", "lstm_spotter",
+        "macnn", "majority", "mdmd", "micro_attention", "off_apexnet", "off_tanet", "random_convolutions",
+        "random_intervals", "rcn_a", "softnet", "ststnet", "svm",
     ]  # fmt: skip
     assert bench("list", "model").out == ran.out
     assert {"dataset", "model", "protocol"} <= {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,19 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.files import replacing
+from mexbench.runs.plot_style import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    figure_bytes,
+    house_style,
+)
 from mexbench.studies.au_clusters.clustering import order
 
 Study = Mapping[str, Any]
-#: Okabe and Ito's colours, and marks for those who print in gray.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
+#: Colours, and marks for those who print in gray.
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK, GREY)
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _NONE_GIVEN = "(none given)"
 _NO_UNIT = "no unit"
 _CAUTION = "research use, not a diagnosis"
-_STYLE: dict[Any, Any] = {
-    "font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False,
-}  # fmt: skip
-_DPI = 130
+#: A name may hold dollars, which are no formula.
+_STYLE = {"font.size": 11, "text.parse_math": False}
 
 
 def draw(study: Study, folder: Path, stem: str, title: str) -> list[tuple[str, str]]:
@@ -71,21 +81,17 @@ def write_figure(path: Path, title: str, paint: Callable[[Any], None], size: tup
         paint: Called with matplotlib's axes.
         size: In inches.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+    with house_style(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         paint(axes)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, wrap=True)
-        figure.text(0.995, 0.005, _CAUTION, ha="right", va="bottom", fontsize=7, color="#666666")
-        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.text(0.995, 0.005, _CAUTION, ha="right", va="bottom", fontsize=7, color=GREY)
+        content = figure_bytes(figure, "png")
     with replacing(path) as target:
-        target.write(stream.getvalue())
+        target.write(content)
 
 
 def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib's Axes
@@ -104,7 +110,7 @@ def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib
                 axes.plot([place, place], [low, high], color="black", linewidth=1.4)
         _subject_dots(axes, study, row["condition"], places, width)
     ring = f"share of one {study['unit']}, or several"
-    axes.scatter([], [], s=20, facecolors="none", edgecolors="#333333", label=ring)
+    axes.scatter([], [], s=20, facecolors="none", edgecolors=INK, label=ring)
     axes.set_xticks(range(len(study["classes"])), study["classes"], rotation=30 if len(study["classes"]) > 6 else 0)
     axes.set_ylim(-3, 103)
     axes.set_ylabel("share of clips (%)")
@@ -129,7 +135,7 @@ def _subject_dots(
         )
         sizes = [14 * count for count in shares.values()]
         axes.scatter(
-            np.full(len(shares), place + 0.2 * width), list(shares), s=sizes, facecolors="none", edgecolors="#333333",
+            np.full(len(shares), place + 0.2 * width), list(shares), s=sizes, facecolors="none", edgecolors=INK,
             linewidths=0.8, zorder=3,
         )  # fmt: skip
 
@@ -178,7 +184,7 @@ def _map(axes: Any, study: Study) -> None:  # noqa: ANN401
     if study["conditions"]:
         for index, condition in enumerate(conditions):
             mark = _MARKS[index % len(_MARKS)]
-            axes.scatter([], [], color="#666666", marker=mark, s=40, label=condition or _NONE_GIVEN)
+            axes.scatter([], [], color=GREY, marker=mark, s=40, label=condition or _NONE_GIVEN)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.set_xlabel(f"first principal component ({100 * shares[0]:.0f} % of the variance)")
     axes.set_ylabel(f"second ({100 * shares[1]:.0f} %)")

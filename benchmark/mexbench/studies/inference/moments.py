@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 
 from mexbench.data.video.reader import Frame
 from mexbench.files import replacing
+from mexbench.runs.plot_style import ORANGE, RULE, figure_bytes, house_style
 from mexbench.studies.inference.answers import Answers
 from mexbench.studies.inference.window_predictor import WindowPrediction
 
 #: Moments of a film that are shown.
 MOST = 12
 _COLUMNS = 4
-_DPI = 110
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,6 @@ def draw(
         below: The caution under it.
         frames: Time -> the picture to show; without one a tile has scores alone.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     ordered = sorted(moments, key=lambda one: one.time_s)
@@ -118,10 +116,7 @@ def draw(
     height = (3.6 if with_faces else 1.1) + 0.14 * len(answers.names)
     low = min(0.0, *(float(one.scores.min()) for one in ordered))
     high = max(1.0, *(float(one.scores.max()) for one in ordered)) if low == 0 else None
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["text.parse_math"] = False
+    with house_style({"font.size": 10, "text.parse_math": False}):  # a file's name may hold dollars
         figure = Figure(figsize=(max(2.9 * columns, 6), height * rows + 0.9), layout="constrained")
         cells = figure.subplots(rows * (2 if with_faces else 1), columns, squeeze=False)
         for axes in cells.ravel():
@@ -137,14 +132,14 @@ def draw(
             _bars(below_axes, one, answers, (low, high))
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         figure.supxlabel(below, fontsize=8)
-        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
+        content = figure_bytes(figure, "png")
     with replacing(path) as target:
-        target.write(stream.getvalue())
+        target.write(content)
 
 
 def _bars(axes: Any, moment: Moment, answers: Answers, limits: tuple[float, float | None]) -> None:  # noqa: ANN401
     given = set(answers.given(moment.scores))
-    colours = ["#D55E00" if name in given else "#9AA5B1" for name in answers.names]
+    colours = [ORANGE if name in given else RULE for name in answers.names]
     axes.set_axis_on()
     axes.barh(range(len(answers.names)), moment.scores, color=colours)
     axes.set_yticks(range(len(answers.names)), answers.names, fontsize=7)

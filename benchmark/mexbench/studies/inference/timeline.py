@@ -16,6 +16,7 @@ from mexbench.runs.plot_style import (
     BLUE,
     GREEN,
     GREY,
+    GRID,
     ORANGE,
     PURPLE,
     SKY,
@@ -109,16 +110,16 @@ class Timeline:
         step = float(np.median(np.diff(starts))) if len(starts) > 1 else 1.0
         edges = np.append(starts, max(*self.ends, starts[-1] + step))
         rows = np.arange(len(self.classes) + 1) - 0.5
-        axes.set_facecolor("#F2F2F2")
+        axes.set_facecolor(GRID)
         axes.pcolormesh(edges, rows, scores.T, cmap="Blues", vmin=0, vmax=1)
         for row in range(len(self.classes)):
             shown = np.flatnonzero(scores[:, row].filled(0) >= THRESHOLD)
             spans = [(edges[k], edges[k + 1] - edges[k]) for k in shown.tolist()]
-            axes.broken_barh(spans, (row + 0.3, 0.16), facecolors="#D55E00")
+            axes.broken_barh(spans, (row + 0.3, 0.16), facecolors=ORANGE)
         if scores.mask.all():
             axes.text(0.5, 0.5, "no prediction", transform=axes.transAxes, ha="center", va="center", fontsize=14)
         for start in starts[np.flatnonzero(np.diff(np.asarray(self.scenes))) + 1].tolist():
-            axes.axvline(start, color="#777777", linestyle=":", linewidth=1)
+            axes.axvline(start, color=GREY, linestyle=":", linewidth=1)
         axes.set_yticks(range(len(self.classes)), self.classes, fontsize=9)
         axes.set_ylim(len(self.classes) - 0.5, -0.5)
         axes.spines[["top", "right"]].set_visible(False)
