@@ -92,7 +92,9 @@ def test_the_wheel_has_configs_definitions_and_types(wheel: Path) -> None:
     assert {"mexbench/py.typed", "mexbench_plugins/py.typed"} <= names
     shipped = {name.removeprefix("mexbench/shipped/") for name in names if name.startswith("mexbench/shipped/")}
     expected = {path for path in (ROOT / "configs").rglob("*") if path.suffix in (".yaml", ".py")}
-    expected |= {*(ROOT / "leaderboards").glob("*.yaml"), *(ROOT / "leaderboards" / "samples").glob("*.csv")}
+    boards = ROOT / "leaderboards"
+    expected |= {*boards.glob("*.yaml"), *(boards / "samples").glob("*.csv"), *(boards / "spotting").glob("*.json")}
+    expected.add(boards / "claims.json")
     assert shipped == {path.relative_to(ROOT).as_posix() for path in expected}
     assert {name.partition("/")[0] for name in names} == {"mexbench", "mexbench_plugins", "mexbench-0.1.0.dist-info"}
 

@@ -210,7 +210,7 @@ def test_models_and_steps_are_given_no_test_label(catalogue: Catalogue, tmp_path
         assert asked.shape == (4, 1, 3)
     assert {type(clip) for clip in NosyStep.seen} == {Clip}
     assert {field.name for field in fields(Clip)} == {
-        "frames", "fps", "onset_index", "apex_index", "offset_index", "notes", "aus", "clip_info",
+        "frames", "fps", "onset_index", "apex_index", "offset_index", "notes", "aus", "clip_info", "measured",
     }  # fmt: skip
     assert {clip.clip_info for clip in NosyStep.seen} == {None}  # its id may tell the label
 

@@ -160,6 +160,9 @@ class ArrayWriter:
         try:
             self._stream.seek(0)
             self._stream.write(_header(self._dtype, (self._rows, *self._shape)))
+            self._stream.flush()
+            if not self._path.is_file():  # somebody removed the cache meanwhile; what is open can still be read
+                self._write_anew(self._stream)
             self._stream.close()
             array = np.load(self._path, mmap_mode="r", allow_pickle=False)
         except OSError as error:
@@ -190,8 +193,16 @@ class ArrayWriter:
                 f"{self._expected} samples of {each / 1e6:.3g} MB need {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB "
                 "are free",
             )
-        self._stream = self._path.open("xb")
+        self._stream = self._path.open("x+b")
         self._stream.write(_header(self._dtype, (0, *self._shape)))
+
+    def _write_anew(self, removed: IO[bytes]) -> None:
+        """Copy a file that has no name any more into a new folder."""
+        removed.seek(0)
+        self._folder = _own_folder()
+        self._path = self._folder.new_file()
+        with self._path.open("xb") as stream:
+            shutil.copyfileobj(removed, stream)
 
     def _trouble(self, error: OSError) -> str:
         where = self._path.parent if self._path.name else default_root()
@@ -204,7 +215,8 @@ class ArrayWriter:
 def _own_folder() -> ArrayFolder:
     """Return this process's folder: one, for as long as the cache is in one place; a fork gets its own."""
     root, current = arrays_root(), _current[-1] if _current else None
-    if current is None or current.process != os.getpid() or current.path.parent != root.absolute():
+    gone = current is None or not current.path.is_dir()
+    if current is None or gone or current.process != os.getpid() or current.path.parent != root.absolute():
         _current[:] = [ArrayFolder(root)]
     return _current[-1]
 

@@ -290,15 +290,14 @@ def _costs(board: BoardRows) -> Table:
 
 
 def _origins(board: BoardRows) -> Table:
-    """Plugin, code, date and file of each row."""
+    """Plugin, code and date of each row."""
     cells = []
     for row in board.rows:
         entry, origin = row.entry, row.entry.origin
         digits, dash, dirty = (origin.commit or DASH).partition("-") if origin.commit else (DASH, "", "")
         version = f"{entry.model.plugin}, {entry.model.distribution}"
-        file = row.file.rpartition("/")[2]
-        cells.append([row.name, version, str(origin.epoch), f"{digits[:10]}{dash}{dirty}", origin.ended[:10], file])
-    return Table(["model", "plugin, version", "epoch", "commit", "date", "submission"], cells)
+        cells.append([row.name, version, str(origin.epoch), f"{digits[:10]}{dash}{dirty}", origin.ended[:10]])
+    return Table(["model", "plugin, version", "epoch", "commit", "date"], cells)
 
 
 def score_order(board: BoardRows) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +121,10 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     Raises:
         PluginError: matplotlib is not installed.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise PluginError(missing_extra("no bar chart: it", "matplotlib", "figures"))
+    try:
+        import matplotlib as mpl  # noqa: F401
+    except ImportError:
+        raise PluginError(missing_extra("no bar chart: it", "matplotlib", "figures")) from None
     shown = {
         model: [row for row in report["rows"] if row["model"] == model and row["status"] == "measured"]
         for model in report["models"]
