@@ -290,7 +290,7 @@ def test_the_target_is_part_of_what_a_run_is(builtin: Catalogue) -> None:
         (
             "target: action_units\nmodels: [svm, cnn, {plugin: ststnet, name: mine}]",
             "target: action_units: no 'fit_action_units' in the class of 'cnn', 'mine': they cannot detect action "
-            "units; those that can: always_present, ann, au_cnn, decision_tree, generated_flow_svm, gradient_boosting, ",
+            "units; those that can: always_present, ann, au_cnn, decision_tree, generated_flow_svm, ",
         ),
     ],
 )
