@@ -47,7 +47,7 @@ FAMILIES: Mapping[str, tuple[str, dict[str, Any], bool]] = {
     "majority": ("majority", {}, False),
     "svm": ("svm", {"kernel": "rbf"}, False),
     "decision_tree": ("decision_tree", {}, False),
-    "generated_flow_svm": ("generated_flow_svm", {"generator": "hand_made", "per_class": 3}, False),
+    "generated_flow_svm": ("generated_flow_svm", {"steps": 1, "per_class": 3}, False),
     "facs_rules": ("facs_rules", {}, False),
     "ann": ("ann", {"hidden_layer_sizes": [5], "max_iter": 500, "tol": 0.01}, False),
     "units": ("decision_tree", {}, True),

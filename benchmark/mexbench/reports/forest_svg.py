@@ -92,9 +92,9 @@ def forest_svg(title: str, rows: Sequence[ForestRow], constant: float | None) ->
         ]
     if not all(row.ranked for row in rows):
         parts.append(svg.text(_WIDTH - 12, bottom + 38, "hollow: without a rank", anchor="end", size=12))
-    said = "; ".join(f"{row.name} {row.text}" for row in rows)
+    description = "; ".join(f"{row.name} {row.text}" for row in rows)
     constant_text = "" if constant is None else f"; always the most frequent class {percent(constant)}"
-    return svg.drawing(_WIDTH, int(bottom + 48), title, said + constant_text, parts)
+    return svg.drawing(_WIDTH, int(bottom + 48), title, description + constant_text, parts)
 
 
 def run_forest(scores: Mapping[str, Any]) -> str | None:

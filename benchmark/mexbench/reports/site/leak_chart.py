@@ -74,7 +74,7 @@ def leak_drawing(pairs: Sequence[tuple[Effect, float]]) -> str:
             svg.diamond(x(gain), y, ORANGE),
             svg.text(right + 14, y + 4, f"{value:+.1f}; random {gain:+.1f}", size=12, fill=GREY),
         ]
-    said = "; ".join(
+    description = "; ".join(
         f"{a}: {v:+.1f}, a random predictor {g:+.1f}" for a, v, g in zip(labels, values, gains, strict=True)
     )
-    return svg.drawing(_WIDTH, bottom + 28, "Points that each leak adds", said, parts)
+    return svg.drawing(_WIDTH, bottom + 28, "Points that each leak adds", description, parts)

@@ -53,12 +53,12 @@ def subject_strip(board: BoardRows, rows: Sequence[BoardRow]) -> str:
     unit = "subject" if any(sample.subject for sample in board.definition.questions) else "clip"
     title = f"Share of right answers of each {unit}"
     parts += [svg.text(12, 24, title, size=15), *_scale(left)]
-    said = [
+    lines = [
         f"{row.name}: all right for {int((values == 1).sum())}, none for {int((values == 0).sum())} of {len(order)}"
         for row, values in zip(rows, shares, strict=True)
     ]
     never = int((np.nan_to_num(shares).max(axis=0) == 0).sum())
-    text = f"{'; '.join(said)}; {never} {unit}s are right in no row"
+    text = f"{'; '.join(lines)}; {never} {unit}s are right in no row"
     total = int(max(_WIDTH, left + width * len(order) + 14))
     return svg.drawing(total, _TOP + _HEIGHT * len(rows) + 44, title, text, parts)
 

@@ -33,7 +33,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _NONE_GIVEN = "(none given)"
 _NO_UNIT = "no unit"
 _CAUTION = "research use, not a diagnosis"
-#: A name may hold dollars, which are no formula.
+#: A name may hold dollars, which are not a formula.
 _STYLE = {"font.size": 11, "text.parse_math": False}
 
 

@@ -46,13 +46,13 @@ def differences(study: Study) -> list[str]:
         return [heading, f"Nothing to test: every {unit} has the same shares."]
     least = max(one["least_p"] for one in compared)
     clear = [one for one in compared if one["p_holm"] <= 1 - study["level"]]
-    found = ", ".join(f"{one['answer']} ({' and '.join(one['conditions'])})" for one in clear)
+    answers = ", ".join(f"{one['answer']} ({' and '.join(one['conditions'])})" for one in clear)
     texts = [
         f"Mean over {unit}s of the share of their clips x 100; each {unit} counts once in a condition. In brackets: "
         f"{study['level']:.0%} interval by bootstrap over {unit}s. p: permutation test over {unit}s, two-sided; Holm: "
         f"corrected for the {len(compared)} tests of this table. Cliff's delta: how much more often a {unit} of the "
         "first condition has the greater share than one of the second; -1 to 1.",
-        f"At {1 - study['level']:.0%}, after correction: {escape(found) or 'no difference'}. That a model answers "
+        f"At {1 - study['level']:.0%}, after correction: {escape(answers) or 'no difference'}. That a model answers "
         "differently in two conditions may be due to light, cameras or tasks as well as to people, and says nothing "
         "about any one of them.",
     ]

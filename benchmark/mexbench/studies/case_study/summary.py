@@ -168,10 +168,10 @@ def _differences(predictions: ClipPredictions) -> list[dict[str, Any]]:
 
 
 def _groups(predictions: ClipPredictions) -> dict[str, list[dict[str, Any]]]:
-    """Count what is predicted by what is said of the people: sex, age group, ethnicity; only what is said of any."""
-    said = dict.fromkeys(key for clip in predictions.clips for key, _ in clip.person)
+    """Count what is predicted by column about people (sex, age group, ethnicity), of those that any clip has."""
+    columns = dict.fromkeys(key for clip in predictions.clips for key, _ in clip.person)
     tables: dict[str, list[dict[str, Any]]] = {}
-    for key in said:
+    for key in columns:
         by_value: dict[str | None, list[PredictedClip]] = {}
         for clip in predictions.clips:
             by_value.setdefault(dict(clip.person).get(key), []).append(clip)

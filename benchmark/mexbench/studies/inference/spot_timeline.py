@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"micro": BLUE, "macro": ORANGE}
 _TRUE = GREEN
-#: A file's name may hold dollars, which are no formula.
+#: A file's name may hold dollars, which are not a formula.
 _STYLE = {"font.size": 10, "text.parse_math": False}
 #: Inches for each minute of film, between the least and the most.
 _PER_MINUTE, _NARROWEST, _WIDEST = 7.0, 11.0, 40.0

@@ -30,7 +30,7 @@ from mexbench.studies.inference.window_predictor import WindowPrediction
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK, GREY)
 _DASHES = ("-", "--", ":")
 _FACES = {"one": ("one face", GREEN), "several": ("several faces", AMBER), "none": ("no face", ORANGE)}
-#: A file's name may hold dollars, which are no formula.
+#: A file's name may hold dollars, which are not a formula.
 _STYLE = {"font.size": 10, "text.parse_math": False}
 
 
