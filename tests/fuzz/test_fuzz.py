@@ -112,7 +112,7 @@ def test_mutation_changes_values_and_keeps_most_files_whole() -> None:
         "random_intervals",
         "facs_rules",
         "generated_flow_svm",
-    ],  # fmt: skip
+    ],
 )
 def test_mutated_saved_models_have_a_clear_outcome(family: str) -> None:
     outcomes, failures = saved_models.fuzz(family, 40)
