@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from mexbench.runs.run_folder import RunFolder
     from mexbench.studies.audit.audit import Audit
     from mexbench.studies.audit.cases import check_not_leaky
+    from mexbench.studies.audit.recorded_epochs import recorder
 
     config = select_models(open_config(options), options.models)
     if config.target == "spotting" and not options.stress:
@@ -81,13 +82,14 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out or Path("runs") / config.name
     if options.stress:
         audit_stress.check(options, config)
-    say("the honest run:")
-    code = reference_run.run(_honest(options, folder), lambda whole: config_of_run(whole, config, folder))
+    parts, audit_cases = _plan(config)
+    leaks = _leaks(chosen, options.repeats or _REPEATS, config, parts)
+    epochs = recorder(audit_cases, leaks, folder / FOLDER)
+    say(f"the honest run:{f' (with the scores of every epoch: {listed(epochs.jobs)})' * bool(epochs.jobs)}")
+    code = reference_run.run(_honest(options, folder), lambda whole: config_of_run(whole, config, folder), epochs.wrap)
     if code == cli.INTERRUPTED:
         return code
-    parts, audit_cases = _plan(config)
     if chosen or not options.stress:
-        leaks = _leaks(chosen, options.repeats or _REPEATS, config, parts)
         audit = Audit(audit_cases, leaks, RunFolder(folder), folder / FOLDER)
         with only_one(folder, say):
             code = max(code, _measure(options, config, parts, audit, code))

@@ -13,6 +13,7 @@ from mexbench.cli.run_messages import TerminalMonitor, say_unusable
 from mexbench.config.loader import load
 from mexbench.config.run_config import RunConfig
 from mexbench.errors import listed
+from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.reports.experiment_reports import RunReports
 from mexbench.reports.plots import check_matplotlib
@@ -62,21 +63,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what would run, then stop; writes nothing")
 
 
-def run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig] = lambda config: config) -> int:
+def run(
+    options: argparse.Namespace,
+    change: Callable[[RunConfig], RunConfig] = lambda config: config,
+    wrap: Callable[[Executor], Executor] = lambda executor: executor,
+) -> int:
     """Run the command.
 
     Args:
         options: Its arguments.
         change: What another command, which starts from this one, does to the config before anything is read.
+        wrap: What it puts around the executor.
     """
     try:
-        return _run(options, change)
+        return _run(options, change, wrap)
     except KeyboardInterrupt:  # while data are loaded, while another process is waited for, while reports are written
         say("stopped: what is done is kept; the same command goes on from here")
         return cli.INTERRUPTED
 
 
-def _run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig]) -> int:
+def _run(
+    options: argparse.Namespace, change: Callable[[RunConfig], RunConfig], wrap: Callable[[Executor], Executor]
+) -> int:
     if options.figures:
         check_matplotlib()
     settings = ExperimentSettings(
@@ -88,6 +96,7 @@ def _run(options: argparse.Namespace, change: Callable[[RunConfig], RunConfig]) 
         dry_run=options.dry_run,
         only=tuple(options.only),
         command=provenance.command_line(),
+        wrap=wrap,
     )
     settings.workers.prepare()
     catalogue = open_catalogue()

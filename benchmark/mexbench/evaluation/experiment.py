@@ -50,6 +50,7 @@ class ExperimentSettings:
         dry_run: Plan only, and write nothing.
         only: Rows, or models, whose tasks are run; () for all. The others keep the results that they have.
         command: What the manifest says the experiment was started by.
+        wrap: Puts another executor around the one that the tasks run in.
     """
 
     out: Path | None = None
@@ -60,6 +61,7 @@ class ExperimentSettings:
     dry_run: bool = False
     only: tuple[str, ...] = ()
     command: str = ""
+    wrap: Callable[[Executor], Executor] = lambda executor: executor
 
     @property
     def trains(self) -> bool:
@@ -170,7 +172,7 @@ def run_experiment(
                 return None
             reporter = Reporter(observers, plan, folder.path)
             return _Experiment(
-                settings, plan, folder, executor,
+                settings, plan, folder, settings.wrap(executor),
                 todo=waiting, model_writer=model_writer, reporter=reporter, reports=reports, monitor=monitor,
             ).run()  # fmt: skip
 

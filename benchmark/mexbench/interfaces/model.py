@@ -143,6 +143,13 @@ class EpochsModel(Model, ABC):
     #: How many epochs there are; a field of the plugin.
     epochs: int
 
+    def trains_all_epochs(self) -> bool:
+        """Return whether ``fit`` trains for all ``epochs`` and keeps the last, as ``fit_epochs`` does.
+
+        ``bench audit`` then takes the last epoch of one training for the run, instead of training twice.
+        """
+        return False
+
     @abstractmethod
     def fit_epochs(
         self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,

@@ -122,10 +122,10 @@ class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
         seed: int,
     ) -> Iterator[Sequence[Predictor]]:
         """Train all folds at once and yield after each epoch; see ``EpochsModel.fit_epochs``."""
-        from mexbench_plugins.models._nn import fold_parallel
+        from mexbench_plugins.models._nn import fold_parallel, trainer
 
         build = self.builder(x.shape[1:], n_classes)
-        return fold_parallel.after_each_epoch(
+        each = fold_parallel.after_each_epoch(
             self,
             build,
             self._channels_in_order(x),
@@ -136,6 +136,14 @@ class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
             groups=groups,
             seed=seed,
         )
+        for epoch, predictors in enumerate(each, 1):
+            if epoch < self.epochs or not self.trains_all_epochs():
+                yield predictors
+            else:
+                yield [
+                    trainer.with_health(predictor, x[mask], y[mask])
+                    for predictor, mask in zip(predictors, train_masks, strict=True)
+                ]
 
     def from_torch(self, state: Mapping[str, NDArray[Any]], *, shape: Shape, n_classes: int) -> Predictor:
         """Map the authors' three streams, whose weights they publish, to the one convolution that they are here.

@@ -161,6 +161,11 @@ class Job:
     folds_per_group: int
     ids: Mapping[str, Sequence[str]]
 
+    @cached_property
+    def by_fold(self) -> Mapping[tuple[int, str], Task]:
+        """Seed and fold -> the task."""
+        return {(task.seed, task.fold): task for task in self.tasks}
+
     def folder(self, root: Path) -> RunFolder:
         """Return the folder of the results."""
         return RunFolder(root / self.place)

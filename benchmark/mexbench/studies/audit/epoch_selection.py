@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -49,7 +49,7 @@ class AllEpochs(FoldsModel):
         del n_classes
         mask = np.ones((1, len(y)), dtype=bool)
         each = self.model.fit_epochs(x, y, mask, n_classes=self.n_classes, groups=groups, seed=seed)
-        return lambda test: np.hstack([np.asarray(predictors[0](test)) for predictors in each])
+        return _EveryEpoch(predictors[0] for predictors in each)
 
     def fit_folds(
         self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
@@ -59,9 +59,27 @@ class AllEpochs(FoldsModel):
         del n_classes
         each = self.model.fit_epochs(x, y, train_masks, n_classes=self.n_classes, groups=groups, seed=seed)
         folds = list(zip(*each, strict=True))
-        return [
-            lambda test, fold=fold: np.hstack([np.asarray(predictor(test)) for predictor in fold]) for fold in folds
-        ]
+        return [_EveryEpoch(fold) for fold in folds]
+
+
+class _EveryEpoch:
+    """Gives the scores of each epoch's predictor side by side; then it has what the last one reports of its training.
+
+    Args:
+        predictors: One after the other, each used once.
+    """
+
+    def __init__(self, predictors: Iterable[Predictor]) -> None:
+        self._predictors = predictors
+        self.history: object = None
+        self.health: object = {}
+
+    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+        scores = []
+        for predictor in self._predictors:
+            scores.append(np.asarray(predictor(x)))
+            self.history, self.health = getattr(predictor, "history", None), getattr(predictor, "health", {})
+        return np.hstack(scores)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,10 @@ class Training:
     pixels: Literal["unit", "raw"] = "unit"
     batch_norm_statistics: Literal["exact", "running"] = "exact"
 
+    def trains_all_epochs(self) -> bool:
+        """Return whether nothing ends the training early; see ``EpochsModel.trains_all_epochs``."""
+        return self.early_stopping is None
+
     def __post_init__(self) -> None:
         """Refuse options that would have no effect, so that no config states what did not happen.
 

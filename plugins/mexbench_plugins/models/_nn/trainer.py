@@ -215,7 +215,9 @@ def after_each_epoch(
     for state, row in epochs(recipe, build, x, y, train_idx, weights=weights, seed=seed):
         history = [*history, row]
         stats = final_statistics(recipe, build, state, x, train_idx)
-        yield NetworkPredictor(recipe, build, n_classes, x.shape[1:], state.params, stats, weights > 0, history)
+        predictor = NetworkPredictor(recipe, build, n_classes, x.shape[1:], state.params, stats, weights > 0, history)
+        last = recipe.trains_all_epochs() and row["epoch"] == recipe.epochs
+        yield with_health(predictor, x, y) if last else predictor
 
 
 def generator(key: Array, axis: int) -> np.random.Generator:
