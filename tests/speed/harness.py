@@ -99,6 +99,34 @@ def slow_bootstrap(counts: np.ndarray) -> None:
         f1_score(drawn[:, 0], drawn[:, 1], average="macro")
 
 
+def against_loop(folder: Path, subjects: int = 68) -> tuple[Path, dict[str, float]]:
+    """Write the config into a folder; return it, and what the loop, a run, and the run a second time cost.
+
+    Returns:
+        Seconds of processor time of ``loop``, ``run`` and ``again``, and the ``wall`` time of the run.
+    """
+    root = os.environ.get("MEGC2019_FLOW_ROOT")
+    made_up = f"{{plugin: synthetic, subjects: {subjects}, clips: 7, features: 2352}}"
+    config = folder / "speed.yaml"
+    config.write_text(CONFIG.format(dataset=f"{{plugin: megc2019_flow, root: '{root}'}}" if root else made_up))
+    loop, _ = costs([sys.executable, "-m", "tests.speed.harness", "--loop", str(config)])
+    run, wall = costs(bench(config, 1))
+    again, _ = costs(bench(config, 1))
+    return config, {"loop": loop, "run": run, "again": again, "wall": wall}
+
+
+def bench(config: Path, jobs: int) -> list[str]:
+    """Return the command of a run, into a folder beside the config for each number of jobs."""
+    command = [sys.executable, "-m", "mexbench", "run", str(config), "--jobs", str(jobs)]
+    return [*command, "--out", str(config.with_name(f"jobs-{jobs}"))]
+
+
+def bootstrap_ratio() -> float:
+    """Return how many times as long as our bootstrap a loop over scikit-learn's scores takes."""
+    counts = np.random.default_rng(0).integers(0, 4, size=(68, 3, 3))
+    return 50 * seconds(lambda: slow_bootstrap(counts)) / seconds(lambda: subject_bootstrap(counts[None]))
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -109,29 +137,15 @@ def main() -> None:
     if options.loop:
         peer(options.loop)
         return
-    root = os.environ.get("MEGC2019_FLOW_ROOT")
-    made_up = f"{{plugin: synthetic, subjects: {options.subjects}, clips: 7, features: 2352}}"
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        config = folder / "speed.yaml"
-        config.write_text(CONFIG.format(dataset=f"{{plugin: megc2019_flow, root: '{root}'}}" if root else made_up))
-
-        def bench(jobs: int, out: str) -> list[str]:
-            command = [sys.executable, "-m", "mexbench", "run", str(config)]
-            return [*command, "--out", str(folder / out), "--jobs", str(jobs)]
-
-        loop, _ = costs([sys.executable, "-m", "tests.speed.harness", "--loop", str(config)])
-        one, alone = costs(bench(1, "one"))
-        again, _ = costs(bench(1, "one"))
-        print(f"five models, --jobs 1, against the scikit-learn loop          {one / loop:6.2f} x", flush=True)
-        print(f"the same command again, when all is done, against the first   {again / one:6.3f} x", flush=True)
+        config, spent = against_loop(Path(name), options.subjects)
+        print(f"five models, --jobs 1, against the scikit-learn loop          {spent['run'] / spent['loop']:6.2f} x")
+        print(f"the same command again, when all is done, against the first   {spent['again'] / spent['run']:6.3f} x")
         if not options.no_jobs:
-            both, two = costs(bench(2, "two"))
-            print(f"--jobs 2 against --jobs 1, wall time                          {two / alone:6.2f} x")
-            print(f"--jobs 2 against --jobs 1, processor time                     {both / one:6.2f} x")
-    counts = np.random.default_rng(0).integers(0, 4, size=(68, 3, 3))
-    ratio = 50 * seconds(lambda: slow_bootstrap(counts)) / seconds(lambda: subject_bootstrap(counts[None]))
-    print(f"2,000 bootstrap replicates: a loop over scikit-learn takes    {ratio:6.0f} x as long")
+            both, two = costs(bench(config, 2))
+            print(f"--jobs 2 against --jobs 1, wall time                          {two / spent['wall']:6.2f} x")
+            print(f"--jobs 2 against --jobs 1, processor time                     {both / spent['run']:6.2f} x")
+    print(f"2,000 bootstrap replicates: a loop over scikit-learn takes    {bootstrap_ratio():6.0f} x as long")
 
 
 if __name__ == "__main__":

@@ -126,27 +126,36 @@ def one_frame_at_a_time(clip: Clip) -> Clip:
     return Clip(frames=np.stack(results))
 
 
-def against_a_loop() -> None:
-    """Our steps, with OpenCV on one thread and on all cores, against a loop over frames."""
+def against_a_loop(threads: int, rounds: int = 15) -> dict[str, tuple[float, float]]:
+    """Return seconds of processor and of wall time, the least of all rounds, of the ``loop`` and of our ``steps``.
+
+    Args:
+        threads: That OpenCV, and so our steps, may use.
+        rounds: In which the two take turns.
+    """
     clip = Clip(frames=make_frames(0))
     if not np.array_equal(prepared(clip, Face()).frames, one_frame_at_a_time(clip).frames):
         raise RuntimeError("our steps and the loop differ")
-    print("face + CLAHE + resize against OpenCV's calls frame by frame; processor time, then wall time (least of 15)")
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    times: dict[str, list[tuple[float, float]]] = {"loop": [], "steps": []}
+    for _ in range(rounds):
+        for name, action in (("loop", one_frame_at_a_time), ("steps", lambda clip: prepared(clip, Face()))):
+            start, processor = time.perf_counter(), time.process_time()
+            action(clip)
+            times[name].append((time.process_time() - processor, time.perf_counter() - start))
+    cv2.setNumThreads(before)
+    return {name: (min(used for used, _ in turns), min(wall for _, wall in turns)) for name, turns in times.items()}
+
+
+def print_against_a_loop() -> None:
+    """Print both times with OpenCV on one thread and on all cores."""
+    print("face + CLAHE + resize against OpenCV's calls frame by frame")
     for threads in (1, cores()):
-        cv2.setNumThreads(threads)
-        times: dict[str, list[tuple[float, float]]] = {"loop": [], "steps": []}
-        for _ in range(15):
-            for name, action in (("loop", one_frame_at_a_time), ("steps", lambda clip: prepared(clip, Face()))):
-                start, processor = time.perf_counter(), time.process_time()
-                action(clip)
-                times[name].append((time.process_time() - processor, time.perf_counter() - start))
-        loop, steps = ([min(column) for column in zip(*times[name], strict=True)] for name in ("loop", "steps"))
-        ratios = " ".join(f"{ours / theirs:8.2f}" for ours, theirs in zip(steps, loop, strict=True))
-        costs = " and ".join(
-            f"{1e3 * ours:.0f} ms for {1e3 * theirs:.0f}" for ours, theirs in zip(steps, loop, strict=True)
-        )
-        print(f"  OpenCV's threads: {threads:<2} {ratios} x   {costs}")
-    cv2.setNumThreads(1)
+        result = against_a_loop(threads)
+        for what, loop, steps in zip(("processor time", "wall time"), result["loop"], result["steps"], strict=True):
+            about = f"{threads} threads, {what}"
+            print(f"  {about:<41} {steps / loop:8.2f} x  {1e3 * steps:.1f} ms for {1e3 * loop:.1f}")
 
 
 def codes() -> None:
@@ -186,6 +195,6 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
         steps_and_cache(Path(scratch))
-    against_a_loop()
+    print_against_a_loop()
     codes()
     planes()
