@@ -70,21 +70,27 @@ class SVM(SklearnBaseline):
 
         The last digits of the decisions are others than libsvm's, so they serve for the training's health alone.
         """
-        from sklearn.metrics.pairwise import pairwise_kernels
-
         pipeline: Any = predictor.pipeline
         rows, svc = _scaled(pipeline, np.asarray(x).reshape(len(x), -1)), pipeline.steps[-1][1]
         if svc.kernel == "linear":
             decisions = rows @ svc.coef_.T + svc.intercept_
         else:
-            kernel = pairwise_kernels(
-                rows.astype(np.float64), svc.support_vectors_, metric=svc.kernel, filter_params=True,
-                gamma=svc._gamma, degree=svc.degree, coef0=svc.coef0,
-            )  # fmt: skip
+            kernel = self._kernel(rows.astype(np.float64), svc._gamma)[:, svc.support_]
             decisions = _decisions(kernel, svc.dual_coef_, svc.n_support_, svc.intercept_)
         first_wins = decisions > 0
         # Of two classes, scikit-learn turns the signs.
         return predictor.trained[_votes(~first_wins if len(predictor.trained) == 2 else first_wins).argmax(1)]
+
+    def _kernel(self, rows: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
+        """Return the kernel of each pair of rows (n, n) for rows (n, features)."""
+        if self.kernel == "rbf":
+            rows = rows - rows.mean(axis=0)  # distances stay, and squares do not cancel
+        products = rows @ rows.T
+        if self.kernel == "rbf":
+            squares = np.diagonal(products)
+            return np.exp(-gamma * np.maximum(squares[:, None] + squares - 2 * products, 0))
+        products = gamma * products + self.coef0
+        return products**self.degree if self.kernel == "poly" else np.tanh(products)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the decision function, so that the highest score is always the class that SVC predicts.
