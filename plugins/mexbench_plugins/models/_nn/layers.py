@@ -21,6 +21,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import LayerRow
+from mexbench_plugins.models._nn.filter_padding import padded_convolution, padded_width, plain_convolution
 
 Convention = Literal["keras", "torch"]
 #: Weights or running statistics of a network, as NNX keeps them.
@@ -178,6 +179,7 @@ class Conv(nnx.Module):
         convention: Whose initial weights.
         product: Whether to compute it as one matrix product on a CPU, which is the only fast way inside ``each``; it
             pads nothing.
+        pad_filters: Whether zero filters may speed it up on a CPU, which can change the last digits.
         normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
             gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
         rng: Source of the initial weights.
@@ -196,8 +198,10 @@ class Conv(nnx.Module):
         convention: Convention = "keras",
         normalised: bool = False,
         product: bool = False,
+        pad_filters: bool = True,
         rng: Generator,
     ) -> None:
+        self.pad_filters = pad_filters
         self.stride, self.normalised, self.product, self.padding_value = stride, normalised, product, padding_value
         self.dilation = dilation
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
@@ -208,18 +212,21 @@ class Conv(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Convolve (n, H, W, C)."""
         bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
-        kernel, strides = self.kernel[...], (self.stride, self.stride)
+        kernel = self.kernel[...]
         if self.product and _on_cpu():
             y = _as_product(x, kernel, self.stride)
         else:
             # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
             # hybrid_micronet's step takes 1.7 times as long.
-            y = jax.lax.conv_general_dilated(
-                x - self.padding_value, kernel, strides, self.padding,
-                rhs_dilation=(self.dilation, self.dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            )  # fmt: skip
+            y = self._convolve(x - self.padding_value, kernel)
             y += self.padding_value * kernel.sum((0, 1, 2))
         return record(self.name, y + bias, self)
+
+    def _convolve(self, x: Array, kernel: Array) -> Array:
+        width = padded_width(kernel.shape, self.stride) if self.pad_filters and self.dilation == 1 and _on_cpu() else 0
+        if width > kernel.shape[-1]:
+            return padded_convolution(x, kernel, self.stride, self.padding, width)
+        return plain_convolution(x, kernel, self.stride, self.padding, self.dilation)
 
 
 def each(layers: Callable[[Array], Array], x: Array) -> Array:
