@@ -52,7 +52,8 @@ class FoldBatches:
         head: Meaning of the last layer.
         shared: Whether a step is one minibatch, or each fold's own rows.
         orders: Sources of the order: one for each fold, all alike; of one minibatch a single one.
-        everyone: Which samples train in which fold, of all teams' folds (F, n): all teams have steps of one shape.
+        everyone: Which samples train in which fold, of all teams' folds (F, n). All teams have steps of one shape, and
+            read the same minibatches, so that noise does not depend on who is in a team.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class FoldBatches:
         everyone: NDArray[np.bool_],
     ) -> None:
         self.recipe, self.y, self.masks, self.weights, self.head, self.orders = recipe, y, masks, weights, head, orders
-        self.shared = shared
+        self.shared, self.everyone = shared, everyone
         counts = everyone.sum(axis=1)
         self.size = max(rows_per_step(recipe, int(count)) for count in counts)
         self.n_steps = -(-int(counts.max()) // self.size)
@@ -100,15 +101,17 @@ class FoldBatches:
 
     def _minibatches(self, epoch: int) -> Iterator[Step]:
         order = self.recipe.epoch_order(np.arange(self.masks.shape[1]), self.y, self.orders[0])
-        present = self.masks[:, order]
-        batch_of = np.where(present, (present.cumsum(axis=1) - 1) // self.size, -1)
+        batch_of, batch_of_any = (self._batch_numbers(masks[:, order]) for masks in (self.masks, self.everyone))
         for turn in range(self.n_steps):
-            member = batch_of == turn
-            used = member.any(axis=0)
+            member, used = batch_of == turn, (batch_of_any == turn).any(axis=0)
             mask = np.zeros((len(self.masks), self.union), bool)
             mask[:, : int(used.sum())] = member[:, used]
-            rows = np.resize(order[used] if used.any() else order[:1], self.union)
+            rows = np.resize(order[used], self.union)
             yield self._step(rows, mask, np.int32((epoch - 1) * self.n_steps + turn))
+
+    def _batch_numbers(self, present: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return which of a fold's batches each sample is in, -1 in none, of samples in the order of the epoch."""
+        return np.where(present, (present.cumsum(axis=1) - 1) // self.size, -1)
 
     def _step(self, rows: NDArray[np.intp], mask: NDArray[np.bool_], number: Any) -> Step:  # noqa: ANN401
         weight = []

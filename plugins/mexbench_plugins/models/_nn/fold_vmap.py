@@ -12,13 +12,14 @@ drawn for a place in the minibatch; then a fold is one that ``fit`` could give.
 
 On a GPU the data are on the device, an epoch is one program (``scan`` over its steps) whose state is donated, and the
 host waits once an epoch, for the losses. Arithmetic is float32 throughout; see ``train_program.precision``. On a CPU
-this does not pay: mapped convolutions are grouped ones, and so is each step a program of its own in that place, since a
-convolution inside ``scan`` is slow there as well.
+this does not pay, since mapped convolutions are grouped ones, which are slow there; so they are inside ``scan``, and
+a CPU that is asked for it nevertheless runs each step as a program of its own.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -68,7 +69,7 @@ class Execution:
         Args:
             recipe: A minibatch is not shared where its order depends on labels, since the labels that one fold holds
                 out would choose what lies beside its rows.
-            nbytes: Of all samples.
+            nbytes: Of all samples on the device.
             platform: JAX's word for the device.
             free: Bytes that are free on it; None where it does not say.
         """
@@ -121,8 +122,9 @@ class Folds:
             raise ValueError(f"fold {int(np.argmin(self.masks.any(axis=1)))} has no training sample")
         used = np.flatnonzero(self.masks.any(axis=0))  # a sample that never trains is not even read
         x, y, masks = select_rows(self.x, used), self.y[used], self.masks[:, used]
+        nbytes = math.prod(x.shape) * (1 if x.dtype == np.uint8 else 4)  # as ``as_input`` makes them
         execution = self.execution or Execution.choose(
-            recipe, x.nbytes, platform=jax.default_backend(), free=free_bytes()
+            recipe, nbytes, platform=jax.default_backend(), free=free_bytes()
         )
         folds = replace(self, x=x, y=y, masks=masks, execution=execution)
         pool = _pool(recipe, x, y) if execution.resident else None
@@ -281,8 +283,10 @@ class Team:
         factor = (np.float32(1),) if self.folds.recipe.decays else ()
         compiled = program.lower(self.state, pool, step, self.dropout_key, factor).compile()
         state = sum(leaf.nbytes for leaf in jax.tree.leaves(self.state))
+        analysis = compiled.memory_analysis()  # None where a device does not say
+        between = 0 if analysis is None else analysis.temp_size_in_bytes
         # Twice the state: that of a step before its donation, and that after it.
-        return max(1, (compiled.memory_analysis().temp_size_in_bytes + 2 * state) // len(self.masks))
+        return max(1, (between + 2 * state) // len(self.masks))
 
 
 @functools.lru_cache(maxsize=32)
