@@ -290,7 +290,11 @@ def test_the_target_is_part_of_what_a_run_is(builtin: Catalogue) -> None:
         (
             "target: action_units\nmodels: [svm, cnn, {plugin: ststnet, name: mine}]",
             "target: action_units: no 'fit_action_units' in the class of 'cnn', 'mine': they cannot detect action "
-            "units; those that can: always_present, ann, au_cnn, decision_tree, generated_flow_svm, ",
+            "units; those that can: always_present, ann, au_cnn, decision_tree, gradient_boosting, ",
+        ),
+        (
+            "target: action_units\nmodels: [{plugin: generated_flow_svm, generator: hand_made}]",
+            "target: action_units: no 'fit_action_units' in the class of 'generated_flow_svm': they cannot detect",
         ),
     ],
 )
@@ -302,7 +306,7 @@ def test_a_bad_target_is_one_error(builtin: Catalogue, change: str, message: str
 
 
 def test_data_without_annotated_units_is_one_error(builtin: Catalogue) -> None:
-    with pytest.raises(DataError, match=r"no sample of dataset 'synthetic', of which all action units must be kn"):
+    with pytest.raises(DataError, match=r"no sample of dataset 'synthetic' with all action units known"):
         plan_of(builtin, "synthetic")
 
 

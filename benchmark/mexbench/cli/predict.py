@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     model = saved.load(options.model, catalogue, target=("emotion", "action_units"))
     division = predict_spot.division_of(options, model)
     with_units, estimate = options.units is not None, options.estimate_apex
-    wanted = inputs.wanted(model, catalogue, with_units=with_units, estimate=estimate)
+    wanted = inputs.wanted(model, catalogue, with_units=with_units, estimate=estimate, stills=options.every is not None)
     if estimate and not wanted.at:
         raise ConfigError("--estimate-apex: this model was not trained on annotated moments: leave it out")
     if options.config:

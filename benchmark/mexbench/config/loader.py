@@ -125,6 +125,11 @@ _TARGET_MODELS: Mapping[str, tuple[type[Model], str, str]] = {
 }
 
 
+def _has_method(model: type, interface: type[Model], method: str) -> bool:
+    """Return whether a model can do it: a class that inherits the method and cannot sets it to None."""
+    return issubclass(model, interface) and getattr(model, method) is not None
+
+
 class _ConfigReader:
     """Checks the blocks of one document and gathers everything that is wrong with them."""
 
@@ -293,9 +298,9 @@ class _ConfigReader:
         if value not in get_args(Target):
             self.add_error(("target",), unknown("target", value, get_args(Target)))
         for target, (interface, method, task) in _TARGET_MODELS.items():
-            lacking = [model for model in models if not isinstance(model.instance, interface)]
+            lacking = [model for model in models if not _has_method(type(model.instance), interface, method)]
             if value == target and lacking:
-                can = [name for name in self.catalogue.names("model") if self._is_a(name, interface)]
+                can = [name for name in self.catalogue.names("model") if self._can(name, interface, method)]
                 names = listed(repr(model.name) for model in lacking)
                 self.add_error(
                     ("target",),
@@ -330,9 +335,9 @@ class _ConfigReader:
             self.errors.append(str(error))
             return None
 
-    def _is_a(self, name: str, interface: type[Model]) -> bool:
+    def _can(self, name: str, interface: type[Model], method: str) -> bool:
         try:
-            return issubclass(self.catalogue.get("model", name).load(), interface)
+            return _has_method(self.catalogue.get("model", name).load(), interface, method)
         except PluginError:
             return False
 

@@ -187,7 +187,7 @@ def _read_clips(group: RowGroup) -> LabelledSamples:
     data = LabelledSamples(sources=tuple(sources), classes=classes, excluded={}, target=group.target)
     data = data.without({**unusable, **rejected})
     emotions = f"whose emotions with a class are {listed(label_map)}"
-    check_not_empty(data, f"{where}, {'of which all action units must be known' if units else emotions}")
+    check_not_empty(data, f"{where}{' with all action units known' if units else f', {emotions}'}")
     return data
 
 

@@ -211,7 +211,7 @@ def epochs(model: Model) -> Iterator[str]:
 @check("detects action units: gives scores from 0 to 1, each sample by itself, saved ones too")
 def units(model: Model) -> Iterator[str]:
     """Train on four units, of which the third always shows and the last never does."""
-    if not isinstance(model, ActionUnitModel):
+    if not isinstance(model, ActionUnitModel) or model.fit_action_units is None:
         raise NotApplicable
     shows = np.stack([ALL == 0, ALL > 1, ALL >= 0, ALL < 0], axis=1)
     shows.flags.writeable = False

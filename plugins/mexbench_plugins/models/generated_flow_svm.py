@@ -37,6 +37,8 @@ class GeneratedFlowSVM(SVM):
         "own addition: the image-to-video proposal (2023) asks for generated clips, and whether they help recognition"
     )
     example_shape = _SHAPE
+    #: Both generators draw classes; neither knows which action units a drawn field shows.
+    fit_action_units = None  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
 
     generator: Literal["hand_made", "learned"] = "learned"
     training: Literal["generated", "both"] = "both"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -65,6 +66,43 @@ def test_it_writes_a_table_a_chart_and_the_sheet_and_goes_on_where_it_stopped(
     assert again.err.count("0 to do") == 2, "neither honest nor leaky tasks are done twice"
     assert again.out == ran.out
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_planted_group_is_scored_by_itself(
+    tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Of eight people six smile with a high number; of the other two, p6 and p7, high is a frown: the model, which
+    # learns from the six, is always right about these and always wrong about the two.
+    lines = ["sample_id,subject,label"]
+    values = ["sample_id,v"]
+    for person, clip in itertools.product(range(8), range(4)):
+        high = clip % 2 == 0
+        label = "smile" if high == (person < 6) else "frown"
+        lines.append(f"p{person}/{clip},p{person},{label}")
+        values.append(f"p{person}/{clip},{5 + person / 100 if high else -5 + person / 100}")
+    Path("table.csv").write_text("\n".join(lines) + "\n")
+    Path("x.csv").write_text("\n".join(values) + "\n")
+    Path("own.yaml").write_text(
+        "dataset: {plugin: features, table: table.csv, arrays: x.csv}\nprotocol: loso\nmodels: [svm, majority]\n"
+    )
+    groups = [f"p{person},{'x' if person < 6 else 'y'},{'f' if person % 2 else 'm'}" for person in range(7)]
+    Path("people.csv").write_text("\n".join(["subject,ethnicity,sex", *groups]) + "\n")  # p7 is not in it
+    ran = bench("audit", "own.yaml", "--leaks", "none", "--groups", "people.csv")
+    assert ran.code == 0, ran.err
+    folder = tmp_path / "runs" / "own" / "audit"
+    rows = {(row["model"], row["column"], row["group"]): row for row in read(folder / "audit.json")["groups"]}
+    x, y, unknown = (rows["svm", "ethnicity", name] for name in ("x", "y", "(not given)"))
+    assert [(row["n_subjects"], row["n_samples"]) for row in (x, y, unknown)] == [(6, 24), (1, 4), (1, 4)]
+    assert (x["uf1"], x["uar"], x["accuracy"]) == (1, 1, 1)
+    assert (y["uf1"], y["uar"], y["accuracy"]) == (0, 0, 0)
+    men = rows["svm", "sex", "m"]  # p0, p2, p4: 12 right; p6: 4 wrong; 6 of 8 right in each class, as in F1
+    assert (men["accuracy"], men["uf1"], men["uar"]) == pytest.approx((12 / 16, 6 / 8, 6 / 8))
+    page = (folder / "audit.md").read_text()
+    assert "**By ethnicity**" in page
+    assert "**Small groups say nothing:**" in page
+    refused = bench("audit", "own.yaml", "--leaks", "none", "--groups", "nobody.csv")
+    assert (refused.code, "--groups nobody.csv: cannot be read" in refused.err) == (2, True)
 
 
 def test_what_bench_run_has_done_is_used(quick: Path, bench: Callable[..., Ran]) -> None:

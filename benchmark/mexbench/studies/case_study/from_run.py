@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.config.run_config import RowGroup, RunConfig
+from mexbench.errors import RunFolderError
 from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.interfaces import Sample
 from mexbench.runs.run_folder import StoredResult
@@ -52,7 +53,10 @@ def _honest(group: RowGroup, row: str, classes: Sequence[str] = ()) -> dict[str,
     request = group.protocol.instance.case_study
     if request is None or request.reference_run is None:
         return None
-    return honest_score(request.reference_run, row.removesuffix(f" under {group.protocol.name}"), classes)
+    try:
+        return honest_score(request.reference_run, row.removesuffix(f" under {group.protocol.name}"), classes)
+    except RunFolderError as error:
+        raise RunFolderError(f"reference_run of protocol {group.protocol.name!r}: {error}") from None
 
 
 def _predictions(row: str, group: RowGroupPlan, flags: Sequence[str], done: Sequence[StoredResult]) -> ClipPredictions:

@@ -79,7 +79,9 @@ class Wanted:
         return any(step.instance.finds_faces for step in self.steps)
 
 
-def wanted(model: SavedModel, catalogue: Catalogue, *, with_units: bool = False, estimate: bool = False) -> Wanted:
+def wanted(
+    model: SavedModel, catalogue: Catalogue, *, with_units: bool = False, estimate: bool = False, stills: bool = False
+) -> Wanted:
     """Build the steps that the model's samples went through.
 
     Args:
@@ -87,6 +89,7 @@ def wanted(model: SavedModel, catalogue: Catalogue, *, with_units: bool = False,
         catalogue: Where the steps are looked up.
         with_units: Whether a file says which action units a film shows.
         estimate: Whether annotated moments, such as the apex, are estimated in a film.
+        stills: Whether single pictures are all that is asked for, so that films do not matter.
 
     Raises:
         SavedModelError: A step is not installed, is not what it was, or needs an annotation that neither a video nor a
@@ -104,7 +107,7 @@ def wanted(model: SavedModel, catalogue: Catalogue, *, with_units: bool = False,
     spec = _of_selection(model, frames, steps)
     if estimate:
         spec = spec.estimating_moments()
-    if spec.no_film and spec.no_still:
+    if spec.no_film and spec.no_still and not stills:
         raise SavedModelError(spec.no_film)
     _check_no_annotation(model, spec, with_units=with_units)
     return spec
@@ -138,8 +141,8 @@ def _of_selection(
 
 def _motion(model: SavedModel, block: str) -> str:
     return (
-        f"{model.folder}: was trained on motion (frames: {block}), and a still picture has none: give films, or a "
-        "model that was trained with frames {unit: frame, fps: 10} or {unit: clip, at: [apex]}"
+        f"{model.folder}: was trained on motion (frames: {block}), and a still picture has none: give films, or give "
+        "a model that was trained with frames {unit: frame, fps: 10} or {unit: clip, at: [apex]}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -131,6 +132,7 @@ def _vector(image: NDArray[np.uint8], face: Geometry) -> Plane:
     return (small - small.mean()) / max(float(small.std()), 1e-6)
 
 
+@cache
 def _other(seed: int) -> Plane:
     other = faces.builtin(seed, width=160, height=120)
     return _vector(other.image, other.geometry)

@@ -13,6 +13,8 @@ from mexbench_plugins.synth.clips import Timing
 from mexbench_plugins.synth.quality.recording import Measured
 from mexbench_plugins.synth.quality.tracking import Tracking
 
+#: Of the shorter of rise and fall: jerk is measured between means of so many frames that noise does not decide it.
+_STEPS = 5
 _JERK, _WARP, _OUTSIDE, _DIRECTION, _SETBACK, _APEX = 0.5, 2.0, 0.25, 0.5, 0.15, 0.12
 #: Motion below this many pixels is lost in the noise of flow.
 _LEAST_PIXELS = 0.3
@@ -24,16 +26,17 @@ def jerk(tracking: Tracking) -> Measured:
     What is tracked: the progress along the announced motion, the mean displacement of its region, and the head.
     The limit is what the announced course itself has, and a half.
     """
+    timing, peak = tracking.recording.timing, max(tracking.peak, 1e-9)
     region = tracking.own_motion[:, tracking.region].mean(axis=1) if tracking.region.any() else tracking.head_motion
-    size = tracking.peak * _seen(tracking)
-    tracks = [tracking.progress[:, None] / _seen(tracking), region / size, tracking.head_motion / size]
-    greatest = max(_third(track) for track in tracks)
-    announced = _third(tracking.recording.timing.intensity()[:, None])
+    tracks = [tracking.progress[:, None], region / peak, tracking.head_motion / peak]
+    step = jerk_step(timing)
+    greatest = max(third_difference(track, step) for track in tracks)
+    announced = third_difference(timing.intensity()[:, None], step)
     return Measured(
         name="smoothness: jerk", value=greatest, limit=round(announced + _JERK, 4), at_least=False,
-        definition="greatest third difference between frames of the tracked motion (region and head), as a share of "
-        "the greatest displacement as flow sees it",
-        note=f"the announced course has {announced:.2f}",
+        definition="greatest third difference over time of the tracked motion (region and head), as a share of the "
+        f"announced one; frames are averaged where there are many: {_STEPS} means to the shorter of rise and fall",
+        note=f"the announced course has {announced:.2f}; means of {step}",
     )  # fmt: skip
 
 
@@ -60,13 +63,13 @@ def locality(tracking: Tracking) -> Measured:
     """
     definition = (
         "98th percentile, over the head outside the announced regions, of motion at the apex that was not announced, "
-        "as a share of the greatest displacement as flow sees it; movement of the whole head taken out"
+        "as a share of the greatest announced displacement; movement of the whole head taken out"
     )
     value, note = None, "the announced motion covers the whole head"
     if tracking.outside.any():
-        rest = tracking.around_apex - np.float32(_apex_progress(tracking)) * tracking.expected
+        rest = tracking.around_apex - tracking.visible
         lengths = np.linalg.norm(rest[tracking.outside], axis=-1)
-        value = float(np.quantile(lengths, 0.98) / (tracking.peak * _seen(tracking)))
+        value = float(np.quantile(lengths, 0.98) / max(tracking.peak, 1e-9))
         note = f"{tracking.outside.sum() / max(tracking.head.sum(), 1):.0%} of the head is outside"
     return Measured(
         name="locality", value=value, limit=_OUTSIDE, at_least=False, definition=definition, note=note
@@ -75,13 +78,13 @@ def locality(tracking: Tracking) -> Measured:
 
 def direction(tracking: Tracking) -> Measured:
     """Measure whether the face moves the way that was announced: cosine of the tracked and the announced field."""
-    wanted, moved = (field[tracking.region].astype(np.float64) for field in (tracking.expected, tracking.around_apex))
+    wanted, moved = (field[tracking.region].astype(np.float64) for field in (tracking.visible, tracking.around_apex))
     size = np.sqrt((wanted**2).sum() * (moved**2).sum())
     value = float((wanted * moved).sum() / size) if size > 0 else 0.0
     return Measured(
         name="direction", value=value, limit=_DIRECTION, at_least=True,
-        definition="cosine between the field tracked from neutral to the apex and the announced one (directions of the "
-        "Facial Action Coding System, or the learned field), over the announced regions",
+        definition="cosine between the field tracked from neutral to the apex and what flow sees of the announced one "
+        "(directions of the Facial Action Coding System, or the learned field), over the announced regions",
     )  # fmt: skip
 
 
@@ -94,7 +97,8 @@ def course(tracking: Tracking) -> Measured:
     timing = tracking.recording.timing
     field = tracking.around_apex[tracking.region].astype(np.float64)
     moved = tracking.own_motion[:, tracking.region].astype(np.float64)
-    progress = _smoothed((moved * field).sum(axis=(1, 2)) / max(float((field**2).sum()), 1e-12))
+    progress = (moved * field).sum(axis=(1, 2)) / max(float((field**2).sum()), 1e-12)
+    progress = _smoothed(progress, max(1, jerk_step(timing) // 2))
     up, down = progress[timing.onset : timing.apex + 1], progress[timing.apex : timing.offset + 1]
     peak = max(float(np.abs(progress).max()), 1e-9)
     setback = max(
@@ -116,25 +120,23 @@ def can_be_tracked(tracking: Tracking) -> bool:
     return tracking.peak * tracking.recording.geometry.unit >= _LEAST_PIXELS
 
 
-def _third(track: NDArray[np.floating]) -> float:
-    return float(np.linalg.norm(np.diff(track, n=3, axis=0), axis=-1).max(initial=0.0))
+def third_difference(track: NDArray[np.floating], step: int) -> float:
+    """Return the greatest third difference of a track (frames, n) between means of ``step`` frames that follow."""
+    sums = np.cumsum(np.concatenate([np.zeros((1, track.shape[1])), track]), axis=0)
+    means = (sums[step:] - sums[:-step]) / step
+    third = means[3 * step :] - 3 * means[2 * step : -step] + 3 * means[step : -2 * step] - means[: -3 * step]
+    return float(np.linalg.norm(third, axis=-1).max(initial=0.0))
 
 
-def _apex_progress(tracking: Tracking) -> float:
-    timing = tracking.recording.timing
-    reach = min(2, timing.rise // 4, timing.fall // 4)
-    return float(tracking.progress[timing.apex - reach : timing.apex + reach + 1].mean())
+def jerk_step(timing: Timing) -> int:
+    """Return over how many frames the motion is averaged before its jerk is taken."""
+    return max(1, min(timing.rise, timing.fall) // _STEPS)
 
 
-def _seen(tracking: Tracking) -> float:
-    """Return how much of the announced motion flow sees at its most, a quarter at least: small motion is blurred."""
-    return max(float(np.abs(_smoothed(tracking.progress)).max()), 0.25)
-
-
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average over three frames, those at the ends over two."""
-    padded = np.pad(values, 1, mode="edge")
-    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+def _smoothed(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Average over frames up to ``reach`` before and after each, the first and the last one repeated."""
+    padded = np.pad(values, reach, mode="edge")
+    return np.convolve(padded, np.full(2 * reach + 1, 1 / (2 * reach + 1)), mode="valid")
 
 
 def _tracked_apex(progress: NDArray[np.float64], timing: Timing) -> int:

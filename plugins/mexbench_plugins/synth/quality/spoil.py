@@ -16,6 +16,7 @@ from mexbench_plugins.synth.clips import Take
 from mexbench_plugins.synth.expression import Expression, express
 from mexbench_plugins.synth.geometry import Geometry
 from mexbench_plugins.synth.quality.recording import Recording, record
+from mexbench_plugins.synth.quality.tracking import OUTSIDE
 
 _OTHER_SEED = 77_123
 
@@ -85,7 +86,8 @@ def _motion_outside(take: Take) -> Recording:
     scale = take.expression.peak() / max(express((ActionUnit(12),), place, width, height).peak(), 1e-9)
     candidates = [express((ActionUnit(number),), place, width, height, intensity=scale) for number in ACTIONS]
     announced = take.expression
-    seen = max(candidates, key=lambda one: _visible_outside(one, announced, take.face.image))
+    margin = round(OUTSIDE * place.unit)
+    seen = max(candidates, key=lambda one: _visible_outside(one, announced, take.face.image, margin))
     return replace(record(replace(take, expression=_together(announced, seen))), expression=announced)
 
 
@@ -153,11 +155,15 @@ def _together(one: Expression, other: Expression) -> Expression:
     return Expression(box, planes[0], planes[1], planes[2], one.aus, fade=fade, label=one.label)
 
 
-def _visible_outside(one: Expression, announced: Expression, image: NDArray[np.uint8]) -> float:
-    """Return how much a motion changes where none was announced: the sum of its lengths, weighed by gradients."""
+def _visible_outside(one: Expression, announced: Expression, image: NDArray[np.uint8], margin: int) -> float:
+    """Return how much a motion changes where none was announced within ``margin`` pixels.
+
+    It is the sum of its lengths, weighed by gradients.
+    """
     own, other = (_full_length(expression, image.shape) for expression in (one, announced))
     rows, columns = np.gradient(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32))
-    still = other < 0.1 * other.max()
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    still = cv2.dilate((other >= 0.1 * other.max()).astype(np.uint8), kernel) == 0
     return float((np.hypot(rows, columns) * own)[still].sum())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,8 +12,17 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.synth.quality.recording import Recording
 
-#: Pixels in a face unit at most: frames of larger faces are shrunk before the flow.
+#: Pixels of a face unit in which flow is computed. Every face is brought to it, small ones too: flow is smooth over a
+#: fixed number of pixels, and of a mouth corner that is few pixels wide it saw a tenth to a half of the motion.
 _PIXELS = 105.0
+#: The same at most where neighbouring frames are compared, which needs no fine motion.
+_WARP_PIXELS = 105.0
+#: Standard deviation in pixels of the smoothing before flow, at either scale.
+_BLUR, _WARP_BLUR = 1.5, 1.0
+#: Frames up to the onset whose mean is the neutral face: each takes noise out of every displacement.
+_NEUTRAL = 12
+#: Frames count as the apex from this share of the announced intensity on.
+_NEAR_APEX = 0.7
 #: Side of a cell in face units: the flow is averaged over cells, which takes most of the sensor's noise out of it.
 CELL = 0.08
 #: Cells of the announced motion: those that it moves by this share of its greatest displacement, or more; where that
@@ -20,6 +30,8 @@ CELL = 0.08
 _REGION_SHARES, _LEAST_OUTSIDE = (0.1, 0.2, 0.35, 0.5, 0.7), 0.1
 #: What still counts as within the motion, in cells: flow is smooth, and so spreads a little.
 _MARGIN = 3
+#: Distance from the announced motion, in face units, from which on motion lies outside.
+OUTSIDE = _MARGIN * CELL
 #: Half axes and middle in face units of the ellipse that is the head, for telling its motion from the background's.
 _HEAD, _HEAD_Y = (1.0, 1.25), 0.3
 
@@ -37,11 +49,11 @@ class Tracking:
     @cached_property
     def flow(self) -> NDArray[np.float32]:
         """Displacement against neutral of each frame and cell (frames, rows, columns, 2), in face units."""
-        timing = self.recording.timing
-        first = max(timing.onset - 4, 0)
-        neutral = np.median(self._crops[first : timing.onset + 1], axis=0).astype(np.uint8)
-        unit = self.recording.geometry.unit * self._scale
-        return np.stack([self._cells(_dense_flow(neutral, crop)) for crop in self._crops]) / np.float32(unit)
+        onset = self.recording.timing.onset
+        crops = [self._gray(frame, _PIXELS, _BLUR) for frame in self.recording.frames]
+        neutral = _rounded(np.mean(crops[max(onset + 1 - _NEUTRAL, 0) : onset + 1], axis=0))
+        flows = [self._cells(_dense_flow(neutral, _rounded(crop))) for crop in crops]
+        return np.stack(flows) / np.float32(_PIXELS)
 
     @cached_property
     def warp_errors(self) -> NDArray[np.float64]:
@@ -49,10 +61,11 @@ class Tracking:
 
         (frames - 1,). Brightness and contrast of the two are made equal first.
         """
-        height, width = self._crops.shape[1:]
-        columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        pixels = min(_WARP_PIXELS, self.recording.geometry.unit)
+        crops = [_rounded(self._gray(frame, pixels, _WARP_BLUR)) for frame in self.recording.frames]
+        columns, rows = _grid(crops[0])
         errors = []
-        for before, after in zip(self._crops[:-1], self._crops[1:], strict=True):
+        for before, after in pairwise(crops):
             flow = _dense_flow(after, before)
             warped = cv2.remap(
                 before.astype(np.float32), columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR,
@@ -66,14 +79,37 @@ class Tracking:
     @cached_property
     def expected(self) -> NDArray[np.float32]:
         """The announced displacement at the apex (rows, columns, 2), in face units."""
-        expression = self.recording.expression
-        height, width = self.recording.still.shape[:2]
-        left, top, right, bottom = expression.box
-        full = np.zeros((height, width, 2), np.float32)
-        full[top:bottom, left:right, 0], full[top:bottom, left:right, 1] = expression.dx, expression.dy
         left, top, right, bottom = self.box
-        part = full[top:bottom, left:right]
+        part = self._announced[top:bottom, left:right, :2]
         return self._cells(part) / np.float32(self.recording.geometry.unit)
+
+    @cached_property
+    def visible(self) -> NDArray[np.float32]:
+        """What flow sees of the announced displacement at the apex (rows, columns, 2), in face units.
+
+        The photo, moved and shaded as announced, without a camera, tracked as the frames are. Where skin has no texture
+        flow sees little of a motion, and it takes a fold that deepens for one.
+        """
+        still = self.recording.still
+        columns, rows = _grid(still)
+        announced = self._announced
+        moved = cv2.remap(
+            still.astype(np.float32), columns - announced[..., 0], rows - announced[..., 1], cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        apex = _rounded(moved * (1 - announced[..., 2:]))
+        neutral, moved = (_rounded(self._gray(picture, _PIXELS, _BLUR)) for picture in (still, apex))
+        return self._cells(_dense_flow(neutral, moved)) / np.float32(_PIXELS)
+
+    @cached_property
+    def _announced(self) -> NDArray[np.float32]:
+        """Columns, rows and loss of light that are announced at the apex, over the whole picture (H, W, 3)."""
+        expression = self.recording.expression
+        left, top, right, bottom = expression.box
+        full = np.zeros((*self.recording.still.shape[:2], 3), np.float32)
+        for index, plane in enumerate((expression.dx, expression.dy, expression.shade)):
+            full[top:bottom, left:right, index] = plane
+        return full
 
     @cached_property
     def region(self) -> NDArray[np.bool_]:
@@ -114,15 +150,19 @@ class Tracking:
 
     @cached_property
     def around_apex(self) -> NDArray[np.float32]:
-        """Mean of ``own_motion`` over the apex and its neighbours (rows, columns, 2)."""
-        timing = self.recording.timing
-        reach = min(2, timing.rise // 4, timing.fall // 4)
-        return self.own_motion[timing.apex - reach : timing.apex + reach + 1].mean(axis=0)
+        """Motion at the apex (rows, columns, 2): least-squares factor of ``own_motion`` on the announced intensity.
+
+        Over the frames whose announced intensity is near that of the apex: many frames have less noise than one.
+        """
+        amounts = self.recording.timing.intensity()
+        near = amounts >= _NEAR_APEX
+        weights = (amounts[near] / (amounts[near] ** 2).sum()).astype(np.float32)
+        return np.tensordot(weights, self.own_motion[near], axes=1)
 
     @cached_property
     def progress(self) -> NDArray[np.float64]:
-        """How much of the announced motion has happened in each frame (frames,): its least-squares factor."""
-        wanted = self.expected[self.region].astype(np.float64)
+        """Share of the announced motion in each frame (frames,): least-squares factor of ``visible``."""
+        wanted = self.visible[self.region].astype(np.float64)
         moved = self.own_motion[:, self.region].astype(np.float64)
         return (moved * wanted).sum(axis=(1, 2)) / max(float((wanted**2).sum()), 1e-12)
 
@@ -139,21 +179,15 @@ class Tracking:
         margin = round(0.25 * self.recording.geometry.unit)
         return max(left - margin, 0), max(top - margin, 0), min(right + margin, width), min(bottom + margin, height)
 
-    @property
-    def _scale(self) -> float:
-        return min(1.0, _PIXELS / self.recording.geometry.unit)
-
-    @cached_property
-    def _crops(self) -> NDArray[np.uint8]:
-        """Gray faces (frames, h, w), a little smoothed."""
+    def _gray(self, frame: NDArray[np.uint8], pixels: float, blur: float) -> NDArray[np.float32]:
+        """Return the gray face of a frame (h, w), ``pixels`` to a face unit, a little smoothed."""
         left, top, right, bottom = self.box
-        crops = []
-        for frame in self.recording.frames:
-            gray = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-            if self._scale < 1:
-                gray = cv2.resize(gray, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
-            crops.append(cv2.GaussianBlur(gray, (0, 0), 1.0))
-        return np.stack(crops).astype(np.uint8)
+        gray = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        scale = pixels / self.recording.geometry.unit
+        if scale != 1:
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+            gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how)
+        return np.asarray(cv2.GaussianBlur(gray, (0, 0), blur), np.float32)
 
     def _cells(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
         """Average a field (h, w, 2) over cells."""
@@ -170,6 +204,17 @@ class Tracking:
         inside = (x / _HEAD[0]) ** 2 + ((y - _HEAD_Y) / _HEAD[1]) ** 2 < 1
         rows, columns = self.expected.shape[:2]
         return cv2.resize(inside.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA) > 0.5
+
+
+def _rounded(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def _grid(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the column and the row of each pixel (h, w)."""
+    height, width = picture.shape[:2]
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return columns, rows
 
 
 def _dense_flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench.errors import BoardError, ProtocolError
+from mexbench.errors import BoardError, ProtocolError, RunFolderError
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
@@ -24,6 +24,7 @@ from mexbench.reports.run_report import RunReport, collect
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.stored_run import read_run
 from mexbench.studies.audit.cases import check_not_leaky
+from mexbench.studies.case_study.from_run import check_honest
 from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 from tests.mexbench.evaluation.test_run import MANIFEST
 from tests.mexbench.runs.test_saved_model import Mean
@@ -214,6 +215,14 @@ def test_the_honest_score_is_read_from_the_reference_run(catalogue: Catalogue, t
     # The path says where and not what: it is not part of the run's identity.
     configs = [config_of(text(more=more), catalogue) for more in ("", f", reference_run: {tmp_path / 'honest'}")]
     assert configs[0].fingerprint == configs[1].fingerprint
+
+
+def test_a_reference_run_that_is_missing_is_named_before_a_run(catalogue: Catalogue, tmp_path: Path) -> None:
+    config = config_of(text(more=f", reference_run: {tmp_path / 'nowhere'}"), catalogue)
+    with pytest.raises(
+        RunFolderError, match=r"^reference_run of protocol 'case_study': .*nowhere: is not a run folder"
+    ):
+        check_honest(config)
 
 
 def test_case_studies_are_not_audited_or_submitted(catalogue: Catalogue, tmp_path: Path) -> None:

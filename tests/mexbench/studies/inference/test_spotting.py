@@ -21,37 +21,6 @@ from tests.helpers import Ran
 
 Bench = Callable[..., Ran]
 
-CONFIG = """
-target: spotting
-dataset: {plugin: synthetic_long, view: picture, subjects: 2, videos_each: 1, seconds: 10, micro: 2, macro: 1}
-protocol: loso
-models:
-  - {plugin: random_intervals, preprocess: [grayscale]}
-  - {plugin: frame_difference, preprocess: [face, grayscale, {plugin: resize, size: 24}]}
-  - {plugin: frame_difference, name: as-given}
-"""
-
-
-@pytest.fixture(scope="module")
-def spotters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder ``models`` of a finished run of spotters."""
-    folder = tmp_path_factory.mktemp("spotters")
-    (folder / "spotting.yaml").write_text(CONFIG)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEXBENCH_CACHE", str(folder / "cache"))
-        arguments = ["run", str(folder / "spotting.yaml"), "--out", str(folder / "run"), "--save-models", "all"]
-        assert cli.main(arguments) == 0
-    return folder / "run" / "models"
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of 8 seconds with one micro- and one macro-expression, and its truth beside it."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    arguments = ["--face", "builtin:77", "--seconds", "8", "--micro", "1", "--macro", "1", "--size", "240x180"]
-    assert cli.main(["synth", *arguments, "--seed", "5", "--out", str(path)]) == 0
-    return path
-
 
 @pytest.fixture
 def places(spotters: Path, film: Path, by_frame: Path) -> dict[str, Path]:

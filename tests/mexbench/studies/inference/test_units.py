@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mexbench import cli
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.errors import ConfigError, DataError
 from mexbench.studies.inference import film_units
@@ -23,27 +22,6 @@ from tests import films
 from tests.helpers import Ran
 
 Bench = Callable[..., Ran]
-
-CONFIG = """
-target: action_units
-dataset: {plugin: casme2, root: stand-in, stand_in: {subjects: 3, clips: 4, width: 240, height: 200, frames: 7}}
-frames: {unit: clip, at: [onset, apex]}
-preprocess: [face, grayscale, {plugin: resize, size: 16}]
-protocol: loso
-models: [{plugin: svm, name: moving}, always_present]
-"""
-
-
-@pytest.fixture(scope="module")
-def unit_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder ``models`` of a finished run of models of action units, trained on annotated moments."""
-    folder = tmp_path_factory.mktemp("units")
-    (folder / "units.yaml").write_text(CONFIG)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEXBENCH_CACHE", str(folder / "cache"))
-        arguments = ["run", str(folder / "units.yaml"), "--out", str(folder / "run"), "--save-models", "all"]
-        assert cli.main(arguments) == 0
-    return folder / "run" / "models"
 
 
 def rows(path: Path) -> list[dict[str, str]]:

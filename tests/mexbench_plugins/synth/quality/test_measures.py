@@ -15,7 +15,7 @@ from mexbench_plugins.synth.action_units import parse
 from mexbench_plugins.synth.clips import Camera, Take, Timing
 from mexbench_plugins.synth.expression import express
 from mexbench_plugins.synth.faces import SyntheticFace
-from mexbench_plugins.synth.quality import photo, realism, report
+from mexbench_plugins.synth.quality import motion, photo, realism, report
 from mexbench_plugins.synth.quality.kinds import NOTICED_BY
 from mexbench_plugins.synth.quality.recording import Measured, Recording, record
 from mexbench_plugins.synth.quality.spoil import spoil
@@ -46,6 +46,38 @@ def test_a_good_clip_passes(take: Take) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in NOTICED_BY if kind not in ("glitch", "unreal-motion")])
 def test_a_spoiled_clip_fails_its_own_measure_alone(take: Take, kind: str) -> None:
     assert failed(spoil(take, kind)) == {NOTICED_BY[kind]}
+
+
+@pytest.mark.parametrize(("seed", "aus"), [(500, "17"), (503, "L12"), (503, "9"), (500, "6+12")])
+def test_a_small_face_with_a_faint_motion_passes(seed: int, aus: str) -> None:
+    """Each of these failed while flow was computed at the size of the picture."""
+    face = faces.builtin(seed, width=320, height=240)
+    timing = Timing(lead=8, rise=20, fall=36, tail=8)
+    assert failed(record(Take(face, express(parse(aus), face.geometry, 320, 240), timing, Camera(), seed))) == set()
+
+
+def test_flow_sees_the_same_of_a_motion_whatever_the_size_of_the_picture() -> None:
+    seen = []
+    for width, height in ((320, 240), (640, 480)):
+        face = faces.builtin(9, width=width, height=height)
+        tracking = Tracking(record(Take(face, express(parse("4"), face.geometry, width, height), TIMING)))
+        factor = (tracking.visible * tracking.expected)[tracking.region].sum() / (tracking.expected**2).sum()
+        seen.append(float(factor))
+    assert seen[0] == pytest.approx(seen[1], rel=0.2)
+    assert 0.5 < min(seen) < max(seen) < 1.1
+
+
+@pytest.mark.parametrize(("step", "greatest"), [(1, 2.0), (3, 2.0)])
+def test_third_difference_of_a_leap(step: int, greatest: float) -> None:
+    leap = np.repeat([[0.0], [1.0]], 12, axis=0)
+    assert motion.third_difference(leap, step) == pytest.approx(greatest)
+    line = np.linspace(0, 1, 24)[:, None]
+    assert motion.third_difference(line**2, step) == pytest.approx(0, abs=1e-9)  # a parabola has no jerk
+    assert motion.third_difference(line[:3], step) == 0
+
+
+def test_jerk_averages_many_frames_and_few_not_at_all() -> None:
+    assert [motion.jerk_step(Timing(rise=rise, fall=40)) for rise in (4, 9, 20, 60)] == [1, 1, 4, 8]
 
 
 def test_a_glitch_is_found_by_the_warp_error(take: Take) -> None:
