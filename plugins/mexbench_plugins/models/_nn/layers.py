@@ -213,7 +213,7 @@ class Conv(nnx.Module):
         """Convolve (n, H, W, C)."""
         bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
         kernel = self.kernel[...]
-        if self.product and _on_cpu():
+        if self.product and on_cpu():
             y = _as_product(x, kernel, self.stride)
         else:
             # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
@@ -223,7 +223,7 @@ class Conv(nnx.Module):
         return record(self.name, y + bias, self)
 
     def _convolve(self, x: Array, kernel: Array) -> Array:
-        width = padded_width(kernel.shape, self.stride) if self.pad_filters and self.dilation == 1 and _on_cpu() else 0
+        width = padded_width(kernel.shape, self.stride) if self.pad_filters and self.dilation == 1 and on_cpu() else 0
         if width > kernel.shape[-1]:
             return padded_convolution(x, kernel, self.stride, self.padding, width)
         return plain_convolution(x, kernel, self.stride, self.padding, self.dilation)
@@ -235,12 +235,13 @@ def each(layers: Callable[[Array], Array], x: Array) -> Array:
     The feature maps of one image stay in the processor's cache, and backwards they are computed once more: that costs
     less than to write and to read those of a batch. Convolutions must be products: in a loop XLA has no other fast one.
     """
-    if not _on_cpu():
+    if not on_cpu():
         return layers(x)
     return jax.lax.map(jax.checkpoint(lambda image: layers(image[None])[0]), x)
 
 
-def _on_cpu() -> bool:
+def on_cpu() -> bool:
+    """Return whether programs are compiled for a CPU."""
     return jax.default_backend() == "cpu"
 
 
@@ -320,11 +321,11 @@ def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
     """Take the maximum over windows of (n, H, W, C); windows that do not fit are dropped, as in Keras and PyTorch."""
     if padding:
         x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
-    return record(f"MaxPooling2D {size}x{size}/{stride}", _maxima(x, size, stride))
+    return record(f"MaxPooling2D {size}x{size}/{stride}", maxima(x, size, stride))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _maxima(x: Array, size: int, stride: int) -> Array:
+def maxima(x: Array, size: int, stride: int) -> Array:
     """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU."""
     return functools.reduce(jnp.maximum, _places(x, size, stride))
 
@@ -336,11 +337,11 @@ def _places(x: Array, size: int, stride: int) -> list[Array]:
 
 
 def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    best: Array = _maxima(x, size, stride)
+    best: Array = maxima(x, size, stride)
     return best, (x, best)
 
 
-def _maxima_backward(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+def maxima_gradient(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
     """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
 
     Differentiation would add up one array of the input's size for each place in the window, and with the layers
@@ -366,7 +367,7 @@ def _maxima_backward(size: int, stride: int, residuals: tuple[Array, Array], gra
     return (total.reshape(x.shape)[:, :height, :width],)
 
 
-_maxima.defvjp(_maxima_forward, _maxima_backward)
+maxima.defvjp(_maxima_forward, maxima_gradient)
 
 
 def average_pool(x: Array, size: int) -> Array:

@@ -50,7 +50,7 @@ def step_flops(model: NetworkModel) -> float:
 
 @pytest.mark.parametrize(
     ("model", "most"),
-    [(AUCNN(), 0.98), (CNN(), 1.05), (HybridMicroNet(), 0.39), (OffApexNet(), 1.25), (STSTNet(), 0.9)],
+    [(AUCNN(), 0.94), (CNN(), 1.05), (HybridMicroNet(), 0.39), (OffApexNet(), 1.25), (STSTNet(), 0.9)],
     ids=["au_cnn", "cnn", "hybrid_micronet", "off_apexnet", "ststnet"],
 )
 def test_a_step_computes_little_beside_its_products(model: NetworkModel, most: float) -> None:
