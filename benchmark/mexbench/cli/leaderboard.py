@@ -18,6 +18,7 @@ from mexbench.files import expand_home
 
 if TYPE_CHECKING:
     from mexbench.reports.leaderboards.planned_files import PlannedFile
+    from mexbench.reports.leaderboards.rows import BoardRows
     from mexbench.reports.leaderboards.submission import BoardEntry
     from mexbench.reports.leaderboards.submission_checks import VerifiedFile
     from mexbench.runs.stored_run import StoredRun
@@ -217,7 +218,6 @@ def _render(options: argparse.Namespace) -> int:
     from mexbench.reports.leaderboards.page import pages
     from mexbench.reports.leaderboards.rows import board_rows
     from mexbench.reports.leaderboards.verify import verify_board
-    from mexbench.studies.claims.methods import load_methods
 
     if options.shipped:
         raise BoardError(f"{options.own_root}: has no leaderboards to render; give --root")
@@ -233,19 +233,43 @@ def _render(options: argparse.Namespace) -> int:
             code = max(code, _bring_up_to_date(texts, f"{len(submissions)} rows", name, check=options.check))
         else:
             code = cli.FAILED
+    rendered: dict[str, BoardRows] = {}
     for board in boards:
         name = board.definition.name
         if not _all_verify(name, board.submissions):
             code = cli.FAILED
             continue
-        rows = board_rows(board, claims)
-        texts = {root / file: text for file, text in pages(rows).items()}
-        if name == state_of_the_art.BOARD and claims is not None:
-            methods = load_methods(root / "methods.yaml")
-            more = state_of_the_art.pages(root, rows, claims, methods)
-            texts |= {root / file: text for file, text in more.items()}
+        rendered[name] = board_rows(board, claims)
+        texts = {root / file: text for file, text in pages(rendered[name]).items()}
         code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
+    if claims is not None and not rendered.keys().isdisjoint(state_of_the_art.BOARDS):
+        code = max(code, _render_state_of_the_art(options, rendered, claims))
     return code
+
+
+def _render_state_of_the_art(options: argparse.Namespace, rendered: Mapping[str, BoardRows], claims: Claims) -> int:
+    """Bring the page of all methods up to date, from boards that were rendered and from those that were not."""
+    from mexbench.reports import state_of_the_art
+    from mexbench.reports.leaderboards.rows import board_rows
+    from mexbench.reports.leaderboards.verify import verify_board
+    from mexbench.studies.claims.methods import load_methods
+
+    root = options.root
+    existing = set(all_boards(root))
+    if state_of_the_art.BOARD not in existing:
+        return cli.OK
+    boards = []
+    for name in state_of_the_art.BOARDS:
+        if name in rendered:
+            boards.append(rendered[name])
+        elif name in existing:
+            board = verify_board(root, name)
+            if not _all_verify(name, board.submissions):
+                return cli.FAILED
+            boards.append(board_rows(board, claims))
+    texts = state_of_the_art.pages(root, boards, claims, load_methods(root / "methods.yaml"))
+    files = {root / file: text for file, text in texts.items()}
+    return _bring_up_to_date(files, f"{len(boards)} leaderboards", "state of the art", check=options.check)
 
 
 def _all_verify(name: str, submissions: Sequence[VerifiedFile[Any]]) -> bool:

@@ -69,11 +69,12 @@ def run(options: argparse.Namespace) -> int:
     rows = [board_rows(board, claims) for board in boards]
     audits.check_known_boards({**audited, **stressed}, rows)
     methods = load_methods(options.root / "methods.yaml") if claims else ()
-    state = None
-    for board in rows:
-        if claims and methods and board.definition.name == state_of_the_art.BOARD:
-            rules = state_of_the_art.read_audits(options.root)
-            state = state_page.StateOfTheArt(board, state_of_the_art.method_lines(board, claims, methods, rules))
+    state, by_name = None, {board.definition.name: board for board in rows}
+    if claims and methods and state_of_the_art.BOARD in by_name:
+        rules = state_of_the_art.read_audits(options.root)
+        shown = [by_name[name] for name in state_of_the_art.BOARDS if name in by_name]
+        lines = state_of_the_art.method_lines(shown, claims, methods, rules)
+        state = state_page.StateOfTheArt(shown[0], lines)
     figures = options.root / "claims.yaml"
     studies = pages.Studies(
         claims=claims,

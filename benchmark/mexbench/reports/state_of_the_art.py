@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mexbench.errors import BoardError
+from mexbench.errors import BoardError, listed
 from mexbench.files import read_json
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
@@ -25,8 +25,10 @@ from mexbench.studies.claims.methods import MethodCode
 from mexbench.tables import DASH, Table, percent, with_interval
 
 PAGE, DRAWING = "state_of_the_art.md", "state_of_the_art.svg"
-#: The leaderboard whose rows the page shows.
-BOARD = "loso_megc2019_flow"
+#: The leaderboard whose rows the page shows, and those of other recomputed pictures of the same 442 clips, from which
+#: methods are taken that it does not have.
+BOARD, OTHER_BOARDS = "loso_megc2019_flow", ("loso_causalnet_maps",)
+BOARDS = (BOARD, *OTHER_BOARDS)
 NOT_RUN = "not run"
 _DATA = "UF1 x 100 on the 442 clips of the composite, leave-one-subject-out; in brackets the 95% interval over subjects"
 #: Word of the table -> what it means.
@@ -36,11 +38,25 @@ MEANINGS = {
     "does it, and beside it what a predictor that guesses scores under that rule",
     "honest": "is the last epoch of the published recipe",
     "tuned alike": "has its settings and epochs chosen inside each training side",
-    "not run": "says that no run of it is on the board",
+    "not run": "says that no run of it is on a board",
+    "on ...": "names other recomputed pictures of the same clips, where the method was made for those",
 }
 _RULE = "authors-rule"
 #: Letters of a line of a method's title in the drawing.
 _LETTERS = 32
+
+
+@dataclass(frozen=True)
+class Score:
+    """A row and the leaderboard that it is on."""
+
+    board: BoardRows
+    row: BoardRow
+
+    @property
+    def uf1(self) -> float:
+        """UF1 x 100."""
+        return 100 * float(self.row.entry.figures["uf1"])
 
 
 @dataclass(frozen=True)
@@ -58,8 +74,8 @@ class MethodLine:
     method: MethodCode
     claimed: tuple[str, float] | None
     rule: dict[str, Any] | None
-    honest: BoardRow | None
-    tuned: BoardRow | None
+    honest: Score | None
+    tuned: Score | None
 
 
 def read_audits(root: Path) -> list[dict[str, Any]]:
@@ -117,16 +133,17 @@ class _RuleRow(BaseModel):
 
 
 def method_lines(
-    board: BoardRows, claims: Claims, methods: Sequence[MethodCode], audits: Sequence[dict[str, Any]]
+    boards: Sequence[BoardRows], claims: Claims, methods: Sequence[MethodCode], audits: Sequence[dict[str, Any]]
 ) -> list[MethodLine]:
-    """Bring together what is known of each method."""
+    """Bring together what is known of each method; where several boards have rows of it, the first one's are taken."""
     lines = []
     for method in methods:
-        rows = [row for row in board.rows if row.entry.model.plugin in method.plugins]
-        plain = [row for row in rows if not _is_tuned(row)]
-        names = {row.name for row in plain} | set(method.plugins)
+        scores = [Score(board, row) for board in boards for row in board.rows
+                  if row.entry.model.plugin in method.plugins]  # fmt: skip
+        plain = [score for score in scores if not _is_tuned(score.row)]
+        names = {score.row.name for score in plain} | set(method.plugins)
         rule = next((audit for audit in audits if audit["model"] in names), None)
-        tuned = next((row for row in rows if _is_tuned(row)), None)
+        tuned = next((score for score in scores if _is_tuned(score.row)), None)
         lines.append(MethodLine(method, _claimed(method, claims), rule, plain[0] if plain else None, tuned))
     return sorted(lines, key=lambda line: (-(line.claimed[1] if line.claimed else 0), line.method.title))
 
@@ -136,7 +153,7 @@ def _is_tuned(row: BoardRow) -> bool:
 
 
 def _claimed(method: MethodCode, claims: Claims) -> tuple[str, float] | None:
-    measured = tuple(f"{BOARD}/{plugin}" for plugin in method.plugins)
+    measured = tuple(f"{board}/{plugin}" for board in BOARDS for plugin in method.plugins)
     for claim in claims.claims:
         mine = claim.code == method.id or bool(set(measured) & set(claim.measured.values()))
         if mine and claim.dataset == "MEGC 2019 full" and (figure := claim.figures.get("f1")):
@@ -145,8 +162,9 @@ def _claimed(method: MethodCode, claims: Claims) -> tuple[str, float] | None:
     return None
 
 
-def markdown(board: BoardRows, lines: Sequence[MethodLine]) -> str:
+def markdown(boards: Sequence[BoardRows], lines: Sequence[MethodLine]) -> str:
     """Write the page."""
+    board = boards[0]
     parts = [
         "# The state of the art on MEGC 2019, under one rule",
         summary_text(lines),
@@ -160,9 +178,10 @@ def markdown(board: BoardRows, lines: Sequence[MethodLine]) -> str:
     ]
     if tests := pairwise_tests(board):
         parts.append(detectable_text(board, tests))
+    links = listed(f"[{one.definition.name}.md]({one.definition.name}.md)" for one in boards)
     parts.append(
-        f"`bench leaderboard render` writes this page from [{BOARD}.md]({BOARD}.md), `claims.yaml`, `methods.yaml` and "
-        "the audits in `audits/`."
+        f"`bench leaderboard render` writes this page from {links}, `claims.yaml`, `methods.yaml` and the audits in "
+        "`audits/`."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -186,7 +205,7 @@ def summary_text(lines: Sequence[MethodLine]) -> str:
             f" Trained here and scored by its authors' own rule, a method gains {min(gains):.1f} to {max(gains):.1f} "
             f"points over an honest score, and a predictor that guesses reaches {random:.1f} by the same rule."
         )
-    if honest := [100 * line.honest.entry.figures["uf1"] for line in lines if line.honest]:
+    if honest := [line.honest.uf1 for line in lines if line.honest]:
         span = f"{min(honest):.1f} to {max(honest):.1f}"
         text += f" Tested honestly, the {len(honest)} methods that were run reach {span}."
     return text
@@ -220,23 +239,26 @@ def _rule_cells(line: MethodLine) -> tuple[str, str]:
     return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {line.rule['note']})", percent(line.rule["null"]["uf1"][0])
 
 
-def _score(row: BoardRow | None) -> str:
-    if row is None:
+def _score(score: Score | None) -> str:
+    if score is None:
         return NOT_RUN
-    flags = f" {' '.join(row.entry.flags)}" if row.entry.flags else ""
-    return f"{with_interval(row.entry.figures, 'uf1')}{flags}"
+    flags = "".join(f" {flag}" for flag in score.row.entry.flags)
+    data = "" if score.board.definition.name == BOARD else f" on {score.board.definition.dataset}"
+    return f"{with_interval(score.row.entry.figures, 'uf1')}{data}{flags}"
 
 
 def other_rows(board: BoardRows, lines: Sequence[MethodLine]) -> list[BoardRow]:
     """Return the rows of the board that are no listed method and look at samples."""
-    shown = {id(row) for line in lines for row in (line.honest, line.tuned)}
+    shown = {id(score.row) for line in lines for score in (line.honest, line.tuned) if score}
     return [row for row in board.rows if id(row) not in shown and not is_floor(row)]
 
 
 def others_table(board: BoardRows, lines: Sequence[MethodLine]) -> Table:
     """Return what these rows score."""
     rows = other_rows(board, lines)
-    return Table(["model", "UF1", "seeds"], [[row.name, _score(row), str(len(row.entry.seeds))] for row in rows])
+    return Table(
+        ["model", "UF1", "seeds"], [[row.name, _score(Score(board, row)), str(len(row.entry.seeds))] for row in rows]
+    )
 
 
 def drawing(lines: Sequence[MethodLine]) -> str:
@@ -280,13 +302,20 @@ def _figures(line: MethodLine) -> dict[str, float]:
     figures = {
         "claimed": line.claimed[1] if line.claimed else None,
         "authors' rule": 100 * line.rule["leaky"]["uf1"] if line.rule else None,
-        "honest": 100 * line.honest.entry.figures["uf1"] if line.honest else None,
-        "tuned alike": 100 * line.tuned.entry.figures["uf1"] if line.tuned else None,
+        "honest": line.honest.uf1 if line.honest else None,
+        "tuned alike": line.tuned.uf1 if line.tuned else None,
     }
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def pages(root: Path, board: BoardRows, claims: Claims, methods: Sequence[MethodCode]) -> dict[str, str]:
-    """Return the page and its drawing: name of the file -> text."""
-    lines = method_lines(board, claims, methods, read_audits(root))
-    return {PAGE: markdown(board, lines), DRAWING: drawing(lines)}
+def pages(root: Path, boards: Sequence[BoardRows], claims: Claims, methods: Sequence[MethodCode]) -> dict[str, str]:
+    """Return the page and its drawing: name of the file -> text.
+
+    Args:
+        root: Folder of the leaderboards.
+        boards: Of ``BOARDS``, in that order, those that there are; the first is ``BOARD``.
+        claims: Published figures.
+        methods: Public codes.
+    """
+    lines = method_lines(boards, claims, methods, read_audits(root))
+    return {PAGE: markdown(boards, lines), DRAWING: drawing(lines)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,34 @@ def test_an_audit_gives_the_score_under_the_authors_rule(boards: Path, bench: Ca
     assert cells[3:5] == ["87.50 (+27.50 [+20.00, +35.00]; 800 epochs)", "83.00"]
     text = (boards / page.PAGE).read_text()
     assert "a method gains 27.5 to 27.5 points over an honest score, and a predictor that guesses reaches 83.0" in text
+
+
+def test_a_method_of_other_pictures_of_the_same_clips_is_taken_from_their_board(
+    boards: Path, bench: Callable[..., Ran]
+) -> None:
+    (other,) = page.OTHER_BOARDS
+    text = (boards / f"{page.BOARD}.yaml").read_text()
+    (boards / f"{other}.yaml").write_text(text.replace('"megc2019_flow"', '"causalnet_maps"'))
+    shutil.copy(boards / "samples" / f"{page.BOARD}.csv", boards / "samples" / f"{other}.csv")
+    (boards / "results" / other).mkdir()
+    for name in ("ststnet", "majority"):
+        row = (boards / "results" / page.BOARD / f"{name}.json").read_text()
+        row = row.replace(f'"{page.BOARD}"', f'"{other}"').replace('"megc2019_flow"', '"causalnet_maps"')
+        (boards / "results" / other / f"{name}.json").write_text(row)
+    ran = bench("leaderboard", "render", "--root", boards)
+    assert ran.code == 0, ran.err
+    on_both = line(boards, "STSTNet")[5]
+    assert "causalnet_maps" not in on_both, "the first board has a row of it"
+    (boards / "results" / page.BOARD / "ststnet.json").unlink()
+    assert bench("leaderboard", "render", "--root", boards, page.BOARD).code == 0
+    honest = line(boards, "STSTNet")[5]
+    assert honest.startswith(on_both.partition("]")[0] + "] on causalnet_maps")
+    text = (boards / page.PAGE).read_text()
+    assert f"[{page.BOARD}.md]({page.BOARD}.md), [{other}.md]({other}.md), `claims.yaml`" in text
+    ran = bench("site", "--root", boards, "--out", boards / "site")
+    assert ran.code == 0, ran.err
+    html = (boards / "site" / "state_of_the_art.html").read_text()
+    assert re.search(rf'href="[^"]*{other}[^"]*ststnet[^"]*\.html"', html)
 
 
 def test_a_rule_measured_on_too_few_subjects_has_no_interval(boards: Path, bench: Callable[..., Ran]) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from mexbench.reports import state_of_the_art as state
-from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
+from mexbench.reports.leaderboards.rows import BoardRows
 from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, pairwise_tests
 from mexbench.reports.site.board_charts import chart
 from mexbench.reports.site.links import doi_link, external
-from mexbench.reports.state_of_the_art import MethodLine
+from mexbench.reports.state_of_the_art import MethodLine, Score
 from mexbench.studies.claims.methods import SELECTIONS, MethodCode
 
 
@@ -62,7 +62,7 @@ def page_values(shown: StateOfTheArt) -> dict[str, Any]:
                 "paper": doi_link(line.method.doi) if line.method.doi else None,
                 "code": code_link(line.method),
                 "rule": SELECTIONS[line.method.selection],
-                "rows": _rows(line),
+                "scores": _scores(line),
             }
             for line, cells in zip(shown.lines, table.rows, strict=True)
         ],
@@ -73,7 +73,7 @@ def page_values(shown: StateOfTheArt) -> dict[str, Any]:
     }
 
 
-def _rows(line: MethodLine) -> dict[int, BoardRow]:
-    """Return column -> the row of the leaderboard whose score stands in it."""
+def _scores(line: MethodLine) -> dict[int, Score]:
+    """Return column -> the score in it, with its row and leaderboard."""
     columns = {5: line.honest, 6: line.tuned}
-    return {column: row for column, row in columns.items() if row is not None}
+    return {column: score for column, score in columns.items() if score is not None}

@@ -80,7 +80,7 @@ def folder(board: BoardRows, rich: Path, tmp_path: Path) -> Path:
         [audits.read(path) for path in rich.glob("audits/*.json")],
         verdicts=verdicts,
         methods=methods,
-        state=StateOfTheArt(board, method_lines(board, claims, methods, [rule])),
+        state=StateOfTheArt(board, method_lines([board], claims, methods, [rule])),
         plugins=plugins_about([board], load_catalogue()),
         papers=PaperTables(1, "abc", (PaperRun("p", "toy", PAPER),)),
     )
