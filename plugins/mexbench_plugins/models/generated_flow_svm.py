@@ -38,7 +38,7 @@ class GeneratedFlowSVM(SVM):
     )
     example_shape = _SHAPE
     #: Both generators draw classes; neither knows which action units a drawn field shows.
-    fit_action_units = None  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
+    fit_action_units = None  # pyright: ignore[reportAssignmentType]
 
     generator: Literal["hand_made", "learned"] = "learned"
     training: Literal["generated", "both"] = "both"

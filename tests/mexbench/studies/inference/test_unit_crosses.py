@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from mexbench.registry.catalogue import Catalogue
+from mexbench.runs import saved_model
 from mexbench.studies.au_clusters.stored import published
 from tests import films
 from tests.helpers import Ran
@@ -130,12 +133,18 @@ def test_a_tuned_model_of_action_units_looks_at_films(
     assert all(0 <= float(clip[name]) <= 1 for name in clip if name.startswith("score_"))
 
 
-def test_processes_save_the_models_that_one_process_saves(unit_models: Path, bench: Bench, tmp_path: Path) -> None:
+def test_processes_save_the_models_that_one_process_saves(
+    unit_models: Path, bench: Bench, builtin: Catalogue, tmp_path: Path
+) -> None:
     text = (unit_models.parent.parent / "units.yaml").read_text().partition("models:")[0]
     (tmp_path / "units.yaml").write_text(f"{text}models: [{{plugin: svm, name: moving}}]\n")
     ran = bench("run", tmp_path / "units.yaml", "--out", tmp_path / "two", "--save-models", "all", "--jobs", "2")
     assert ran.code == 0, ran.err
-    one, two = (folder / "moving" / "all" / "0" for folder in (unit_models, tmp_path / "two" / "models"))
-    about = [json.loads((folder / "model.json").read_text()) for folder in (one, two)]
-    assert about[0]["files"] == about[1]["files"]  # names and digests
-    assert (about[1]["target"], about[1]["trained_on"]) == ("action_units", about[0]["trained_on"])
+    one, two = (
+        saved_model.load(folder / "moving" / "all" / "0", builtin, target="action_units")
+        for folder in (unit_models, tmp_path / "two" / "models")
+    )
+    assert one.about["trained_on"] == two.about["trained_on"]
+    x = np.random.default_rng(0).integers(0, 256, (5, 2, 16, 16, 1)).astype(one.about["sample"]["dtype"])
+    np.testing.assert_array_equal(one(x), two(x))
+    assert one(x).shape == (5, 12)
