@@ -236,7 +236,8 @@ def _rule_cells(line: MethodLine) -> tuple[str, str]:
     else:
         low, high = line.rule["ci"]["uf1"]
         gain += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
-    return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {line.rule['note']})", percent(line.rule["null"]["uf1"][0])
+    epochs = line.rule["note"].partition(";")[0]  # the rest is what the column before says
+    return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {epochs})", percent(line.rule["null"]["uf1"][0])
 
 
 def _score(score: BoardScore | None) -> str:
