@@ -217,7 +217,7 @@ def lines_table(lines: Sequence[MethodLine]) -> Table:
     cells = []
     for line in lines:
         rule, guess = _rule_cells(line)
-        shown = [_score(line.honest), _score(line.tuned)]
+        shown = [f"{_score(line.honest)}{_epochs(line.honest)}", _score(line.tuned)]
         claimed = DASH if line.claimed is None else f"{line.claimed[0]} ({line.claimed[1]:.2f})"
         cells.append([line.method.title, line.method.selection, claimed, rule, guess, *shown])
     return Table([*headers, "tuned alike"], cells)
@@ -246,6 +246,12 @@ def _score(score: BoardScore | None) -> str:
     flags = "".join(f" {flag}" for flag in score.row.entry.flags)
     data = "" if score.board.definition.name == BOARD else f" on {score.board.definition.dataset}"
     return f"{with_interval(score.row.entry.figures, 'uf1')}{data}{flags}"
+
+
+def _epochs(score: BoardScore | None) -> str:
+    """Return how many epochs a row was trained for: with a profile they are fewer than published."""
+    epochs = score.row.entry.origin.config["models"][0].get("epochs") if score else None
+    return "" if epochs is None else f", {epochs} epochs"
 
 
 def other_rows(board: BoardRows, lines: Sequence[MethodLine]) -> list[BoardRow]:

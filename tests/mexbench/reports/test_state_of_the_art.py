@@ -52,7 +52,7 @@ def test_every_cell_is_a_figure_of_its_source_or_says_that_nothing_was_run(
     assert bench("leaderboard", "render", "--root", boards).code == 0
     row = json.loads((boards / "results" / page.BOARD / "ststnet.json").read_text())["figures"]
     low, high = row["ci"]["uf1"]
-    shown = f"{100 * row['uf1']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    shown = f"{100 * row['uf1']:.2f} [{100 * low:.2f}, {100 * high:.2f}], 800 epochs"
     assert line(boards, "STSTNet")[1:6] == [
         "fixed", ".7353 (73.53)", "as honest: no test data in the choice", "-", shown,
     ]  # fmt: skip
