@@ -39,6 +39,7 @@ PUBLIC = (
     "mexbench.data.video.reader", "mexbench.data.video.clip_list", # one reader of films, one list of clips
     "mexbench.data.image", # one reader of pictures
     "mexbench.data.cache", # where a plugin may keep what it computes
+    "mexbench.devices", # what JAX computes on, without loading it
     "mexbench.cli.output", # progress bars
     "mexbench.metrics.spotting", # a spotter chooses its threshold on the training side by its score
 )  # fmt: skip

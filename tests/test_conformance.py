@@ -33,6 +33,13 @@ from tests.mexbench_plugins.datasets.causalnet_maps import write_maps
 from tests.mexbench_plugins.datasets.layouts import write_casme2
 
 ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.startswith("mexbench ")]
+#: A network's training sides have 24, 12 and 6 samples: full batches and padded ones. Every sample that is scored alone
+#: fills a batch, so that large ones take most of the time.
+QUICK = {"epochs": 1, "batch_size": 8}
+NETWORKS = (
+    "au_cnn", "cnn", "cnn_lstm", "dual_inception", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "off_tanet",
+    "rcn_a", "ststnet",
+)  # fmt: skip
 #: What a plugin needs to be built at all, or to be quick.
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "resize": {"size": 20},
@@ -40,17 +47,11 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "ann": {"max_iter": 400},
     "gradient_boosting": {"max_iter": 3},
     "random_convolutions": {"kernels": 50},
-    **{
-        name: {"epochs": 1}
-        for name in ("au_cnn", "cnn", "cnn_lstm", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "ststnet")
-    },
-    "htnet": {"epochs": 1, "dim": 24, "repeats": [1, 1, 1]},
-    "causalnet": {"epochs": 1, "dim": 16, "repeats": [1, 1, 1]},
-    "dual_inception": {"epochs": 1, "batch_size": 24},
-    "rcn_a": {"epochs": 1},
-    "off_tanet": {"epochs": 1},
-    "macnn": {"epochs": 1, "filters": 2, "hidden": 16},
-    "micro_attention": {"epochs": 1, "filters": 2, "hidden": 16, "batch_size": 24},
+    **dict.fromkeys(NETWORKS, QUICK),
+    "htnet": {**QUICK, "dim": 24, "repeats": [1, 1, 1]},
+    "causalnet": {**QUICK, "dim": 16, "repeats": [1, 1, 1]},
+    "macnn": {**QUICK, "filters": 2, "hidden": 16},
+    "micro_attention": {**QUICK, "filters": 2, "hidden": 16},
     "case_study": {"train": ["casme2"], "apply": "smic"},
     **{
         name: {"root": "stand-in", "stand_in": {"subjects": 2, "clips": 3, "width": 160, "height": 120, "frames": 6}}

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from mexbench import cli
 from mexbench.interfaces import Sample
 from mexbench_plugins.datasets.megc2019_flow import Megc2019Flow
 from tests.helpers import ROOT, Ran
@@ -24,17 +25,14 @@ from tests.helpers import ROOT, Ran
 CONFIG = ROOT / "configs" / "loso_megc2019_flow.yaml"
 
 
-@pytest.fixture
-def run(
-    real_flow: Path, tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Path]:
-    def run(out: str, *models: str) -> Path:
-        monkeypatch.setenv("MEGC2019_FLOW_ROOT", str(real_flow))
-        ran = bench("run", CONFIG, "--out", tmp_path / out, "--set", f"models=[{', '.join(models)}]")
-        assert ran.code == 0, ran.err
-        return tmp_path / out
-
-    return run
+@pytest.fixture(scope="module")
+def both_models(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of majority and the linear SVM, which several tests read and none changes."""
+    folder = tmp_path_factory.mktemp("flow") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEGC2019_FLOW_ROOT", str(shared_data / "megc2019_flow" / "norm_u_v_os"))
+        assert cli.main(["run", str(CONFIG), "--out", str(folder), "--set", f"models=[majority, {LINEAR}]"]) == 0
+    return folder
 
 
 LINEAR = "{plugin: svm, name: svm-linear, kernel: linear, C: 0.001, class_weight: balanced}"
@@ -46,8 +44,8 @@ def rows(folder: Path) -> dict[str, dict[str, Any]]:
     return {row["model"]: row for row in scores["rows"]}
 
 
-def test_majority(run: Callable[..., Path]) -> None:
-    row = rows(run("out", "majority"))["majority"]
+def test_majority(both_models: Path) -> None:
+    row = rows(both_models)["majority"]
     assert (round(row["accuracy"], 4), round(row["uf1"], 4), round(row["uar"], 4)) == (0.5656, 0.2408, 0.3333)
     assert (row["n_samples"], row["n_subjects"], row["folds"]) == (442, 68, 68)
     assert {name: result["n_samples"] for name, result in row["by_dataset"].items()} == {
@@ -56,7 +54,7 @@ def test_majority(run: Callable[..., Path]) -> None:
 
 
 def test_a_linear_svm_agrees_with_an_independent_loop_prediction_by_prediction(
-    run: Callable[..., Path], real_flow: Path
+    both_models: Path, real_flow: Path
 ) -> None:
     files = sorted(real_flow.glob("*/u_test/*/*.png"))
     images = [cv2.imread(str(file)) for file in files]
@@ -71,11 +69,11 @@ def test_a_linear_svm_agrees_with_an_independent_loop_prediction_by_prediction(
     keys = [f"{file.parts[-4]}/{file.stem.strip().removeprefix(file.parts[-4] + '_')}" for file in files]
     expected = {key: (names[t], names[p]) for key, t, p in zip(keys, y, predicted, strict=True)}
 
-    folder = run("out", LINEAR)
-    with (folder / "predictions.csv").open() as stream:
-        result = {row["sample_id"].partition("/")[2]: (row["y_true"], row["y_pred"]) for row in csv.DictReader(stream)}
+    with (both_models / "predictions.csv").open() as stream:
+        linear = [row for row in csv.DictReader(stream) if row["model"] == "svm-linear"]
+    result = {row["sample_id"].partition("/")[2]: (row["y_true"], row["y_pred"]) for row in linear}
     assert result == expected
-    row = rows(folder)["svm-linear"]
+    row = rows(both_models)["svm-linear"]
     assert row["uf1"] == pytest.approx(f1_score(y, predicted, average="macro"))
     assert row["uar"] == pytest.approx(recall_score(y, predicted, average="macro"))
     for member, pattern in (("casme2", "sub"), ("smic", "s0 s1 s2"), ("samm", "0")):
@@ -85,8 +83,9 @@ def test_a_linear_svm_agrees_with_an_independent_loop_prediction_by_prediction(
         )
 
 
-def test_the_order_on_disk_changes_no_digit(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    before = run("one", "majority", LINEAR)
+def test_the_order_on_disk_changes_no_digit(
+    both_models: Path, real_flow: Path, tmp_path: Path, bench: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = Megc2019Flow.samples
 
     def shuffled(self: Megc2019Flow) -> Sequence[Sample]:
@@ -94,10 +93,13 @@ def test_the_order_on_disk_changes_no_digit(run: Callable[..., Path], monkeypatc
         return [result[index] for index in np.random.default_rng(5).permutation(len(result))]
 
     monkeypatch.setattr(Megc2019Flow, "samples", shuffled)
-    after = run("two", "majority", LINEAR)
-    assert (before / "predictions.csv").read_bytes() == (after / "predictions.csv").read_bytes()
+    monkeypatch.setenv("MEGC2019_FLOW_ROOT", str(real_flow))
+    after = tmp_path / "out"
+    ran = bench("run", CONFIG, "--out", after, "--set", f"models=[majority, {LINEAR}]")
+    assert ran.code == 0, ran.err
+    assert (both_models / "predictions.csv").read_bytes() == (after / "predictions.csv").read_bytes()
     timing = {"fit_s", "predict_ms_per_sample", "processor_s"}
-    for name, row in rows(before).items():
+    for name, row in rows(both_models).items():
         other = rows(after)[name]
         assert {k: v for k, v in row.items() if k not in timing} == {k: v for k, v in other.items() if k not in timing}
 
@@ -154,7 +156,7 @@ def test_from_smic_to_casme2_equals_an_independent_fit(
     assert back["rows"][1]["by_dataset"]["casme2"]["uf1"] == linear["by_dataset"]["casme2"]["uf1"]
 
 
-def test_most_people_show_too_few_classes_for_scores_by_fold(run: Callable[..., Path]) -> None:
-    mean = rows(run("out", "majority"))["majority"]["per_fold"]
+def test_most_people_show_too_few_classes_for_scores_by_fold(both_models: Path) -> None:
+    mean = rows(both_models)["majority"]["per_fold"]
     assert mean["folds"] == 68
     assert 23 <= mean["undefined_folds"] < 68  # twenty-three people have clips of one class alone

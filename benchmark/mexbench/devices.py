@@ -45,19 +45,20 @@ def one_thread_in_children() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def choose(device: Device | None, jobs: int) -> None:
+def choose(device: Device | None) -> None:
     """Tell JAX, in this process and in those that it starts, what to compute on.
+
+    Several processes share a GPU: those that train, and this one, which asks what there is. JAX would take three
+    quarters of its memory in the first of them, so each takes what it needs instead. A variable that the user has set
+    stays as it is.
 
     Args:
         device: None leaves the choice to JAX, which takes a GPU where there is one that it can use.
-        jobs: How many processes will share a GPU. JAX takes three quarters of its memory at once; with several, each
-            takes what it needs instead. A variable that the user has set stays as it is.
 
     Raises:
         DeviceError: The device was not found.
     """
-    if jobs > 1:
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
     elif device == "gpu":

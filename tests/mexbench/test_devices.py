@@ -34,25 +34,24 @@ def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("version", "platforms"), [("PJRT C API\ncuda 13000", "cuda,cpu"), ("rocm 6", "rocm,cpu")])
 def test_a_requested_gpu_has_no_fallback(monkeypatch: pytest.MonkeyPatch, version: str, platforms: str) -> None:
     monkeypatch.setitem(sys.modules, "jax", fake("gpu", version))
-    devices.choose("gpu", jobs=1)
+    devices.choose("gpu")
     assert os.environ["JAX_PLATFORMS"] == platforms
     assert devices.used() == "gpu:0 NVIDIA H200"
 
 
 def test_jax_chooses_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices.choose(None, jobs=1)
+    devices.choose(None)
     assert "JAX_PLATFORMS" not in os.environ
-    assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in os.environ
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     assert devices.used() == "cpu"
 
 
 def test_processes_share_gpu_memory_on_demand_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices.choose("cpu", jobs=2)
+    devices.choose("cpu")
     assert os.environ["JAX_PLATFORMS"] == "cpu"
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
-    devices.choose(None, jobs=2)
+    devices.choose(None)
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
 
 
@@ -68,7 +67,7 @@ def test_a_variable_can_exclude_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     with pytest.raises(DeviceError, match="JAX finds no GPU, only cpu: JAX_PLATFORMS is 'cpu'"):
-        devices.choose("gpu", jobs=1)
+        devices.choose("gpu")
 
 
 def test_a_driver_without_a_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.cache import Cache, CacheEntry
+from mexbench.data.read_ahead import cores
 from mexbench.fingerprint import digest, digest_array, digest_files
 from mexbench.interfaces import Clip
 from mexbench_plugins.preprocessors.clahe import Clahe
@@ -112,6 +113,51 @@ def steps_and_cache(folder: Path) -> None:
     print(f"  from the cache against cold                 {result['cold'] / result['cached']:8.1f} x")
 
 
+def one_frame_at_a_time(clip: Clip) -> Clip:
+    """Do what ``prepared`` does with OpenCV's calls in a loop over frames, in one thread: the peer of our own steps."""
+    clip = Face()(clip)
+    results = []
+    equaliser = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
+    for frame in clip.frames:
+        lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB)
+        lab[..., 0] = equaliser.apply(lab[..., 0])
+        rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+        results.append(cv2.resize(rgb, (224, 224), interpolation=cv2.INTER_AREA))
+    return Clip(frames=np.stack(results))
+
+
+def against_a_loop(threads: int, rounds: int = 15) -> dict[str, tuple[float, float]]:
+    """Return seconds of processor and of wall time, the least of all rounds, of the ``loop`` and of our ``steps``.
+
+    Args:
+        threads: That OpenCV, and so our steps, may use.
+        rounds: In which the two take turns.
+    """
+    clip = Clip(frames=make_frames(0))
+    if not np.array_equal(prepared(clip, Face()).frames, one_frame_at_a_time(clip).frames):
+        raise RuntimeError("our steps and the loop differ")
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    times: dict[str, list[tuple[float, float]]] = {"loop": [], "steps": []}
+    for _ in range(rounds):
+        for name, action in (("loop", one_frame_at_a_time), ("steps", lambda clip: prepared(clip, Face()))):
+            start, processor = time.perf_counter(), time.process_time()
+            action(clip)
+            times[name].append((time.process_time() - processor, time.perf_counter() - start))
+    cv2.setNumThreads(before)
+    return {name: (min(used for used, _ in turns), min(wall for _, wall in turns)) for name, turns in times.items()}
+
+
+def print_against_a_loop() -> None:
+    """Print both times with OpenCV on one thread and on all cores."""
+    print("face + CLAHE + resize against OpenCV's calls frame by frame")
+    for threads in (1, cores()):
+        result = against_a_loop(threads)
+        for what, loop, steps in zip(("processor time", "wall time"), result["loop"], result["steps"], strict=True):
+            about = f"{threads} threads, {what}"
+            print(f"  {about:<41} {steps / loop:8.2f} x  {1e3 * steps:.1f} ms for {1e3 * loop:.1f}")
+
+
 def codes() -> None:
     """LBP codes against scikit-image's."""
     from skimage.feature import local_binary_pattern
@@ -149,5 +195,6 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
         steps_and_cache(Path(scratch))
+    print_against_a_loop()
     codes()
     planes()

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -23,12 +23,20 @@ FRAMES = 8
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
 
 
+CONTENDERS = {"eager": "PyTorch eager", "cl": "PyTorch, channels last", "ours": "vgg16"}
+
+
+def available() -> list[str]:
+    """Return the contenders that are installed."""
+    return list(CONTENDERS)
+
+
 def frames() -> np.ndarray:
     """Return random frames (8, 224, 224, 3)."""
     return np.random.default_rng(0).integers(0, 256, (FRAMES, 224, 224, 3), dtype=np.uint8)
 
 
-def eager() -> Callable[[], object]:
+def eager(*, channels_last: bool = False) -> Callable[[], object]:
     """Return PyTorch's computation, in the shapes and weights of torchvision's."""
     torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
     from mexbench_plugins.preprocessors._vgg16_weights import BLOCKS
@@ -42,12 +50,19 @@ def eager() -> Callable[[], object]:
         layers.append(torch.nn.MaxPool2d(2))
     network = torch.nn.Sequential(*layers).eval()
     x = torch.tensor(frames()).permute(0, 3, 1, 2).float().div(255).sub(0.45).div(0.225).contiguous()
+    if channels_last:
+        network, x = (one.to(memory_format=torch.channels_last) for one in (network, x))
 
     def compute() -> None:
         with torch.inference_mode():
             network(x)
 
     return compute
+
+
+def channels_last() -> Callable[[], object]:
+    """Return PyTorch's computation with channels last in memory, which is its fastest without a compiler."""
+    return eager(channels_last=True)
 
 
 def ours() -> Callable[[], object]:
@@ -61,7 +76,7 @@ def ours() -> Callable[[], object]:
 
 def serve(contender: str) -> None:
     """Compute once for every line that comes in, and answer with milliseconds a frame."""
-    compute = {"eager": eager, "ours": ours}[contender]()
+    compute = {"eager": eager, "cl": channels_last, "ours": ours}[contender]()
     compute()
     compute()
     print("ready", flush=True)
@@ -82,27 +97,33 @@ def started(contender: str) -> tuple[IO[str], IO[str]]:
     return process.stdin, process.stdout
 
 
+def compare(contenders: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """Return milliseconds a frame of each contender, one figure for each round."""
+    processes = {name: started(name) for name in contenders}
+    result: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, (ask, answer) in processes.items():
+            ask.write("\n")
+            ask.flush()
+            result[name].append(float(answer.readline()))
+    return result
+
+
 def main() -> None:
     """Print the table, or serve the parent process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=["eager", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
         serve(options.only)
         return
-    contenders = {name: started(name) for name in ("eager", "ours")}
-    result: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(options.rounds):
-        for name, (ask, answer) in contenders.items():
-            ask.write("\n")
-            ask.flush()
-            result[name].append(float(answer.readline()))
+    result = compare(available(), options.rounds)
     base = statistics.median(result["eager"])
-    for name, title in {"eager": "PyTorch eager", "ours": "vgg16"}.items():
-        value = statistics.median(result[name])
+    for name, times in result.items():
+        value = statistics.median(times)
         print(
-            f"{title:<16} {value:7.1f} ms a frame (from {min(result[name]):.1f} to {max(result[name]):.1f})   "
+            f"{CONTENDERS[name]:<24} {value:7.1f} ms a frame (from {min(times):.1f} to {max(times):.1f})   "
             f"{base / value:5.2f} times PyTorch"
         )
 

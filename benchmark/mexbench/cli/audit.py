@@ -188,6 +188,7 @@ def _honest(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
     reference_run.add_arguments(parser)
     changes = [f"--set={change}" for change in options.overrides]
     where = [f"--{name}={value}" for name in ("jobs", "device") if (value := getattr(options, name)) is not None]
+    where += ["--in-process"] if options.in_process else []
     return parser.parse_args([str(options.config), f"--out={folder}", *where, *changes])
 
 

@@ -131,10 +131,13 @@ class Trainer:
         if len(data.tasks) > 1:
             assert isinstance(model, FoldsModel)  # noqa: S101 - _try_group saw to it
             return model.fit_folds(
-                read_rows(self.x, data.rows), data.y.copy(), data.train_masks.copy(),
+                self._read(model, data.rows), data.y.copy(), data.train_masks.copy(),
                 n_classes=self.n_classes, groups=data.groups.copy(), seed=seed,
             )  # fmt: skip
         return [self._side(data).fit(model)]
+
+    def _read(self, model: Model, positions: NDArray[np.intp]) -> Any:  # noqa: ANN401 - what the model takes
+        return Rows(self.x, positions) if model.reads_rows else read_rows(self.x, positions)
 
     def _side(self, data: GroupData) -> TrainingSide:
         """Return the training side of a task that is trained alone."""
@@ -151,8 +154,7 @@ class Trainer:
         self, task: Task, model: Model, predictor: Predictor, test: NDArray[np.intp], fit_s: float, *, of_units: bool
     ) -> Success:
         start = time.perf_counter()
-        x: Any = Rows(self.x, test) if model.reads_rows else read_rows(self.x, test)
-        scores = predictor(x) if len(test) else np.empty((0, self.n_classes))
+        scores = predictor(self._read(model, test)) if len(test) else np.empty((0, self.n_classes))
         predict_s = time.perf_counter() - start
         checked = check_scores(scores, (len(test), self.n_classes), of_units=of_units)
         unsaved = self.model_writer.save(task, model, predictor) if self.model_writer else None

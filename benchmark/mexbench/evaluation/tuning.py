@@ -143,8 +143,8 @@ class _Trial:
             if len(masks) > 1:
                 assert isinstance(model, FoldsModel)  # noqa: S101 - _together saw to it
                 yield from zip(masks, model.fit_folds(
-                    side.x[:], side.y.copy(), masks.copy(), n_classes=side.n_classes, groups=side.groups.copy(),
-                    seed=side.seed,
+                    side.originals(model), side.y.copy(), masks.copy(),
+                    n_classes=side.n_classes, groups=side.groups.copy(), seed=side.seed,
                 ), strict=True)  # fmt: skip
             else:
                 yield masks[0], side.fit(model, masks[0])

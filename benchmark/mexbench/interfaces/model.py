@@ -125,7 +125,7 @@ class FoldsModel(Model, ABC):
         may share the order of samples and other noise, so a predictor need not be the one that ``fit`` returns.
 
         Args:
-            x: All samples (n, T, ...), of every fold, in the order of their ids.
+            x: All samples (n, T, ...), of every fold, in the order of their ids; ``Rows`` where ``reads_rows`` is set.
             y: Class indices (n,); that of a held-out sample must not be used.
             train_masks: Which samples train in which fold (folds, n), at least one in each.
             n_classes: As in ``fit``.

@@ -47,7 +47,7 @@ _LETTERS = 32
 
 
 @dataclass(frozen=True)
-class Score:
+class BoardScore:
     """A row and the leaderboard that it is on."""
 
     board: BoardRows
@@ -74,8 +74,8 @@ class MethodLine:
     method: MethodCode
     claimed: tuple[str, float] | None
     rule: dict[str, Any] | None
-    honest: Score | None
-    tuned: Score | None
+    honest: BoardScore | None
+    tuned: BoardScore | None
 
 
 def read_audits(root: Path) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ def method_lines(
     """Bring together what is known of each method; where several boards have rows of it, the first one's are taken."""
     lines = []
     for method in methods:
-        scores = [Score(board, row) for board in boards for row in board.rows
+        scores = [BoardScore(board, row) for board in boards for row in board.rows
                   if row.entry.model.plugin in method.plugins]  # fmt: skip
         plain = [score for score in scores if not _is_tuned(score.row)]
         names = {score.row.name for score in plain} | set(method.plugins)
@@ -239,7 +239,7 @@ def _rule_cells(line: MethodLine) -> tuple[str, str]:
     return f"{percent(line.rule['leaky']['uf1'])} ({gain}; {line.rule['note']})", percent(line.rule["null"]["uf1"][0])
 
 
-def _score(score: Score | None) -> str:
+def _score(score: BoardScore | None) -> str:
     if score is None:
         return NOT_RUN
     flags = "".join(f" {flag}" for flag in score.row.entry.flags)
@@ -257,7 +257,8 @@ def others_table(board: BoardRows, lines: Sequence[MethodLine]) -> Table:
     """Return what these rows score."""
     rows = other_rows(board, lines)
     return Table(
-        ["model", "UF1", "seeds"], [[row.name, _score(Score(board, row)), str(len(row.entry.seeds))] for row in rows]
+        ["model", "UF1", "seeds"],
+        [[row.name, _score(BoardScore(board, row)), str(len(row.entry.seeds))] for row in rows],
     )
 
 

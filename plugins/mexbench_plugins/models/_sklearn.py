@@ -82,7 +82,11 @@ class SklearnBaseline(ActionUnitModel):
         losses = getattr(pipeline.steps[-1][1], "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
         predictor = SklearnPredictor(self, pipeline, trained, n_classes, history)
-        return replace(predictor, health=answer_health(predictor(x).argmax(1), y))
+        return replace(predictor, health=answer_health(self.training_answers(predictor, x), y))
+
+    def training_answers(self, predictor: SklearnPredictor, x: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the classes (n,) that a predictor gives its own training side (n, ...), for its health."""
+        return predictor(x).argmax(1)
 
     def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the confidence (n,) in [0, 1] that a unit is present, from its scores (absent, present) (n, 2)."""

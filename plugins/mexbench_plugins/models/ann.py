@@ -72,8 +72,8 @@ class ANN(SklearnBaseline):
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:
         """Fit the scaler and the network in float32; see ``SklearnBaseline.fit``."""
-        return super().fit(x.astype(np.float32), y, n_classes=n_classes, groups=groups, seed=seed)
+        return super().fit(x.astype(np.float32, copy=False), y, n_classes=n_classes, groups=groups, seed=seed)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by ``predict_proba``."""
-        return pipeline.predict_proba(x.astype(np.float32)).astype(np.float64)
+        return pipeline.predict_proba(x.astype(np.float32, copy=False)).astype(np.float64)

@@ -75,6 +75,10 @@ class HybridMicroNetAU(HybridMicroNet):
         """With detect_units the annotated planes of a sample that is predicted are never read."""
         return not self.detect_units
 
+    def folds_at_once(self) -> int:
+        """Return 1 with detect_units, since the detectors of each fold come first."""
+        return 1 if self.detect_units else super().folds_at_once()
+
     def fit(
         self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> Predictor:

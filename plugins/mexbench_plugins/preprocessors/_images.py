@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Clip
+
+#: Below a megabyte, starting threads takes as long as what they save.
+BYTES_FOR_THREADS = 2**20
 
 
 def require(
@@ -59,6 +63,29 @@ def gray(frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def each(frames: NDArray[Any], action: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-    """Apply an action to each frame; OpenCV drops a single channel's axis, which is put back."""
-    results = np.stack([action(frame) for frame in frames])
+    """Apply an action to each frame; OpenCV drops a single channel's axis, which is put back.
+
+    Frames are independent, so that any number of threads gives the same bytes. As many as OpenCV may use
+    (``cv2.setNumThreads``) share a large clip: OpenCV's own threads divide one image, and a face is too small for them.
+
+    Args:
+        frames: Frames (T, H, W, C).
+        action: From a frame (H, W, C) to an image of the same shape and type for every frame; called in any thread.
+    """
+    import cv2
+
+    first = action(frames[0])
+    results = np.empty((len(frames), *first.shape), first.dtype)
+    results[0] = first
+
+    def run(numbers: range) -> None:
+        for number in numbers:
+            results[number] = action(frames[number])
+
+    threads = min(cv2.getNumThreads(), len(frames) - 1) if frames.nbytes >= BYTES_FOR_THREADS else 1
+    if threads > 1:
+        with ThreadPoolExecutor(threads, thread_name_prefix="frames") as pool:
+            list(pool.map(run, [range(start, len(frames), threads) for start in range(1, threads + 1)]))
+    else:
+        run(range(1, len(frames)))
     return results[..., None] if results.ndim == 3 else results

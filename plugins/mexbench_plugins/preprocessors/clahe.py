@@ -41,12 +41,15 @@ class Clahe(Preprocessor):
             frames = require("clahe (on: gray)", clip, channels=(1,), hint="on: lab is for RGB frames")
         if min(frames.shape[1:3]) < self.tiles:
             raise DataError(f"clahe: frames {frames.shape[1:3]} are too small for {self.tiles} x {self.tiles} tiles")
-        equaliser = cv2.createCLAHE(clipLimit=self.clip_limit, tileGridSize=(self.tiles, self.tiles))
+
+        def equalise(image: NDArray[Any]) -> NDArray[Any]:
+            # An object of its own: it has buffers, and frames are equalised in several threads.
+            return cv2.createCLAHE(clipLimit=self.clip_limit, tileGridSize=(self.tiles, self.tiles)).apply(image)
 
         def in_lab(frame: NDArray[Any]) -> NDArray[Any]:
             lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB)
-            lab[..., 0] = equaliser.apply(lab[..., 0])
-            return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+            cv2.insertChannel(equalise(cv2.extractChannel(lab, 0)), lab, 0)
+            return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB, dst=lab)
 
-        action = in_lab if self.on == "lab" else lambda frame: equaliser.apply(frame[..., 0])
+        action = in_lab if self.on == "lab" else lambda frame: equalise(frame[..., 0])
         return dataclasses.replace(clip, frames=each(frames, action))

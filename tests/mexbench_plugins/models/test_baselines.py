@@ -89,6 +89,28 @@ def test_a_tied_vote_goes_where_svc_gives_it() -> None:
     np.testing.assert_array_equal(scores.argmax(axis=1), expected)
 
 
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_an_svm_scores_by_the_decision_function_and_knows_its_answers_in_training(kernel: Any, n_classes: int) -> None:  # noqa: ANN401
+    rng = np.random.default_rng(n_classes)
+    x, y = rng.normal(size=(80, 1, 6)), np.arange(80) % n_classes + 3
+    test = rng.normal(size=(400, 1, 6))
+    model = SVM(kernel=kernel, C=2.0, coef0=0.5)
+    peer: Any = make_pipeline(StandardScaler(), SVC(kernel=kernel, C=2.0, coef0=0.5)).fit(x.reshape(80, -1), y)
+    predictor = fit(model, x, y, n_classes=n_classes + 3)
+    decided, predicted = peer.decision_function(test.reshape(400, -1)), peer.predict(test.reshape(400, -1))
+    if n_classes == 2:
+        decided = np.stack([-decided, decided], axis=1)
+    untied = decided.argmax(1) + 3 == predicted
+    assert untied.mean() > 0.8
+    np.testing.assert_array_equal(predictor(test)[untied, 3:], decided[untied])
+    np.testing.assert_array_equal(predictor(test).argmax(1), predicted)
+    np.testing.assert_array_equal(np.sort(predictor(test)[:, 3:]), np.sort(decided))
+    np.testing.assert_array_equal(model.training_answers(predictor, x), peer.predict(x.reshape(80, -1)))
+    assert predictor.health["tested_accuracy"] == np.mean(peer.predict(x.reshape(80, -1)) == y)
+    assert 0 < predictor.health["tested_accuracy"] < 1
+
+
 EVERY = [
     SVM(), DecisionTree(), ANY_ANN, Majority(), LogisticRegression(), KNN(), LDA(),
     GradientBoosting(max_iter=3, min_samples_leaf=2),

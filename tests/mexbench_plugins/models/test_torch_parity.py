@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -275,6 +276,9 @@ def test_outputs_and_five_steps_agree(name: str) -> None:
     x, y = pictures(shape, rng), rng.integers(0, CLASSES, (5, 8))
     program = train_program.train_program(model, model.builder(shape, CLASSES))
     state = program.init(np.random.default_rng(1))
+    if name == "au_cnn":  # it pools before it normalises, which a falling batch norm must survive
+        norm: Any = state.params["norm"]
+        norm["scale"][...] = jnp.asarray(rng.permutation([1.0, -0.5] * 8), jnp.float32)
     twin = make_twin().double()  # the reference rounds nothing: in float32 it misses its own gradient by a thousandth
     missing, unexpected = twin.load_state_dict({k: torch.tensor(v) for k, v in as_torch(state).items()}, strict=False)
     assert not unexpected

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mexbench.errors import DataError
 from mexbench.interfaces import Preprocessor
+from mexbench_plugins.preprocessors import _images
 from mexbench_plugins.preprocessors.clahe import Clahe
 from mexbench_plugins.preprocessors.grayscale import Grayscale
 from mexbench_plugins.preprocessors.normalise import Normalise
@@ -51,6 +52,36 @@ def test_clahe_is_opencvs_own_call_on_l(clip_limit: float, tiles: int) -> None:
         lightness, a, b = cv2.split(cv2.cvtColor(frame, cv2.COLOR_RGB2Lab))
         own = cv2.createCLAHE(clip_limit, (tiles, tiles)).apply(lightness)
         np.testing.assert_array_equal(result, cv2.cvtColor(cv2.merge([own, a, b]), cv2.COLOR_Lab2RGB))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_no_byte_of_a_large_clip(threads: int) -> None:
+    frames = np.stack([face_frame(size=(240, 240), faces=((120, 120, 180),), seed=seed) for seed in range(7)])
+    assert frames.nbytes >= _images.BYTES_FOR_THREADS
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    try:
+        done = Resize(size=224)(Clahe()(locked(frames)))
+    finally:
+        cv2.setNumThreads(before)
+    for frame, result in zip(frames, done.frames, strict=True):
+        lightness, a, b = cv2.split(cv2.cvtColor(frame, cv2.COLOR_RGB2Lab))
+        own = cv2.createCLAHE(2.0, (8, 8)).apply(lightness)
+        rgb = cv2.cvtColor(cv2.merge([own, a, b]), cv2.COLOR_Lab2RGB)
+        np.testing.assert_array_equal(result, cv2.resize(rgb, (224, 224), interpolation=cv2.INTER_AREA))
+
+
+def test_an_error_in_a_thread_is_raised() -> None:
+    frames = np.zeros((9, 512, 512, 1), np.uint8)
+    frames[7] = 1
+
+    def action(frame: np.ndarray) -> np.ndarray:
+        if frame.any():
+            raise ValueError("this frame")
+        return frame
+
+    with pytest.raises(ValueError, match="this frame"):
+        _images.each(frames, action)
 
 
 def test_clahe_on_gray_is_opencvs_own_call() -> None:

@@ -71,7 +71,7 @@ class WorkerSettings:
             from mexbench.evaluation.executors.dask.cluster import check_dask
 
             check_dask()
-        devices.choose(self.device, self.jobs or 1)
+        devices.choose(self.device)
 
 
 def local_executor(settings: WorkerSettings, scratch: Path, message: Callable[[str], None]) -> Executor:

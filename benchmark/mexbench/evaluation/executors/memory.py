@@ -34,6 +34,7 @@ class TrainingSize:
         values: Of one sample and its altered copies.
         itemsize: Bytes of a value.
         n_classes: Number of classes, or of units.
+        folds: Number of folds, of which a model may train several at once.
     """
 
     name: str
@@ -42,6 +43,7 @@ class TrainingSize:
     values: int
     itemsize: int
     n_classes: int
+    folds: int = 1
 
     @classmethod
     def of(cls, name: str, runner: TaskRunner) -> TrainingSize:
@@ -50,7 +52,7 @@ class TrainingSize:
         if runner.copies is not None:
             values *= 1 + runner.copies.shape[1]
         samples = max(max(len(train), len(test)) for train, test in runner.folds.values())
-        return cls(name, runner.models[name], samples, values, itemsize, runner.n_classes)
+        return cls(name, runner.models[name], samples, values, itemsize, runner.n_classes, len(runner.folds))
 
     @property
     def needed(self) -> int:
@@ -60,7 +62,7 @@ class TrainingSize:
         """
         layers = self.model.layers(self.n_classes)
         weights = sum(row.n_params for row in layers)
-        together = self.model.folds_at_once() if isinstance(self.model, FoldsModel) else 1
+        together = min(self.model.folds_at_once(), self.folds) if isinstance(self.model, FoldsModel) else 1
         held, inside = self.samples, 0
         if self.model.reads_rows:
             held = min(self.samples, getattr(self.model, "batch_size", _BATCH))

@@ -13,7 +13,7 @@ from mexbench.reports.leaderboards.rows import BoardRows
 from mexbench.reports.leaderboards.statistics import detectable_text, floor_table, pairwise_tests
 from mexbench.reports.site.board_charts import chart
 from mexbench.reports.site.links import doi_link, external
-from mexbench.reports.state_of_the_art import MethodLine, Score
+from mexbench.reports.state_of_the_art import BoardScore, MethodLine
 from mexbench.studies.claims.methods import SELECTIONS, MethodCode
 
 
@@ -73,7 +73,7 @@ def page_values(shown: StateOfTheArt) -> dict[str, Any]:
     }
 
 
-def _scores(line: MethodLine) -> dict[int, Score]:
+def _scores(line: MethodLine) -> dict[int, BoardScore]:
     """Return column -> the score in it, with its row and leaderboard."""
     columns = {5: line.honest, 6: line.tuned}
     return {column: score for column, score in columns.items() if score is not None}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.interfaces import EpochsModel, FoldsModel, Predictor
+from mexbench.interfaces import EpochsModel, FoldsModel, Predictor, select_rows
 from mexbench.metrics.classification import scores, uf1
 from mexbench.runs.run_folder import StoredResult
 from mexbench.studies.audit.cases import Case, Job, Predicted
@@ -22,6 +22,8 @@ PATIENCE = 10
 Choice = Callable[[NDArray[np.bool_]], NDArray[np.intp]]
 #: Most random numbers that are drawn at once.
 _AT_ONCE = 1 << 24
+#: Most weights, of all folds and epochs, that are stored: a gigabyte.
+_MOST_STORED = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class AllEpochs(FoldsModel):
         self, x: NDArray[Any], y: NDArray[np.intp], train_masks: NDArray[np.bool_], *,
         n_classes: int, groups: NDArray[np.str_], seed: int,
     ) -> Sequence[Predictor]:  # fmt: skip
-        """Train the folds together and keep what they were after each epoch."""
-        del n_classes
+        """Train the folds together and keep what they were after each epoch, or one by one where that is too much."""
+        n_params = sum(row.n_params for row in self.model.layers(self.n_classes))
+        if len(train_masks) * self.model.epochs * n_params > _MOST_STORED:
+            return [
+                self.fit(select_rows(x, mask), y[mask], n_classes=n_classes, groups=groups[mask], seed=seed)
+                for mask in train_masks
+            ]
         each = self.model.fit_epochs(x, y, train_masks, n_classes=self.n_classes, groups=groups, seed=seed)
         folds = list(zip(*each, strict=True))
         return [_EveryEpoch(fold) for fold in folds]

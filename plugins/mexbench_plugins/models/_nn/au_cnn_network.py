@@ -7,6 +7,7 @@ from typing import Any
 from jax import Array
 from numpy.random import Generator
 
+from mexbench_plugins.models._nn.first_block import normalised_maxima
 from mexbench_plugins.models._nn.layers import (
     BatchNorm,
     Context,
@@ -18,7 +19,7 @@ from mexbench_plugins.models._nn.layers import (
     record_padding,
 )
 from mexbench_plugins.models._nn.recipe import Activation
-from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBlock, normalise
+from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBlock
 
 
 class AUCNNLayers(Network):
@@ -45,9 +46,11 @@ class AUCNNLayers(Network):
         """Return logits (n, classes) for images x (n, T=1, 128, 128, 3)."""
         x = x[:, 0]
         record_padding(x, 3)  #                                                        134 x 134 x 3          0
-        x = self.conv(x)  #                                                             64 x 64 x 16      2,368
-        x = ACTIVATIONS[self.activation](normalise(self.norm, x, context))  #           64 x 64 x 16         64
-        x = max_pool(x, 3, 2)  #                                                        31 x 31 x 16          0
+        # Convolution 7x7/2                                                             64 x 64 x 16      2,368
+        # and batch normalisation                                                       64 x 64 x 16         64
+        # and max-pooling, which every activation may follow as none of them falls      31 x 31 x 16          0
+        x = max_pool(self.conv(x), 3, 2) if self.norm is None else normalised_maxima(self.conv, self.norm, x, context)
+        x = ACTIVATIONS[self.activation](x)
         x = x if self.layers1 is None else self.layers1(x, context)  # RepeatLayers 16  31 x 31 x 16      4,768
         x = x if self.layers2 is None else self.layers2(x, context)  # RepeatLayers 32  31 x 31 x 32     14,816
         x = global_average_pool(x)  #                                                             32          0

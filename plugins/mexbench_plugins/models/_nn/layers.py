@@ -21,6 +21,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mexbench.interfaces import LayerRow
+from mexbench_plugins.models._nn.filter_padding import padded_convolution, padded_width, plain_convolution
 
 Convention = Literal["keras", "torch"]
 #: Weights or running statistics of a network, as NNX keeps them.
@@ -178,6 +179,7 @@ class Conv(nnx.Module):
         convention: Whose initial weights.
         product: Whether to compute it as one matrix product on a CPU, which is the only fast way inside ``each``; it
             pads nothing.
+        pad_filters: Whether zero filters may speed it up on a CPU, which can change the last digits.
         normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
             gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
         rng: Source of the initial weights.
@@ -196,8 +198,10 @@ class Conv(nnx.Module):
         convention: Convention = "keras",
         normalised: bool = False,
         product: bool = False,
+        pad_filters: bool = True,
         rng: Generator,
     ) -> None:
+        self.pad_filters = pad_filters
         self.stride, self.normalised, self.product, self.padding_value = stride, normalised, product, padding_value
         self.dilation = dilation
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
@@ -208,18 +212,21 @@ class Conv(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Convolve (n, H, W, C)."""
         bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
-        kernel, strides = self.kernel[...], (self.stride, self.stride)
-        if self.product and _on_cpu():
+        kernel = self.kernel[...]
+        if self.product and on_cpu():
             y = _as_product(x, kernel, self.stride)
         else:
             # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
             # hybrid_micronet's step takes 1.7 times as long.
-            y = jax.lax.conv_general_dilated(
-                x - self.padding_value, kernel, strides, self.padding,
-                rhs_dilation=(self.dilation, self.dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            )  # fmt: skip
+            y = self._convolve(x - self.padding_value, kernel)
             y += self.padding_value * kernel.sum((0, 1, 2))
         return record(self.name, y + bias, self)
+
+    def _convolve(self, x: Array, kernel: Array) -> Array:
+        width = padded_width(kernel.shape, self.stride) if self.pad_filters and self.dilation == 1 and on_cpu() else 0
+        if width > kernel.shape[-1]:
+            return padded_convolution(x, kernel, self.stride, self.padding, width)
+        return plain_convolution(x, kernel, self.stride, self.padding, self.dilation)
 
 
 def each(layers: Callable[[Array], Array], x: Array) -> Array:
@@ -228,12 +235,13 @@ def each(layers: Callable[[Array], Array], x: Array) -> Array:
     The feature maps of one image stay in the processor's cache, and backwards they are computed once more: that costs
     less than to write and to read those of a batch. Convolutions must be products: in a loop XLA has no other fast one.
     """
-    if not _on_cpu():
+    if not on_cpu():
         return layers(x)
     return jax.lax.map(jax.checkpoint(lambda image: layers(image[None])[0]), x)
 
 
-def _on_cpu() -> bool:
+def on_cpu() -> bool:
+    """Return whether programs are compiled for a CPU."""
     return jax.default_backend() == "cpu"
 
 
@@ -313,11 +321,11 @@ def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
     """Take the maximum over windows of (n, H, W, C); windows that do not fit are dropped, as in Keras and PyTorch."""
     if padding:
         x = jnp.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)], constant_values=-jnp.inf)
-    return record(f"MaxPooling2D {size}x{size}/{stride}", _maxima(x, size, stride))
+    return record(f"MaxPooling2D {size}x{size}/{stride}", maxima(x, size, stride))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _maxima(x: Array, size: int, stride: int) -> Array:
+def maxima(x: Array, size: int, stride: int) -> Array:
     """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU."""
     return functools.reduce(jnp.maximum, _places(x, size, stride))
 
@@ -329,11 +337,11 @@ def _places(x: Array, size: int, stride: int) -> list[Array]:
 
 
 def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    best: Array = _maxima(x, size, stride)
+    best: Array = maxima(x, size, stride)
     return best, (x, best)
 
 
-def _maxima_backward(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+def maxima_gradient(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
     """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
 
     Differentiation would add up one array of the input's size for each place in the window, and with the layers
@@ -359,7 +367,7 @@ def _maxima_backward(size: int, stride: int, residuals: tuple[Array, Array], gra
     return (total.reshape(x.shape)[:, :height, :width],)
 
 
-_maxima.defvjp(_maxima_forward, _maxima_backward)
+maxima.defvjp(_maxima_forward, maxima_gradient)
 
 
 def average_pool(x: Array, size: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,14 +13,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from mexbench.devices import backend
 from mexbench.errors import DataError
-from mexbench.interfaces import EpochsModel, LayerRow, Predictor, select_rows
+from mexbench.interfaces import EpochsModel, FoldsModel, LayerRow, Predictor, select_rows
 from mexbench_plugins.models._nn.recipe import Training
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.layers import Network
 
 Shape = tuple[int, ...]
+
+#: More folds than any protocol of the field has: on a GPU all are trained together that its memory allows.
+ALL_FOLDS = 1_000
+#: Most weights of the folds that are trained together, whose predictors are on the device at once: 4 GiB.
+MOST_WEIGHTS = 2**30
+#: JAX's words for products of float32 in which nothing is rounded.
+FULL_PRECISION = ("", "highest", "float32")
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,12 @@ class NetworkBuilder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkModel(Training, EpochsModel):
-    """A network and its recipe. The same seed gives the same predictor on the same machine."""
+class NetworkModel(Training, EpochsModel, FoldsModel):
+    """A network and its recipe. The same seed gives the same predictor on the same machine.
+
+    On a GPU all folds are trained together, which gives what training each alone gives, rounding aside; see
+    ``fold_vmap``. On a CPU they are trained one by one.
+    """
 
     reads_rows: ClassVar[bool] = True
 
@@ -45,9 +58,14 @@ class NetworkModel(Training, EpochsModel):
     has_batch_norm: ClassVar[bool] = True
 
     def flags(self) -> tuple[str, ...]:
-        """Name running statistics, since they depend on the number of training steps."""
+        """Name running statistics, since they depend on the number of training steps, and rounded products."""
         running = self.has_batch_norm and self.batch_norm_statistics == "running"
-        return (*super().flags(), *(["running-batch-norm"] if running else []))
+        precision = os.environ.get("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+        return (
+            *super().flags(),
+            *(["running-batch-norm"] if running else []),
+            *([] if precision in FULL_PRECISION else [f"matmul-{precision}"]),
+        )
 
     @abstractmethod
     def network(self, shape: Shape, n_classes: int, rng: Generator) -> Network:
@@ -118,6 +136,38 @@ class NetworkModel(Training, EpochsModel):
         build = self.builder(x.shape[1:], n_classes)
         return trainer.train(self, build, x, y, n_classes=n_classes, groups=groups, seed=seed)
 
+    def folds_at_once(self) -> int:
+        """Return 1 on a CPU, where mapped convolutions cost several times as much, and with early stopping.
+
+        On a GPU it is all folds, or as many as have 4 GiB of weights; how many of them are in one program is decided
+        by the memory that is free (``fold_vmap``) and changes nothing.
+        """
+        if self.early_stopping is not None or backend() == "cpu":
+            return 1
+        n_params = sum(row.n_params for row in self.layers(n_classes=3))
+        return max(1, min(ALL_FOLDS, MOST_WEIGHTS // max(1, n_params)))
+
+    def fit_folds(
+        self,
+        x: NDArray[Any],
+        y: NDArray[np.intp],
+        train_masks: NDArray[np.bool_],
+        *,
+        n_classes: int,
+        groups: NDArray[np.str_],
+        seed: int,
+    ) -> Sequence[Predictor]:
+        """Train all folds at once where ``folds_at_once`` says so, else one by one; see ``FoldsModel.fit_folds``."""
+        if self.folds_at_once() == 1:
+            return [
+                self.fit(select_rows(x, mask), y[mask], n_classes=n_classes, groups=groups[mask], seed=seed)
+                for mask in train_masks
+            ]
+        from mexbench_plugins.models._nn import fold_vmap
+
+        build = self.builder(x.shape[1:], n_classes)
+        return fold_vmap.train(fold_vmap.Folds(self, build, x, y, train_masks, n_classes, seed))
+
     def save(self, predictor: Predictor, folder: Path) -> None:
         """Write weights as safetensors and the rest as JSON.
 
@@ -151,10 +201,12 @@ class NetworkModel(Training, EpochsModel):
         seed: int,
     ) -> Iterator[Sequence[Predictor]]:
         """Train the folds side by side and yield after each epoch; see ``EpochsModel.fit_epochs``."""
-        from mexbench_plugins.models._nn import trainer
+        from mexbench_plugins.models._nn import fold_vmap, trainer
 
         del groups
         build = self.builder(x.shape[1:], n_classes)
+        if len(train_masks) > 1 and self.folds_at_once() > 1:
+            return fold_vmap.after_each_epoch(fold_vmap.Folds(self, build, x, y, train_masks, n_classes, seed))
         folds = [
             trainer.after_each_epoch(self, build, select_rows(x, mask), y[mask], n_classes=n_classes, seed=seed)
             for mask in train_masks

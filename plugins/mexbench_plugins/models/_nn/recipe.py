@@ -94,6 +94,10 @@ class Training:
         del y
         return rng.permutation(train_idx)
 
+    def orders_by_label(self) -> bool:
+        """Return whether the order of an epoch depends on labels."""
+        return False
+
     def compiled_part(self) -> Training:
         """Return the options that the compiled functions depend on, so that sweeps of all others compile once."""
         return Training(
@@ -156,3 +160,7 @@ class ClassOrder(Training):
         if self.order == "shuffled":
             return super().epoch_order(train_idx, y, rng)
         return train_idx[np.argsort(y[train_idx], kind="stable")]
+
+    def orders_by_label(self) -> bool:
+        """Return whether samples are read class by class."""
+        return self.order == "by_class"

@@ -120,7 +120,7 @@ def describe(recipes: Mapping[str, Recipe], device: devices.Device | None, *, ou
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     devices.use_one_thread()
     threadpool_limits(1)  # of libraries that are loaded already
-    devices.choose(device, jobs=2)
+    devices.choose(device)
     models = {name: recipe.build() for name, recipe in recipes.items()}
     return {
         "mexbench": provenance.own_version(),
