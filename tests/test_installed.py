@@ -94,7 +94,7 @@ def test_the_wheel_has_configs_definitions_and_types(wheel: Path) -> None:
     expected = {path for path in (ROOT / "configs").rglob("*") if path.suffix in (".yaml", ".py")}
     boards = ROOT / "leaderboards"
     expected |= {*boards.glob("*.yaml"), *(boards / "samples").glob("*.csv"), *(boards / "spotting").glob("*.json")}
-    expected.add(boards / "claims.json")
+    expected |= {boards / "claims.json", *(boards / "audits").glob("*.json")}
     assert shipped == {path.relative_to(ROOT).as_posix() for path in expected}
     assert {name.partition("/")[0] for name in names} == {"mexbench", "mexbench_plugins", "mexbench-0.1.0.dist-info"}
 
