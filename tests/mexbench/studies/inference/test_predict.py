@@ -231,7 +231,8 @@ def test_stills_for_a_model_of_motion_are_one_clear_error(by_clip: Path, bench: 
         ran = bench("predict", target, "--model", by_clip, "--out", tmp_path / "out")
         assert ran.code == 2
         assert (
-            "was trained on motion (frames: count: 4), and a still picture has none: give films, or a model" in ran.err
+            "was trained on motion (frames: count: 4), and a still picture has none: give films, or give a model"
+            in ran.err
         )
         assert ran.err.count("error:") == 1
     films.person(folder / "b.mp4", 1)
