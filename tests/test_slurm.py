@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dask.config
+import distributed  # noqa: F401 - before dask.config.set, which would take its settings away with what was set
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -181,6 +181,7 @@ def test_fit_is_a_fold_that_holds_nothing_out() -> None:
     assert "val_loss" in early.history[0]
 
 
+@pytest.mark.usefixtures("nothing_compiled")
 def test_data_sets_of_similar_size_share_compilations() -> None:
     model = STSTNet(batch_size=64, epochs=1, learning_rate=0.0321)
     step = fold_parallel.compiled_step(model.compiled_part(), model.dropout)

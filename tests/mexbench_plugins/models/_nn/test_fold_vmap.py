@@ -340,6 +340,7 @@ def test_a_fold_without_training_samples_is_refused() -> None:
         together(ToyModel(), x, y, np.array([[True] * 6, [False] * 6]))
 
 
+@pytest.mark.usefixtures("nothing_compiled")
 def test_teams_share_one_compilation() -> None:
     x, y, groups = blobs(50)
     model = ToyModel(batch_size=10, epochs=2, learning_rate=0.0123)

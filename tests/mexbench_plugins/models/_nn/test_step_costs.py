@@ -89,6 +89,7 @@ def test_a_step_of_two_layers_computes_what_is_counted_by_hand() -> None:
     assert step_flops(TwoLayersModel()) == pytest.approx(products + adam, rel=0.05)
 
 
+@pytest.mark.usefixtures("nothing_compiled")
 @pytest.mark.parametrize(
     "model", [OffApexNet(epochs=2, batch_size=8), ToyModel(epochs=2, batch_size=8)], ids=["off_apexnet", "toy"]
 )

@@ -332,8 +332,9 @@ def test_each_axis_has_its_own_seed() -> None:
     assert fit(ToyModel(epochs=1)).history != fit(ToyModel(epochs=1, dropout=0.5)).history
 
 
+@pytest.mark.usefixtures("nothing_compiled")
 def test_folds_of_any_size_and_sweeps_of_the_recipe_compile_once() -> None:
-    model = ToyModel(batch_size=16, epochs=2, learning_rate=0.0123)
+    model = ToyModel(batch_size=16, epochs=2)
     program = train_program.train_program(model, model.builder((1, 4), 3))
     fit(model, n=40)
     step: Any = program.train_step
@@ -362,6 +363,7 @@ def counting() -> Iterator[list[str]]:
         jax.monitoring.unregister_event_duration_listener(note)
 
 
+@pytest.mark.usefixtures("nothing_compiled")
 @pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
 def test_a_loso_of_26_folds_compiles_as_much_as_one_fold(together: bool) -> None:
     """26 subjects of 2 to 11 samples, so that no two folds need be of one size; every fold trains and predicts."""

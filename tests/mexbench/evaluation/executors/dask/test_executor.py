@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dask.config
+import distributed  # noqa: F401 - before dask.config.set, which would take its settings away with what was set
 import numpy as np
 import pytest
 
