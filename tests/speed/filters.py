@@ -1,11 +1,12 @@
-"""What zero filters cost and save in convolutions: ``python -m tests.speed.filters``, from the repository's root.
+"""What zero filters and joined columns save in convolutions: ``python -m tests.speed.filters``, from the root.
 
 XLA's convolution of few input channels is up to seven times as slow with some numbers of filters as with a few more of
 them. For each convolution of the networks that has few input channels, this prints milliseconds of a batch, forward and
-with the gradient (towards the weights, and behind the first layer towards the input), as it is and with zero filters up
-to the numbers of ``CANDIDATES`` in the forward pass alone, and says which of them pays. The table in
-``mexbench_plugins.models._nn.filter_padding`` was chosen by it. With ``--widths``, one shape is measured with every
-number of filters up to 64 instead. One thread on one core, processor time, taking turns, the best of all turns.
+with the gradient (towards the weights, and behind the first layer towards the input): as it is, with zero filters up to
+the numbers of ``CANDIDATES``, and with 2 or 4 columns as channels (``x2``, ``x4``), all in the forward pass alone. It
+says which of them pays. The tables in ``mexbench_plugins.models._nn.cpu_convolution`` were chosen by it. With
+``--widths``, one shape is measured with every number of filters up to 64 instead. One thread on one core, processor
+time, taking turns, the best of all turns.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Shape(NamedTuple):
     padding: int
     first: bool = False
 
+    @property
+    def outputs(self) -> int:
+        """Columns of the output."""
+        return (self.side + 2 * self.padding - self.size) // self.stride + 1
+
 
 SHAPES = {
     "au_cnn": Shape(32, 128, 7, 2, 3, 16, 3, first=True),
@@ -72,16 +78,18 @@ SHAPES = {
 }
 
 
-def convolve(shape: Shape, width: int) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Return a forward pass and one with the gradient, of a kernel filled up with zero filters to a width."""
+def convolve(shape: Shape, width: int, columns: int = 1) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return a forward pass and one with the gradient, with zero filters up to a width or with joined columns."""
     import jax
     import jax.numpy as jnp
     import numpy as np
 
+    from mexbench_plugins.models._nn.cpu_convolution import by_columns
+
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(shape.batch, shape.side, shape.side, shape.inputs)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(shape.size, shape.size, shape.inputs, shape.filters)), jnp.float32)
-    padding = [(shape.padding, shape.padding)] * 2
+    padding = ((shape.padding, shape.padding), (shape.padding, shape.padding))
 
     def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return jax.lax.conv_general_dilated(
@@ -89,6 +97,8 @@ def convolve(shape: Shape, width: int) -> tuple[Callable[[], object], Callable[[
         )
 
     def padded(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        if columns > 1:
+            return by_columns(x, kernel, padding, columns, shape.outputs)
         more = width - shape.filters
         return plain(x, jnp.pad(kernel, [(0, 0)] * 3 + [(0, more)]))[..., : shape.filters] if more else plain(x, kernel)
 
@@ -130,13 +140,17 @@ def milliseconds(steps: Sequence[Callable[[], object]], seconds: float) -> list[
 
 
 def row(name: str, shape: Shape, seconds: float) -> str:
-    """Return the line of a convolution: forward/with gradient for each width, and what pays."""
-    widths = [shape.filters, *(width for width in CANDIDATES if width > shape.filters)]
-    times = milliseconds([step for width in widths for step in convolve(shape, width)], seconds)
+    """Return the line of a convolution: forward/with gradient for each way, and what pays."""
+    ways = {str(width): convolve(shape, width) for width in (shape.filters, *CANDIDATES) if width >= shape.filters}
+    for columns in (2, 4) if shape.stride == 1 else ():
+        if shape.side % columns == shape.outputs % columns == 0:
+            ways[f"x{columns}"] = convolve(shape, shape.filters, columns)
+    names = list(ways)
+    times = milliseconds([step for steps in ways.values() for step in steps], seconds)
     forward, both = times[::2], times[1::2]
-    cells = [f"{width:>4}: {a:.2f}/{b:.2f}" for width, a, b in zip(widths, forward, both, strict=True)]
-    best = min(range(len(widths)), key=both.__getitem__)
-    verdict = f"{widths[best]} pays, {both[0] / both[best]:.2f}x" if both[best] < PAYS * both[0] else "none pays"
+    cells = [f"{way:>4}: {a:.2f}/{b:.2f}" for way, a, b in zip(names, forward, both, strict=True)]
+    best = min(range(len(ways)), key=both.__getitem__)
+    verdict = f"{names[best]} pays, {both[0] / both[best]:.2f}x" if both[best] < PAYS * both[0] else "none pays"
     label = f"{shape.size}x{shape.size}/{shape.stride} from {shape.inputs} at {shape.side}"
     return f"{name:<28}{label:<20}{''.join(f'{cell:>20}' for cell in cells)}   {verdict}"
 

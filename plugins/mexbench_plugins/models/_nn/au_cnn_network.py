@@ -17,6 +17,7 @@ from mexbench_plugins.models._nn.layers import (
     global_average_pool,
     max_pool,
     record_padding,
+    stored,
 )
 from mexbench_plugins.models._nn.recipe import Activation
 from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBlock
@@ -50,8 +51,8 @@ class AUCNNLayers(Network):
         # and batch normalisation                                                       64 x 64 x 16         64
         # and max-pooling, which every activation may follow as none of them falls      31 x 31 x 16          0
         x = max_pool(self.conv(x), 3, 2) if self.norm is None else normalised_maxima(self.conv, self.norm, x, context)
-        x = ACTIVATIONS[self.activation](x)
-        x = x if self.layers1 is None else self.layers1(x, context)  # RepeatLayers 16  31 x 31 x 16      4,768
+        x = stored(ACTIVATIONS[self.activation](x))
+        x = x if self.layers1 is None else stored(self.layers1(x, context))  # RepeatLayers 16  31 x 31 x 16      4,768
         x = x if self.layers2 is None else self.layers2(x, context)  # RepeatLayers 32  31 x 31 x 32     14,816
         x = global_average_pool(x)  #                                                             32          0
         return self.dense(x)  #                                                                    7        231

@@ -45,8 +45,8 @@ class CNNLSTMLayers(Network):
 
     def frame_layers(self, x: Array) -> Array:
         """Return feature maps (n, 5, 5, 64) of images x (n, 48, 48, 1)."""
-        x = jax.nn.relu(self.conv1(x))  #                                          46 x 46 x 32         320
-        x = max_pool(x, 2, 2)  #                                                   23 x 23 x 32           0
-        x = jax.nn.relu(self.conv2(x))  #                                          21 x 21 x 64      18,496
-        x = max_pool(x, 2, 2)  #                                                   10 x 10 x 64           0
+        x = self.conv1(x)  #                                                       46 x 46 x 32         320
+        x = jax.nn.relu(max_pool(x, 2, 2))  #                                      23 x 23 x 32           0
+        x = self.conv2(x)  #                                                       21 x 21 x 64      18,496
+        x = jax.nn.relu(max_pool(x, 2, 2))  #                                      10 x 10 x 64           0
         return max_pool(x, 2, 2)  #                                                  5 x 5 x 64           0

@@ -9,7 +9,7 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, in_parts, max_pool, record
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.network_model import Shape
@@ -30,10 +30,14 @@ class CNNLayers(Network):
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for images x (n, T=1, H, W, C)."""
         del context
-        x = x[:, 0]
-        for convolution in self.convolutions:  # to 64 filters and 16 x 16 pixels in three turns
-            x = jax.nn.relu(convolution(x))  # H x W x filters              448 + 4,640 + 18,496
-            x = max_pool(x, 2, 2)  #           H/2 x W/2 x filters                             0
+        x = in_parts(self.image_layers, x[:, 0])
         x = record("Flatten", x.reshape(len(x), -1))  #     16,384                             0
         x = jax.nn.relu(self.dense1(x))  #                      64                     1,048,640
         return self.dense2(x)  #                                 5                           325
+
+    def image_layers(self, x: Array) -> Array:
+        """Return feature maps (n, 16, 16, 64) of images x (n, 128, 128, 3)."""
+        for convolution in self.convolutions:  # to 64 filters and 16 x 16 pixels in three turns
+            x = convolution(x)  #                   H x W x filters              448 + 4,640 + 18,496
+            x = jax.nn.relu(max_pool(x, 2, 2))  # H/2 x W/2 x filters                               0
+        return x

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mexbench_plugins.models._nn.filter_padding import plain_convolution
+from mexbench_plugins.models._nn.cpu_convolution import plain_convolution
 from mexbench_plugins.models._nn.layers import (
     EPSILON,
     MOMENTUM,
@@ -27,6 +27,8 @@ from mexbench_plugins.models._nn.layers import (
 )
 
 SIZE, STRIDE = 3, 2  # of the pooling
+#: XLA's convolution of 4x4 from 12 channels takes 16.9 ms with 16 filters and 11.4 with 17.
+_FILTERS = 17
 
 
 def normalised_maxima(conv: Conv, norm: BatchNorm, x: Array, context: Context) -> Array:
@@ -99,15 +101,18 @@ def _plain(x: Array, kernel: Array) -> Array:
 def strided_convolution(x: Array, kernel: Array) -> Array:
     """Convolve x (n, H, W, C), H and W even, with a kernel (7, 7, C, filters), stride 2 and padding 3.
 
-    Squares of 2x2 pixels become one of 4 C channels, and the kernel one of 4x4 without a stride; backward, the strided
-    convolution is the faster one.
+    Squares of 2x2 pixels become one of 4 C channels, and the kernel one of 4x4 without a stride, filled up with zero
+    filters; backward, the strided convolution is the faster one.
     """
     n, height, width, channels = x.shape
+    filters = kernel.shape[-1]
     squares = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-    taps = jnp.pad(kernel, [(1, 0), (1, 0), (0, 0), (0, 0)])  # 8x8: a square begins at an even pixel
+    taps = jnp.pad(
+        kernel, [(1, 0), (1, 0), (0, 0), (0, max(0, _FILTERS - filters))]
+    )  # 8x8: a square begins at an even pixel
     taps = taps.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5).reshape(4, 4, 4 * channels, -1)
     squares = squares.reshape(n, height // 2, width // 2, 4 * channels)
-    return plain_convolution(squares, taps, 1, ((2, 1), (2, 1)))
+    return plain_convolution(squares, taps, 1, ((2, 1), (2, 1)))[..., :filters]
 
 
 strided_convolution.defvjp(

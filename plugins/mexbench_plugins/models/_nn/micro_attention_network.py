@@ -58,8 +58,8 @@ class MicroAttentionLayers(Network):
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 224, 224, 3)."""
-        x = jax.nn.relu(self.conv(x[:, 0]))  #                        112 x 112 x 32         4,736
-        x = max_pool(x, 3, 2, padding=1)  #                             56 x 56 x 32             0
+        x = self.conv(x[:, 0])  #                                     112 x 112 x 32         4,736
+        x = jax.nn.relu(max_pool(x, 3, 2, padding=1))  #                56 x 56 x 32             0
         x = self.block1(x, context)  #                                  28 x 28 x 64        94,848
         x = self.block2(x, context)  #                                 14 x 14 x 128       378,112
         x = self.block3(x, context)  #                                   7 x 7 x 256     1,509,888

@@ -20,10 +20,10 @@ class Stream(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Map (n, 28, 28, 1) to (n, 784)."""
-        x = jax.nn.relu(self.conv1(x))  #                        28 x 28 x 6            156
-        x = max_pool(x, 2, 2)  #                                 14 x 14 x 6              0
-        x = jax.nn.relu(self.conv2(x))  #                       14 x 14 x 16          2,416
-        x = max_pool(x, 2, 2)  #                                  7 x 7 x 16              0
+        x = self.conv1(x)  #                                     28 x 28 x 6            156
+        x = jax.nn.relu(max_pool(x, 2, 2))  #                    14 x 14 x 6              0
+        x = self.conv2(x)  #                                    14 x 14 x 16          2,416
+        x = jax.nn.relu(max_pool(x, 2, 2))  #                     7 x 7 x 16              0
         return record("Flatten", x.reshape(len(x), -1))  #               784              0
 
 

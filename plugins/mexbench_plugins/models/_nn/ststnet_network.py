@@ -26,7 +26,7 @@ class STSTNetLayers(Network):
         self.dropout, self.reversed = dropout, channels == "reversed"
         # Zero filters would change the last digits of published rows; training the folds together, which is the fast
         # way, has a convolution of its own.
-        self.conv = Conv(3, 16, 3, padding=2, convention="torch", pad_filters=False, rng=rng)
+        self.conv = Conv(3, 16, 3, padding=2, convention="torch", fast_on_cpu=False, rng=rng)
         self.norm = BatchNorm(16, convention="torch")
         self.dense = Dense(5 * 5 * 16, n_classes, convention="torch", rng=rng)
 
