@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "speed.md"
 PACKAGES = ("jax", "numpy", "opencv-python-headless", "scikit-learn", "torch")
+OPTIONAL = ("openvino",)
 
 
 class Row(NamedTuple):
@@ -153,7 +155,8 @@ def circumstances(load: Sequence[float]) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
     changed = "with changes" if git("status", "--porcelain", "--untracked-files=no") else "unchanged"
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    packages = [*PACKAGES, *(name for name in OPTIONAL if importlib.util.find_spec(name))]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     after = os.getloadavg()[0]
     return (
         f"Measured on {datetime.datetime.now(datetime.UTC):%Y-%m-%d} at commit `{git('rev-parse', '--short', 'HEAD')}`"

@@ -2,20 +2,22 @@
 
 Prints milliseconds a frame of 224x224 and the ratio to PyTorch in eager mode, given 8 frames at once as a script would
 give them. Processor time, one thread, one process per contender, both alive and asked in turn, the median of the
-rounds. Compilation, which is kept for the next process, and the transformation of the kernels are left out.
+rounds. Compilation, which is kept for the next process, and the transformation of the kernels are left out. The step's
+other backend, OpenVINO, takes part where it is installed, in bfloat16 where the processor has it.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -23,12 +25,32 @@ FRAMES = 8
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
 
 
-CONTENDERS = {"eager": "PyTorch eager", "cl": "PyTorch, channels last", "ours": "vgg16"}
+CONTENDERS = {
+    "eager": "PyTorch eager",
+    "cl": "PyTorch, channels last",
+    "openvino": "OpenVINO, float32",
+    "bfloat16": "OpenVINO, bfloat16",
+    "ours": "vgg16",
+}
 
 
 def available() -> list[str]:
-    """Return the contenders that are installed."""
-    return list(CONTENDERS)
+    """Return the contenders that can run here; print why the others cannot."""
+    missing = []
+    if importlib.util.find_spec("openvino") is None:
+        print("OpenVINO: skipped, it is not installed (pip install '.[openvino]')")
+        missing = ["openvino", "bfloat16"]
+    elif not has_bfloat16():
+        print("OpenVINO, bfloat16: skipped, this processor has no instructions for it")
+        missing = ["bfloat16"]
+    return [name for name in CONTENDERS if name not in missing]
+
+
+def has_bfloat16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor."""
+    from mexbench_plugins.preprocessors._vgg16_openvino import import_openvino
+
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def frames() -> np.ndarray:
@@ -65,18 +87,29 @@ def channels_last() -> Callable[[], object]:
     return eager(channels_last=True)
 
 
-def ours() -> Callable[[], object]:
+def step(
+    backend: Literal["winograd", "openvino"] = "winograd", precision: Literal["float32", "bfloat16"] = "float32"
+) -> Callable[[], object]:
     """Return the step on a clip."""
     from mexbench.interfaces import Clip
     from mexbench_plugins.preprocessors.vgg16 import VGG16
 
-    step, clip = VGG16(weights="auto"), Clip(frames=frames())
-    return lambda: step(clip)
+    vgg16, clip = VGG16(weights="auto", backend=backend, precision=precision), Clip(frames=frames())
+    return lambda: vgg16(clip)
+
+
+STARTS: dict[str, Callable[[], Callable[[], object]]] = {
+    "eager": eager,
+    "cl": channels_last,
+    "openvino": lambda: step("openvino"),
+    "bfloat16": lambda: step("openvino", "bfloat16"),
+    "ours": step,
+}
 
 
 def serve(contender: str) -> None:
     """Compute once for every line that comes in, and answer with milliseconds a frame."""
-    compute = {"eager": eager, "cl": channels_last, "ours": ours}[contender]()
+    compute = STARTS[contender]()
     compute()
     compute()
     print("ready", flush=True)

@@ -277,7 +277,9 @@ def test_the_content_of_the_file_decides_and_not_its_place(toys: Catalogue, tmp_
     first = parts(str(here))
     assert parts(str(there)) == first
     digest = hashlib.sha256(b"one").hexdigest()
-    assert first[2] == {"plugin": "vgg16", "seed": 0, "provenance": {"weights": "file", "sha256": digest}}
+    provenance = {"weights": "file", "sha256": digest}
+    options = {"seed": 0, "backend": "winograd", "precision": "float32"}
+    assert first[2] == {"plugin": "vgg16", **options, "provenance": provenance}
     here.write_bytes(b"another")
     second = parts(str(here))
     assert second[2]["provenance"]["sha256"] == hashlib.sha256(b"another").hexdigest()
