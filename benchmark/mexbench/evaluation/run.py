@@ -70,7 +70,7 @@ def run(
 
 
 def _task_runner(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRunner:
-    return part.task_runner() if model_writer is None else with_model_writer(part.task_runner(), model_writer)
+    return part.task_runner() if model_writer is None else with_model_writer(part, model_writer)
 
 
 def _task_groups(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:

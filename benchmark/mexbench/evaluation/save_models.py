@@ -1,11 +1,13 @@
 """Which trained models a run keeps, where, and with what written beside them.
 
 RUN/models/MODEL/SEED/FOLD/   --save-models task: one per task, which never saw its fold's test side
-RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data
+RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data; of a case study
+                              on every sample of the members that train, never on the clips that it describes
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +23,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
-from mexbench.interfaces import Model
+from mexbench.interfaces import Model, Sample
 from mexbench.metrics.spotting.summary import F1_SCORES
 from mexbench.runs import saved_model as saved
 from mexbench.runs.model_writer import EVERYTHING, ModelWriter, Scope
@@ -63,7 +65,8 @@ def model_writer_for(
         waiting: The tasks of the run that have no result yet: they are trained anyway.
         always: Whether what is kept already is trained again.
     """
-    trained_on = {id(part): _trained_on(part, scope) for part in plan.parts}
+    title = dataset_title(plan.config)
+    trained_on = {id(part): _trained_on(part, scope, title) for part in plan.parts}
     model_writer = ModelWriter(
         root=folder.path / "models",
         scope=scope,
@@ -94,7 +97,7 @@ def train_on_everything(
     failures = []
     if not model_writer.waiting:
         return []
-    parts = {id(part): with_model_writer(part.task_runner(), model_writer) for part in plan.parts}
+    parts = {id(part): with_model_writer(part, model_writer) for part in plan.parts}
     runners = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
     with closing(executor.run([(task,) for task in model_writer.waiting], runners)) as outcomes:
         for outcome in outcomes:
@@ -108,16 +111,14 @@ def train_on_everything(
     return failures
 
 
-def with_model_writer(runner: TaskRunner, model_writer: ModelWriter) -> TaskRunner:
+def with_model_writer(part: RowGroupPlan, model_writer: ModelWriter) -> TaskRunner:
     """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
+    runner = replace(part.task_runner(), model_writer=model_writer)
     if model_writer.scope == "task":
-        return replace(runner, model_writer=model_writer)
-    # A class of -1 is an unlabelled sample of a case study; rows of action units (n, units) and the intervals of
-    # long videos (n,) are all labelled.
-    by_class = runner.y.ndim == 1 and runner.y.dtype != object
-    labelled = np.flatnonzero(runner.y >= 0) if by_class else np.arange(len(runner.y))
-    nothing = np.empty(0, dtype=np.intp)
-    return replace(runner, model_writer=model_writer, folds={EVERYTHING: (labelled, nothing)})
+        return runner
+    names = {sample.sample_id for sample in _everything(part)}
+    train = np.flatnonzero([sample.sample_id in names for sample in part.data.samples])
+    return replace(runner, folds={EVERYTHING: (train, np.empty(0, dtype=np.intp))})
 
 
 def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> list[Path]:
@@ -164,27 +165,40 @@ def _refits(plan: Plan) -> Iterator[Task]:
     for row, (part, _) in plan.by_row.items():
         for seed in part.part.seeds:
             folds = [task.fingerprint for task in part.tasks if (task.model, task.seed) == (row, seed)]
-            yield Task(row, seed, EVERYTHING, digest([EVERYTHING, folds]))
+            # Such models of case studies once saw the labels of the clips that are described: those are another's.
+            side = [] if part.part.protocol.instance.case_study is None else ["training side"]
+            yield Task(row, seed, EVERYTHING, digest([EVERYTHING, *side, folds]))
 
 
-def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
+def _everything(part: RowGroupPlan) -> list[Sample]:
+    """Return the samples that a training on everything sees: all; of a case study those of its training side."""
+    if part.part.protocol.instance.case_study is None:
+        return list(part.data.samples)
+    ids = {name for fold in part.folds for name in fold.train}
+    return [sample for sample in part.data.samples if sample.sample_id in ids]
+
+
+def _trained_on(part: RowGroupPlan, scope: Scope, title: str) -> dict[str, dict[str, Any]]:
+    """Return fold -> what ``model.json`` says about its training side."""
     if scope == "all":
-        sides = {
-            EVERYTHING: tuple(
-                s.sample_id for s in part.data.samples if s.label is not None or part.data.target != "emotion"
-            )
-        }
+        sides = {EVERYTHING: tuple(sample.sample_id for sample in _everything(part))}
     else:
         sides = {fold.name: fold.train for fold in part.folds}
-    return {
-        name: {
+    dataset_of = {sample.sample_id: sample.dataset for sample in part.data.samples}
+    of_run = set(dataset_of.values())
+    about = {}
+    for name, ids in sides.items():
+        datasets = dict(sorted(Counter(dataset_of[one] for one in ids).items()))
+        about[name] = {
             "what": "all" if scope == "all" else "fold",
             "fold": None if scope == "all" else name,
+            # The run's own title where all of its data sets train; a fold of a protocol may train on some alone.
+            "title": title if datasets.keys() == of_run else " + ".join(datasets),
+            "datasets": datasets,
             "samples": len(ids),
             "sample_ids_digest": digest(sorted(ids)),
         }
-        for name, ids in sides.items()
-    }
+    return about
 
 
 def about_row(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:
