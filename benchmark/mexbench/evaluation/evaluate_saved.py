@@ -239,7 +239,8 @@ def _rows(part: RowGroupPlan) -> dict[str, NDArray[np.intp]]:
 
 def _provenance(models: Sequence[SavedModel], stated: Sequence[SavedModel]) -> str:
     if not stated:
-        return f"{len(models)} models, each trained on the training side of its fold: checked by the ids of its samples"
+        each = "1 model" if len(models) == 1 else f"{len(models)} models, each"
+        return f"{each} trained on the training side of its fold: checked by the ids of its samples"
     publishers = dict.fromkeys(str(model.about["trained_on"].get("stated_by")) for model in stated)
     return (
         f"{len(models)} models of {listed(publishers)}; that each was trained without its subject is the publisher's "

@@ -289,7 +289,7 @@ class _Experiment:
             with self.watched("run", self.waiting, self.reporter.task) as notify:
                 failures += engine.run(
                     self.plan, self.folder, self.executor, recompute=self.settings.recompute, notify=notify,
-                    model_writer=self.task_models, waiting=self.todo,
+                    model_writer=self.task_models or self.refits, waiting=self.todo,
                 )  # fmt: skip
             if self.refits:
                 with self.watched("train on all samples", len(self.refits.waiting)) as notify:

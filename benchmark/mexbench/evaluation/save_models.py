@@ -1,8 +1,8 @@
 """Which trained models a run keeps, where, and with what written beside them.
 
 RUN/models/MODEL/SEED/FOLD/   --save-models task: one per task, which never saw its fold's test side
-RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data; of a case study
-                              on every sample of the members that train, never on the clips that it describes
+RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data; those of a
+                              case study on all that train, never on the clips that it describes
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def train_on_everything(
     failures = []
     if not model_writer.waiting:
         return []
-    parts = {id(part): with_model_writer(part, model_writer) for part in plan.parts}
+    parts = {id(part): _on_everything(part, model_writer) for part in plan.parts}
     runners = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
     with closing(executor.run([(task,) for task in model_writer.waiting], runners)) as outcomes:
         for outcome in outcomes:
@@ -111,14 +111,12 @@ def train_on_everything(
     return failures
 
 
-def with_model_writer(part: RowGroupPlan, model_writer: ModelWriter) -> TaskRunner:
-    """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
-    runner = replace(part.task_runner(), model_writer=model_writer)
-    if model_writer.scope == "task":
-        return runner
+def _on_everything(part: RowGroupPlan, model_writer: ModelWriter) -> TaskRunner:
+    """Return a task runner whose only fold trains on everything."""
     names = {sample.sample_id for sample in _everything(part)}
     train = np.flatnonzero([sample.sample_id in names for sample in part.data.samples])
-    return replace(runner, folds={EVERYTHING: (train, np.empty(0, dtype=np.intp))})
+    folds = {EVERYTHING: (train, np.empty(0, dtype=np.intp))}
+    return replace(part.task_runner(), model_writer=model_writer, folds=folds)
 
 
 def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> list[Path]:

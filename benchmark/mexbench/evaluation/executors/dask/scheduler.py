@@ -69,6 +69,7 @@ class DaskScheduler:
             path.write_text(self.nonce, encoding="utf-8")
         self.assigned: dict[str, dict[Any, NumberedGroup]] = {}  # worker's address -> future -> group, in order
         self.refused: set[str] = set()
+        self.blind = ""  # why a worker that could not save models was refused
         self.events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
         self.submitted = 0
         self.seconds, self.finished = 0.0, 0
@@ -104,7 +105,8 @@ class DaskScheduler:
         if self.policy.failed_too_often or (self.ours and empty_for > _LONGEST_EMPTY_S):
             yield from self.policy.give_up()
         elif self.refused.issuperset(addresses) and addresses:
-            raise ClusterError(f"the Dask cluster at {self.link.address} has no worker that can be used")
+            reason = f": {self.blind}" if self.blind else ""
+            raise ClusterError(f"the Dask cluster at {self.link.address} has no worker that can be used{reason}")
         elif not self.ours and empty_for <= _CHECK_S:
             self.notify_user(f"waiting for workers of {self.link.address}; Ctrl-C gives up")
 
@@ -121,14 +123,18 @@ class DaskScheduler:
         for address in addresses:
             if address not in mismatched:
                 try:
-                    self.prepare(address)
+                    ready = self.prepare(address)
                 except OSError:  # it is gone
                     self.policy.on_failed_start()
                 else:
-                    self.assigned[address] = {}
+                    if ready:
+                        self.assigned[address] = {}
 
-    def prepare(self, address: str) -> None:
+    def prepare(self, address: str) -> bool:
         """Send a worker the samples: the place of the files where it can read them, else what they hold.
+
+        Returns:
+            Whether it can be used: a worker that does not see the run folder cannot save models there.
 
         Raises:
             OSError: The worker is gone.
@@ -138,15 +144,19 @@ class DaskScheduler:
             for folders in ((self.shared.folder,), array_folders(self.shared))
         )
         if not sees_run and any(light.model_writer for _, light in self.shared.light.values()):
-            raise ClusterError(
+            self.refused.add(address)
+            self.blind = (
                 f"worker {address} on {self.call(address, dask_worker.host)} does not see {self.shared.folder.parent}, "
                 "where models are to be saved: leave --save-models out, or put --out on a disk that all workers share"
             )
+            self.notify_user(f"warning: a worker is not used: {self.blind}")
+            return False
         self.call(address, dask_worker.begin, self.run, self.shared, self.recipes, copy=not sees)
         for name, path in () if sees else self.shared.arrays().items():
             with path.open("rb") as stream:
                 while piece := stream.read(_PIECE):
                     self.call(address, dask_worker.receive, self.run, name, piece)
+        return True
 
     def call(self, address: str, function: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401
         """Call a function on a worker.
