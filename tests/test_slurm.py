@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,15 @@ def certificate(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "cert.pem"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Give Ctrl-C back: importing dask-jobqueue has it end the process, which here runs other tests as well."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_job_that_would_be_submitted(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = importlib.util.spec_from_file_location("slurm_cluster", ROOT / "configs" / "slurm_cluster.py")
