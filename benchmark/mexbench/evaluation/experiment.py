@@ -18,7 +18,7 @@ from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.data.cache import Cache, default_root
 from mexbench.data.read_ahead import DEFAULT_BYTES
-from mexbench.errors import ClusterError, ConfigError, RunFolderError, SavedModelError, unknown
+from mexbench.errors import ClusterError, ConfigError, DataError, RunFolderError, SavedModelError, unknown
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
@@ -270,6 +270,8 @@ class _Experiment:
                 f"{where}{error.strerror or error}\n  {self.progress_text()}; fix that, then the same command goes on "
                 "from here"
             ) from None
+        except DataError as error:  # such as samples that were removed and cannot be written again
+            raise DataError(f"{error}\n  {self.progress_text()}; the same command goes on from here") from None
         except ClusterError as error:
             raise ClusterError(
                 f"{error}\n  {self.progress_text()}; the same command goes on from here, with or without "

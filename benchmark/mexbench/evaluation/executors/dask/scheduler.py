@@ -11,7 +11,7 @@ import concurrent.futures
 import queue
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGrou
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import Link, mismatched_text, mismatched_workers
 from mexbench.evaluation.executors.dask.worker import Recipe
-from mexbench.evaluation.executors.shared_arrays import SharedTrainers
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers, restored_text
 from mexbench.evaluation.task_runner import TaskRunner, failure
 from mexbench.runs.task import Outcome, Success
 
@@ -65,8 +65,7 @@ class DaskScheduler:
         self.run, self.nonce = secrets.token_hex(8), secrets.token_hex(8)
         # One beside each array: a worker may see the run folder and not the cache, or the other way round.
         self.nonces = {folder / f"nonce-{self.run}" for folder in (shared.folder, *array_folders(shared))}
-        for path in self.nonces:
-            path.write_text(self.nonce, encoding="utf-8")
+        self.write_nonces()
         self.assigned: dict[str, dict[Any, NumberedGroup]] = {}  # worker's address -> future -> group, in order
         self.refused: set[str] = set()
         self.blind = ""  # why a worker that could not save models was refused
@@ -122,6 +121,7 @@ class DaskScheduler:
             )
         for address in addresses:
             if address not in mismatched:
+                self.restore(self.runners)
                 try:
                     ready = self.prepare(address)
                 except OSError:  # it is gone
@@ -129,6 +129,23 @@ class DaskScheduler:
                 else:
                     if ready:
                         self.assigned[address] = {}
+
+    def write_nonces(self) -> None:
+        """Write the files by which a worker is seen to share a disk."""
+        for path in self.nonces:
+            if not path.is_file():
+                path.write_text(self.nonce, encoding="utf-8")
+
+    def restore(self, models: Iterable[str]) -> None:
+        """Write anew what somebody removed of the models' arrays.
+
+        Raises:
+            DataError: It cannot be written.
+        """
+        restored = [path for model in models for path in self.shared.restore(model, self.runners[model])]
+        if restored:
+            self.write_nonces()
+            self.notify_user(restored_text(restored))
 
     def prepare(self, address: str) -> bool:
         """Send a worker the samples: the place of the files where it can read them, else what they hold.
@@ -186,6 +203,7 @@ class DaskScheduler:
         """Give a group to a worker, and to no other."""
         self.submitted += 1
         group = numbered[1]
+        self.restore([group[0].model])
         future = self.link.submit(
             address, dask_worker.run_group, self.run, self.runners[group[0].model].group_data(group),
             key=f"bench-{self.run}-{self.submitted}",
