@@ -49,7 +49,9 @@ def run(
     alterations = chosen_alterations(options.alterations)
     root = folder / FOLDER
     cache = Cache(default_root())
-    stress = Stress(stress_parts(parts, cases, alterations, root, cache), alterations, RunFolder(folder))
+    stress = Stress(
+        stress_parts(parts, cases, alterations, root, cache, memory=options.memory), alterations, RunFolder(folder)
+    )
     waiting = stress.waiting()
     say(
         f"the stress test: {_number(alterations, 'alteration')} x {_number(cases, 'model')}, "

@@ -9,6 +9,8 @@ import numpy as np
 import psutil
 import pytest
 
+from mexbench.adapters.sklearn import SklearnModel
+from mexbench.adapters.torch import TorchModel, TorchRecipe
 from mexbench.errors import MemoryLimitError
 from mexbench.evaluation.executors import memory
 from mexbench.evaluation.executors.memory import TrainingSize, check_memory
@@ -100,6 +102,34 @@ def test_what_reads_batches_needs_a_batch_whatever_the_number_of_samples(monkeyp
     assert memory.needed(load(Streaming())) == expected
     folds = {"1": (np.arange(100_000), np.arange(20))}
     assert memory.needed(load(Streaming(), folds=folds)) == expected
+
+
+class Forest(SklearnModel):
+    def estimator(self) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class Net(TorchModel):
+    recipe = TorchRecipe(batch_size=5)
+
+    def module(self, shape: tuple[int, ...], n_outputs: int) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class WholeNet(Net):
+    def prepare(self, x: Any) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [(Forest(), 16 * 100 * (2 + 16)), (Net(), 5 * 100 * 17), (WholeNet(), 16 * 100 * 17)],
+    ids=["scikit-learn", "batches of PyTorch", "PyTorch with a preparation of its own"],
+)
+def test_what_the_adapters_need(model: Model, training: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An estimator is given a copy of its training side; a module five samples at a time, unless it prepares all."""
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=50 * MB))
+    assert memory.needed(load(model)) == 50 * MB + training
 
 
 @pytest.mark.parametrize(
