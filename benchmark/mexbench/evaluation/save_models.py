@@ -8,7 +8,7 @@ RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -38,24 +38,34 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_savable(config: RunConfig) -> None:
+def check_savable(config: RunConfig, rows: Collection[str] | None = None) -> None:
     """Look, before anything is read or trained, whether every model of a config can be saved.
+
+    Args:
+        config: Names the models.
+        rows: Those whose models are saved; None for all.
 
     Raises:
         SavedModelError: Names those that cannot.
     """
-    lacking = [model for model in config.models if not saved.can_save(model.instance)]
+    chosen = [
+        model
+        for model in config.models
+        if rows is None or any(config.row(model, protocol) in rows for protocol in config.protocols)
+    ]
+    lacking = [model for model in chosen if not saved.can_save(model.instance)]
     if lacking:
         raise SavedModelError(
             "--save-models: "
             + "; ".join(f"model {m.name!r} (plugin {m.plugin!r} of {m.distribution}) cannot be saved" for m in lacking)
-            + ": its class has no 'save' and 'load'; leave --save-models out, or such models"
+            + ": its class has no 'save' and 'load'; leave --save-models out, or give --only with other models"
         )
 
 
 def model_writer_for(
-    scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool
-) -> ModelWriter:
+    scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool,
+    rows: Collection[str] | None = None,
+) -> ModelWriter:  # fmt: skip
     """Return the model_writer of a run.
 
     Args:
@@ -64,13 +74,15 @@ def model_writer_for(
         folder: Its folder.
         waiting: The tasks of the run that have no result yet: they are trained anyway.
         always: Whether what is kept already is trained again.
+        rows: Those whose models are saved; None for all.
     """
+    tasks = plan.tasks if scope == "task" else tuple(_refits(plan))
     title = dataset_title(plan.config)
     trained_on = {id(part): _trained_on(part, scope, title) for part in plan.parts}
     model_writer = ModelWriter(
         root=folder.path / "models",
         scope=scope,
-        tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
+        tasks=tasks if rows is None else tuple(task for task in tasks if task.model in rows),
         wanted=frozenset(),
         about={row: about_row(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
         trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},

@@ -142,10 +142,14 @@ def check_memory(sizes: list[TrainingSize], limit: int, *, processes: int) -> st
             for size in too_large
         ]
         most = max(size.needed for size in too_large)
-        hint = "" if all(size.model.reads_rows for size in too_large) else (
-            "; or make samples smaller (resize, grayscale, fewer frames), or choose models that read their training "
-            "side in batches, as networks do"
-        )  # fmt: skip
+        hint = ""
+        if base > limit:
+            hint = f"; the program itself takes {_size(base)}, whatever the samples"
+        elif not all(size.model.reads_rows for size in too_large):
+            hint = (
+                "; or make samples smaller (resize, grayscale, fewer frames), or choose models that read their "
+                "training side in batches, as networks do"
+            )
         raise MemoryLimitError(
             f"--memory {_size(limit)} is less than trainings need:{''.join(texts)}\n  give --memory "
             f"{math.ceil((base + most) / 1e8) / 10:g}GB{hint}"

@@ -167,6 +167,10 @@ def test_a_training_that_needs_more_than_the_limit_is_refused_by_name(monkeypatc
         "  give --memory 17.2GB; or make samples smaller (resize, grayscale, fewer frames), or choose models that read "
         "their training side in batches, as networks do",
     ]
+    with pytest.raises(
+        MemoryLimitError, match=r"\n  give --memory 0\.3GB; the program itself takes 200 MB, whatever the"
+    ):
+        check_memory([small], 10**8, processes=2)  # smaller samples would not help
     assert check_memory([large, small], 172 * 10**8, processes=2) == (
         "memory: at most 17.2 GB together, and about 17.2 GB needed for one task"
     )
