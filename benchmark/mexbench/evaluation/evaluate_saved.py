@@ -149,7 +149,7 @@ def _load(folder: Path, catalogue: Catalogue) -> list[SavedModel]:
     if not inside:
         raise SavedModelError(
             f"{folder}: has no saved models, one folder for each fold; give RUN/models/MODEL/SEED, written by 'bench "
-            "run --save-models task', or what 'bench import-weights' wrote"
+            f"run --save-models task', or what 'bench import-weights' wrote{_nearby(folder)}"
         )
     models = [saved.load(path, catalogue) for path in inside]
     for model in models:
@@ -159,6 +159,15 @@ def _load(folder: Path, catalogue: Catalogue) -> list[SavedModel]:
                 "--save-models task' saves models that leave a fold's test side out"
             )
     return models
+
+
+def _nearby(folder: Path) -> str:
+    """Name the folders of the same run that have a model for each fold; empty where there are none."""
+    root = next((path for path in (folder, *folder.parents) if path.name == "models" and path.is_dir()), None)
+    if root is None:
+        return ""
+    folders = sorted({path.parents[1] for path in root.glob(f"*/*/*/{saved.ABOUT}") if path.parents[1].name != "all"})
+    return f"; {root} has {listed([str(path.relative_to(root)) for path in folders], limit=5)}" if folders else ""
 
 
 def _part(folder: Path, model: SavedModel, plan: Plan) -> RowGroupPlan:
