@@ -20,6 +20,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import check_scores
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Fold
+from mexbench.interfaces.rows import read_rows
 from mexbench.metrics.predictions import Predictions
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs import saved_model as saved
@@ -137,7 +138,7 @@ def predict_test_sides(
     scores = {}
     for name, model in models.items():
         try:
-            given = model(x[rows[name]])
+            given = model(read_rows(x, rows[name]))
             scores[name] = check_scores(given, (len(rows[name]), len(model.classes)), of_units=False)
         except ValueError as error:
             raise SavedModelError(f"{model.folder}: {error}; train and save it again") from None
