@@ -11,16 +11,17 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.adapters import torch_files
 from mexbench.adapters.torch_engine import TorchModule, TorchTensor, import_torch, one_thread
+from mexbench.adapters.torch_inputs import Batches, inputs_of
 from mexbench.adapters.torch_recipe import TorchRecipe
 from mexbench.adapters.torch_training import class_weights, train
-from mexbench.interfaces import ActionUnitModel, Predictor
+from mexbench.interfaces import ActionUnitModel, Predictor, Rows
 
 __all__ = ["FactoryModel", "TorchModel", "TorchPredictor", "TorchRecipe"]
 
@@ -41,9 +42,21 @@ class TorchModel(ActionUnitModel):
                 return nn.Sequential(nn.Conv2d(shape[0], 8, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(n_outputs))
 
     Training, class weights, early stopping by subject, learning curves, seeds and saved models come with this base.
+    Samples are read from the disk batch by batch where there are many. A class that has its own ``prepare``, which may
+    look at all samples together, or its own ``fit``, is given an array of all of them instead; it says ``reads_rows =
+    True`` if its ``prepare`` treats each sample by itself.
     """
 
+    reads_rows: ClassVar[bool] = True
     recipe: TorchRecipe = TorchRecipe()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+        """See whether the class can be given rows."""
+        super().__init_subclass__(**kwargs)
+        if "reads_rows" not in vars(cls):
+            own = (cls.prepare, cls.fit, cls.fit_action_units)
+            base = (TorchModel.prepare, TorchModel.fit, TorchModel.fit_action_units)
+            cls.reads_rows = own == base
 
     @abstractmethod
     def module(self, shape: tuple[int, ...], n_outputs: int) -> TorchModule:
@@ -75,7 +88,7 @@ class TorchModel(ActionUnitModel):
         return torch.from_numpy(np.ascontiguousarray(values))
 
     def fit(
-        self, x: NDArray[Any], y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
+        self, x: NDArray[Any] | Rows, y: NDArray[np.intp], *, n_classes: int, groups: NDArray[np.str_], seed: int
     ) -> TorchPredictor:
         """Train by cross-entropy; scores are probabilities."""
         torch = import_torch()
@@ -84,7 +97,7 @@ class TorchModel(ActionUnitModel):
         return self._train(x, targets, n_classes, groups=groups, seed=seed, weights=weights)
 
     def fit_action_units(
-        self, x: NDArray[Any], y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
+        self, x: NDArray[Any] | Rows, y: NDArray[np.bool_], *, groups: NDArray[np.str_], seed: int
     ) -> TorchPredictor:
         """Train by binary cross-entropy on every unit; scores are probabilities of presence."""
         targets = import_torch().from_numpy(np.array(y, dtype=np.float32))
@@ -118,7 +131,7 @@ class TorchModel(ActionUnitModel):
 
     def _train(
         self,
-        x: NDArray[Any],
+        x: NDArray[Any] | Rows,
         targets: TorchTensor,
         n_outputs: int,
         *,
@@ -126,8 +139,8 @@ class TorchModel(ActionUnitModel):
         seed: int,
         weights: TorchTensor | None = None,
     ) -> TorchPredictor:
-        inputs = self.prepare(x)
-        shape = tuple(inputs.shape[1:])
+        inputs = inputs_of(x, self.prepare)
+        shape = tuple(inputs[:1].shape[1:])
         module, history, health = train(
             lambda: self.module(shape, n_outputs), self.recipe, inputs, targets,
             n_outputs=n_outputs, groups=groups, seed=seed, weights=weights,
@@ -186,12 +199,13 @@ class TorchPredictor:
     history: tuple[Mapping[str, float], ...] = ()
     health: Mapping[str, float] = field(default_factory=dict)
 
-    def __call__(self, x: NDArray[Any], /) -> NDArray[np.float64]:
+    def __call__(self, x: NDArray[Any] | Rows, /) -> NDArray[np.float64]:
         """Return probabilities (n, n_outputs) for x (n, T, ...)."""
         torch = import_torch()
         scores = [np.empty((0, self.n_outputs))]
+        inputs, everything = inputs_of(x, self.model.prepare), np.arange(len(x))
         with torch.inference_mode(), one_thread():
-            for batch in torch.split(self.model.prepare(x), self.model.recipe.batch_size):
+            for batch in Batches(inputs, everything, self.model.recipe.batch_size, "cpu"):
                 logits = self.module(batch).double()
                 scores.append((torch.sigmoid(logits) if self.units else torch.softmax(logits, dim=1)).numpy())
         return np.concatenate(scores)

@@ -6,13 +6,13 @@ training mode without dropout, would normalise by.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from mexbench.adapters.torch_engine import TorchModule, TorchTensor, import_torch
 
 
-def set_exact_statistics(module: TorchModule, batches: Sequence[TorchTensor]) -> None:
+def set_exact_statistics(module: TorchModule, batches: Iterable[TorchTensor]) -> None:
     """Replace the running statistics of a module's batch normalisations.
 
     Each pass measures the inputs of all layers under the statistics of the pass before: after the first pass those of
@@ -20,7 +20,7 @@ def set_exact_statistics(module: TorchModule, batches: Sequence[TorchTensor]) ->
 
     Args:
         module: The module, which is left in evaluation mode.
-        batches: The samples that trained; no other one.
+        batches: The samples that trained, no other one; they are gone through several times.
     """
     torch = import_torch()
     kind = torch.nn.modules.batchnorm._BatchNorm  # the base of all of them

@@ -19,6 +19,7 @@ from mexbench.adapters.torch_engine import (
     import_torch,
     reproducible,
 )
+from mexbench.adapters.torch_inputs import Batches, BatchReader
 from mexbench.adapters.validation_split import validation_part
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ History = tuple[Mapping[str, float], ...]
 
 
 def train(
-    factory: Callable[[], TorchModule], recipe: TorchRecipe, inputs: TorchTensor, targets: TorchTensor, *,
+    factory: Callable[[], TorchModule], recipe: TorchRecipe, inputs: TorchTensor | BatchReader, targets: TorchTensor, *,
     n_outputs: int, groups: NDArray[np.str_], seed: int, weights: TorchTensor | None,
 ) -> tuple[TorchModule, History, Mapping[str, float]]:  # fmt: skip
     """Train a new module.
@@ -36,7 +37,7 @@ def train(
     Args:
         factory: Returns the module.
         recipe: How to train.
-        inputs: Samples (n, ...), as the module takes them.
+        inputs: Samples (n, ...), as the module takes them, or what reads some of them at a time.
         targets: Class indices (n,), or action units as 0 and 1 (n, units).
         n_outputs: Logits of the module.
         groups: Subject of each sample (n,).
@@ -58,10 +59,10 @@ def train(
     with reproducible(seed):
         module = _build(factory, inputs, device)
         loop = _Loop(module, recipe, _loss(targets, recipe, weights, device), n_outputs=n_outputs, device=device)
-        history = tuple(loop.epochs(inputs, targets, torch.from_numpy(train_idx), torch.from_numpy(val_idx)))
+        history = tuple(loop.epochs(inputs, targets, torch.from_numpy(train_idx), val_idx))
         if recipe.batch_norm_statistics == "exact":
-            set_exact_statistics(module, [inputs[batch].to(device) for batch in _in_order(train_idx, recipe)])
-        health = loop.health(history, inputs[train_idx], targets[train_idx])
+            set_exact_statistics(module, Batches(inputs, train_idx, recipe.batch_size, device))
+        health = loop.health(history, inputs, targets, train_idx)
     return module.cpu().eval(), history, health
 
 
@@ -72,7 +73,7 @@ def class_weights(y: NDArray[np.intp], n_classes: int) -> TorchTensor:
     return import_torch().tensor(weights.astype(np.float32))
 
 
-def _build(factory: Callable[[], TorchModule], inputs: TorchTensor, device: Any) -> TorchModule:  # noqa: ANN401
+def _build(factory: Callable[[], TorchModule], inputs: TorchTensor | BatchReader, device: Any) -> TorchModule:  # noqa: ANN401
     torch = import_torch()
     module = factory()
     if not isinstance(module, torch.nn.Module):
@@ -109,7 +110,7 @@ class _Loop:
         self.device = device
 
     def epochs(
-        self, inputs: TorchTensor, targets: TorchTensor, train_idx: TorchTensor, val_idx: TorchTensor
+        self, inputs: TorchTensor | BatchReader, targets: TorchTensor, train_idx: TorchTensor, val_idx: NDArray[np.intp]
     ) -> Iterator[Mapping[str, float]]:
         """Yield the figures of each epoch; the module ends with the weights that are to be used."""
         optimizer = _optimizer(self.module, self.recipe)
@@ -120,7 +121,7 @@ class _Loop:
             if self.recipe.early_stopping is None:
                 yield row
                 continue
-            val_loss, val_accuracy = self._evaluate(inputs[val_idx], targets[val_idx])
+            val_loss, val_accuracy = self._evaluate(inputs, targets, val_idx)
             yield {**row, "val_loss": val_loss, "val_accuracy": val_accuracy}
             if val_loss < best_loss:
                 best_loss, best_epoch, best_state = val_loss, epoch, copy.deepcopy(self.module.state_dict())
@@ -130,7 +131,11 @@ class _Loop:
             self.module.load_state_dict(best_state)
 
     def _train_epoch(
-        self, optimizer: TorchOptimizer, inputs: TorchTensor, targets: TorchTensor, train_idx: TorchTensor
+        self,
+        optimizer: TorchOptimizer,
+        inputs: TorchTensor | BatchReader,
+        targets: TorchTensor,
+        train_idx: TorchTensor,
     ) -> tuple[float, float]:
         torch = import_torch()
         self.module.train()
@@ -147,17 +152,19 @@ class _Loop:
             n_correct += float(_correct(logits, wanted).float().mean()) * len(batch)
         return loss_sum / len(order), n_correct / len(order)
 
-    def _evaluate(self, inputs: TorchTensor, targets: TorchTensor) -> tuple[float, float]:
+    def _evaluate(
+        self, inputs: TorchTensor | BatchReader, targets: TorchTensor, indices: NDArray[np.intp]
+    ) -> tuple[float, float]:
         """Return loss and accuracy in evaluation mode, of all samples at once, since a weighted loss is no mean."""
-        logits, wanted = self._answers(inputs), targets.to(self.device)
+        logits, wanted = self._answers(inputs, indices), targets[indices].to(self.device)
         return float(self.loss_of(logits, wanted)), float(_correct(logits, wanted).float().mean())
 
-    def _answers(self, inputs: TorchTensor) -> TorchTensor:
+    def _answers(self, inputs: TorchTensor | BatchReader, indices: NDArray[np.intp]) -> TorchTensor:
         torch = import_torch()
         self.module.eval()
         with torch.no_grad():
-            batches = torch.split(inputs, self.recipe.batch_size)
-            return torch.cat([self._logits(batch.to(self.device)) for batch in batches])
+            batches = Batches(inputs, indices, self.recipe.batch_size, self.device)
+            return torch.cat([self._logits(batch) for batch in batches])
 
     def _logits(self, inputs: TorchTensor) -> TorchTensor:
         logits = self.module(inputs)
@@ -168,9 +175,11 @@ class _Loop:
             )
         return logits
 
-    def health(self, history: History, inputs: TorchTensor, targets: TorchTensor) -> Mapping[str, float]:
+    def health(
+        self, history: History, inputs: TorchTensor | BatchReader, targets: TorchTensor, train_idx: NDArray[np.intp]
+    ) -> Mapping[str, float]:
         """Return what the module answers on the samples that trained it, as it is tested."""
-        logits, truth = self._answers(inputs).cpu(), targets.numpy()
+        logits, truth = self._answers(inputs, train_idx).cpu(), targets[train_idx].numpy()
         answers = (logits > 0).numpy() if truth.ndim == 2 else logits.argmax(dim=1).numpy()
         health = {
             "train_accuracy": history[-1]["accuracy"],
@@ -200,10 +209,6 @@ def _loss(
 
 def _correct(logits: TorchTensor, wanted: TorchTensor) -> TorchTensor:
     return (logits > 0) == (wanted > 0.5) if wanted.ndim == 2 else logits.argmax(dim=1) == wanted
-
-
-def _in_order(train_idx: NDArray[np.intp], recipe: TorchRecipe) -> list[NDArray[np.intp]]:
-    return [train_idx[start : start + recipe.batch_size] for start in range(0, len(train_idx), recipe.batch_size)]
 
 
 def _n_batches(samples: int, recipe: TorchRecipe) -> int:

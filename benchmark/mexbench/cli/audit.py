@@ -147,7 +147,8 @@ def _measure(
     jobs = audit.jobs()
     total = sum(len(job.tasks) for job in jobs)
     waiting = total - sum(len(job.done(audit.root)) for job in jobs)
-    say(f"the leaks: {len(audit.leaks)} x {len(audit.cases)} models, {total} tasks, {waiting} to do; {audit.root}")
+    models = f"{len(audit.cases)} model{'s' * (len(audit.cases) != 1)}"
+    say(f"the leaks: {len(audit.leaks)} x {models}, {total} tasks, {waiting} to do; {audit.root}")
     done = 0
     try:
         with progress("audit", waiting) as tick:

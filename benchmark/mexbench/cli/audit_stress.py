@@ -49,15 +49,22 @@ def run(
     alterations = chosen_alterations(options.alterations)
     root = folder / FOLDER
     cache = Cache(default_root())
-    stress = Stress(stress_parts(parts, cases, alterations, root, cache), alterations, RunFolder(folder))
+    stress = Stress(
+        stress_parts(parts, cases, alterations, root, cache, memory=options.memory), alterations, RunFolder(folder)
+    )
     waiting = stress.waiting()
     say(
-        f"the stress test: {len(alterations)} alterations x {len(cases)} models, {waiting} trainings to do, each "
+        f"the stress test: {_number(alterations, 'alteration')} x {_number(cases, 'model')}, "
+        f"{waiting} training{'s' * (waiting != 1)} to do, each "
         f"tested on every strength; {root}"
     )
     if waiting and not _train(options, stress, waiting, folder):
         return cli.INTERRUPTED
     return _write(config, parts, cases, stress, root)
+
+
+def _number(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _train(options: argparse.Namespace, stress: Stress, waiting: int, folder: Path) -> bool:

@@ -159,7 +159,8 @@ def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, result: s
     lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
     tasks = len(result.folds) * len(part.models) * len(part.seeds)
     verdict = f"flagged {' '.join(result.flags)}" if result.flags else "nothing on both sides of one"
-    lines.append(f"{part.protocol.name}: {len(result.folds)} folds, {verdict}; {tasks} tasks")
+    folds = f"{len(result.folds)} fold{'s' * (len(result.folds) != 1)}"
+    lines.append(f"{part.protocol.name}: {folds}, {verdict}; {tasks} task{'s' * (tasks != 1)}")
     return [*lines, *map(str, result.leaks)]
 
 

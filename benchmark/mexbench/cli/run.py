@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-models",
         choices=("task", "all"),
         help="save trained models under models/ of the run folder: that of each task, or one per model and seed that "
-        "is trained on all samples; results without one are trained again",
+        "is trained on all samples, of a case study on all that train; results without one are trained again",
     )
     parser.add_argument(
         "--figures",

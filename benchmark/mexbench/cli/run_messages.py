@@ -53,7 +53,7 @@ class TerminalMonitor(Monitor):
         for part in plan.parts:
             counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
             sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
-            lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} tasks")
+            lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} task{'s' * (len(part.tasks) != 1)}")
         if len(lines) > 1:
             lines.append(f"together {len(plan.tasks)} tasks")
         say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")

@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
     pages_by_name = pages.site(rows, studies)
     folder.write(options.out, pages_by_name)
     count = sum(len(board.rows) for board in (*rows, *spotting))
-    boards_text = f"{len(rows) + len(spotting)} leaderboards, {count} rows"
+    boards = len(rows) + len(spotting)
+    boards_text = f"{boards} leaderboard{'s' * (boards != 1)}, {count} row{'s' * (count != 1)}"
     say(f"written to {options.out}: {boards_text}; open {options.out / 'index.html'}")
     return cli.OK

@@ -250,8 +250,27 @@ def stored_rows(array: NDArray[Any], positions: Sequence[int]) -> np.memmap[Any,
         DataError: The disk is full or cannot be written.
     """
     writer = ArrayWriter(len(positions))
-    chosen = np.asarray(positions, np.intp)
-    step = max(1, _AT_ONCE // max(1, array[:1].nbytes))
-    for start in range(0, len(chosen), step):
-        writer.append(read_rows(array, chosen[start : start + step]))
+    _copy_rows(writer, array, np.asarray(positions, np.intp))
     return writer.finish()
+
+
+def stored_together(arrays: Sequence[NDArray[Any]]) -> np.memmap[Any, Any]:
+    """Write the rows of arrays (n, T, ...) of one shape and type into a file, one array after the other.
+
+    Args:
+        arrays: At least one with a row. Some rows at a time are in memory.
+
+    Raises:
+        DataError: The disk is full or cannot be written.
+        ValueError: They differ in shape or type.
+    """
+    writer = ArrayWriter(sum(len(array) for array in arrays))
+    for array in arrays:
+        _copy_rows(writer, array, np.arange(len(array)))
+    return writer.finish()
+
+
+def _copy_rows(writer: ArrayWriter, array: NDArray[Any], positions: NDArray[np.intp]) -> None:
+    step = max(1, _AT_ONCE // max(1, array[:1].nbytes))
+    for start in range(0, len(positions), step):
+        writer.append(read_rows(array, positions[start : start + step]))

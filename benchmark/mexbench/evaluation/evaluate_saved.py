@@ -20,6 +20,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import check_scores
 from mexbench.fingerprint import digest
 from mexbench.interfaces import Fold
+from mexbench.interfaces.rows import read_rows
 from mexbench.metrics.predictions import Predictions
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs import saved_model as saved
@@ -137,7 +138,7 @@ def predict_test_sides(
     scores = {}
     for name, model in models.items():
         try:
-            given = model(x[rows[name]])
+            given = model(read_rows(x, rows[name]))
             scores[name] = check_scores(given, (len(rows[name]), len(model.classes)), of_units=False)
         except ValueError as error:
             raise SavedModelError(f"{model.folder}: {error}; train and save it again") from None
@@ -149,7 +150,7 @@ def _load(folder: Path, catalogue: Catalogue) -> list[SavedModel]:
     if not inside:
         raise SavedModelError(
             f"{folder}: has no saved models, one folder for each fold; give RUN/models/MODEL/SEED, written by 'bench "
-            "run --save-models task', or what 'bench import-weights' wrote"
+            f"run --save-models task', or what 'bench import-weights' wrote{_nearby(folder)}"
         )
     models = [saved.load(path, catalogue) for path in inside]
     for model in models:
@@ -159,6 +160,15 @@ def _load(folder: Path, catalogue: Catalogue) -> list[SavedModel]:
                 "--save-models task' saves models that leave a fold's test side out"
             )
     return models
+
+
+def _nearby(folder: Path) -> str:
+    """Name the folders of the same run that have a model for each fold; empty where there are none."""
+    root = next((path for path in (folder, *folder.parents) if path.name == "models" and path.is_dir()), None)
+    if root is None:
+        return ""
+    folders = sorted({path.parents[1] for path in root.glob(f"*/*/*/{saved.ABOUT}") if path.parents[1].name != "all"})
+    return f"; {root} has {listed([str(path.relative_to(root)) for path in folders], limit=5)}" if folders else ""
 
 
 def _part(folder: Path, model: SavedModel, plan: Plan) -> RowGroupPlan:
@@ -239,7 +249,8 @@ def _rows(part: RowGroupPlan) -> dict[str, NDArray[np.intp]]:
 
 def _provenance(models: Sequence[SavedModel], stated: Sequence[SavedModel]) -> str:
     if not stated:
-        return f"{len(models)} models, each trained on the training side of its fold: checked by the ids of its samples"
+        each = "1 model" if len(models) == 1 else f"{len(models)} models, each"
+        return f"{each} trained on the training side of its fold: checked by the ids of its samples"
     publishers = dict.fromkeys(str(model.about["trained_on"].get("stated_by")) for model in stated)
     return (
         f"{len(models)} models of {listed(publishers)}; that each was trained without its subject is the publisher's "

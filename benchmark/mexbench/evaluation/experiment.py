@@ -18,7 +18,7 @@ from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.data.cache import Cache, default_root
 from mexbench.data.read_ahead import DEFAULT_BYTES
-from mexbench.errors import ClusterError, ConfigError, RunFolderError, SavedModelError, unknown
+from mexbench.errors import ClusterError, ConfigError, DataError, RunFolderError, SavedModelError, unknown
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
@@ -44,7 +44,7 @@ class ExperimentSettings:
     Args:
         out: Run folder; None for ``runs/NAME_OF_THE_CONFIG``.
         recompute: As in ``mexbench.evaluation.run.run``.
-        save_models: Which trained models are saved; None for none.
+        save_models: Which trained models are saved, of the rows that ``only`` names; None for none.
         observe: Names of observers.
         workers: Where tasks run.
         dry_run: Plan only, and write nothing.
@@ -138,7 +138,7 @@ def run_experiment(
     if settings.save_models:
         if settings.recompute == "never":
             raise SavedModelError("--save-models with --recompute never: nothing is trained, so nothing can be saved")
-        save_models.check_savable(config)
+        save_models.check_savable(config, chosen)
     folder = RunFolder(settings.out or Path("runs") / config.name, keep=not settings.trains)
     folder.check(config.identity(recorded=True), replace=settings.replaces)
     reports.check(config)
@@ -165,7 +165,7 @@ def run_experiment(
             model_writer = None
             if settings.save_models:
                 model_writer = save_models.model_writer_for(
-                    settings.save_models, plan, folder, waiting, always=settings.replaces
+                    settings.save_models, plan, folder, waiting, always=settings.replaces, rows=chosen
                 )
                 monitor.models_planned(model_writer, len(waiting))
             if settings.dry_run:
@@ -181,12 +181,10 @@ def _chosen(config: RunConfig, settings: ExperimentSettings) -> frozenset[str]:
     """Return the rows whose tasks are run: those that ``only`` names, by row or by model.
 
     Raises:
-        ConfigError: A name is unknown, or models are to be saved, of which a folder has all or none.
+        ConfigError: A name is unknown.
     """
     if not settings.only:
         return frozenset(config.rows)
-    if settings.save_models:
-        raise ConfigError("--only with --save-models: models are saved of every row; give one of the two")
     rows: set[str] = set()
     for name in settings.only:
         named = {config.row(model, protocol) for model in config.models for protocol in config.protocols
@@ -270,6 +268,8 @@ class _Experiment:
                 f"{where}{error.strerror or error}\n  {self.progress_text()}; fix that, then the same command goes on "
                 "from here"
             ) from None
+        except DataError as error:  # such as samples that were removed and cannot be written again
+            raise DataError(f"{error}\n  {self.progress_text()}; the same command goes on from here") from None
         except ClusterError as error:
             raise ClusterError(
                 f"{error}\n  {self.progress_text()}; the same command goes on from here, with or without "
@@ -289,7 +289,7 @@ class _Experiment:
             with self.watched("run", self.waiting, self.reporter.task) as notify:
                 failures += engine.run(
                     self.plan, self.folder, self.executor, recompute=self.settings.recompute, notify=notify,
-                    model_writer=self.task_models, waiting=self.todo,
+                    model_writer=self.task_models or self.refits, waiting=self.todo,
                 )  # fmt: skip
             if self.refits:
                 with self.watched("train on all samples", len(self.refits.waiting)) as notify:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
 from mexbench.evaluation.executors.base import Executor
-from mexbench.evaluation.plan import Plan, RowGroupPlan, folds_per_group
-from mexbench.evaluation.save_models import with_model_writer
-from mexbench.evaluation.task_runner import TaskRunner
+from mexbench.evaluation.plan import Plan, folds_per_group
 from mexbench.runs.model_writer import ModelWriter
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.task import Failure, Outcome, Task, TaskGroup
@@ -36,7 +35,8 @@ def run(
         executor: Where tasks run.
         recompute: ``missing`` runs what has no valid result, ``always`` everything, ``never`` nothing.
         notify: Called with every outcome once it is stored.
-        model_writer: Saves each task's predictor, and so decides what is to be done.
+        model_writer: Saves each task's predictor, and so decides what is to be done. One of scope ``all`` saves none of
+            them and is sent along, so that workers which could not write its models are refused before the first task.
         waiting: Which of them to run; by default what ``recompute`` says.
 
     Returns:
@@ -44,7 +44,7 @@ def run(
     """
     if recompute == "never":
         return []
-    if model_writer is not None:
+    if model_writer is not None and model_writer.scope == "task":
         waiting = model_writer.waiting
     elif waiting is None:
         waiting = plan.tasks if recompute == "always" else missing(plan, folder)
@@ -53,7 +53,10 @@ def run(
         wanted = set(waiting)
         groups = _task_groups(plan, wanted)
         used = {group[0].model: plan.by_row[group[0].model][0] for group in groups}
-        parts = {id(part): (_task_runner(part, model_writer), part.test_ids()) for part in used.values()}
+        parts = {
+            id(part): (replace(part.task_runner(), model_writer=model_writer), part.test_ids())
+            for part in used.values()
+        }
         runners = {row: parts[id(part)][0] for row, part in used.items()}
         with closing(executor.run(groups, runners)) as outcomes:  # closed at once, not when it is collected as garbage
             for outcome in outcomes:
@@ -67,10 +70,6 @@ def run(
                     folder.write_result(outcome, ids[outcome.task.fold])
                 notify(outcome)
     return failures
-
-
-def _task_runner(part: RowGroupPlan, model_writer: ModelWriter | None) -> TaskRunner:
-    return part.task_runner() if model_writer is None else with_model_writer(part.task_runner(), model_writer)
 
 
 def _task_groups(plan: Plan, wanted: Set[Task]) -> list[TaskGroup]:

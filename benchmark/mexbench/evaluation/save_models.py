@@ -1,12 +1,14 @@
 """Which trained models a run keeps, where, and with what written beside them.
 
 RUN/models/MODEL/SEED/FOLD/   --save-models task: one per task, which never saw its fold's test side
-RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data
+RUN/models/MODEL/all/SEED/    --save-models all: trained on every sample of the run, for use on new data; those of a
+                              case study on all that train, never on the clips that it describes
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.files import read_json, write_text
 from mexbench.fingerprint import digest, digest_code
-from mexbench.interfaces import Model
+from mexbench.interfaces import Model, Sample
 from mexbench.metrics.spotting.summary import F1_SCORES
 from mexbench.runs import saved_model as saved
 from mexbench.runs.model_writer import EVERYTHING, ModelWriter, Scope
@@ -36,24 +38,34 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_savable(config: RunConfig) -> None:
+def check_savable(config: RunConfig, rows: Collection[str] | None = None) -> None:
     """Look, before anything is read or trained, whether every model of a config can be saved.
+
+    Args:
+        config: Names the models.
+        rows: Those whose models are saved; None for all.
 
     Raises:
         SavedModelError: Names those that cannot.
     """
-    lacking = [model for model in config.models if not saved.can_save(model.instance)]
+    chosen = [
+        model
+        for model in config.models
+        if rows is None or any(config.row(model, protocol) in rows for protocol in config.protocols)
+    ]
+    lacking = [model for model in chosen if not saved.can_save(model.instance)]
     if lacking:
         raise SavedModelError(
             "--save-models: "
             + "; ".join(f"model {m.name!r} (plugin {m.plugin!r} of {m.distribution}) cannot be saved" for m in lacking)
-            + ": its class has no 'save' and 'load'; leave --save-models out, or such models"
+            + ": its class has no 'save' and 'load'; leave --save-models out, or give --only with other models"
         )
 
 
 def model_writer_for(
-    scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool
-) -> ModelWriter:
+    scope: Scope, plan: Plan, folder: RunFolder, waiting: Sequence[Task], *, always: bool,
+    rows: Collection[str] | None = None,
+) -> ModelWriter:  # fmt: skip
     """Return the model_writer of a run.
 
     Args:
@@ -62,12 +74,15 @@ def model_writer_for(
         folder: Its folder.
         waiting: The tasks of the run that have no result yet: they are trained anyway.
         always: Whether what is kept already is trained again.
+        rows: Those whose models are saved; None for all.
     """
-    trained_on = {id(part): _trained_on(part, scope) for part in plan.parts}
+    tasks = plan.tasks if scope == "task" else tuple(_refits(plan))
+    title = dataset_title(plan.config)
+    trained_on = {id(part): _trained_on(part, scope, title) for part in plan.parts}
     model_writer = ModelWriter(
         root=folder.path / "models",
         scope=scope,
-        tasks=plan.tasks if scope == "task" else tuple(_refits(plan)),
+        tasks=tasks if rows is None else tuple(task for task in tasks if task.model in rows),
         wanted=frozenset(),
         about={row: about_row(plan.config, part, model) for row, (part, model) in plan.by_row.items()},
         trained_on={row: trained_on[id(part)] for row, (part, _) in plan.by_row.items()},
@@ -94,7 +109,7 @@ def train_on_everything(
     failures = []
     if not model_writer.waiting:
         return []
-    parts = {id(part): with_model_writer(part.task_runner(), model_writer) for part in plan.parts}
+    parts = {id(part): _on_everything(part, model_writer) for part in plan.parts}
     runners = {row: parts[id(part)] for row, (part, _) in plan.by_row.items()}
     with closing(executor.run([(task,) for task in model_writer.waiting], runners)) as outcomes:
         for outcome in outcomes:
@@ -108,16 +123,12 @@ def train_on_everything(
     return failures
 
 
-def with_model_writer(runner: TaskRunner, model_writer: ModelWriter) -> TaskRunner:
-    """Return a task runner that saves models; for scope ``all`` its only fold trains on everything."""
-    if model_writer.scope == "task":
-        return replace(runner, model_writer=model_writer)
-    # A class of -1 is an unlabelled sample of a case study; rows of action units (n, units) and the intervals of
-    # long videos (n,) are all labelled.
-    by_class = runner.y.ndim == 1 and runner.y.dtype != object
-    labelled = np.flatnonzero(runner.y >= 0) if by_class else np.arange(len(runner.y))
-    nothing = np.empty(0, dtype=np.intp)
-    return replace(runner, model_writer=model_writer, folds={EVERYTHING: (labelled, nothing)})
+def _on_everything(part: RowGroupPlan, model_writer: ModelWriter) -> TaskRunner:
+    """Return a task runner whose only fold trains on everything."""
+    names = {sample.sample_id for sample in _everything(part)}
+    train = np.flatnonzero([sample.sample_id in names for sample in part.data.samples])
+    folds = {EVERYTHING: (train, np.empty(0, dtype=np.intp))}
+    return replace(part.task_runner(), model_writer=model_writer, folds=folds)
 
 
 def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> list[Path]:
@@ -164,27 +175,40 @@ def _refits(plan: Plan) -> Iterator[Task]:
     for row, (part, _) in plan.by_row.items():
         for seed in part.part.seeds:
             folds = [task.fingerprint for task in part.tasks if (task.model, task.seed) == (row, seed)]
-            yield Task(row, seed, EVERYTHING, digest([EVERYTHING, folds]))
+            # Such models of case studies once saw the labels of the clips that are described: those are another's.
+            side = [] if part.part.protocol.instance.case_study is None else ["training side"]
+            yield Task(row, seed, EVERYTHING, digest([EVERYTHING, *side, folds]))
 
 
-def _trained_on(part: RowGroupPlan, scope: Scope) -> dict[str, dict[str, Any]]:
+def _everything(part: RowGroupPlan) -> list[Sample]:
+    """Return the samples that a training on everything sees: all; of a case study those of its training side."""
+    if part.part.protocol.instance.case_study is None:
+        return list(part.data.samples)
+    ids = {name for fold in part.folds for name in fold.train}
+    return [sample for sample in part.data.samples if sample.sample_id in ids]
+
+
+def _trained_on(part: RowGroupPlan, scope: Scope, title: str) -> dict[str, dict[str, Any]]:
+    """Return fold -> what ``model.json`` says about its training side."""
     if scope == "all":
-        sides = {
-            EVERYTHING: tuple(
-                s.sample_id for s in part.data.samples if s.label is not None or part.data.target != "emotion"
-            )
-        }
+        sides = {EVERYTHING: tuple(sample.sample_id for sample in _everything(part))}
     else:
         sides = {fold.name: fold.train for fold in part.folds}
-    return {
-        name: {
+    dataset_of = {sample.sample_id: sample.dataset for sample in part.data.samples}
+    of_run = set(dataset_of.values())
+    about = {}
+    for name, ids in sides.items():
+        datasets = dict(sorted(Counter(dataset_of[one] for one in ids).items()))
+        about[name] = {
             "what": "all" if scope == "all" else "fold",
             "fold": None if scope == "all" else name,
+            # The run's own title where all of its data sets train; a fold of a protocol may train on some alone.
+            "title": title if datasets.keys() == of_run else " + ".join(datasets),
+            "datasets": datasets,
             "samples": len(ids),
             "sample_ids_digest": digest(sorted(ids)),
         }
-        for name, ids in sides.items()
-    }
+    return about
 
 
 def about_row(config: RunConfig, part: RowGroupPlan, model: Component[Model]) -> dict[str, Any]:

@@ -62,7 +62,11 @@ class RunReports:
         if self.figures:
             from mexbench.reports.plots import draw
 
-            written.append(f"{len(draw(scores, report.done, folder / 'figures'))} files in figures")
+            files = draw(scores, report.done, folder / "figures")
+            if files:
+                written.append(f"{len(files)} files in figures")
+            elif "case_study" in scores:
+                written.append("no figure (bench analyse case-study RUN --figures draws those of a case study)")
         return written
 
 

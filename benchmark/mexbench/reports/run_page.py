@@ -260,7 +260,7 @@ def banners(scores: Mapping[str, Any]) -> list[str]:
     tasks = scores["tasks"]
     if not scores["complete"]:
         lines.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
-    if "synthetic" in scores["flags"]:
+    if "synthetic" in scores["flags"] and not scores.get("case_study"):  # whose own caveats say it
         lines.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
     if UNKNOWN_SUBJECTS in scores["flags"]:
         lines.append("> **Unknown subjects:** the data does not say who is who: one person may stand on both sides.")

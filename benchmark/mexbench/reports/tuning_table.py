@@ -30,7 +30,8 @@ def tuning_table(rows: Sequence[Row]) -> Table:
 def tuning_lines(rows: Sequence[Row]) -> list[str]:
     """Describe the choices for a terminal, one paragraph for all tuned rows."""
     lines = [
-        f"{row['model']}, chosen in {row['tuning']['trainings']} training sides by {row['tuning']['metric']} on "
+        f"{row['model']}, chosen in {row['tuning']['trainings']} training side"
+        f"{'s' * (row['tuning']['trainings'] != 1)} by {row['tuning']['metric']} on "
         f"{row['tuning']['inner']} inner folds ({row['tuning']['fits']:,.0f} inner trainings, "
         f"{row['tuning']['seconds']:,.0f} s): {chosen_text(row['tuning'])}"
         for row in rows

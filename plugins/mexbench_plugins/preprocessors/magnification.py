@@ -125,7 +125,8 @@ class Magnification(Preprocessor):
         if fps is None:
             raise DataError(
                 f"magnification: the frame rate is unknown, which 'temporal: {self.temporal}' needs; choose "
-                "'temporal: onset', or give the data set its rate"
+                "'temporal: onset', frames by rate, such as 'frames: {unit: frame, fps: 30}', or give the data set its "
+                "rate"
             )
         if self.temporal == "ideal":
             step = fps / len(level)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mexbench.adapters import as_model
-from mexbench.adapters.torch import FactoryModel, TorchRecipe
+from mexbench.adapters import as_model, torch_inputs
+from mexbench.adapters.torch import FactoryModel, TorchModel, TorchRecipe
 from mexbench.adapters.validation_split import validation_part
 from mexbench.errors import ConfigError
+from mexbench.interfaces import Rows
 
 torch = pytest.importorskip("torch")
 
@@ -229,3 +230,57 @@ def test_health_reports_the_training_side() -> None:
     assert health.health["tested_accuracy"] == 1
     assert health.health["guess_loss"] == pytest.approx(np.log(2))
     assert health.health["predicted_classes"] == health.health["train_classes"] == 2
+
+
+class CountingRows(Rows):
+    """Rows that note how many are read at a time."""
+
+    __slots__ = ("most",)
+
+    def __init__(self, x: np.ndarray) -> None:
+        super().__init__(x, np.arange(len(x)))
+        self.most = 0
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
+        result = super().__getitem__(key)
+        self.most = max(self.most, len(result))
+        return result
+
+
+@pytest.mark.parametrize("recipe", [{}, {"early_stopping": 2, "class_weights": "balanced"}], ids=["plain", "stopped"])
+@pytest.mark.parametrize("units", [False, True])
+def test_batches_that_are_read_train_the_same_module(
+    recipe: dict[str, Any], units: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(x: Any) -> Any:  # noqa: ANN401
+        trained = model(normalised, epochs=3, batch_size=8, **recipe)
+        if units:
+            return trained.fit_action_units(x, np.stack([Y == 1, Y == 0], axis=1), groups=GROUPS, seed=0)
+        return trained.fit(x, Y, n_classes=2, groups=GROUPS, seed=0)
+
+    expected = train(X)
+    kept = CountingRows(X)
+    np.testing.assert_array_equal(train(kept)(X), expected(X))
+    assert kept.most == 40  # so few samples are read once and kept
+    monkeypatch.setattr(torch_inputs, "MOST_KEPT", 0)
+    rows, test = CountingRows(X), CountingRows(X)
+    predictor = train(rows)
+    np.testing.assert_array_equal(predictor(test), expected(X))
+    assert (predictor.history, predictor.health) == (expected.history, expected.health)
+    assert (rows.most, test.most) == (8, 8)
+
+
+def test_a_class_with_its_own_preparation_is_given_an_array() -> None:
+    class Plain(TorchModel):
+        def module(self, shape: tuple[int, ...], n_outputs: int) -> Any:  # noqa: ANN401
+            return linear(n_outputs, shape)
+
+    class Centred(Plain):
+        def prepare(self, x: np.ndarray) -> Any:  # noqa: ANN401
+            return super().prepare(x - x.mean(axis=0))
+
+    class Scaled(Centred):
+        reads_rows = True
+
+    assert (Plain.reads_rows, Centred.reads_rows, Scaled.reads_rows) == (True, False, True)
+    assert FactoryModel.reads_rows

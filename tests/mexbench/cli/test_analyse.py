@@ -176,7 +176,7 @@ def test_from_a_config_to_a_page(flow: Path, tmp_path: Path, bench: Bench) -> No
     assert shown.out.split("## majority")[1].split("## tree")[0] in page.replace("### ", "## ")
     checked = bench("check", tmp_path / "study.yaml")
     assert checked.code == 0
-    assert "case_study: 1 folds" in checked.out
+    assert "case_study: 1 fold," in checked.out
     again = bench("run", tmp_path / "study.yaml", "--out", tmp_path / "study")
     assert "0 to do" in again.err
     assert bench("score", tmp_path / "study" / "predictions.csv").code == 2  # some lines have no truth

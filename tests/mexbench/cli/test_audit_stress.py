@@ -37,7 +37,7 @@ def test_it_writes_a_table_and_curves_and_goes_on_where_it_stopped(config: Path,
     arguments = ("audit", config, "--stress", "--models", "svm", "--alterations", "brightness,noise")
     ran = bench(*arguments)
     assert (ran.code, ran.err.count("Traceback")) == (0, 0)
-    assert "2 alterations x 1 models, 3 trainings to do" in ran.err
+    assert "2 alterations x 1 model, 3 trainings to do" in ran.err
     folder = config.parent / "runs" / "c" / "audit"
     assert {path.name for path in folder.iterdir() if path.is_file()} == {
         "stress.md", "stress.json", "stress.png", "stress.svg",
@@ -58,12 +58,12 @@ def test_it_writes_a_table_and_curves_and_goes_on_where_it_stopped(config: Path,
     assert "100 grey levels of 255" in page
     assert "brightness" in ran.out
     again = bench(*arguments)
-    assert "2 alterations x 1 models, 0 trainings to do" in again.err
+    assert "2 alterations x 1 model, 0 trainings to do" in again.err
     assert again.out == ran.out
 
     more = bench("audit", config, "--stress", "--alterations", "brightness")
     assert more.code == 0
-    assert "1 alterations x 2 models, 3 trainings to do" in more.err, "svm under brightness is kept"
+    assert "1 alteration x 2 models, 3 trainings to do" in more.err, "svm under brightness is kept"
     few = bench("audit", config, "--models", "svm", "--leaks", "precision-as-recall")
     assert few.code == 0, "a run folder with more models can be audited for one"
     assert (folder / "audit.json").exists()

@@ -76,6 +76,23 @@ def test_some_models_of_a_run_alone(config: Path, bench: Bench, tmp_path: Path) 
     assert (ran.code, "--only: unknown model 'svm'; choose from: decision_tree, majority" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize(("scope", "folders"), [("task", ["0"]), ("all", ["all"])])
+def test_models_are_saved_of_the_rows_that_run(
+    config: Path, bench: Bench, tmp_path: Path, scope: str, folders: list[str]
+) -> None:
+    ran = bench("run", config, "--in-process", "--out", "run", "--only", "majority", "--save-models", scope)
+    assert ran.code == 0, ran.err
+    assert [path.name for path in (tmp_path / "run" / "models").iterdir()] == ["majority"]
+    assert [path.name for path in (tmp_path / "run" / "models" / "majority").iterdir()] == folders
+    rows = {row["model"]: row["tasks"] for row in json.loads((tmp_path / "run/scores.json").read_text())["rows"]}
+    assert rows == {"majority": {"done": 6, "total": 6}, "decision_tree": {"done": 0, "total": 6}}
+    ran = bench("run", config, "--in-process", "--out", "run", "--save-models", scope)
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in (tmp_path / "run" / "models").iterdir()) == ["decision_tree", "majority"]
+    text = "6 to do" if scope == "task" else "models on all samples: 2, 1 to train"
+    assert text in ran.err, "what is saved of the first run stays"
+
+
 def test_a_narrower_list_of_models_is_answered_with_only(config: Path, bench: Bench) -> None:
     assert bench("run", config, "--in-process", "--out", "run").code == 0
     ran = bench("run", config, "--in-process", "--out", "run", "--set", "models=[majority]")

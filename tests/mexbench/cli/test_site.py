@@ -34,7 +34,7 @@ def test_the_same_bytes_in_every_process(boards: Path, tmp_path: Path, bench: Ca
     one = tmp_path / "one"
     ran = bench("site", "--root", boards, "--out", one)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err == f"written to {one}: 1 leaderboards, 1 rows; open {one / 'index.html'}\n"
+    assert ran.err == f"written to {one}: 1 leaderboard, 1 row; open {one / 'index.html'}\n"
     first = content(one)
     assert first.keys() == {
         "index.html", "boards/toy.html", "rows/toy/majority.html", "plugins.html", "site.json",

@@ -277,6 +277,8 @@ def test_models_of_another_config_are_refused(run_models: tuple[Path, Path], tmp
     shutil.rmtree(removed)
     assert refused("1 of 4 folds have no model")
     assert "has no saved models, one folder for each fold" in bench("evaluate-saved", tmp_path, config).err
+    ran = bench("evaluate-saved", folder.parent, config)  # without the seed
+    assert ran.err.endswith(f"; {folder.parents[1]} has {folder.relative_to(folder.parents[1])}\n")
 
 
 def test_prediction_sees_the_samples_of_its_own_fold_and_no_label(

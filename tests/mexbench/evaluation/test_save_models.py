@@ -16,13 +16,13 @@ from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models as keeping
 from mexbench.evaluation.executors.base import InProcess
-from mexbench.interfaces import Clip, FoldsModel, Predictor, Preprocessor
+from mexbench.interfaces import Clip, FoldsModel, Predictor, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 from mexbench.reports.run_report import collect
 from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder, folder_name
 from mexbench.runs.task import Outcome, Success
-from tests.helpers import Ran, config_of, entry, with_plugins
+from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 from tests.mexbench.runs.test_saved_model import Mean, Nearest
 
 CONFIG = "dataset: toy\nprotocol: loso\nmodels: [counted]\nseeds: [0, 1]"
@@ -182,6 +182,33 @@ models: [counted, {plugin: counted, name: short, preprocess: [shorten]}]
         tested = 0 if scope == "all" else len(plan.by_row[row][0].test_ids()[fold])
         assert loaded.about["trained_on"]["samples"] == 12 - tested
     assert run(plan, tmp_path, scope) == []
+
+
+def test_a_fold_names_the_data_sets_that_it_trains_on(catalogue: Catalogue, tmp_path: Path) -> None:
+    text = "dataset: [toy, {plugin: other, subjects: 2}]\nprotocol: cross_dataset\nmodels: [counted]"
+    run(plan_of(with_plugins(catalogue, entry("dataset", Other)), text), tmp_path)
+    about = {path.parent.name: saved.read_about(path.parent) for path in tmp_path.glob("models/counted/0/*/model.json")}
+    datasets = {name: one["trained_on"]["datasets"] for name, one in about.items()}
+    assert datasets == {"toy to other": {"toy": 12}, "other to toy": {"other": 8}}
+    titles = {name: one["trained_on"]["title"] for name, one in about.items()}
+    assert titles == {"toy to other": "toy", "other to toy": "other"}
+    assert {one["dataset"]["title"] for one in about.values()} == {"toy + other"}
+
+
+class Other(Toy):
+    """The same under another name."""
+
+    def samples(self) -> Sequence[Sample]:
+        return [
+            replace(one, dataset="other", **{
+                key: getattr(one, key).replace("toy/", "other/") for key in ("sample_id", "clip_id", "subject")
+            })
+            for one in super().samples()
+        ]  # fmt: skip
+
+    def load(self, sample: Sample) -> Clip:
+        clip = super().load(sample)
+        return replace(clip, frames=clip.frames + 0.5)  # no clip is in both
 
 
 class Shorten(Preprocessor):

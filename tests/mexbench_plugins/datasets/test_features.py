@@ -315,7 +315,7 @@ def test_a_check_and_a_run_name_what_is_excluded(tmp_path: Path, bench: Callable
     assert ran.code == 0, ran.err
     assert "values not finite" in ran.out
     assert "4 samples remain" in ran.out
-    assert ran.out.count(": 1 folds, nothing on both sides of one") == 2
+    assert ran.out.count(": 1 fold, nothing on both sides of one") == 2
     write_table(tmp_path, part=["train", "train", "train", "train", "test"], aus=["4", "12", "1", "4+12", "0"])
     config.write_text(f"dataset: {dataset}\ntarget: action_units\nprotocol: loso\nmodels: [majority]\n")
     ran = bench("check", config)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mexbench.adapters.sklearn import SklearnModel
 from mexbench.errors import MemoryLimitError
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, Model
@@ -58,16 +59,22 @@ class TrainingSize:
     def needed(self) -> int:
         """Bytes that a training takes beside the program, estimated.
 
-        Of a network the weights are counted, and where batches are read, what its layers give for a batch.
+        Of a network the weights are counted, and where batches are read, what its layers give for a batch. The adapter
+        of scikit-learn's estimators copies the training side, since some of them write into what they are given.
         """
         layers = self.model.layers(self.n_classes)
         weights = sum(row.n_params for row in layers)
         together = min(self.model.folds_at_once(), self.folds) if isinstance(self.model, FoldsModel) else 1
-        held, inside = self.samples, 0
+        held, inside, copied = self.samples, 0, self.itemsize * isinstance(self.model, SklearnModel)
         if self.model.reads_rows:
-            held = min(self.samples, getattr(self.model, "batch_size", _BATCH))
+            recipe = getattr(self.model, "recipe", None)  # of a PyTorch module
+            held = min(self.samples, getattr(self.model, "batch_size", getattr(recipe, "batch_size", _BATCH)))
             inside = held * sum(math.prod(row.shape) for row in layers) * _PER_VALUE
-        return held * self.values * (self.itemsize + _VERSIONS * _BYTES) + inside + weights * _PER_WEIGHT * together
+        return (
+            held * self.values * (self.itemsize + copied + _VERSIONS * _BYTES)
+            + inside
+            + weights * _PER_WEIGHT * together
+        )
 
 
 def fitting(
@@ -135,10 +142,14 @@ def check_memory(sizes: list[TrainingSize], limit: int, *, processes: int) -> st
             for size in too_large
         ]
         most = max(size.needed for size in too_large)
-        hint = "" if all(size.model.reads_rows for size in too_large) else (
-            "; or make samples smaller (resize, grayscale, fewer frames), or choose models that read their training "
-            "side in batches, as networks do"
-        )  # fmt: skip
+        hint = ""
+        if base > limit:
+            hint = f"; the program itself takes {_size(base)}, whatever the samples"
+        elif not all(size.model.reads_rows for size in too_large):
+            hint = (
+                "; or make samples smaller (resize, grayscale, fewer frames), or choose models that read their "
+                "training side in batches, as networks do"
+            )
         raise MemoryLimitError(
             f"--memory {_size(limit)} is less than trainings need:{''.join(texts)}\n  give --memory "
             f"{math.ceil((base + most) / 1e8) / 10:g}GB{hint}"

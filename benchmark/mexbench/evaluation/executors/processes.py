@@ -16,7 +16,7 @@ from mexbench.evaluation.executors.child_process import ChildProcess
 from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGroup
 from mexbench.evaluation.executors.memory import fitting
 from mexbench.evaluation.executors.messages import dump_object, load_outcomes
-from mexbench.evaluation.executors.shared_arrays import SharedTrainers, share
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers, restored_text, share
 from mexbench.evaluation.task_runner import GroupData, TaskRunner, failure
 from mexbench.runs.task import Failure, Outcome, TaskGroup
 
@@ -62,7 +62,8 @@ class Processes(Executor):
                     "imported, or run tasks in this process (--in-process, or the executor InProcess)"
                 )
         with share(runners, self.scratch) as shared:
-            pool = _Pool(jobs, shared, CrashPolicy(groups, "process"), runners, self.task_timeout)
+            policy = CrashPolicy(groups, "process")
+            pool = _Pool(jobs, shared, policy, runners, task_timeout=self.task_timeout, notify_user=self.notify_user)
             try:
                 yield from pool.outcomes()
             finally:  # also where nobody wants the rest
@@ -94,10 +95,11 @@ class _Pool:
     """The workers of one run."""
 
     def __init__(
-        self, jobs: int, shared: SharedTrainers, policy: CrashPolicy, runners: Mapping[str, TaskRunner],
-        task_timeout: float | None,
+        self, jobs: int, shared: SharedTrainers, policy: CrashPolicy, runners: Mapping[str, TaskRunner], *,
+        task_timeout: float | None, notify_user: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.jobs, self.folder, self.policy, self.runners = jobs, shared.folder, policy, runners
+        self.shared, self.notify_user = shared, notify_user
         self.task_timeout = float("inf") if task_timeout is None else task_timeout
         self.first_message = dump_object(shared)
         self.events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]] = queue.SimpleQueue()
@@ -127,6 +129,8 @@ class _Pool:
             if numbered is None:
                 break
             group = numbered[1]
+            if restored := self.shared.restore(group[0].model, self.runners[group[0].model]):
+                self.notify_user(restored_text(restored))
             try:
                 data = self.runners[group[0].model].group_data(group)
                 content = dump_object(data)

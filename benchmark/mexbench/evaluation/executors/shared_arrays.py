@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from mexbench.data.stored_arrays import file_of
+from mexbench.errors import DataError
 from mexbench.evaluation.task_runner import TaskRunner, Trainer
+from mexbench.files import replacing
+from mexbench.interfaces.rows import drop_pages
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,57 @@ class SharedTrainers:
         return replace(self, folder=folder, files=files)
 
     def trainer(self, model: str) -> Trainer:
-        """Return the trainer of a model; its arrays are read from the files as they are used."""
+        """Return the trainer of a model; its arrays are read from the files as they are used.
+
+        Raises:
+            DataError: A file was removed.
+        """
         index, light = self.light[model]
-        arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files[index].items()}
+        try:
+            arrays = {
+                name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files[index].items()
+            }
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{error.filename}: pre-processed samples were removed while the run goes on; leave the cache folder "
+                "alone until it ends, and give the same command again, which does what is missing"
+            ) from None
         return replace(light, **arrays)
+
+    def restore(self, model: str, runner: TaskRunner) -> tuple[Path, ...]:
+        """Write the files of a model's arrays again that somebody removed, such as a cache folder; return which.
+
+        This process has mapped them, so it can read them still.
+
+        Args:
+            model: Its name.
+            runner: What its tasks need.
+
+        Raises:
+            DataError: One cannot be written.
+        """
+        index, _ = self.light[model]
+        missing = {name: path for name, path in self.files[index].items() if not path.is_file()}
+        for name, path in missing.items():
+            try:
+                with replacing(path, durable=False) as stream:
+                    np.save(stream, getattr(runner, name), allow_pickle=False)
+            except OSError as error:
+                raise DataError(
+                    f"{path}: pre-processed samples were removed while the run goes on, and cannot be written again: "
+                    f"{error.strerror or error}; see that the folder can be written, or set MEXBENCH_CACHE to another "
+                    "one"
+                ) from None
+            drop_pages(getattr(runner, name))
+        return tuple(missing.values())
+
+
+def restored_text(paths: Sequence[Path]) -> str:
+    """Say that files were removed and are there again."""
+    return (
+        f"warning: {paths[0].parent} was removed, or files in it, while the run goes on: the pre-processed samples are "
+        "written there again"
+    )
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from mexbench.runs.plot_style import (
     house_style,
 )
 from mexbench.studies.au_clusters.clustering import order
+from mexbench.studies.case_study.sections import answers_that_differ
 
 Study = Mapping[str, Any]
 #: Colours, and marks for those who print in gray.
@@ -60,7 +61,12 @@ def draw(study: Study, folder: Path, stem: str, title: str) -> list[tuple[str, s
     width = min(16.0, 3 + 0.35 * len(study["classes"]) * (n_conditions + 1))
     what = "action units" if study.get("of_units") else "predictions"
     by = "condition" if study["conditions"] else "clip"
-    add("distribution", f"share of clips by {by}, {what}", lambda axes: _distribution(axes, study), (width, 4.6))
+    add(
+        "distribution",
+        f"share of clips by {by}, {what}{_verdict(study)}",
+        lambda axes: _distribution(axes, study),
+        (width, 4.6),
+    )
     if any(clip["aus"] for clip in study["clips"]) and not study.get("of_units"):
         units = sorted({unit for clip in study["clips"] for unit in clip["aus"]}, key=order)
         width = min(16.0, 3 + 0.3 * len(units) * (n_conditions + 1))
@@ -70,6 +76,15 @@ def draw(study: Study, folder: Path, stem: str, title: str) -> list[tuple[str, s
     if any(clip["cluster"] for clip in study["clips"]) and len(study["clips"]) > 2:
         add("clusters", "clips by combination of action units", lambda axes: _map(axes, study), (9.5, 5.6))
     return drawn
+
+
+def _verdict(study: Study) -> str:
+    """Return what the test of the differences says: bars of a few people differ by chance alone."""
+    if not study.get("differences"):
+        return ""
+    names = answers_that_differ(study)
+    level = f"at {1 - study['level']:.0%} (permutation test over {study['unit']}s, Holm)"
+    return f"; conditions differ in {names} {level}" if names else f"; no difference between conditions {level}"
 
 
 def write_figure(path: Path, title: str, paint: Callable[[Any], None], size: tuple[float, float]) -> None:
@@ -109,6 +124,9 @@ def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib
                 low, high = (100 * end for end in share["ci"])
                 axes.plot([place, place], [low, high], color="black", linewidth=1.4)
         _subject_dots(axes, study, row["condition"], places, width)
+    if any(share["ci"] is not None for row in rows for share in row["shares"]):
+        label = f"{study['level']:.0%} interval over {study['unit']}s"
+        axes.plot([], [], color="black", linewidth=1.4, label=label)
     ring = f"share of one {study['unit']}, or several"
     axes.scatter([], [], s=20, facecolors="none", edgecolors=INK, label=ring)
     axes.set_xticks(range(len(study["classes"])), study["classes"], rotation=30 if len(study["classes"]) > 6 else 0)

@@ -30,6 +30,12 @@ def difference_table(study: Study) -> Table:
     )
 
 
+def answers_that_differ(study: Study) -> str:
+    """Return the answers that conditions differ in after the correction, each with the conditions; empty for none."""
+    clear = [one for one in study.get("differences") or [] if one["p_holm"] <= 1 - study["level"]]
+    return ", ".join(f"{one['answer']} ({' and '.join(one['conditions'])})" for one in clear)
+
+
 def differences(study: Study) -> list[str]:
     """Return the table of the conditions' differences, with how to read it; nothing for fewer than two conditions."""
     unit, compared = study["unit"], study.get("differences") or []
@@ -45,16 +51,14 @@ def differences(study: Study) -> list[str]:
     if not compared:
         return [heading, f"Nothing to test: every {unit} has the same shares."]
     least = max(one["least_p"] for one in compared)
-    clear = [one for one in compared if one["p_holm"] <= 1 - study["level"]]
-    answers = ", ".join(f"{one['answer']} ({' and '.join(one['conditions'])})" for one in clear)
     texts = [
         f"Mean over {unit}s of the share of their clips x 100; each {unit} counts once in a condition. In brackets: "
         f"{study['level']:.0%} interval by bootstrap over {unit}s. p: permutation test over {unit}s, two-sided; Holm: "
         f"corrected for the {len(compared)} tests of this table. Cliff's delta: how much more often a {unit} of the "
         "first condition has the greater share than one of the second; -1 to 1.",
-        f"At {1 - study['level']:.0%}, after correction: {escape(answers) or 'no difference'}. That a model answers "
-        "differently in two conditions may be due to light, cameras or tasks as well as to people, and says nothing "
-        "about any one of them.",
+        f"At {1 - study['level']:.0%}, after correction: {escape(answers_that_differ(study)) or 'no difference'}. "
+        "That a model answers differently in two conditions may be due to light, cameras or tasks as well as to "
+        "people, and says nothing about any one of them.",
     ]
     if any(not all(enough(size) for size in one["subjects"][:2]) for one in compared):
         texts.append(

@@ -105,6 +105,12 @@ def wanted(
     if not model.reads_annotation:
         steps = tuple(replace(step, instance=step.instance.unannotated()) for step in steps)
     spec = _of_selection(model, frames, steps)
+    if spec.count is None and not spec.no_still and (step := _motion_step(spec)):
+        no_still = (
+            f"{model.folder}: its step {step!r} needs several frames, and a still picture is one: give films, or give "
+            "a model that was trained without this step"
+        )
+        spec = replace(spec, no_still=no_still)
     if estimate:
         spec = spec.estimating_moments()
     if spec.no_film and spec.no_still and not stills:
@@ -144,6 +150,24 @@ def _motion(model: SavedModel, block: str) -> str:
         f"{model.folder}: was trained on motion (frames: {block}), and a still picture has none: give films, or give "
         "a model that was trained with frames {unit: frame, fps: 10} or {unit: clip, at: [apex]}"
     )
+
+
+def _motion_step(spec: Wanted) -> str | None:
+    """Return the step that takes several frames and refuses a single one; None where there is none."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 240, 320, 3), dtype=np.uint8)
+    one, several = Clip(frames=frames[:1]), Clip(frames=frames)
+    for step in spec.steps:
+        if step.instance.finds_faces:  # noise has no face
+            continue
+        try:
+            several = step.instance(several)
+        except BenchError:  # caused by the noise, or by an annotation that is not there
+            return None
+        try:
+            one = step.instance(one)
+        except BenchError:
+            return step.plugin
+    return None
 
 
 def dataset_plugin(model: SavedModel) -> str | None:

@@ -65,14 +65,23 @@ def short_score(about: Mapping[str, Any]) -> str:
     return f"{label} {percent(score.get(key))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
 
 
+def training_side(about: Mapping[str, Any], what: str) -> str:
+    """Say how many samples of which data sets trained a model.
+
+    Args:
+        about: ``model.json``. A model that was saved before it recorded them names every data set of its run.
+        what: What its samples are called.
+    """
+    data, trained = about.get("dataset") or {}, about.get("trained_on") or {}
+    return f"{trained.get('samples', '?')} {what} of {trained.get('title') or data.get('title', '?')}"
+
+
 def describe(model: SavedModel) -> str:
     """Return one line about a model."""
     about = model.about
-    data = about.get("dataset") or {}
-    trained = about.get("trained_on") or {}
     return (
-        f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on {trained.get('samples', '?')} "
-        f"samples of {data.get('title', '?')}; {'action units' if model.target == 'action_units' else 'classes'}: "
+        f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on "
+        f"{training_side(about, 'samples')}; {'action units' if model.target == 'action_units' else 'classes'}: "
         f"{', '.join(model.classes)}"
     )
 

@@ -20,10 +20,9 @@ Truth = Mapping[str, Sequence[TrueExpression]]
 def describe(model: SavedModel) -> str:
     """Return one line about a spotter."""
     about = model.about
-    data, trained = about.get("dataset") or {}, about.get("trained_on") or {}
     return (
-        f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on {trained.get('samples', '?')} "
-        f"long videos of {data.get('title', '?')}"
+        f"{about.get('name')} ({about['plugin']}, {about['distribution']}), trained on "
+        f"{page.training_side(about, 'long videos')}"
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import psutil
 import pytest
 
+from mexbench.adapters.sklearn import SklearnModel
+from mexbench.adapters.torch import TorchModel, TorchRecipe
 from mexbench.errors import MemoryLimitError
 from mexbench.evaluation.executors import memory
 from mexbench.evaluation.executors.memory import TrainingSize, check_memory
@@ -102,6 +104,34 @@ def test_what_reads_batches_needs_a_batch_whatever_the_number_of_samples(monkeyp
     assert memory.needed(load(Streaming(), folds=folds)) == expected
 
 
+class Forest(SklearnModel):
+    def estimator(self) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class Net(TorchModel):
+    recipe = TorchRecipe(batch_size=5)
+
+    def module(self, shape: tuple[int, ...], n_outputs: int) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class WholeNet(Net):
+    def prepare(self, x: Any) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [(Forest(), 16 * 100 * (2 + 16)), (Net(), 5 * 100 * 17), (WholeNet(), 16 * 100 * 17)],
+    ids=["scikit-learn", "batches of PyTorch", "PyTorch with a preparation of its own"],
+)
+def test_what_the_adapters_need(model: Model, training: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An estimator is given a copy of its training side; a module five samples at a time, unless it prepares all."""
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=50 * MB))
+    assert memory.needed(load(model)) == 50 * MB + training
+
+
 @pytest.mark.parametrize(
     ("jobs", "limit", "fits", "output"),
     [
@@ -137,6 +167,10 @@ def test_a_training_that_needs_more_than_the_limit_is_refused_by_name(monkeypatc
         "  give --memory 17.2GB; or make samples smaller (resize, grayscale, fewer frames), or choose models that read "
         "their training side in batches, as networks do",
     ]
+    with pytest.raises(
+        MemoryLimitError, match=r"\n  give --memory 0\.3GB; the program itself takes 200 MB, whatever the"
+    ):
+        check_memory([small], 10**8, processes=2)  # smaller samples would not help
     assert check_memory([large, small], 172 * 10**8, processes=2) == (
         "memory: at most 17.2 GB together, and about 17.2 GB needed for one task"
     )

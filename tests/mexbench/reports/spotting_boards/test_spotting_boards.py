@@ -150,7 +150,7 @@ def test_five_subjects_have_no_interval_and_no_rank(root: Path, monkeypatch: pyt
 def test_the_site_has_its_page(root: Path, bench: Bench, tmp_path: Path) -> None:
     ran = bench("site", "--root", root, "--out", tmp_path / "site")
     assert ran.code == 0, ran.err
-    assert "1 leaderboards, 3 rows" in ran.err
+    assert "1 leaderboard, 3 rows" in ran.err
     assert '<a href="boards/toy.html">Toys</a>' in (tmp_path / "site" / "index.html").read_text()
     page = (tmp_path / "site" / "boards" / "toy.html").read_text()
     assert "<h1>Toys</h1>" in page

@@ -21,10 +21,12 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.reports import run_page as leaderboard
 from mexbench.reports.leaderboards.submit import define
 from mexbench.reports.run_report import RunReport, collect
+from mexbench.runs import saved_model as saved
 from mexbench.runs.run_folder import RunFolder
 from mexbench.runs.stored_run import read_run
 from mexbench.studies.audit.cases import check_not_leaky
 from mexbench.studies.case_study.from_run import check_honest
+from mexbench.studies.inference import page
 from tests.helpers import Ran, Toy, config_of, entry, with_plugins
 from tests.mexbench.evaluation.test_run import MANIFEST
 from tests.mexbench.runs.test_saved_model import Mean
@@ -192,16 +194,30 @@ def test_labels_change_neither_predictions_nor_task_fingerprints(catalogue: Cata
     assert with_labels.plan.tasks[0].fingerprint != without.plan.tasks[0].fingerprint
 
 
-def test_models_trained_on_everything_never_see_an_unlabelled_clip(catalogue: Catalogue, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scope", ["all", "task"])
+def test_saved_models_know_nothing_of_the_clips_that_they_describe(
+    catalogue: Catalogue, tmp_path: Path, scope: keeping.Scope
+) -> None:
     plan = planning.plan(config_of(text(), catalogue))
     folder = RunFolder(tmp_path)
-    model_writer = keeping.model_writer_for("all", plan, folder, engine.missing(plan, folder), always=False)
-    assert keeping.train_on_everything(plan, InProcess(), model_writer, lambda _: None) == []
-    about = read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")
-    assert about["trained_on"]["samples"] == 12 + 3
-    assert engine.run(plan, folder, InProcess()) == []
+    model_writer = keeping.model_writer_for(scope, plan, folder, engine.missing(plan, folder), always=False)
+    if scope == "all":
+        assert keeping.train_on_everything(plan, InProcess(), model_writer, lambda _: None) == []
+    assert engine.run(plan, folder, InProcess(), model_writer=model_writer if scope == "task" else None) == []
+    name = "all/0" if scope == "all" else "0/toy to wild"
+    path = tmp_path / "models" / "mean" / name
+    trained_on = read_json(path / "model.json")["trained_on"]
+    # 12 labelled clips of the lab; three clips of the wild have labels as well.
+    assert (trained_on["samples"], trained_on["title"], trained_on["datasets"]) == (12, "toy", {"toy": 12})
+    loaded = saved.load(path, catalogue)
+    assert page.describe(loaded).endswith(", trained on 12 samples of toy; classes: negative, positive")
+    part = plan.parts[0]
+    (stored,) = [stored for stored in collect(plan, folder).done if stored.task.seed == 0]
+    ids = [sample.sample_id for sample in part.data.samples]
+    scores = loaded(part.arrays.x[[ids.index(one) for one in stored.scores]])
+    np.testing.assert_array_equal(scores, list(stored.scores.values()))  # those of the model that the study describes
     assert keeping.score_saved(plan, folder, collect(plan, folder).scores()) == []
-    assert read_json(tmp_path / "models" / "mean" / "all" / "0" / "model.json")["score"] is None  # it tests nothing
+    assert read_json(path / "model.json")["score"] is None  # it tests nothing
 
 
 def test_the_honest_score_is_read_from_the_reference_run(catalogue: Catalogue, tmp_path: Path) -> None:

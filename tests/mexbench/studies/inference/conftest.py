@@ -18,6 +18,7 @@ models:
   - {plugin: svm, name: by-frame}
   - {plugin: svm, name: by-clip, frames: {unit: clip, count: 4}, preprocess: *steps}
   - {plugin: svm, name: on-apex, frames: {unit: clip, at: [apex]}, preprocess: *steps}
+  - {plugin: svm, name: magnified, preprocess: [face, grayscale, {plugin: resize, size: 16}, magnification]}
   - {plugin: svm, name: on-flow, frames: {unit: clip, count: 2}, preprocess: [face, {plugin: resize, size: 24}]}
 """
 

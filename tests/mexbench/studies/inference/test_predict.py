@@ -242,6 +242,16 @@ def test_stills_for_a_model_of_motion_are_one_clear_error(by_clip: Path, bench: 
     assert [row["clip_id"] for row in rows(tmp_path / "out" / "clips.csv")] == ["b.mp4"]
 
 
+def test_a_step_that_needs_motion_works_on_films(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
+    magnified = by_frame.parents[2] / "magnified" / "all" / "0"
+    film = films.person(tmp_path / "b.mp4", 1)
+    ran = bench("predict", film, "--model", magnified, "--out", tmp_path / "film")
+    assert (ran.code, "b.mp4: 1 of 1 windows predicted" in ran.out) == (0, True), ran.err + ran.out
+    ran = bench("predict", picture(tmp_path / "a.png"), "--model", magnified, "--out", tmp_path / "still")
+    assert (ran.code, ran.err.count("error:")) == (2, 1)
+    assert "its step 'magnification' needs several frames, and a still picture is one: give films" in ran.err
+
+
 def test_a_still_makes_no_film(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     ran = bench("predict", picture(tmp_path / "a.png"), "--model", by_frame, "--out", tmp_path / "out", "--video")
     assert ran.code == 2

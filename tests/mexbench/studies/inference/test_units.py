@@ -53,7 +53,10 @@ def test_a_model_of_action_units_looks_at_films(unit_models: Path, bench: Bench,
 
 @pytest.fixture
 def places(unit_models: Path, by_frame: Path, by_clip: Path) -> dict[str, Path]:
-    return {"UNITS": unit_models / "moving" / "all" / "0", "FRAME": by_frame, "CLIP": by_clip}
+    magnified = by_frame.parents[2] / "magnified" / "all" / "0"
+    return {
+        "UNITS": unit_models / "moving" / "all" / "0", "FRAME": by_frame, "CLIP": by_clip, "MAGNIFIED": magnified,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,11 @@ def places(unit_models: Path, by_frame: Path, by_clip: Path) -> dict[str, Path]:
         (("--model", "FRAME", "--every", "0"), "--every 0: expected seconds from 0.05 to 3600"),
         (("--model", "FRAME", "--every", "1", "--window", "2"), "leave --fps, --window and --hop out"),
         (("--model", "CLIP", "--every", "1"), "was trained on motion (frames: count: 4), and a snapshot has none"),
+        (
+            ("--model", "MAGNIFIED", "--every", "1"),
+            "its step 'magnification' needs several frames, and a snapshot is one: leave --every out, or give a model "
+            "that was trained without this step",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_one_error(

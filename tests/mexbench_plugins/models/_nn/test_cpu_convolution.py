@@ -63,9 +63,10 @@ def test_outputs_and_gradients_of_any_shape_are_those_of_the_plain_convolution(d
         for shape in ((2, height, width, inputs), (size, size, inputs, filters))
     )
     results = []
-    for convolve in (fast_convolution, plain_convolution):
+    both: list[Any] = [fast_convolution, plain_convolution]
+    for convolve in both:
         y, backward = jax.vjp(lambda x, kernel, f=convolve: f(x, kernel, stride, padding), x, kernel)
-        results.append([y, *backward(jnp.asarray(np.random.default_rng(2).integers(-4, 5, np.shape(y)), jnp.float32))])
+        results.append([y, *backward(jnp.asarray(np.random.default_rng(2).integers(-4, 5, y.shape), jnp.float32))])
     for ours, plain in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, plain)  # whole numbers: no sum rounds
 

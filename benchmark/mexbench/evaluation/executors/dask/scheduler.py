@@ -11,7 +11,7 @@ import concurrent.futures
 import queue
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGrou
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import Link, mismatched_text, mismatched_workers
 from mexbench.evaluation.executors.dask.worker import Recipe
-from mexbench.evaluation.executors.shared_arrays import SharedTrainers
+from mexbench.evaluation.executors.shared_arrays import SharedTrainers, restored_text
 from mexbench.evaluation.task_runner import TaskRunner, failure
 from mexbench.runs.task import Outcome, Success
 
@@ -65,10 +65,10 @@ class DaskScheduler:
         self.run, self.nonce = secrets.token_hex(8), secrets.token_hex(8)
         # One beside each array: a worker may see the run folder and not the cache, or the other way round.
         self.nonces = {folder / f"nonce-{self.run}" for folder in (shared.folder, *array_folders(shared))}
-        for path in self.nonces:
-            path.write_text(self.nonce, encoding="utf-8")
+        self.write_nonces()
         self.assigned: dict[str, dict[Any, NumberedGroup]] = {}  # worker's address -> future -> group, in order
         self.refused: set[str] = set()
+        self.blind = ""  # why a worker that could not save models was refused
         self.events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
         self.submitted = 0
         self.seconds, self.finished = 0.0, 0
@@ -104,7 +104,8 @@ class DaskScheduler:
         if self.policy.failed_too_often or (self.ours and empty_for > _LONGEST_EMPTY_S):
             yield from self.policy.give_up()
         elif self.refused.issuperset(addresses) and addresses:
-            raise ClusterError(f"the Dask cluster at {self.link.address} has no worker that can be used")
+            reason = f": {self.blind}" if self.blind else ""
+            raise ClusterError(f"the Dask cluster at {self.link.address} has no worker that can be used{reason}")
         elif not self.ours and empty_for <= _CHECK_S:
             self.notify_user(f"waiting for workers of {self.link.address}; Ctrl-C gives up")
 
@@ -120,15 +121,37 @@ class DaskScheduler:
             )
         for address in addresses:
             if address not in mismatched:
+                self.restore(self.runners)
                 try:
-                    self.prepare(address)
+                    ready = self.prepare(address)
                 except OSError:  # it is gone
                     self.policy.on_failed_start()
                 else:
-                    self.assigned[address] = {}
+                    if ready:
+                        self.assigned[address] = {}
 
-    def prepare(self, address: str) -> None:
+    def write_nonces(self) -> None:
+        """Write the files by which a worker is seen to share a disk."""
+        for path in self.nonces:
+            if not path.is_file():
+                path.write_text(self.nonce, encoding="utf-8")
+
+    def restore(self, models: Iterable[str]) -> None:
+        """Write anew what somebody removed of the models' arrays.
+
+        Raises:
+            DataError: It cannot be written.
+        """
+        restored = [path for model in models for path in self.shared.restore(model, self.runners[model])]
+        if restored:
+            self.write_nonces()
+            self.notify_user(restored_text(restored))
+
+    def prepare(self, address: str) -> bool:
         """Send a worker the samples: the place of the files where it can read them, else what they hold.
+
+        Returns:
+            Whether it can be used: a worker that does not see the run folder cannot save models there.
 
         Raises:
             OSError: The worker is gone.
@@ -138,15 +161,19 @@ class DaskScheduler:
             for folders in ((self.shared.folder,), array_folders(self.shared))
         )
         if not sees_run and any(light.model_writer for _, light in self.shared.light.values()):
-            raise ClusterError(
+            self.refused.add(address)
+            self.blind = (
                 f"worker {address} on {self.call(address, dask_worker.host)} does not see {self.shared.folder.parent}, "
                 "where models are to be saved: leave --save-models out, or put --out on a disk that all workers share"
             )
+            self.notify_user(f"warning: a worker is not used: {self.blind}")
+            return False
         self.call(address, dask_worker.begin, self.run, self.shared, self.recipes, copy=not sees)
         for name, path in () if sees else self.shared.arrays().items():
             with path.open("rb") as stream:
                 while piece := stream.read(_PIECE):
                     self.call(address, dask_worker.receive, self.run, name, piece)
+        return True
 
     def call(self, address: str, function: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401
         """Call a function on a worker.
@@ -176,6 +203,7 @@ class DaskScheduler:
         """Give a group to a worker, and to no other."""
         self.submitted += 1
         group = numbered[1]
+        self.restore([group[0].model])
         future = self.link.submit(
             address, dask_worker.run_group, self.run, self.runners[group[0].model].group_data(group),
             key=f"bench-{self.run}-{self.submitted}",

@@ -16,6 +16,7 @@ from mexbench.data.arrays import cut_samples
 from mexbench.data.cache import Cache
 from mexbench.data.pipeline import Pipeline
 from mexbench.data.samples import LabelledSamples
+from mexbench.data.stored_arrays import ArrayWriter
 from mexbench.errors import ConfigError, DataError, SampleRejected
 from mexbench.evaluation import plan as planning
 from mexbench.fingerprint import digest, digest_code
@@ -56,7 +57,7 @@ class AlteredSamples:
 
     Args:
         positions: Those that could be made, as positions among the run's samples, rising (m,).
-        x: What the model sees of them (m, T, ...).
+        x: What the model sees of them (m, T, ...); a mapped file.
     """
 
     positions: NDArray[np.intp]
@@ -69,6 +70,7 @@ def load_altered(
     """Put every clip through an altered pipeline.
 
     A clip that a step now rejects, such as one without a face to be found, gives no samples: the model has no answer.
+    Samples are written into a file that is mapped, so that one clip at a time is in memory.
 
     Args:
         pipeline: With the alteration.
@@ -79,8 +81,21 @@ def load_altered(
     Raises:
         DataError: A sample cannot be read or processed, or becomes another shape or type than the unaltered one.
     """
+    writer = ArrayWriter(len(like))
+    try:
+        positions = _write_altered(writer, pipeline, data, like, progress)
+        x = writer.finish() if positions else np.empty((0, *like.shape[1:]), like.dtype)
+    finally:
+        writer.discard()
+    return AlteredSamples(np.array(positions, dtype=np.intp), x)
+
+
+def _write_altered(
+    writer: ArrayWriter, pipeline: AlteredPipeline, data: LabelledSamples, like: NDArray[Any],
+    progress: Callable[[], None],
+) -> list[int]:  # fmt: skip
+    """Write the altered samples; return their positions among the run's."""
     positions: list[int] = []
-    arrays: list[NDArray[Any]] = []
     start = 0
     for source in data.sources:
         try:
@@ -96,11 +111,10 @@ def load_altered(
                         f"{part.shape} {part.dtype}, and unaltered it is {like.shape[1:]} {like.dtype}"
                     )
                 positions.append(start + offset)
-                arrays.append(part)
+                writer.append(part[None])
         start += len(source.samples)
         progress()
-    x = np.stack(arrays) if arrays else np.empty((0, *like.shape[1:]), like.dtype)
-    return AlteredSamples(np.array(positions, dtype=np.intp), x)
+    return positions
 
 
 def check_pictures(config: RunConfig) -> None:

@@ -20,7 +20,7 @@ from mexbench.studies.audit.leak import score_random
 from mexbench.studies.audit.stress.alterations import Alteration
 from mexbench.studies.audit.stress.altered_samples import unaltered_inputs
 from mexbench.studies.audit.stress.measure import SHOWN, measure, reproduced
-from mexbench.studies.audit.stress.trainings import StressPart
+from mexbench.studies.audit.stress.trainings import MOST_BYTES, StressPart
 
 FOLDER = "stress"
 
@@ -107,6 +107,8 @@ def stress_parts(
     alterations: Sequence[Alteration],
     root: Path,
     cache: Cache | None,
+    *,
+    memory: int | None = None,
 ) -> list[StressPart]:
     """Bring the rows of a run together by their input.
 
@@ -116,12 +118,14 @@ def stress_parts(
         alterations: What is done.
         root: Folder of the audit.
         cache: Where altered samples are kept; without one, they are made whenever they are needed.
+        memory: Bytes that all processes together may take: a quarter of them at most is for altered samples.
     """
+    most_bytes = MOST_BYTES if memory is None else min(MOST_BYTES, memory // 4)
     parts = []
     for plan in plans:
         names = {model.name for model in plan.part.models}
         if rows := [case for case in cases if case.model in names]:
-            parts.append(StressPart(plan, rows, alterations, root / FOLDER, cache))
+            parts.append(StressPart(plan, rows, alterations, root / FOLDER, cache, most_bytes))
     return parts
 
 

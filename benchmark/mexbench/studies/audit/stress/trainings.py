@@ -1,9 +1,9 @@
 """Train each fold once more, exactly as the run does, and test it on the altered pictures of its own test side.
 
-A task's samples follow those of the run in one array: the training side stays what it was, to the position, and the
-test side is the fold's samples unaltered and at each strength. So one training serves every alteration that fits into
-memory, models that train folds together still do, and no altered sample can ever train. Results are stored by
-alteration, each in a folder of its own, so that alterations may be added later and a run that was stopped goes on.
+A task's altered samples follow those of the run in one array, a file that is mapped: the training side stays what it
+was, to the position, and the test side is the fold's samples unaltered and at each strength. So one training serves
+several alterations, models that train folds together still do, and no altered sample can ever train. Results are stored
+by alteration, each in a folder of its own, so that alterations may be added later and a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.cache import Cache
+from mexbench.data.stored_arrays import stored_together
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import RowGroupPlan
 from mexbench.evaluation.task_runner import TaskRunner
@@ -52,6 +53,8 @@ class StressPart:
         alterations: What is done to the test side.
         root: Folder of the results; each alteration has its own in it.
         cache: Where altered samples are kept.
+        most_bytes: Of the altered samples of all alterations that one training is tested on. A model that reads no rows
+            gets a copy of a fold's part of them.
     """
 
     plan: RowGroupPlan
@@ -183,7 +186,7 @@ class _Layout:
         rows = np.concatenate([np.arange(len(runner.y)), *positions])
         return dataclasses.replace(
             runner,
-            x=np.concatenate([runner.x, *(altered.x for altered in self.samples.values())]),
+            x=stored_together([runner.x, *(altered.x for altered in self.samples.values())]),
             y=runner.y[rows],
             groups=runner.groups[rows],
             folds={name: (train, self._test_side(name)) for name, (train, _) in runner.folds.items()},

@@ -21,7 +21,7 @@ from mexbench.evaluation.executors.base import Executor, InProcess
 from mexbench.evaluation.executors.dask import worker as dask_worker
 from mexbench.evaluation.executors.dask.cluster import connected
 from mexbench.evaluation.executors.dask.executor import DaskCluster, LocalDaskCluster
-from mexbench.runs.model_writer import ModelWriter
+from mexbench.runs.model_writer import ModelWriter, Scope
 from mexbench.runs.task import Failure, Success, Task
 from tests.clusters import ClusterProcesses, dask_cluster
 from tests.mexbench.evaluation.executors.test_processes import Mortal
@@ -77,17 +77,43 @@ def left(dask_worker: Any = None) -> tuple[str, ...]:  # noqa: ANN401 - Dask fil
     return (*_runs, *(path.name for path in Path(dask_worker.local_directory).glob("mexbench-*")))
 
 
+def blind_if_asked(file: Path, content: str) -> bool:
+    """Stand in for ``dask_worker.reads`` where one of two workers shares no disk."""
+    return "MEXBENCH_TEST_BLIND" not in os.environ and file.read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize("scope", ["task", "all"])
 def test_models_are_kept_only_where_the_disk_is_shared(
-    cluster: ClusterProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: ClusterProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: Scope
 ) -> None:
     monkeypatch.setattr(dask_worker, "reads", blind)
-    model_writer = ModelWriter(tmp_path / "models", "task", (), frozenset(), {}, {})
-    with connected(cluster.address) as link, pytest.raises(ClusterError, match="leave --save-models out, or put --out"):
+    model_writer = ModelWriter(tmp_path / "models", scope, (), frozenset(), {}, {})
+    messages: list[str] = []
+    with (
+        connected(cluster.address) as link,
+        pytest.raises(ClusterError, match=r"no worker that can be used: .* leave --save-models out, or put --out"),
+    ):
         list(
-            DaskCluster(link, tmp_path, None, pytest.fail).run(
+            DaskCluster(link, tmp_path, None, messages.append).run(
                 UNITS, every(replace(workload(), model_writer=model_writer))
             )
         )
+    assert [text.partition(" does not see ")[1] for text in messages] == [" does not see "]
+
+
+def test_workers_that_cannot_save_models_leave_the_work_to_those_that_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_worker, "reads", blind_if_asked)
+    model_writer = ModelWriter(tmp_path / "models", "all", (), frozenset(), {}, {})
+    messages: list[str] = []
+    with dask_cluster(tmp_path, workers=1) as cluster:
+        cluster.worker(MEXBENCH_TEST_BLIND="1")
+        with connected(cluster.address) as link:
+            load = replace(workload(), model_writer=model_writer)
+            result = scores(list(DaskCluster(link, tmp_path, None, messages.append).run(UNITS, every(load))))
+    assert result == scores(list(InProcess().run(UNITS, every(workload()))))
+    assert [text.partition(": worker ")[0] for text in messages] == ["warning: a worker is not used"]
 
 
 def test_a_worker_that_comes_late_is_used(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from mexbench.config.run_config import RunConfig
+from mexbench.data.stored_arrays import file_of
 from mexbench.errors import ConfigError, SampleRejected
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation.executors.base import InProcess
+from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import Clip, Dataset, Model, Predictor, Preprocessor, Sample
 from mexbench.registry.catalogue import Catalogue
 from mexbench.runs.run_folder import RunFolder
+from mexbench.runs.task import Outcome, TaskGroup
 from mexbench.studies.audit.cases import cases, honest_parts
 from mexbench.studies.audit.stress.alterations import ALTERATIONS
 from mexbench.studies.audit.stress.altered_samples import check_pictures, unaltered_inputs
@@ -177,6 +180,34 @@ def test_one_training_serves_all_alterations_that_fit(catalogue_with_toys: Catal
     alone.train(InProcess(), lambda _: lambda: None, outcomes.append)
     assert len(outcomes) == SUBJECTS * len(ALTERATIONS)
     assert list(alone.rows()) == list(together.rows())
+
+
+class Watching(InProcess):
+    """Note where the samples are that tasks are given."""
+
+    def __init__(self) -> None:
+        self.files: list[Path | None] = []
+
+    def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
+        self.files += [file_of(runner.x) for runner in runners.values()]
+        return super().run(groups, runners)
+
+
+def test_altered_samples_are_on_the_disk_and_memory_limits_how_many_are_tested_at_once(
+    catalogue_with_toys: Catalogue, tmp_path: Path
+) -> None:
+    config = config_of(text(), catalogue_with_toys)
+    plan = planning.plan(config)
+    parts = honest_parts(plan)
+    few = [ALTERATIONS[name] for name in ("brightness", "noise")]
+    (part,) = stress_parts(parts, cases(parts, config), few, tmp_path / "audit", cache=None, memory=4)
+    assert part.most_bytes == 1
+    executor = Watching()
+    Stress([part], few, RunFolder(tmp_path)).train(executor, lambda _: lambda: None, lambda _: None)
+    assert len(executor.files) == 2
+    assert None not in executor.files
+    (part,) = stress_parts(parts, cases(parts, config), few, tmp_path / "audit", cache=None, memory=2**40)
+    assert part.most_bytes == 2**30
 
 
 def test_a_rejected_clip_has_no_answer_and_counts_as_missed(catalogue_with_toys: Catalogue, tmp_path: Path) -> None:
