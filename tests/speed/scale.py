@@ -3,6 +3,7 @@
     python -m tests.speed.scale                                  # plan and load, 442, 1,800 and 7,526 clips
     python -m tests.speed.scale --clips 7526 --train             # and train au_cnn for one epoch, 10 folds by subject
     python -m tests.speed.scale --clips 7526 --train --executor dask --jobs 2
+    python -m tests.speed.scale --clips 7526 --only-train --executor dask --scheduler tcp://... --watch PID PID PID
 
 The data are JPEGs in DFME's layout, one folder per clip, with its sheets: coloured noise of low frequency that differs
 between clips, and a spot that moves from frame to frame. They are no faces, and scores say nothing; they are as many,
@@ -22,8 +23,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ SMALL = "{plugin: au_cnn, epochs: 1, convolutions: 1, batch_norm: false}"
 
 
 class Memory:
-    """Watches the memory of a process and of all that it has started."""
+    """Watches the memory of some processes and of all that they have started."""
 
-    def __init__(self, process: int) -> None:
-        self.process, self.peak, self.at_peak = process, 0, ""
+    def __init__(self, *processes: int) -> None:
+        self.watched, self.peak, self.at_peak = processes, 0, ""
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -112,12 +113,12 @@ class Memory:
                 self.at_peak = " + ".join(f"{size / 1e6:.0f}" for size in sizes)
 
     def _sizes(self) -> Iterator[int]:
-        try:
-            first = psutil.Process(self.process)
-            processes = [first, *first.children(recursive=True)]
-        except psutil.Error:
-            return
-        for process in processes:
+        processes = set()
+        for number in self.watched:
+            with suppress(psutil.Error):
+                first = psutil.Process(number)
+                processes |= {first, *first.children(recursive=True)}
+        for process in sorted(processes, key=lambda process: process.pid):
             try:
                 lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
             except OSError:
@@ -153,10 +154,14 @@ def plan_and_load(config: Path) -> dict[str, float]:
 
 
 @contextmanager
-def watched(command: list[str], **options: Any) -> Iterator[tuple[subprocess.Popen[str], Memory]]:  # noqa: ANN401
-    """Start a process and watch its memory."""
+def watched(
+    command: list[str],
+    others: Sequence[int] = (),
+    **options: Any,  # noqa: ANN401 - those of Popen
+) -> Iterator[tuple[subprocess.Popen[str], Memory]]:
+    """Start a process and watch its memory, and that of others."""
     process = subprocess.Popen(command, text=True, **options)
-    with Memory(process.pid) as memory:
+    with Memory(process.pid, *others) as memory:
         yield process, memory
 
 
@@ -191,11 +196,13 @@ def measure(folder: Path, n_clips: int, options: argparse.Namespace) -> dict[str
 def train(folder: Path, config: Path, options: argparse.Namespace) -> None:
     """Carry out the run and print its time and memory."""
     out = folder / f"run-{config.stem}-{options.executor or 'processes'}"
-    command = [sys.executable, "-m", "mexbench", "run", str(config), "--out", str(out), "--jobs", str(options.jobs)]
+    command = [sys.executable, "-m", "mexbench", "run", str(config), "--out", str(out)]
+    command += [] if options.scheduler else ["--jobs", str(options.jobs)]
     command += ["--executor", options.executor] if options.executor else []
+    command += ["--scheduler", options.scheduler] if options.scheduler else []
     command += ["--memory", options.memory] if options.memory else []
     start = time.perf_counter()
-    with watched(command) as (process, memory):
+    with watched(command, options.watch) as (process, memory):
         try:
             code = process.wait(options.stop_after)
         except subprocess.TimeoutExpired:
@@ -226,6 +233,8 @@ def main() -> None:
     parser.add_argument("--train", action="store_true", help="carry out the run as well")
     parser.add_argument("--only-train", action="store_true", help="carry out the run alone")
     parser.add_argument("--executor")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler that runs")
+    parser.add_argument("--watch", type=int, nargs="*", default=[], metavar="PID", help="whose memory counts as well")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--memory")
     parser.add_argument("--stop-after", type=float, help="seconds after which the run is stopped")
