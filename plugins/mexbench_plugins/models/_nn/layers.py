@@ -7,7 +7,7 @@ the ``StepContext``, which is None in evaluation.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple
@@ -272,13 +272,26 @@ def computed_once(function: Callable[..., Array], *arrays: Array) -> Array:
 
     Left to itself, XLA computes cheap values again wherever they are read. For the gradient of a kernel it reads them
     in the order of another layout, channel by channel: that took a fifth of au_cnn's step on a CPU. It does not look
-    into the branches of a condition.
+    into the branches of a condition. Under ``vmap`` a condition would become a selection, so the function stays as it
+    is there.
     """
     if not on_cpu():
         return function(*arrays)
-    first = arrays[0][(0,) * arrays[0].ndim]
-    result = jax.eval_shape(function, *arrays)
-    return jax.lax.cond(jnp.isnan(first), lambda *_: jnp.full(result.shape, jnp.nan, result.dtype), function, *arrays)
+
+    @jax.custom_batching.custom_vmap
+    def once(*arrays: Array) -> Array:
+        first = arrays[0][(0,) * arrays[0].ndim]
+        result = jax.eval_shape(function, *arrays)
+        return jax.lax.cond(
+            jnp.isnan(first), lambda *_: jnp.full(result.shape, jnp.nan, result.dtype), function, *arrays
+        )
+
+    @once.def_vmap
+    def _(axis_size: int, batched: Sequence[bool], *arrays: Array) -> tuple[Array, bool]:
+        del axis_size
+        return jax.vmap(function, in_axes=tuple(0 if one else None for one in batched))(*arrays), True
+
+    return once(*arrays)
 
 
 @jax.custom_vjp

@@ -82,3 +82,16 @@ def test_an_accelerator_takes_all_images_at_once(monkeypatch: pytest.MonkeyPatch
     sizes: list[int] = []
     in_parts(lambda x: sizes.append(len(x)) or x, images(50, 2, 2, 1))
     assert sizes == [50]
+
+
+def test_folds_together_compute_what_each_computes() -> None:
+    """One with a value that is not a number leaves the others alone."""
+    x = images(3, 2, 9, 8, 3).at[1, 0, 0, 0, 0].set(jnp.nan)
+
+    def layers(x: Array) -> Array:
+        return stored(max_pool(x, 3, 2)) * 2
+
+    together = jax.vmap(lambda x: jnp.stack([part.sum() for part in value_and_gradient(layers, x)]))(x)
+    alone = jnp.stack([jnp.stack([part.sum() for part in value_and_gradient(layers, one)]) for one in x])
+    np.testing.assert_allclose(together[jnp.asarray([0, 2])], alone[jnp.asarray([0, 2])], rtol=1e-6)
+    assert np.isnan(together[1, 0])
