@@ -148,6 +148,11 @@ def listed(choices: Iterable[str], *, limit: int = 20) -> str:
     return ", ".join(names[:limit]) + rest
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun, such as "1 fold" and "2 folds"; the plural ends in s."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def all_of(messages: Iterable[str], *, limit: int = 20) -> str:
     """Join messages about a file, a line each, so that all of it can be fixed at once; past ``limit`` the number."""
     lines = list(messages)

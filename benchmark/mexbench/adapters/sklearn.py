@@ -39,6 +39,7 @@ class SklearnModel(ActionUnitModel):
     #: Further types that a saved estimator may hold, such as ``("my_module.MyTransformer",)``. Estimators made of trees
     #: need ``"sklearn.tree._tree.Tree"``, whose arrays compiled code follows without looking: a forged one can crash.
     trusted_types: ClassVar[tuple[str, ...]] = ()
+    copies_samples: ClassVar[bool] = True  # some estimators write into what they are given
 
     @abstractmethod
     def estimator(self) -> Any:  # noqa: ANN401 - anything with fit and predict

@@ -13,7 +13,7 @@ from mexbench.cli import run as reference_run
 from mexbench.cli.audit_models import config_of_run, select_models
 from mexbench.cli.executor_options import add_jobs_arguments, worker_settings
 from mexbench.cli.output import add_config_arguments, open_config, positive, progress, say
-from mexbench.errors import ConfigError, PluginError, listed, unknown
+from mexbench.errors import ConfigError, PluginError, counted, listed, unknown
 from mexbench.evaluation.executors.choice import local_executor
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def _measure(
     jobs = audit.jobs()
     total = sum(len(job.tasks) for job in jobs)
     waiting = total - sum(len(job.done(audit.root)) for job in jobs)
-    models = f"{len(audit.cases)} model{'s' * (len(audit.cases) != 1)}"
-    say(f"the leaks: {len(audit.leaks)} x {models}, {total} tasks, {waiting} to do; {audit.root}")
+    size = f"{len(audit.leaks)} x {counted(len(audit.cases), 'model')}, {counted(total, 'task')}"
+    say(f"the leaks: {size}, {waiting} to do; {audit.root}")
     done = 0
     try:
         with progress("audit", waiting) as tick:

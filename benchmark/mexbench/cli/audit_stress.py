@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mexbench import cli
 from mexbench.cli.executor_options import worker_settings
 from mexbench.cli.output import progress, say
-from mexbench.errors import PluginError
+from mexbench.errors import PluginError, counted
 from mexbench.evaluation.executors.choice import local_executor
 
 if TYPE_CHECKING:
@@ -54,17 +54,13 @@ def run(
     )
     waiting = stress.waiting()
     say(
-        f"the stress test: {_number(alterations, 'alteration')} x {_number(cases, 'model')}, "
-        f"{waiting} training{'s' * (waiting != 1)} to do, each "
+        f"the stress test: {counted(len(alterations), 'alteration')} x {counted(len(cases), 'model')}, "
+        f"{counted(waiting, 'training')} to do, each "
         f"tested on every strength; {root}"
     )
     if waiting and not _train(options, stress, waiting, folder):
         return cli.INTERRUPTED
     return _write(config, parts, cases, stress, root)
-
-
-def _number(things: Sequence[object], what: str) -> str:
-    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _train(options: argparse.Namespace, stress: Stress, waiting: int, folder: Path) -> bool:

@@ -18,7 +18,7 @@ from mexbench.data.cache import Cache, default_root
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
 from mexbench.data.samples import LabelledSamples, check_not_empty
-from mexbench.errors import BenchError, DataError, listed
+from mexbench.errors import BenchError, DataError, counted, listed
 from mexbench.evaluation import chain_checks, splits
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation.chain_checks import ChainCheck
@@ -159,8 +159,7 @@ def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, result: s
     lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
     tasks = len(result.folds) * len(part.models) * len(part.seeds)
     verdict = f"flagged {' '.join(result.flags)}" if result.flags else "nothing on both sides of one"
-    folds = f"{len(result.folds)} fold{'s' * (len(result.folds) != 1)}"
-    lines.append(f"{part.protocol.name}: {folds}, {verdict}; {tasks} task{'s' * (tasks != 1)}")
+    lines.append(f"{part.protocol.name}: {counted(len(result.folds), 'fold')}, {verdict}; {counted(tasks, 'task')}")
     return [*lines, *map(str, result.leaks)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli.output import progress, say
 from mexbench.config.shipped import find_leaderboards
+from mexbench.errors import counted
 from mexbench.files import write_text
 
 
@@ -58,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         return _check(texts)
     for path, content in texts.items():
         write_text(path, content)
-    say(f"written to {out}: {len(judged)} rows; their verdicts, for 'bench site', to {out.with_suffix('.json')}")
+    verdicts = out.with_suffix(".json")
+    say(f"written to {out}: {counted(len(judged), 'row')}; their verdicts, for 'bench site', to {verdicts}")
     return cli.OK
 
 

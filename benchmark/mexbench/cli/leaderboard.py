@@ -13,7 +13,7 @@ from mexbench.cli import leaderboard_spotting
 from mexbench.cli.output import open_catalogue, say
 from mexbench.config.shipped import find_leaderboards
 from mexbench.config.tuning import Selection
-from mexbench.errors import BenchError, BoardError
+from mexbench.errors import BenchError, BoardError, counted
 from mexbench.files import expand_home
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _store(
                 f"  flagged {CODE_UNAVAILABLE}: {one.submission.model.distribution} names no address of its code; add "
                 "'urls' to its pyproject.toml, install it again and submit again"
             )
-    say(f"{len(planned)} rows; 'bench leaderboard render {options.name}' brings the page up to date")
+    say(f"{counted(len(planned), 'row')}; 'bench leaderboard render {options.name}' brings the page up to date")
     return cli.OK
 
 
@@ -152,7 +152,7 @@ def _confirm(replaced: Sequence[str]) -> None:
     Raises:
         BoardError: They may not, or there is nobody to ask.
     """
-    say(f"{len(replaced)} rows would be replaced:" + "".join(f"\n  {line}" for line in replaced))
+    say(f"{counted(len(replaced), 'row')} would be replaced:" + "".join(f"\n  {line}" for line in replaced))
     if not sys.stdin.isatty():
         raise BoardError("nothing is written: 'bench leaderboard submit --yes' replaces without asking")
     say("replace? [y/N]")
@@ -230,7 +230,7 @@ def _render(options: argparse.Namespace) -> int:
     for name, submissions in spotters.items():
         if _all_verify(name, submissions):
             texts = leaderboard_spotting.pages(root, name, submissions)
-            code = max(code, _bring_up_to_date(texts, f"{len(submissions)} rows", name, check=options.check))
+            code = max(code, _bring_up_to_date(texts, counted(len(submissions), "row"), name, check=options.check))
         else:
             code = cli.FAILED
     rendered: dict[str, BoardRows] = {}
@@ -241,7 +241,7 @@ def _render(options: argparse.Namespace) -> int:
             continue
         rendered[name] = board_rows(board, claims)
         texts = {root / file: text for file, text in pages(rendered[name]).items()}
-        code = max(code, _bring_up_to_date(texts, f"{len(board.submissions)} rows", name, check=options.check))
+        code = max(code, _bring_up_to_date(texts, counted(len(board.submissions), "row"), name, check=options.check))
     if claims is not None and not rendered.keys().isdisjoint(state_of_the_art.BOARDS):
         code = max(code, _render_state_of_the_art(options, rendered, claims))
     return code

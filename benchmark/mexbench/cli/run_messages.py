@@ -9,7 +9,7 @@ from pathlib import Path
 from mexbench.cli.output import excluded_lines, progress, say, say_boxed
 from mexbench.config.run_config import RunConfig, dataset_title
 from mexbench.data.samples import LabelledSamples
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.evaluation.monitor import Monitor, Ticker
 from mexbench.evaluation.plan import Plan
 from mexbench.runs.model_writer import ModelWriter
@@ -52,8 +52,8 @@ class TerminalMonitor(Monitor):
         lines = []
         for part in plan.parts:
             counts = {"fold": len(part.folds), "model": len(part.part.models), "seed": len(part.part.seeds)}
-            sizes = " x ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items())
-            lines.append(f"{part.part.protocol.name}: {sizes} = {len(part.tasks)} task{'s' * (len(part.tasks) != 1)}")
+            sizes = " x ".join(counted(count, what) for what, count in counts.items())
+            lines.append(f"{part.part.protocol.name}: {sizes} = {counted(len(part.tasks), 'task')}")
         if len(lines) > 1:
             lines.append(f"together {len(plan.tasks)} tasks")
         say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mexbench import cli
 from mexbench.cli.output import open_catalogue, say
+from mexbench.errors import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +92,6 @@ def run(options: argparse.Namespace) -> int:
     folder.write(options.out, pages_by_name)
     count = sum(len(board.rows) for board in (*rows, *spotting))
     boards = len(rows) + len(spotting)
-    boards_text = f"{boards} leaderboard{'s' * (boards != 1)}, {count} row{'s' * (count != 1)}"
+    boards_text = f"{counted(boards, 'leaderboard')}, {counted(count, 'row')}"
     say(f"written to {options.out}: {boards_text}; open {options.out / 'index.html'}")
     return cli.OK

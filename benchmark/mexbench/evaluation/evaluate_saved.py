@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import SavedModelError, listed
+from mexbench.errors import SavedModelError, counted, listed
 from mexbench.evaluation.import_weights import PUBLISHED_WEIGHTS, STATED, held_out_subjects
 from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import check_scores
@@ -249,8 +249,8 @@ def _rows(part: RowGroupPlan) -> dict[str, NDArray[np.intp]]:
 
 def _provenance(models: Sequence[SavedModel], stated: Sequence[SavedModel]) -> str:
     if not stated:
-        each = "1 model" if len(models) == 1 else f"{len(models)} models, each"
-        return f"{each} trained on the training side of its fold: checked by the ids of its samples"
+        number = counted(len(models), "model")
+        return f"{number}, each trained on the training side of its fold: checked by the ids of its samples"
     publishers = dict.fromkeys(str(model.about["trained_on"].get("stated_by")) for model in stated)
     return (
         f"{len(models)} models of {listed(publishers)}; that each was trained without its subject is the publisher's "

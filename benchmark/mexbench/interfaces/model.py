@@ -23,6 +23,8 @@ class Model(Plugin, ABC):
     #: Whether ``fit`` and the predictor take ``Rows`` for ``x``, which read samples from the disk as they are asked
     #: for, in place of an array of all of them. What trains in batches says so: then no number of samples is too large.
     reads_rows: ClassVar[bool] = False
+    #: Whether ``fit`` copies ``x``; ``--memory`` counts the copy.
+    copies_samples: ClassVar[bool] = False
 
     @abstractmethod
     def fit(

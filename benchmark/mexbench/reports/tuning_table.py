@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mexbench.errors import counted
 from mexbench.runs.tuning_record import chosen_text
 from mexbench.tables import Row, Table, percent
 
@@ -30,8 +31,8 @@ def tuning_table(rows: Sequence[Row]) -> Table:
 def tuning_lines(rows: Sequence[Row]) -> list[str]:
     """Describe the choices for a terminal, one paragraph for all tuned rows."""
     lines = [
-        f"{row['model']}, chosen in {row['tuning']['trainings']} training side"
-        f"{'s' * (row['tuning']['trainings'] != 1)} by {row['tuning']['metric']} on "
+        f"{row['model']}, chosen in {counted(row['tuning']['trainings'], 'training side')} by "
+        f"{row['tuning']['metric']} on "
         f"{row['tuning']['inner']} inner folds ({row['tuning']['fits']:,.0f} inner trainings, "
         f"{row['tuning']['seconds']:,.0f} s): {chosen_text(row['tuning'])}"
         for row in rows

@@ -259,9 +259,9 @@ def test_batches_that_are_read_train_the_same_module(
         return trained.fit(x, Y, n_classes=2, groups=GROUPS, seed=0)
 
     expected = train(X)
-    kept = CountingRows(X)
-    np.testing.assert_array_equal(train(kept)(X), expected(X))
-    assert kept.most == 40  # so few samples are read once and kept
+    rows = CountingRows(X)
+    np.testing.assert_array_equal(train(rows)(X), expected(X))
+    assert rows.most == 40  # so few samples are read once and kept
     monkeypatch.setattr(torch_inputs, "MOST_KEPT", 0)
     rows, test = CountingRows(X), CountingRows(X)
     predictor = train(rows)

@@ -158,7 +158,7 @@ def test_every_openface_file_is_looked_at(
     (folder / f"{last.clip_id}.csv").unlink()
     ran = check()
     assert (ran.code, "can be run; at least 1 clips are excluded" in ran.err) == (0, True), ran.err
-    assert f"excluded, has no OpenFace CSV (action_units): 1 clips ({last.sample_id})" in ran.out
+    assert f"excluded, has no OpenFace CSV (action_units): 1 clip ({last.sample_id})" in ran.out
     _open_face(folder, samples, frames)
     ran = check(unit=12)
     assert (ran.code, "lacks the columns AU12_r" in ran.err, "11 more clips in the same way" in ran.err) == (

@@ -15,9 +15,10 @@ from mexbench.errors import DataError
 from mexbench.registry.catalogue import Catalogue
 from mexbench_plugins.models._nn import one_token_levels, train_program
 from mexbench_plugins.models._nn.causalnet_network import _mask_and_offset
-from mexbench_plugins.models._nn.layers import ShapesOnly, StepContext, adaptive_average_pool, count_values
+from mexbench_plugins.models._nn.layers import ShapesOnly, StepContext, count_values
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.off_tanet_network import positions
+from mexbench_plugins.models._nn.pooling import adaptive_average_pool
 from mexbench_plugins.models._nn.recipe import StepDecay
 from mexbench_plugins.models.causalnet import CausalNet
 from mexbench_plugins.models.dual_inception import DualInception

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mexbench.adapters.sklearn import SklearnModel
 from mexbench.errors import MemoryLimitError
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, Model
@@ -59,13 +58,13 @@ class TrainingSize:
     def needed(self) -> int:
         """Bytes that a training takes beside the program, estimated.
 
-        Of a network the weights are counted, and where batches are read, what its layers give for a batch. The adapter
-        of scikit-learn's estimators copies the training side, since some of them write into what they are given.
+        Of a network the weights are counted, and where batches are read, what its layers give for a batch. A model
+        that copies its training side needs it twice.
         """
         layers = self.model.layers(self.n_classes)
         weights = sum(row.n_params for row in layers)
         together = min(self.model.folds_at_once(), self.folds) if isinstance(self.model, FoldsModel) else 1
-        held, inside, copied = self.samples, 0, self.itemsize * isinstance(self.model, SklearnModel)
+        held, inside, copied = self.samples, 0, self.itemsize * self.model.copies_samples
         if self.model.reads_rows:
             recipe = getattr(self.model, "recipe", None)  # of a PyTorch module
             held = min(self.samples, getattr(self.model, "batch_size", getattr(recipe, "batch_size", _BATCH)))

@@ -8,8 +8,9 @@ import jax
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, each, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, each, record
 from mexbench_plugins.models._nn.lstm import LSTM, SimpleRNN
+from mexbench_plugins.models._nn.pooling import max_pool
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.network_model import Shape

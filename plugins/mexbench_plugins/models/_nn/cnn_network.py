@@ -9,7 +9,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, in_parts, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, in_parts, record
+from mexbench_plugins.models._nn.pooling import max_pool
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.network_model import Shape

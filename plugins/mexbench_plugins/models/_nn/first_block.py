@@ -13,18 +13,8 @@ import numpy as np
 from jax import Array
 
 from mexbench_plugins.models._nn.cpu_convolution import plain_convolution
-from mexbench_plugins.models._nn.layers import (
-    EPSILON,
-    MOMENTUM,
-    BatchNorm,
-    Context,
-    Conv,
-    StepContext,
-    maxima,
-    maxima_gradient,
-    on_cpu,
-    record,
-)
+from mexbench_plugins.models._nn.layers import EPSILON, MOMENTUM, BatchNorm, Context, Conv, StepContext, on_cpu, record
+from mexbench_plugins.models._nn.pooling import maxima, maxima_gradient
 
 SIZE, STRIDE = 3, 2  # of the pooling
 #: XLA's convolution of 4x4 from 12 channels takes 16.9 ms with 16 filters and 11.4 with 17.
@@ -107,9 +97,8 @@ def strided_convolution(x: Array, kernel: Array) -> Array:
     n, height, width, channels = x.shape
     filters = kernel.shape[-1]
     squares = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-    taps = jnp.pad(
-        kernel, [(1, 0), (1, 0), (0, 0), (0, max(0, _FILTERS - filters))]
-    )  # 8x8: a square begins at an even pixel
+    # 8x8 taps: a square begins at an even pixel.
+    taps = jnp.pad(kernel, [(1, 0), (1, 0), (0, 0), (0, max(0, _FILTERS - filters))])
     taps = taps.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5).reshape(4, 4, 4 * channels, -1)
     squares = squares.reshape(n, height // 2, width // 2, 4 * channels)
     return plain_convolution(squares, taps, 1, ((2, 1), (2, 1)))[..., :filters]

@@ -7,7 +7,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dropout, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dropout, record
+from mexbench_plugins.models._nn.pooling import max_pool
 
 
 def _conv(inputs: int, filters: int, size: int, rng: Generator, dilation: int = 1) -> Conv:

@@ -8,7 +8,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, max_pool, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, record
+from mexbench_plugins.models._nn.pooling import max_pool
 
 
 class Stream(nnx.Module):

@@ -9,17 +9,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import (
-    BatchNorm,
-    Context,
-    Conv,
-    Dense,
-    Network,
-    dropout,
-    max_pool,
-    record,
-    uniform,
-)
+from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, dropout, record, uniform
+from mexbench_plugins.models._nn.pooling import max_pool
 
 
 def conv(inputs: int, filters: int, size: int, rng: Generator, *, stride: int = 1, normalised: bool = True) -> Conv:

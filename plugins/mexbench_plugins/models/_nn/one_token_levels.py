@@ -8,7 +8,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import Conv, max_pool, normal, record, uniform
+from mexbench_plugins.models._nn.layers import Conv, normal, record, uniform
+from mexbench_plugins.models._nn.pooling import max_pool
 
 SIDE, _CROP, _PATCH = 28, 14, 7
 #: First row and column of the crops: left eye, left lips, right eye, right lips, as the authors name them.

@@ -15,14 +15,13 @@ from mexbench_plugins.models._nn.layers import (
     Conv,
     Network,
     StepContext,
-    adaptive_average_pool,
     dropout,
-    max_pool,
     moments,
     normal,
     record,
     unrecorded,
 )
+from mexbench_plugins.models._nn.pooling import adaptive_average_pool, max_pool
 
 
 class Statistics(nnx.Module):

@@ -6,17 +6,8 @@ import jax
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import (
-    BatchNorm,
-    Context,
-    Conv,
-    Dense,
-    Network,
-    average_pool,
-    dropout,
-    max_pool,
-    record,
-)
+from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, dropout, record
+from mexbench_plugins.models._nn.pooling import average_pool, max_pool
 
 
 class STSTNetLayers(Network):

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._nn import first_block, layers
+from mexbench_plugins.models._nn import first_block, pooling
 from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Convention, StatisticsContext, StepContext
 from mexbench_plugins.models._nn.residual_block import ACTIVATIONS
 
@@ -44,7 +44,7 @@ def outputs(
     def loss(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:  # noqa: ANN401
         conv, norm = nnx.merge(graph, params, stats, copy=True)
         if in_turn:
-            y = layers.max_pool(activate(norm(conv(x), context)), 3, 2)
+            y = pooling.max_pool(activate(norm(conv(x), context)), 3, 2)
         else:
             y = activate(first_block.normalised_maxima(conv, norm, x, context))
         weight = jnp.asarray(np.random.default_rng(2).normal(size=y.shape), jnp.float32) * MASK[:, None, None, None]

@@ -25,18 +25,10 @@ from numpy.typing import NDArray
 from mexbench.adapters.validation_split import validation_part
 from mexbench.registry.parameters import build, check_declaration, parameters
 from mexbench_plugins.models._nn import train_program, trainer
-from mexbench_plugins.models._nn.layers import (
-    BatchNorm,
-    Context,
-    Convention,
-    Dense,
-    Network,
-    StepContext,
-    dropout,
-    max_pool,
-)
+from mexbench_plugins.models._nn.layers import BatchNorm, Context, Convention, Dense, Network, StepContext, dropout
 from mexbench_plugins.models._nn.losses import HEADS, class_weights
 from mexbench_plugins.models._nn.network_model import NetworkModel
+from mexbench_plugins.models._nn.pooling import max_pool
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models.au_cnn import AUCNN
 from mexbench_plugins.models.hybrid_micronet import HybridMicroNet
