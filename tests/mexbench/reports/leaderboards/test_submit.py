@@ -88,13 +88,13 @@ def test_a_row_is_replaced_by_itself_and_not_by_another_model_of_the_name(
 ) -> None:
     before = linear.read_bytes()
     ran = bench("leaderboard", "submit", finished, "toy", "--root", root, "--row", "svm-linear")
-    assert (ran.code, f"{linear}: same\n1 rows" in ran.err, linear.read_bytes()) == (0, True, before)
+    assert (ran.code, f"{linear}: same\n1 row" in ran.err, linear.read_bytes()) == (0, True, before)
     rewrite(linear, lambda data: data["costs"].update(fit_s=1.0))
     altered = linear.read_bytes()
     ran = bench("leaderboard", "submit", finished, "toy", "--root", root)  # nobody to ask
     assert (ran.code, linear.read_bytes()) == (2, altered)
     figures = files.read(linear).figures
-    assert f"1 rows would be replaced:\n  {linear}: UF1 {100 * figures['uf1']:.2f} -> " in ran.err
+    assert f"1 row would be replaced:\n  {linear}: UF1 {100 * figures['uf1']:.2f} -> " in ran.err
     assert ran.err.endswith("error: nothing is written: 'bench leaderboard submit --yes' replaces without asking\n")
     assert f"{linear}: replaced" in bench("leaderboard", "submit", finished, "toy", "--root", root, "--yes").err
     assert linear.read_bytes() == before

@@ -206,7 +206,7 @@ def test_a_row_is_replaced_after_a_question_alone(made: Path, root: Path, bench:
     altered = path.read_bytes()
     ran = bench("leaderboard", "submit", made / "run", "toy", "--root", root)  # nobody to ask
     assert (ran.code, path.read_bytes()) == (cli.BAD_INPUT, altered)
-    assert f"1 rows would be replaced:\n  {path}: F1 " in ran.err
+    assert f"1 row would be replaced:\n  {path}: F1 " in ran.err
     assert bench("leaderboard", "submit", made / "run", "toy", "--root", root, "--yes").code == 0
     assert path.read_bytes() == before
     alter(path, "origin", "config", "models", 0, "grid", value=4)
