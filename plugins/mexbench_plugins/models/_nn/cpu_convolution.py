@@ -105,7 +105,7 @@ def plain_convolution(x: Array, kernel: Array, stride: int, padding: Padding, di
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def fast_convolution(x: Array, kernel: Array, stride: int, padding: Padding) -> Array:
-    """Convolve as ``plain_convolution`` does, in the way that the tables name; other digits may round differently."""
+    """Convolve as ``plain_convolution`` does, in the way that the tables name; the last digits may differ."""
     width, size, filters = x.shape[2], kernel.shape[0], kernel.shape[-1]
     outputs = (width + sum(padding[1]) - size) // stride + 1
     if (columns := joined_columns(kernel.shape, stride, (width, outputs))) > 1:
