@@ -98,7 +98,7 @@ def convolve(shape: Shape, width: int, columns: int = 1) -> tuple[Callable[[], o
 
     def padded(x: jax.Array, kernel: jax.Array) -> jax.Array:
         if columns > 1:
-            return by_columns(x, kernel, padding, columns, shape.outputs)
+            return by_columns(x, kernel, shape.stride, padding, columns)
         more = width - shape.filters
         return plain(x, jnp.pad(kernel, [(0, 0)] * 3 + [(0, more)]))[..., : shape.filters] if more else plain(x, kernel)
 
@@ -142,8 +142,8 @@ def milliseconds(steps: Sequence[Callable[[], object]], seconds: float) -> list[
 def row(name: str, shape: Shape, seconds: float) -> str:
     """Return the line of a convolution: forward/with gradient for each way, and what pays."""
     ways = {str(width): convolve(shape, width) for width in (shape.filters, *CANDIDATES) if width >= shape.filters}
-    for columns in (2, 4) if shape.stride == 1 else ():
-        if shape.side % columns == shape.outputs % columns == 0:
+    for columns in (2, 4):
+        if shape.side % max(shape.stride, columns * (shape.stride == 1)) == shape.outputs % columns == 0:
             ways[f"x{columns}"] = convolve(shape, shape.filters, columns)
     names = list(ways)
     times = milliseconds([step for steps in ways.values() for step in steps], seconds)

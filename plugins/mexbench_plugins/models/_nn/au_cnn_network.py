@@ -7,8 +7,9 @@ from typing import Any
 from jax import Array
 from numpy.random import Generator
 
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
 from mexbench_plugins.models._nn.first_block import normalised_maxima
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, record_padding, stored
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, record_padding, stored
 from mexbench_plugins.models._nn.pooling import global_average_pool, max_pool
 from mexbench_plugins.models._nn.recipe import Activation
 from mexbench_plugins.models._nn.residual_block import ACTIVATIONS, ResidualBlock

@@ -3,8 +3,8 @@
 XLA's convolution on a CPU has cliffs: with up to 16 filters, and from three channels with 17 to 32 as well, it takes
 two to seven times as long as with a few filters more. Two ways avoid them, and both compute the same sums:
 
-- Neighbouring columns of the image become channels. With two, the kernel gets twice the filters, once for each place
-  that an output has in its pair of columns; taps beyond the kernel are zeros.
+- Neighbouring columns of the image become channels, and neighbouring columns of the output become filters. With two,
+  the kernel gets twice the filters, once for each place of an output in its pair; taps beyond the kernel are zeros.
 - The kernel is filled up with zero filters, whose outputs are cut off again.
 
 Only in the forward pass: the gradient of the kernel has no such cliffs and is computed with the kernel as it is.
@@ -24,7 +24,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Columns(NamedTuple):
-    """Numbers of filters, ``least`` to ``most``, for which so many ``columns`` become channels."""
+    """Numbers of filters, ``least`` to ``most``, for which so many ``columns`` of the output are joined."""
 
     least: int
     most: int
@@ -40,15 +40,17 @@ class Widths(NamedTuple):
 
 
 _FROM_FEW = (Columns(5, 8, 4), Columns(9, 16, 2))
-#: (height and width of the kernel, input channels) -> what pays without a stride, by ``python -m tests.speed.filters``.
+#: (height and width of the kernel, stride, input channels) -> what pays, by ``python -m tests.speed.filters``.
 #: Milliseconds forward, as it is, with zero filters and with columns: 5x5 from 1 channel, 6 filters 12.1, 2.1 and 1.2;
 #: 3x3 from 3, 16 filters 32.7, 20.0 and 12.3; 5x5 from 3, 32 filters 27.1, 11.4 and 9.9; 5x5 from 6, 16 filters 4.8,
-#: 2.6 and 1.6. Four columns of up to 4 filters are 16 filters, which is still before the cliff.
-COLUMNS: dict[tuple[int, int], tuple[Columns, ...]] = {
-    **{(size, inputs): _FROM_FEW for size in (3, 5) for inputs in (1, 2, 6)},
-    (3, 3): (Columns(1, 8, 4), Columns(9, 24, 2)),
-    (3, 4): _FROM_FEW,
-    (5, 3): (Columns(1, 8, 4), Columns(9, 32, 2)),
+#: 2.6 and 1.6; 7x7/2 from 3, 16 filters 24.0, 20.5 and 11.2, 8 filters 36.6, 32.4 and 12.2. Without a stride, four
+#: columns of up to 4 filters are 16 filters, which is still before the cliff.
+COLUMNS: dict[tuple[int, int, int], tuple[Columns, ...]] = {
+    **{(size, 1, inputs): _FROM_FEW for size in (3, 5) for inputs in (1, 2, 6)},
+    (3, 1, 3): (Columns(1, 8, 4), Columns(9, 24, 2)),
+    (3, 1, 4): _FROM_FEW,
+    (5, 1, 3): (Columns(1, 8, 4), Columns(9, 32, 2)),
+    (7, 2, 3): (Columns(1, 8, 4), Columns(9, 24, 2)),
 }
 
 _FEW = (Widths(1, 16, 17),)
@@ -72,18 +74,24 @@ PADDED_WIDTHS: dict[tuple[int, int, int], tuple[Widths, ...]] = {
 
 
 def joined_columns(kernel: tuple[int, ...], stride: int, columns: tuple[int, int]) -> int:
-    """Return how many columns become channels: 1 where none are joined.
+    """Return how many columns of the output are computed together: 1 where none are joined.
 
     Args:
         kernel: Its shape (size, size, inputs, filters).
         stride: In both directions.
-        columns: Of the input and of the output; only numbers that divide both can be joined.
+        columns: Of the input and of the output; only numbers that can be divided can be joined.
     """
     size, _, inputs, filters = kernel
-    for way in COLUMNS.get((size, inputs), ()) if stride == 1 else ():
-        if way.least <= filters <= way.most and all(count % way.columns == 0 for count in columns):
+    for way in COLUMNS.get((size, stride, inputs), ()):
+        fits = columns[0] % _cell(stride, way.columns) == 0 and columns[1] % way.columns == 0
+        if way.least <= filters <= way.most and fits:
             return way.columns
     return 1
+
+
+def _cell(stride: int, columns: int) -> int:
+    """Return how many neighbouring columns of the input become channels."""
+    return columns if stride == 1 else stride
 
 
 def padded_width(kernel: tuple[int, ...], stride: int) -> int:
@@ -95,10 +103,12 @@ def padded_width(kernel: tuple[int, ...], stride: int) -> int:
     return filters
 
 
-def plain_convolution(x: Array, kernel: Array, stride: int, padding: Padding, dilation: int = 1) -> Array:
-    """Convolve (n, H, W, inputs) with a kernel (size, size, inputs, filters)."""
+def plain_convolution(
+    x: Array, kernel: Array, stride: int | tuple[int, int], padding: Padding, dilation: int = 1
+) -> Array:
+    """Convolve (n, H, W, inputs) with a kernel (rows, columns, inputs, filters); two strides are down and across."""
     return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding,
+        x, kernel, (stride, stride) if isinstance(stride, int) else stride, padding,
         rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )  # fmt: skip
 
@@ -109,39 +119,41 @@ def fast_convolution(x: Array, kernel: Array, stride: int, padding: Padding) -> 
     width, size, filters = x.shape[2], kernel.shape[0], kernel.shape[-1]
     outputs = (width + sum(padding[1]) - size) // stride + 1
     if (columns := joined_columns(kernel.shape, stride, (width, outputs))) > 1:
-        return by_columns(x, kernel, padding, columns, outputs)
+        return by_columns(x, kernel, stride, padding, columns)
     padded = jnp.pad(kernel, [(0, 0)] * 3 + [(0, padded_width(kernel.shape, stride) - filters)])
     return plain_convolution(x, padded, stride, padding)[..., :filters]
 
 
-def by_columns(x: Array, kernel: Array, padding: Padding, columns: int, outputs: int) -> Array:
-    """Convolve without a stride, with neighbouring columns as channels.
+def by_columns(x: Array, kernel: Array, stride: int, padding: Padding, columns: int) -> Array:
+    """Convolve with neighbouring columns of the images as channels, and so many columns of the output as filters.
 
     Args:
         x: Images (n, H, W, inputs).
         kernel: (size, size, inputs, filters).
+        stride: In both directions.
         padding: Zeros around the images.
-        columns: How many; they divide W and ``outputs``.
-        outputs: Columns of the output.
+        columns: They divide those of the output, and those of x too, or with a stride, that divides them.
 
     Returns:
-        Outputs (n, H + padding - size + 1, outputs, filters).
+        Outputs (n, rows, columns, filters).
     """
     n, height, width, inputs = x.shape
     size, _, _, filters = kernel.shape
-    before = padding[1][0]
-    # The first and the last cell of so many columns that the outputs of cell 0 see.
-    first, last = -before // columns, (columns - 1 - before + size - 1) // columns
-    seen = (last - first + 1) * columns
-    start = -before - first * columns  # of the taps of the first place in a cell
+    cell = _cell(stride, columns)
+    outputs = (width + sum(padding[1]) - size) // stride + 1
+    before, across = padding[1][0], columns * stride // cell
+    # The first and the last cell that the first joined outputs see, counted from the first one of the image.
+    first, last = -before // cell, (stride * (columns - 1) - before + size - 1) // cell
+    seen = (last - first + 1) * cell
+    start = -before - first * cell  # of the first output's taps
     places = [
         jnp.pad(kernel, [(0, 0), (start + place, seen - size - start - place), (0, 0), (0, 0)])
-        for place in range(columns)
+        for place in range(0, columns * stride, stride)
     ]
-    taps = jnp.stack(places, axis=-2).reshape(size, seen // columns, columns * inputs, columns * filters)
-    cells = x.reshape(n, height, width // columns, columns * inputs)
-    after = outputs // columns - width // columns + last
-    y = plain_convolution(cells, taps, 1, (padding[0], (-first, after)))
+    taps = jnp.stack(places, axis=-2).reshape(size, seen // cell, cell * inputs, columns * filters)
+    cells = x.reshape(n, height, width // cell, cell * inputs)
+    after = across * (outputs // columns - 1) + last + 1 - width // cell
+    y = plain_convolution(cells, taps, (stride, across), (padding[0], (-first, after)))
     return y.reshape(n, -1, outputs, filters)
 
 

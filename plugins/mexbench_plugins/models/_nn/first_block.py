@@ -12,13 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mexbench_plugins.models._nn.cpu_convolution import plain_convolution
-from mexbench_plugins.models._nn.layers import EPSILON, MOMENTUM, BatchNorm, Context, Conv, StepContext, on_cpu, record
+from mexbench_plugins.models._nn.batch_norm_layer import EPSILON, MOMENTUM, BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Conv, StepContext, record
 from mexbench_plugins.models._nn.pooling import maxima, maxima_gradient
 
 SIZE, STRIDE = 3, 2  # of the pooling
-#: XLA's convolution of 4x4 from 12 channels takes 16.9 ms with 16 filters and 11.4 with 17.
-_FILTERS = 17
 
 
 def normalised_maxima(conv: Conv, norm: BatchNorm, x: Array, context: Context) -> Array:
@@ -32,8 +30,7 @@ def normalised_maxima(conv: Conv, norm: BatchNorm, x: Array, context: Context) -
     """
     scale, bias = norm.scale[...], jax.lax.stop_gradient(conv.bias[...])
     sign = jax.lax.stop_gradient(jnp.where(scale < 0, -1.0, 1.0))
-    convolve = strided_convolution if on_cpu() else _plain
-    y = record(conv.name, convolve(x, conv.kernel[...] * sign), conv)
+    y = record(conv.name, conv.convolve(x, conv.kernel[...] * sign), conv)
     record("BatchNormalization", y, norm)
     mean, var = (norm.mean[...] - bias) * sign, norm.var[...]
     best: Array
@@ -81,30 +78,3 @@ def _moments_backward(residuals: tuple[Array, ...], gradients: tuple[Array, Arra
 
 
 maxima_and_moments.defvjp(_moments_forward, _moments_backward)
-
-
-def _plain(x: Array, kernel: Array) -> Array:
-    return plain_convolution(x, kernel, 2, ((3, 3), (3, 3)))
-
-
-@jax.custom_vjp
-def strided_convolution(x: Array, kernel: Array) -> Array:
-    """Convolve x (n, H, W, C), H and W even, with a kernel (7, 7, C, filters), stride 2 and padding 3.
-
-    Squares of 2x2 pixels become one of 4 C channels, and the kernel one of 4x4 without a stride, filled up with zero
-    filters; backward, the strided convolution is the faster one.
-    """
-    n, height, width, channels = x.shape
-    filters = kernel.shape[-1]
-    squares = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-    # 8x8 taps: a square begins at an even pixel.
-    taps = jnp.pad(kernel, [(1, 0), (1, 0), (0, 0), (0, max(0, _FILTERS - filters))])
-    taps = taps.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5).reshape(4, 4, 4 * channels, -1)
-    squares = squares.reshape(n, height // 2, width // 2, 4 * channels)
-    return plain_convolution(squares, taps, 1, ((2, 1), (2, 1)))[..., :filters]
-
-
-strided_convolution.defvjp(
-    lambda x, kernel: (strided_convolution(x, kernel), (x, kernel)),
-    lambda residuals, gradient: jax.vjp(_plain, *residuals)[1](gradient),
-)

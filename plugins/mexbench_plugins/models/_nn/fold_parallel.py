@@ -26,6 +26,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mexbench_plugins.models._nn import trainer
+from mexbench_plugins.models._nn.batch_norm_layer import MOMENTUM
 from mexbench_plugins.models._nn.fold_parallel_conv import (
     FILTERS,
     POSITIONS,
@@ -36,7 +37,7 @@ from mexbench_plugins.models._nn.fold_parallel_conv import (
     sample_moments,
     select_by_fold,
 )
-from mexbench_plugins.models._nn.layers import MOMENTUM, Values
+from mexbench_plugins.models._nn.layers import Values
 from mexbench_plugins.models._nn.losses import class_weights
 from mexbench_plugins.models._nn.recipe import Training
 from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, as_input, train_program

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._nn.layers import EPSILON
+from mexbench_plugins.models._nn.batch_norm_layer import EPSILON
 
 SIDE = 30  # of the feature map: 28 pixels and a padding of 2, less the 3x3 filter's own size
 CHUNK = 8  # samples that go through at a time on a CPU: their feature maps for 4 folds are 1.8 MB

@@ -7,7 +7,8 @@ from jax import Array
 from numpy.random import Generator
 
 from mexbench_plugins.models._input_shapes import VGG16_CHANNELS
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, record_padding
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, record_padding
 from mexbench_plugins.models._nn.pooling import global_average_pool, max_pool
 from mexbench_plugins.models._nn.residual_block import ResidualAttention, ResidualBlock
 

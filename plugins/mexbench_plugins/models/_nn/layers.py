@@ -26,10 +26,6 @@ Convention = Literal["keras", "torch"]
 #: Weights or running statistics of a network, as NNX keeps them.
 Values = nnx.State[Any, Any]
 
-# Keras: momentum .99, eps 1e-3, biased variance in the running statistics. PyTorch: .9 (written .1), 1e-5, unbiased.
-MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
-EPSILON: dict[Convention, float] = {"keras": 1e-3, "torch": 1e-5}
-
 
 class StepContext(NamedTuple):
     """What a training step knows besides the pixels.
@@ -217,11 +213,13 @@ class Conv(nnx.Module):
         else:
             # The padding of x minus a constant is zeros, which the convolution adds by itself: with a padded input,
             # hybrid_micronet's step takes 1.7 times as long.
-            y = self._convolve(x - self.padding_value, kernel)
-            y += self.padding_value * kernel.sum((0, 1, 2))
+            y = self.convolve(x - self.padding_value, kernel)
+            if self.padding_value:
+                y += self.padding_value * kernel.sum((0, 1, 2))
         return record(self.name, y + bias, self)
 
-    def _convolve(self, x: Array, kernel: Array) -> Array:
+    def convolve(self, x: Array, kernel: Array) -> Array:
+        """Convolve (n, H, W, C) with a kernel in place of the layer's own, and without bias."""
         padding = self.padding
         if isinstance(padding, str):
             sides = jax.lax.padtype_to_pads(
@@ -332,52 +330,6 @@ class Dense(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Multiply (n, D)."""
         return record(self.name, x @ self.kernel[...] + self.bias[...], self)
-
-
-class BatchNorm(nnx.Module):
-    """Batch normalisation over all axes but the last, blind to padding.
-
-    Args:
-        features: Size of the last axis.
-        convention: Whose momentum, epsilon and running variance.
-    """
-
-    def __init__(self, features: int, *, convention: Convention = "keras") -> None:
-        self.convention: Convention = convention
-        self.scale = nnx.Param(jnp.ones(features))
-        self.bias = nnx.Param(jnp.zeros(features))
-        self.mean = nnx.BatchStat(jnp.zeros(features))
-        self.var = nnx.BatchStat(jnp.ones(features))
-
-    def __call__(self, x: Array, context: Context) -> Array:
-        """Normalise by the stored statistics, in training by the batch's own, which then enter the running ones.
-
-        Where statistics are measured, the batch's own (biased) replace the stored ones, which still normalise.
-        """
-        mean, var = self.mean[...], self.var[...]
-        if isinstance(context, StepContext):
-            mean, var = self._update(x, context.mask)
-        elif context is not None:
-            self.mean[...], self.var[...], _ = moments(x, context.mask)
-        factor = self.scale[...] * jax.lax.rsqrt(var + EPSILON[self.convention])
-        return record("BatchNormalization", (x - mean) * factor + self.bias[...], self)
-
-    def _update(self, x: Array, mask: Array) -> tuple[Array, Array]:
-        mean, var, count = moments(x, mask)
-        stored = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)
-        keep = MOMENTUM[self.convention]
-        self.mean[...] = keep * self.mean[...] + (1 - keep) * jax.lax.stop_gradient(mean)
-        self.var[...] = keep * self.var[...] + (1 - keep) * jax.lax.stop_gradient(stored)
-        return mean, var
-
-
-def moments(x: Array, mask: Array) -> tuple[Array, Array, Array]:
-    """Return mean and biased variance (C,) of the samples of x (n, ..., C) with mask 1, and the number of values."""
-    inside = tuple(range(1, x.ndim - 1))
-    count = jnp.sum(mask) * np.prod(x.shape[1:-1])
-    # Sums per sample first: then the mask is multiplied with (n, C) numbers, and not with every pixel.
-    mean = mask @ jnp.sum(x, inside) / count
-    return mean, mask @ jnp.sum((x - mean) ** 2, inside) / count, count
 
 
 def dropout(x: Array, rate: float, context: Context, number: int = 0) -> Array:

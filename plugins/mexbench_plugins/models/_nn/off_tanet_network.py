@@ -9,7 +9,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, dropout, record, uniform
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dropout, record, uniform
 from mexbench_plugins.models._nn.pooling import max_pool
 
 

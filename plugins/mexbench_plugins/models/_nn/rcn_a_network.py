@@ -8,19 +8,8 @@ from flax import nnx
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import (
-    EPSILON,
-    BatchNorm,
-    Context,
-    Conv,
-    Network,
-    StepContext,
-    dropout,
-    moments,
-    normal,
-    record,
-    unrecorded,
-)
+from mexbench_plugins.models._nn.batch_norm_layer import EPSILON, BatchNorm, moments
+from mexbench_plugins.models._nn.layers import Context, Conv, Network, StepContext, dropout, normal, record, unrecorded
 from mexbench_plugins.models._nn.pooling import adaptive_average_pool, max_pool
 
 
@@ -57,7 +46,7 @@ class Recurrence(nnx.Module):
             return y
         mean, var = self.second.mean[...], self.second.var[...]
         if context is not None:
-            self.second.mean[...], self.second.var[...], _ = moments(y, context.mask)
+            self.second.mean[...], self.second.var[...] = moments(y, context.mask)
         factor = self.norm.scale[...] * jax.lax.rsqrt(var + EPSILON["torch"])
         return (y - mean) * factor + self.norm.bias[...]
 

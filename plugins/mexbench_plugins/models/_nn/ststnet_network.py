@@ -6,7 +6,8 @@ import jax
 from jax import Array
 from numpy.random import Generator
 
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Dense, Network, dropout, record
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dropout, record
 from mexbench_plugins.models._nn.pooling import average_pool, max_pool
 
 

@@ -52,7 +52,7 @@ def convolutions(jaxpr: Any) -> Iterator[int]:  # noqa: ANN401 - JAX has no publ
 @settings(deadline=None, max_examples=12)
 @given(data=st.data())
 def test_outputs_and_gradients_of_any_shape_are_those_of_the_plain_convolution(data: st.DataObject) -> None:
-    size, stride, inputs = data.draw(st.sampled_from([*SHAPES, *((size, 1, inputs) for size, inputs in COLUMNS)]))
+    size, stride, inputs = data.draw(st.sampled_from([*SHAPES, *sorted(COLUMNS)]))
     filters = data.draw(st.integers(1, 40))
     height, width = (data.draw(st.integers(size, 21)) for _ in range(2))
     above, below, left, right = (data.draw(st.integers(0, 3)) for _ in range(4))
@@ -105,24 +105,35 @@ def test_every_width_is_padded_as_the_table_says(shape: tuple[int, int, int]) ->
 
 
 @pytest.mark.parametrize("shape", sorted(COLUMNS), ids=str)
-def test_columns_are_joined_before_the_cliff(shape: tuple[int, int]) -> None:
+def test_columns_are_joined_before_the_cliff(shape: tuple[int, int, int]) -> None:
     """So many that their filters, which count once for each, are beyond the cliff, and no more than that."""
-    size, inputs = shape
+    size, stride, inputs = shape
     for filters in range(1, 40):
-        columns = joined_columns((size, size, inputs, filters), 1, (28, 28))
-        assert columns in (1, 2, 4)
+        kernel = (size, size, inputs, filters)
+        columns = joined_columns(kernel, stride, (28, 28 // stride))
+        assert columns in (1, 2, 4)[: 3 if 28 // stride % 4 == 0 else 2]
         if columns > 1:
-            assert widths_computed(conv((size, 1, inputs), filters), inputs, side=28) == [columns * filters]
+            assert widths_computed(conv(shape, filters), inputs, side=28) == [columns * filters]
             assert columns * filters > 16 or inputs == 3
             assert columns == 2 or filters <= 8
-        assert joined_columns((size, size, inputs, filters), 1, (27, 27)) == 1
-        assert joined_columns((size, size, inputs, filters), 1, (28, 26)) in (1, 2)
-        assert joined_columns((size, size, inputs, filters), 2, (28, 28)) == 1
+        assert joined_columns(kernel, stride, (27, 27)) == 1
+        assert joined_columns(kernel, stride, (28, 26)) in (1, 2)
+        assert joined_columns(kernel, 3 - stride, (28, 28)) == 1
+
+
+@pytest.mark.parametrize(("filters", "joined"), [(1, 4), (8, 4), (9, 2), (24, 2), (25, 1)])
+def test_columns_of_a_strided_convolution(filters: int, joined: int) -> None:
+    """What is joined are columns of the output, here 16; of the input two at a time become channels."""
+    assert joined_columns((7, 7, 3, filters), 2, (32, 16)) == joined
+    assert joined_columns((7, 7, 3, filters), 2, (31, 16)) == 1
 
 
 def test_the_networks_of_the_papers_have_no_convolution_before_a_cliff() -> None:
-    for size, inputs, filters, side, ours in ((5, 1, 6, 28, 24), (5, 6, 16, 14, 32), (3, 3, 16, 128, 32)):
-        assert widths_computed(conv((size, 1, inputs), filters), inputs, side) == [ours]
+    for shape, filters, side, ours in (
+        ((5, 1, 1), 6, 28, 24), ((5, 1, 6), 16, 14, 32), ((3, 1, 3), 16, 128, 32), ((7, 2, 3), 16, 128, 32),
+        ((7, 2, 3), 8, 112, 32),
+    ):  # fmt: skip
+        assert widths_computed(conv(shape, filters), shape[2], side) == [ours]
     assert padded_width((3, 3, 16, 16), 1) == 17
 
 

@@ -11,8 +11,9 @@ import pytest
 from flax import nnx
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._nn import first_block, pooling
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Conv, Convention, StatisticsContext, StepContext
+from mexbench_plugins.models._nn import first_block, layers, pooling
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Conv, Convention, StatisticsContext, StepContext
 from mexbench_plugins.models._nn.residual_block import ACTIVATIONS
 
 MASK = jnp.asarray([1.0, 1, 0, 1])
@@ -70,7 +71,7 @@ def test_block_equals_its_layers_in_turn(
 ) -> None:
     parts = block(convention)
     expected = outputs(parts, context, activation, in_turn=True)
-    monkeypatch.setattr(first_block, "on_cpu", lambda: backend == "cpu")
+    monkeypatch.setattr(layers, "on_cpu", lambda: backend == "cpu")
     ours = outputs(parts, context, activation, in_turn=False)
     kernel_rank = [leaf.ndim for leaf in ours[1]]
     assert kernel_rank == [1, 4, 1, 1]
@@ -91,13 +92,3 @@ def test_moments_far_from_zero_keep_their_digits() -> None:
     chosen = x[np.asarray(MASK, bool)].astype(np.float64)
     np.testing.assert_allclose(mean, chosen.mean((0, 1, 2)), rtol=1e-6)
     np.testing.assert_allclose(var, chosen.var((0, 1, 2)), rtol=1e-3)
-
-
-def test_strided_convolution_is_the_plain_one() -> None:
-    x = images()
-    kernel = jnp.asarray(np.random.default_rng(3).normal(size=(7, 7, 3, 5)), jnp.float32)
-    np.testing.assert_allclose(
-        first_block.strided_convolution(x, kernel),
-        jax.lax.conv_general_dilated(x, kernel, (2, 2), [(3, 3)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")),
-        atol=1e-4,
-    )

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from mexbench.adapters.validation_split import validation_part
 from mexbench.registry.parameters import build, check_declaration, parameters
 from mexbench_plugins.models._nn import train_program, trainer
-from mexbench_plugins.models._nn.layers import BatchNorm, Context, Convention, Dense, Network, StepContext, dropout
+from mexbench_plugins.models._nn.batch_norm_layer import BatchNorm
+from mexbench_plugins.models._nn.layers import Context, Convention, Dense, Network, StepContext, dropout
 from mexbench_plugins.models._nn.losses import HEADS, class_weights
 from mexbench_plugins.models._nn.network_model import NetworkModel
 from mexbench_plugins.models._nn.pooling import max_pool
