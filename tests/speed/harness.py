@@ -5,8 +5,9 @@
 
 Without the variable, made-up features of the same size are used. The five models are those of
 ``configs/loso_megc2019_flow.yaml``; the loop computes in float32, as a careful user would. Both are processes of their
-own, and their processor time counts from start to end, imports included. Ratios are of one run on one machine: below 1,
-the harness is faster than its peer.
+own, and their processor time counts from start to end, imports included; they take turns, and the least of each counts,
+since what else a machine does only adds. Ratios are of one run on one machine: below 1, the harness is faster than its
+peer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -99,8 +101,13 @@ def slow_bootstrap(counts: np.ndarray) -> None:
         f1_score(drawn[:, 0], drawn[:, 1], average="macro")
 
 
-def against_loop(folder: Path, subjects: int = 68) -> tuple[Path, dict[str, float]]:
+def against_loop(folder: Path, subjects: int = 68, turns: int = 3) -> tuple[Path, dict[str, float]]:
     """Write the config into a folder; return it, and what the loop, a run, and the run a second time cost.
+
+    Args:
+        folder: For the config and the run folders.
+        subjects: Of the made-up features.
+        turns: Of the loop and the run.
 
     Returns:
         Seconds of processor time of ``loop``, ``run`` and ``again``, and the ``wall`` time of the run.
@@ -109,10 +116,15 @@ def against_loop(folder: Path, subjects: int = 68) -> tuple[Path, dict[str, floa
     made_up = f"{{plugin: synthetic, subjects: {subjects}, clips: 7, features: 2352}}"
     config = folder / "speed.yaml"
     config.write_text(CONFIG.format(dataset=f"{{plugin: megc2019_flow, root: '{root}'}}" if root else made_up))
-    loop, _ = costs([sys.executable, "-m", "tests.speed.harness", "--loop", str(config)])
-    run, wall = costs(bench(config, 1))
+    loops, runs, walls = [], [], []
+    for _ in range(turns):
+        shutil.rmtree(config.with_name("jobs-1"), ignore_errors=True)
+        loops.append(costs([sys.executable, "-m", "tests.speed.harness", "--loop", str(config)])[0])
+        run, wall = costs(bench(config, 1))
+        runs.append(run)
+        walls.append(wall)
     again, _ = costs(bench(config, 1))
-    return config, {"loop": loop, "run": run, "again": again, "wall": wall}
+    return config, {"loop": min(loops), "run": min(runs), "again": again, "wall": min(walls)}
 
 
 def bench(config: Path, jobs: int) -> list[str]:
@@ -131,6 +143,7 @@ def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subjects", type=int, default=68, help="of the made-up features")
+    parser.add_argument("--turns", type=int, default=3, help="of the loop and the run")
     parser.add_argument("--no-jobs", action="store_true", help="leave out what --jobs 2 gains")
     parser.add_argument("--loop", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -138,7 +151,7 @@ def main() -> None:
         peer(options.loop)
         return
     with tempfile.TemporaryDirectory() as name:
-        config, spent = against_loop(Path(name), options.subjects)
+        config, spent = against_loop(Path(name), options.subjects, options.turns)
         print(f"five models, --jobs 1, against the scikit-learn loop          {spent['run'] / spent['loop']:6.2f} x")
         print(f"the same command again, when all is done, against the first   {spent['again'] / spent['run']:6.3f} x")
         if not options.no_jobs:

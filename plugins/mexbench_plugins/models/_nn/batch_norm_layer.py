@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ def moments(x: Array, mask: Array) -> tuple[Array, Array]:
     return mean, mask @ jnp.sum((x - mean) ** 2, inside) / count
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+@jax.custom_vjp
 def normalised_by_batch(x: Array, mask: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
     """Normalise x by the statistics of its samples with mask 1.
 
@@ -75,7 +75,7 @@ def normalised_by_batch(x: Array, mask: Array, scale: Array, bias: Array, epsilo
         mask: 1 for a sample, 0 for padding (n,); it has no gradient.
         scale: (C,).
         bias: (C,).
-        epsilon: Added to the variance.
+        epsilon: Added to the variance; it has no gradient either.
 
     Returns:
         Outputs like x, and mean and biased variance (C,).
@@ -86,15 +86,15 @@ def normalised_by_batch(x: Array, mask: Array, scale: Array, bias: Array, epsilo
 
 def _forward(
     x: Array, mask: Array, scale: Array, bias: Array, epsilon: float
-) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
+) -> tuple[tuple[Array, Array, Array], tuple[Any, ...]]:
     y, mean, var = normalised_by_batch(x, mask, scale, bias, epsilon)
-    return (y, mean, var), (x, mask, scale, mean, var)
+    return (y, mean, var), (x, mask, scale, mean, var, epsilon)
 
 
 def _backward(
-    epsilon: float, residuals: tuple[Array, ...], gradients: tuple[Array, Array, Array]
-) -> tuple[Array, None, Array, Array]:
-    x, mask, scale, mean, var = residuals
+    residuals: tuple[Any, ...], gradients: tuple[Array, Array, Array]
+) -> tuple[Array, None, Array, Array, None]:
+    x, mask, scale, mean, var, epsilon = residuals
     of_y, of_mean, of_var = gradients
     axes = tuple(range(x.ndim - 1))
     inverse, centred = jax.lax.rsqrt(var + epsilon), x - mean
@@ -104,7 +104,7 @@ def _backward(
     of_var = of_var - scale * inverse**3 * along / 2
     weight = (mask / (jnp.sum(mask) * np.prod(x.shape[1:-1]))).reshape(-1, *[1] * (x.ndim - 1))
     of_x = of_y * (scale * inverse) + weight * (of_mean + 2 * of_var * centred)
-    return of_x, None, along * inverse, total
+    return of_x, None, along * inverse, total, None
 
 
 normalised_by_batch.defvjp(_forward, _backward)
