@@ -29,7 +29,7 @@ class AUCNNLayers(Network):
     ) -> None:
         norm, self.activation = batch_norm, activation
         options: Any = {"activation": activation, "batch_norm": norm, "rng": rng}
-        self.conv = Conv(3, 16, 7, stride=2, padding=3, normalised=norm, rng=rng)
+        self.conv = Conv(3, 16, 7, stride=2, padding=3, rng=rng)
         self.norm = BatchNorm(16) if norm else None
         self.layers1 = ResidualBlock(16, 16, **options) if convolutions >= 3 else None
         self.layers2 = ResidualBlock(16, 32, **options) if convolutions == 5 else None

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from mexbench_plugins.models._nn.layers import Context, Convention, StepContext, record
+from mexbench_plugins.models._nn.layers import Context, Conv, Convention, StepContext, record
 
 # Keras: momentum .99, eps 1e-3, biased variance in the running statistics. PyTorch: .9 (written .1), 1e-5, unbiased.
 MOMENTUM: dict[Convention, float] = {"keras": 0.99, "torch": 0.9}
@@ -32,20 +32,34 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
 
-    def __call__(self, x: Array, context: Context) -> Array:
+    def __call__(self, x: Array, context: Context, shift: Array | float = 0) -> Array:
         """Normalise by the stored statistics, in training by the batch's own, which then enter the running ones.
 
         Where statistics are measured, the batch's own (biased) replace the stored ones, which still normalise.
+
+        Args:
+            x: (n, ..., C).
+            context: None in evaluation.
+            shift: What x is short of (C,): the stored mean has it, and no output of a training step depends on it.
         """
         scale, bias, epsilon = self.scale[...], self.bias[...], EPSILON[self.convention]
         if isinstance(context, StepContext):
             y, mean, var = normalised_by_batch(x, context.mask, scale, bias, epsilon)
-            self._update(mean, var, count=jnp.sum(context.mask) * np.prod(x.shape[1:-1]))
+            self._update(mean + shift, var, count=jnp.sum(context.mask) * np.prod(x.shape[1:-1]))
             return record("BatchNormalization", y, self)
-        mean, var = self.mean[...], self.var[...]
+        mean, var = self.mean[...] - shift, self.var[...]
         if context is not None:
-            self.mean[...], self.var[...] = moments(x, context.mask)
+            measured, self.var[...] = moments(x, context.mask)
+            self.mean[...] = measured + shift
         return record("BatchNormalization", (x - mean) * (scale * jax.lax.rsqrt(var + epsilon)) + bias, self)
+
+    def after(self, conv: Conv, x: Array, context: Context) -> Array:
+        """Normalise a convolution of x.
+
+        Whatever its bias, the outputs are the same: it is in the stored mean alone, and gets no gradient. What
+        rounding would leave of one, Adam would blow up to full-sized steps.
+        """
+        return self(conv.without_bias(x), context, conv.bias[...])
 
     def _update(self, mean: Array, var: Array, count: Array) -> None:
         stored = var if self.convention == "keras" else var * count / jnp.maximum(count - 1, 1)

@@ -28,7 +28,7 @@ def normalised_maxima(conv: Conv, norm: BatchNorm, x: Array, context: Context) -
         x: Images.
         context: As of ``norm``: the batch's own statistics normalise in training, the stored ones elsewhere.
     """
-    scale, bias = norm.scale[...], jax.lax.stop_gradient(conv.bias[...])
+    scale, bias = norm.scale[...], conv.bias[...]
     sign = jax.lax.stop_gradient(jnp.where(scale < 0, -1.0, 1.0))
     y = record(conv.name, conv.convolve(x, conv.kernel[...] * sign), conv)
     record("BatchNormalization", y, norm)

@@ -27,9 +27,7 @@ class HybridMicroNetLayers(Network):
     def __init__(
         self, n_classes: int, rng: Generator, units: int = 0, *, padding_value: float, residual_attention: bool
     ) -> None:
-        self.conv = Conv(
-            VGG16_CHANNELS, 16, 7, stride=2, padding=3, padding_value=padding_value, normalised=True, rng=rng
-        )
+        self.conv = Conv(VGG16_CHANNELS, 16, 7, stride=2, padding=3, padding_value=padding_value, rng=rng)
         self.norm = BatchNorm(16)
         self.layers1 = ResidualBlock(16, 16, rng=rng)
         self.layers2 = ResidualBlock(16, 32, rng=rng)
@@ -40,8 +38,9 @@ class HybridMicroNetLayers(Network):
     def averages(self, x: Array, context: Context) -> Array:
         """Return the globally averaged feature maps (n, 32) of features x (n, 7, 7, 512)."""
         record_padding(x, 3)  #                                 13 x 13 x 512            0
-        x = self.conv(x)  #                                       4 x 4 x 16       401,424
-        x = jax.nn.relu(self.norm(x, context))  #                 4 x 4 x 16            64
+        # Convolution 7x7/2                                       4 x 4 x 16       401,424
+        # and batch normalisation                                 4 x 4 x 16            64
+        x = jax.nn.relu(self.norm.after(self.conv, x, context))
         x = max_pool(x, 3, 2)  #                                  1 x 1 x 16             0
         x = self.layers1(x, context)  # RLayers(16, 16)           1 x 1 x 16         4,768
         x = x if self.attention1 is None else self.attention1(x)  # option   1 x 1 x 16         (544)

@@ -175,8 +175,6 @@ class Conv(nnx.Module):
         product: Whether to compute it as one matrix product on a CPU, which is the only fast way inside ``each``; it
             pads nothing.
         fast_on_cpu: Whether it may be computed in another way on a CPU, which can change the last digits.
-        normalised: Whether batch normalisation follows at once. It takes any constant away again, so the bias has no
-            gradient; what rounding leaves of it Adam would blow up to full-sized steps, so the bias stays still.
         rng: Source of the initial weights.
     """
 
@@ -191,13 +189,12 @@ class Conv(nnx.Module):
         padding: int | Literal["SAME"] = 0,
         padding_value: float = 0.0,
         convention: Convention = "keras",
-        normalised: bool = False,
         product: bool = False,
         fast_on_cpu: bool = True,
         rng: Generator,
     ) -> None:
         self.fast_on_cpu = fast_on_cpu
-        self.stride, self.normalised, self.product, self.padding_value = stride, normalised, product, padding_value
+        self.stride, self.product, self.padding_value = stride, product, padding_value
         self.dilation = dilation
         self.padding = padding if isinstance(padding, str) else ((padding, padding), (padding, padding))
         self.name = f"Conv2D {size}x{size}{f'/{stride}' * (stride > 1)}, {filters} filters"
@@ -206,7 +203,10 @@ class Conv(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Convolve (n, H, W, C)."""
-        bias = jax.lax.stop_gradient(self.bias[...]) if self.normalised else self.bias[...]
+        return self.without_bias(x) + self.bias[...]
+
+    def without_bias(self, x: Array) -> Array:
+        """Convolve (n, H, W, C) and leave the bias to what follows; the row counts it."""
         kernel = self.kernel[...]
         if self.product and on_cpu():
             y = _as_product(x, kernel, self.stride)
@@ -216,7 +216,7 @@ class Conv(nnx.Module):
             y = self.convolve(x - self.padding_value, kernel)
             if self.padding_value:
                 y += self.padding_value * kernel.sum((0, 1, 2))
-        return record(self.name, y + bias, self)
+        return record(self.name, y, self)
 
     def convolve(self, x: Array, kernel: Array) -> Array:
         """Convolve (n, H, W, C) with a kernel in place of the layer's own, and without bias."""

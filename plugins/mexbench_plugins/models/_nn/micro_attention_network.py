@@ -17,23 +17,23 @@ class Block(nnx.Module):
     """a = conv 3x3, BN, ReLU; b = the same on a; m = 1x1 of the input; s = b + m; s + s x weights; max-pool."""
 
     def __init__(self, inputs: int, filters: int, rng: Generator) -> None:
-        def conv(channels: int, count: int, size: int, *, normalised: bool = False) -> Conv:
-            return Conv(channels, count, size, padding=size // 2, convention="torch", normalised=normalised, rng=rng)
+        def conv(channels: int, count: int, size: int) -> Conv:
+            return Conv(channels, count, size, padding=size // 2, convention="torch", rng=rng)
 
-        self.conv1, self.norm1 = conv(inputs, filters, 3, normalised=True), BatchNorm(filters, convention="torch")
-        self.conv2, self.norm2 = conv(filters, filters, 3, normalised=True), BatchNorm(filters, convention="torch")
+        self.conv1, self.norm1 = conv(inputs, filters, 3), BatchNorm(filters, convention="torch")
+        self.conv2, self.norm2 = conv(filters, filters, 3), BatchNorm(filters, convention="torch")
         self.shortcut = conv(inputs, filters, 1)
         # Its bias adds one number to all logits of a picture, which the softmax takes away: it never acts. Left in
         # the gradient, it would be rounding.
-        self.attend = conv(3 * filters, 3 * filters, 1, normalised=True)
+        self.attend = conv(3 * filters, 3 * filters, 1)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, H, W, inputs) to (n, H / 2, W / 2, filters)."""
-        a = jax.nn.relu(self.norm1(self.conv1(x), context))
-        b = jax.nn.relu(self.norm2(self.conv2(a), context))
+        a = jax.nn.relu(self.norm1.after(self.conv1, x, context))
+        b = jax.nn.relu(self.norm2.after(self.conv2, a, context))
         m = self.shortcut(x)
         s = b + m
-        logits = self.attend(jnp.concatenate([a, b, m], axis=-1)).mean(-1, keepdims=True)
+        logits = self.attend.without_bias(jnp.concatenate([a, b, m], axis=-1)).mean(-1, keepdims=True)
         return max_pool(record("Spatial attention", s + s * jax.nn.softmax(logits, axis=(1, 2))), 2, 2)
 
 

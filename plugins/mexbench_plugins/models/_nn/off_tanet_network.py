@@ -14,11 +14,9 @@ from mexbench_plugins.models._nn.layers import Context, Conv, Dense, Network, dr
 from mexbench_plugins.models._nn.pooling import max_pool
 
 
-def conv(inputs: int, filters: int, size: int, rng: Generator, *, stride: int = 1, normalised: bool = True) -> Conv:
+def conv(inputs: int, filters: int, size: int, rng: Generator, *, stride: int = 1) -> Conv:
     """Build a convolution that keeps the side, or divides it by the stride, with PyTorch's initial weights."""
-    return Conv(
-        inputs, filters, size, stride=stride, padding=size // 2, convention="torch", normalised=normalised, rng=rng
-    )
+    return Conv(inputs, filters, size, stride=stride, padding=size // 2, convention="torch", rng=rng)
 
 
 class ResidualWithNorm(nnx.Module):
@@ -27,12 +25,12 @@ class ResidualWithNorm(nnx.Module):
     def __init__(self, inputs: int, filters: int, rng: Generator) -> None:
         self.conv1, self.norm1 = conv(inputs, filters, 3, rng), BatchNorm(filters, convention="torch")
         self.conv2, self.norm2 = conv(filters, filters, 3, rng), BatchNorm(filters, convention="torch")
-        self.shortcut = conv(inputs, filters, 1, rng, normalised=False)
+        self.shortcut = conv(inputs, filters, 1, rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, H, W, inputs) to (n, H / 2, W / 2, filters)."""
-        y = jax.nn.relu(self.norm1(self.conv1(x), context))
-        y = jax.nn.relu(self.norm2(self.conv2(y), context))
+        y = jax.nn.relu(self.norm1.after(self.conv1, x, context))
+        y = jax.nn.relu(self.norm2.after(self.conv2, y, context))
         return max_pool(record("Add", y + self.shortcut(x)), 2, 2)
 
 
@@ -76,11 +74,11 @@ class AttentionBlock(nnx.Module):
         self.spatial = nnx.Param(uniform(rng, (3, 3, 2, 1), 18**-0.5))
         self.heads = Heads(inputs, rng)
         self.conv2, self.norm2 = conv(inputs, filters, 3, rng), BatchNorm(filters, convention="torch")
-        self.shortcut = conv(inputs, filters, 1, rng, normalised=False)
+        self.shortcut = conv(inputs, filters, 1, rng)
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, 14, 14, inputs) to (n, 7, 7, filters)."""
-        y = jax.nn.relu(self.norm1(self.conv1(x), context))
+        y = jax.nn.relu(self.norm1.after(self.conv1, x, context))
         pooled = jnp.stack([y.mean((1, 2)), y.max((1, 2))])
         gate = jax.nn.sigmoid((jax.nn.relu(pooled @ self.squeeze[...]) @ self.expand[...]).sum(0))
         y = record("Channel gate", y * gate[:, None, None], _Weights(self.squeeze, self.expand))
@@ -90,7 +88,7 @@ class AttentionBlock(nnx.Module):
         )
         y = record("Spatial gate", y * jax.nn.sigmoid(gate), _Weights(self.spatial))
         y = self.heads(y)
-        y = jax.nn.relu(self.norm2(self.conv2(y), context))
+        y = jax.nn.relu(self.norm2.after(self.conv2, y, context))
         return max_pool(record("Add", y + self.shortcut(x)), 2, 2)
 
 
@@ -106,7 +104,7 @@ class OffTANetLayers(Network):
 
     def __init__(self, rate: float, n_classes: int, rng: Generator) -> None:
         self.rate = rate
-        self.conv, self.norm = conv(3, 8, 7, rng, stride=2, normalised=False), BatchNorm(8, convention="torch")
+        self.conv, self.norm = conv(3, 8, 7, rng, stride=2), BatchNorm(8, convention="torch")
         self.residual1, self.residual2 = ResidualWithNorm(8, 18, rng), ResidualWithNorm(18, 28, rng)
         self.attention = AttentionBlock(28, 8, rng)
         self.dense1 = Dense(7 * 7 * 8, 64, convention="torch", rng=rng)

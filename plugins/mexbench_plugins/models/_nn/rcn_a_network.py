@@ -33,18 +33,18 @@ class Recurrence(nnx.Module):
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, H, W, filters) to (n, H, W, filters)."""
-        y = jax.nn.relu(self.first_norm(self.first(x), context))
-        y = jax.nn.relu(self.norm(self.again(x + y), context))
+        y = jax.nn.relu(self.first_norm.after(self.first, x, context))
+        y = jax.nn.relu(self.norm.after(self.again, x + y, context))
         with unrecorded():
-            y = jax.nn.relu(self._normalise_second(self.again(x + y), context))
+            y = jax.nn.relu(self._normalise_second(x + y, context))
         return record("Conv2D 3x3 and BatchNormalization again", y, self.second)
 
-    def _normalise_second(self, y: Array, context: Context) -> Array:
+    def _normalise_second(self, x: Array, context: Context) -> Array:
         if isinstance(context, StepContext):
-            y = self.norm(y, context)
+            y = self.norm.after(self.again, x, context)
             self.second.mean[...], self.second.var[...] = self.norm.mean[...], self.norm.var[...]
             return y
-        mean, var = self.second.mean[...], self.second.var[...]
+        y, mean, var = self.again(x), self.second.mean[...], self.second.var[...]
         if context is not None:
             self.second.mean[...], self.second.var[...] = moments(y, context.mask)
         factor = self.norm.scale[...] * jax.lax.rsqrt(var + EPSILON["torch"])
@@ -66,7 +66,7 @@ class Classifier(nnx.Module):
 
 def _conv(inputs: int, filters: int, size: int, padding: int, rng: Generator) -> Conv:
     """Build a convolution with He's normal weights by fan-out and PyTorch's biases."""
-    conv = Conv(inputs, filters, size, padding=padding, convention="torch", normalised=True, rng=rng)
+    conv = Conv(inputs, filters, size, padding=padding, convention="torch", rng=rng)
     conv.kernel = nnx.Param(normal(rng, (size, size, inputs, filters), (2 / (size * size * filters)) ** 0.5))
     return conv
 
@@ -82,7 +82,7 @@ class RCNALayers(Network):
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Return logits (n, classes) for x (n, T=1, 28, 28, 3)."""
-        x = jax.nn.relu(self.norm(self.conv(x[:, 0]), context))  #      24 x 24 x 64         4,992
+        x = jax.nn.relu(self.norm.after(self.conv, x[:, 0], context))  # 24 x 24 x 64         4,992
         x = max_pool(x, 2, 2)  #                                        12 x 12 x 64             0
         x = dropout(x, self.dropout, context)  #                        12 x 12 x 64             0
         attention = self.attention(x)  #                                   7 x 7 x 1             0

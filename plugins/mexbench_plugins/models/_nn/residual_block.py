@@ -30,21 +30,21 @@ class ResidualBlock(nnx.Module):
         self, inputs: int, filters: int, *, activation: Activation = "relu", batch_norm: bool = True, rng: Generator
     ) -> None:
         self.activation: Activation = activation
-        self.conv1 = Conv(inputs, filters, 3, padding="SAME", normalised=batch_norm, rng=rng)
+        self.conv1 = Conv(inputs, filters, 3, padding="SAME", rng=rng)
         self.norm1 = BatchNorm(filters) if batch_norm else None
-        self.conv2 = Conv(filters, filters, 3, padding="SAME", normalised=batch_norm, rng=rng)
+        self.conv2 = Conv(filters, filters, 3, padding="SAME", rng=rng)
         self.norm2 = BatchNorm(filters) if batch_norm else None
         fits = inputs == filters
-        self.shortcut = None if fits else Conv(inputs, filters, 1, normalised=batch_norm, rng=rng)
+        self.shortcut = None if fits else Conv(inputs, filters, 1, rng=rng)
         self.shortcut_norm = BatchNorm(filters) if batch_norm and not fits else None
 
     def __call__(self, x: Array, context: Context) -> Array:
         """Map (n, H, W, inputs) to (n, H, W, filters)."""
         activate = ACTIVATIONS[self.activation]
-        y = activate(normalise(self.norm1, self.conv1(x), context))
-        y = normalise(self.norm2, self.conv2(y), context)
+        y = activate(normalise(self.norm1, self.conv1, x, context))
+        y = normalise(self.norm2, self.conv2, y, context)
         if self.shortcut is not None:
-            x = normalise(self.shortcut_norm, self.shortcut(x), context)
+            x = normalise(self.shortcut_norm, self.shortcut, x, context)
         return activate(record("Add", y + x))
 
 
@@ -68,6 +68,6 @@ class ResidualAttention(nnx.Module):
         return record("ResidualAttention", x * (1 + jax.nn.sigmoid(self.conv2(jax.nn.relu(self.conv1(x))))))
 
 
-def normalise(norm: BatchNorm | None, x: Array, context: Context) -> Array:
-    """Apply batch normalisation where a network has it."""
-    return x if norm is None else norm(x, context)
+def normalise(norm: BatchNorm | None, conv: Conv, x: Array, context: Context) -> Array:
+    """Convolve x and apply batch normalisation where a network has it."""
+    return conv(x) if norm is None else norm.after(conv, x, context)

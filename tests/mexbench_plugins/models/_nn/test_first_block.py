@@ -22,7 +22,7 @@ MASK = jnp.asarray([1.0, 1, 0, 1])
 def block(convention: Convention = "keras") -> tuple[Any, Any, Any]:
     """A block with scales of both signs, biases, and running statistics that are not 0 and 1."""
     rng = np.random.default_rng(0)
-    conv = Conv(3, 6, 7, stride=2, padding=3, normalised=True, convention="torch", rng=rng)
+    conv = Conv(3, 6, 7, stride=2, padding=3, convention="torch", rng=rng)
     norm = BatchNorm(6, convention=convention)
     norm.scale[...] = jnp.asarray([1.5, -0.7, 0.3, -1.2, 0.0, -0.1])
     norm.bias[...], norm.mean[...] = (jnp.asarray(rng.normal(size=6), jnp.float32) for _ in range(2))
