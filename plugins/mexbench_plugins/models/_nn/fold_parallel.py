@@ -51,7 +51,7 @@ ON_GPU = 1_000
 #: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
 ROUNDED = 64
 #: Likewise where a minibatch is larger than the batch size, since folds leave out different samples.
-BEYOND = 32
+BEYOND = 16
 
 
 def at_once() -> int:

@@ -24,42 +24,59 @@ def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def maxima(x: Array, size: int, stride: int) -> Array:
-    """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU."""
+    """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU.
+
+    A window is 5 pixels wide at most.
+    """
     return computed_once(lambda x: functools.reduce(jnp.maximum, window_places(x, size, stride)), x)
 
 
-def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    best: Array = maxima(x, size, stride)
-    return best, (x, best)
+def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, Array]:
+    return maxima(x, size, stride), x
 
 
-def maxima_gradient(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+def maxima_gradient(size: int, stride: int, x: Array, gradient: Array) -> tuple[Array]:
     """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
 
     Differentiation would add up one array of the input's size for each place in the window, and with the layers
     before the pooling that took nine times as long.
     """
-    return (computed_once(functools.partial(_gradient_of_maxima, size, stride), gradient, *residuals),)
+    return (computed_once(functools.partial(_gradient_of_maxima, size, stride), gradient, x),)
 
 
-def _gradient_of_maxima(size: int, stride: int, gradient: Array, x: Array, best: Array) -> Array:
-    share = gradient / functools.reduce(jnp.add, [part == best for part in window_places(x, size, stride)], 0)
+def places_of_maxima(x: Array, size: int, stride: int) -> Array:
+    """Return the places of each window's maxima as bits: 1 for its first pixel, 2 for the next in the row.
+
+    A comparison with the maxima would not do: where XLA computes x once more for it, as it may under ``vmap`` and on a
+    GPU, its last digits differ, and no pixel is equal to the maximum. Here one is at least.
+    """
+    best, *others = window_places(x, size, stride)
+    bits = jnp.ones(best.shape, jnp.int32)
+    for place, part in enumerate(others, 1):
+        bits = jnp.where(part > best, 1 << place, jnp.where(part == best, bits | 1 << place, bits))
+        best = jnp.maximum(best, part)
+    return bits
+
+
+def _gradient_of_maxima(size: int, stride: int, gradient: Array, x: Array) -> Array:
     height, width = x.shape[1:3]
     rows, columns = -(-height // stride), -(-width // stride)
-    x = jnp.pad(x, [(0, 0), (0, rows * stride - height), (0, columns * stride - width), (0, 0)])
-    cells = x.reshape(len(x), rows, stride, columns, stride, -1)  # a window begins at the first pixel of each
-    reach = -(-size // stride)  # how many cells a window covers, either way
-    around = [(0, 0), (reach - 1, rows - best.shape[1]), (reach - 1, columns - best.shape[2]), (0, 0)]
-    best, share = jnp.pad(best, around, constant_values=jnp.inf), jnp.pad(share, around)
-    total = jnp.zeros_like(cells)
+    bits = places_of_maxima(x, size, stride)
+    share = gradient / jax.lax.population_count(bits)
+    reach = -(-size // stride)  # how many cells of stride x stride pixels a window covers, either way
+    around = [(0, 0), (reach - 1, rows - bits.shape[1]), (reach - 1, columns - bits.shape[2]), (0, 0)]
+    bits, share = jnp.pad(bits, around), jnp.pad(share, around)
+    total = jnp.zeros((len(x), rows, stride, columns, stride, x.shape[-1]), x.dtype)
     for down in range(reach):
         for right in range(reach):
             begun = (slice(None), slice(reach - 1 - down, None), slice(reach - 1 - right, None))
-            ours, part = (array[begun][:, :rows, None, :columns, None] for array in (best, share))
-            inside = (np.arange(stride) < size - stride * down)[:, None, None, None]
-            inside = inside & (np.arange(stride) < size - stride * right)[:, None]
-            total += jnp.where((cells == ours) & inside, part, 0)
-    return total.reshape(x.shape)[:, :height, :width]
+            ours, part = (array[begun][:, :rows, None, :columns, None] for array in (bits, share))
+            row, column = (np.arange(stride) + stride * cells for cells in (down, right))
+            inside = (row < size)[:, None] & (column < size)
+            place = np.where(inside, size * row[:, None] + column, 31)  # a bit that no window has
+            mask = np.int32(1) << place[:, None, :, None].astype(np.int32)
+            total += jnp.where(ours & mask != 0, part, 0)
+    return total.reshape(len(x), rows * stride, columns * stride, -1)[:, :height, :width]
 
 
 maxima.defvjp(_maxima_forward, maxima_gradient)

@@ -29,6 +29,24 @@ def test_several_maxima_share_the_gradient() -> None:
     np.testing.assert_array_equal(gradient[0, ..., 0], [[1, 1, 2, 0], [0, 1, 2, 2]])
 
 
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1), (5, 3)])
+def test_every_window_hands_its_gradient_on_whatever_is_computed_again(size: int, stride: int) -> None:
+    """Folds together, behind layers that a compiler may compute once more with other last digits."""
+    rng = np.random.default_rng(0)
+    x, scale = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((3, 4, 17, 17, 5), (3, 5)))
+
+    def total(x: Array, scale: Array) -> Array:
+        mean = x.mean((0, 1, 2))
+        return max_pool((x - mean) * (scale / 3 + 1) + scale * mean, size, stride).sum() / 7
+
+    gradient = jax.jit(jax.vmap(jax.grad(total, 1)))(x, scale)
+    for fold in range(3):
+        np.testing.assert_allclose(gradient[fold], jax.jit(jax.grad(total, 1))(x[fold], scale[fold]), rtol=1e-4)
+    inner = jax.jit(jax.vmap(jax.grad(lambda x: max_pool(x, size, stride).sum())))(jnp.sin(x) * 3)
+    windows = ((17 - size) // stride + 1) ** 2 * 4 * 5
+    np.testing.assert_allclose(inner.sum((1, 2, 3, 4)), [windows] * 3, rtol=1e-6)
+
+
 def test_folds_together_compute_what_each_computes() -> None:
     """One with a value that is not a number leaves the others alone."""
     x = images(3, 2, 9, 8, 3).at[1, 0, 0, 0, 0].set(jnp.nan)
