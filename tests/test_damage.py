@@ -165,12 +165,12 @@ def test_a_file_of_a_task_that_is_not_what_it_was(whole: bytes, bench: Bench, da
     kind = "not of this run" if foreign else "damaged"
     for looks in (["--recompute", "never"], ["--dry-run"]):
         ran = bench("run", "c.yaml", "--out", "run", *looks)
-        assert f"warning: 1 files are {kind}" in ran.err
-        assert f"they stay where they are: {one_task()}" in ran.err
+        assert f"warning: 1 file {kind}" in ran.err
+        assert f"left in place: {one_task()}" in ran.err
         assert one_task().exists()
     ran = bench("run", "c.yaml", "--out", "run")
     assert (ran.code, "1 to do" in ran.err) == (0, True)
-    assert f"warning: 1 files are {kind}" in ran.err
+    assert f"warning: 1 file {kind}" in ran.err
     assert str(one_task()) in ran.err
     assert one_task().with_suffix(".foreign" if foreign else ".damaged").exists()
     assert Path("run/predictions.csv").read_bytes() == whole

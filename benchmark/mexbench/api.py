@@ -18,7 +18,7 @@ from mexbench.config.from_values import ConfigLike, load_config
 from mexbench.config.local_code import LocalComponent, local_component
 from mexbench.config.local_config import config_for_model, with_local_model
 from mexbench.config.run_config import NAME, RunConfig
-from mexbench.errors import ConfigError, PluginError, unknown
+from mexbench.errors import ConfigError, PluginError, counted, unknown
 from mexbench.evaluation.executors.choice import ExecutorName, WorkerSettings
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.evaluation.monitor import Monitor, Ticker
@@ -282,18 +282,18 @@ def _carry_out(
     total = len(result.plan.tasks)
     if result.interrupted:
         raise KeyboardInterrupt(
-            f"stopped: {total - result.missing} of {total} tasks are done and kept in {result.folder.path}; "
-            "the same call goes on from here"
+            f"stopped: {total - result.missing} of {counted(total, 'task is', 'tasks are')} done and kept in "
+            f"{result.folder.path}; the same call goes on from here"
         )
     failures = tuple(f"{failure.task}: {failure.error}" for failure, _ in result.failures)
     for row in result.scores["rows"]:
-        messages += [f"{row['model']}, {count} of {row['tasks']['total']} tasks: {text}"
+        messages += [f"{row['model']}, {count} of {counted(row['tasks']['total'], 'task')}: {text}"
                      for text, count in row["warnings"].items()]  # fmt: skip
     messages += [f"warning: failed: {text}" for text in failures[:5]]
     messages += [f"warning: model not saved: {text}" for text in result.unsaved]
     if result.missing:
-        messages.append(f"warning: incomplete: {result.missing} of {total} tasks have no result; the same call tries "
-                        "them again")  # fmt: skip
+        missing = f"{result.missing} of {counted(total, 'task has', 'tasks have')} no result"
+        messages.append(f"warning: incomplete: {missing}; the same call tries again")
     _warn(messages, stacklevel=stacklevel)
     if result.written:
         loaded = load_run(result.folder.path)

@@ -148,9 +148,15 @@ def listed(choices: Iterable[str], *, limit: int = 20) -> str:
     return ", ".join(names[:limit]) + rest
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun, such as "1 fold" and "2 folds"; the plural ends in s."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun, such as "1 fold" and "2 folds".
+
+    Args:
+        number: How many.
+        noun: What stands behind 1, with a verb where one follows: ``clip is``.
+        plural: What stands behind any other number, such as ``clips are``; None where an s makes it.
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def all_of(messages: Iterable[str], *, limit: int = 20) -> str:

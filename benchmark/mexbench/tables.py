@@ -83,6 +83,12 @@ def subjects_text(row: Row) -> str:
     return "unknown" if unknown else str(row["n_subjects"])
 
 
+def counted_subjects(row: Row) -> str:
+    """Write the number of subjects of a row with its noun: "1 subject", "12 subjects", "unknown subjects"."""
+    number = subjects_text(row)
+    return f"{number} subject{'s' * (number != '1')}"
+
+
 def percent(value: float | None) -> str:
     """Write a score x 100, a dash where there is none."""
     return DASH if value is None else f"{100 * value:.2f}"

@@ -190,7 +190,7 @@ def test_a_failing_task_is_warned_about_and_named(monkeypatch: pytest.MonkeyPatc
         run = run_quick()
     assert run.failures[0] == "svm, seed 0, fold synthetic/s01: MemoryError: too big"
     assert len(run.failures) == 6
-    assert str(caught[-1].message) == "incomplete: 6 of 12 tasks have no result; the same call tries them again"
+    assert str(caught[-1].message) == "incomplete: 6 of 12 tasks have no result; the same call tries again"
     assert {warning.filename for warning in caught} == {__file__}
 
 

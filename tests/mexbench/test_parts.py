@@ -95,7 +95,7 @@ def test_one_table_holds_both_and_ranks_the_honest_rows(catalogue: Catalogue, tm
     assert "Those rows are not ranked." in page
     assert "| 1-3    | oracle under loso " in page
     assert "| -      | oracle under by clip " in page
-    assert page.count("excluded, too ugly: 1 clips") == 1
+    assert page.count("excluded, too ugly: 1 clip\n") == 1
     assert "- **picky under by clip**: 11 samples (negative 6, positive 5), preprocessing: squeamish" in page
 
 

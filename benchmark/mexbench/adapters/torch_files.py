@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.adapters.torch_engine import TorchModule, import_torch, reproducible
 from mexbench.adapters.torch_training import materialize
+from mexbench.errors import counted
 from mexbench.files import read_arrays, read_json, write_arrays, write_json
 
 _WEIGHTS, _NETWORK = "weights.safetensors", "network.json"
@@ -107,8 +108,8 @@ def _check(module: TorchModule, arrays: Mapping[str, NDArray[Any]]) -> None:
     if wrong := sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name)):
         name = wrong[0]
         raise ValueError(
-            f"{_WEIGHTS} is of another network: {len(wrong)} arrays differ; {name} should be "
-            f"{expected.get(name, 'absent')}, is {actual.get(name, 'absent')}"
+            f"{_WEIGHTS} is of another network: {counted(len(wrong), 'array differs', 'arrays differ')}; {name} should "
+            f"be {expected.get(name, 'absent')}, is {actual.get(name, 'absent')}"
         )
 
 

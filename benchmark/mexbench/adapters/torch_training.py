@@ -21,6 +21,7 @@ from mexbench.adapters.torch_engine import (
 )
 from mexbench.adapters.torch_inputs import Batches, BatchReader
 from mexbench.adapters.validation_split import validation_part
+from mexbench.errors import counted
 
 if TYPE_CHECKING:
     from mexbench.adapters.torch_recipe import TorchRecipe
@@ -170,7 +171,7 @@ class _Loop:
         logits = self.module(inputs)
         if tuple(logits.shape) != (len(inputs), self.n_outputs):
             raise ValueError(
-                f"the module returned {tuple(logits.shape)} for {len(inputs)} samples, "
+                f"the module returned {tuple(logits.shape)} for {counted(len(inputs), 'sample')}, "
                 f"expected logits {(len(inputs), self.n_outputs)}"
             )
         return logits

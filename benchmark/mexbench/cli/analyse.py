@@ -119,10 +119,12 @@ def _subdivide(options: argparse.Namespace) -> int:
         say_boxed(notice)
     analysis = analyse(
         dataset.display_name() or options.dataset, annotations, list(dataset.label_map()),
-        cap=options.cap, seeds=range(options.seeds),
+        cap=options.cap, seeds=range(options.seeds), flags=dataset.flags(),
     )  # fmt: skip
     level = next(level for level in analysis.levels if level.name == options.level)
-    written = {} if options.assign is None else {"assigned.csv": coded_page.assigned(options.assign, level)}
+    written = (
+        {} if options.assign is None else {"assigned.csv": coded_page.assigned(options.assign, level, analysis.flags)}
+    )
     folder = options.out or Path("analysis") / f"au-subdivision_{options.dataset}"
     drawn = not options.no_figure and silhouette.draw(analysis, folder / _FIGURE)
     if not drawn and not options.no_figure:
@@ -131,7 +133,7 @@ def _subdivide(options: argparse.Namespace) -> int:
     print(page, end="")
     for name, text in {"subdivision.md": page, **written}.items():
         write_text(folder / name, text)
-    write_json(folder / stored.FILE, stored.as_json(analysis.dataset, level))
+    write_json(folder / stored.FILE, stored.as_json(analysis.dataset, level, analysis.flags))
     names = ["subdivision.md", stored.FILE, *([_FIGURE] if drawn else []), *written]
     say(f"written to {folder}: {', '.join(names)}")
     return cli.OK

@@ -160,7 +160,10 @@ def _measure(
 
             audit.train(jobs, local_executor(worker_settings(options), audit.run.path, say), notify)
     except KeyboardInterrupt:
-        say(f"stopped: {total - waiting + done} of {total} tasks are done and kept; the same command goes on from here")
+        say(
+            f"stopped: {total - waiting + done} of {counted(total, 'task is', 'tasks are')} done and kept; the same "
+            "command goes on from here"
+        )
         return cli.INTERRUPTED
     return _write(options, config, parts, audit, code)
 

@@ -87,7 +87,10 @@ def _train(options: argparse.Namespace, stress: Stress, waiting: int, folder: Pa
         try:
             stress.train(local_executor(worker_settings(options), folder, say), load_progress, notify)
         except KeyboardInterrupt:
-            say(f"stopped: {done} of {waiting} trainings are done and kept; the same command goes on from here")
+            say(
+                f"stopped: {done} of {counted(waiting, 'training is', 'trainings are')} done and kept; the same "
+                "command goes on from here"
+            )
             return False
     return True
 

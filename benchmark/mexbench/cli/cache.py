@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from mexbench import cli
 from mexbench.data.cache import Cache, default_root, programs, total_size
+from mexbench.errors import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             with suppress(OSError):  # another process removed it
                 path.unlink()
         result = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
-        print(f"removed {cache.clear()} entries{result} from {cache.root}")
+        print(f"removed {counted(cache.clear(), 'entry', 'entries')}{result} from {cache.root}")
         return cli.OK
     rows = [
         ["folder", str(cache.root)],

@@ -12,12 +12,12 @@ from tabulate import tabulate
 
 from mexbench import cli
 from mexbench.cli.executor_options import add_memory_argument
-from mexbench.cli.output import add_config_arguments, excluded_lines, open_config, progress, say, say_boxed
+from mexbench.cli.output import add_config_arguments, open_config, progress, say, say_boxed
 from mexbench.config.run_config import RowGroup, RunConfig
 from mexbench.data.cache import Cache, default_root
 from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline
-from mexbench.data.samples import LabelledSamples, check_not_empty
+from mexbench.data.samples import LabelledSamples, check_not_empty, excluded_lines
 from mexbench.errors import BenchError, DataError, counted, listed
 from mexbench.evaluation import chain_checks, splits
 from mexbench.evaluation import plan as planning
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if options.memory is not None and sizes and not errors:
         say(check_memory(sizes, options.memory, processes=2))
     if errors := list(dict.fromkeys(errors)):
-        rest = [f"and {len(errors) - _MOST_ERRORS} more errors"] if len(errors) > _MOST_ERRORS else []
+        rest = [f"and {counted(len(errors) - _MOST_ERRORS, 'more error')}"] if len(errors) > _MOST_ERRORS else []
         raise DataError("\n".join([*errors[:_MOST_ERRORS], *rest]))
     _say_verdict(options, usable, checks)
     return cli.OK
@@ -137,13 +137,18 @@ def _say_verdict(
     tried = sum(checked.tried for checked in checks.values())
     total = sum(len(checked.read) for checked in checks.values())
     if tried < total:
-        say(f"{tried} of {total} samples, some of each kind, went through the steps; '--all' tries every one")
+        say(
+            f"{tried} of {counted(total, 'sample')}, some of each kind, went through the steps; '--all' tries every one"
+        )
     lost = {name for samples in usable for name in samples.rejected()}
     if not lost:
         say(f"{options.config}: all is well")
         return
     at_least = "" if tried == total else "at least "
-    say(f"{options.config}: can be run; {at_least}{len(lost)} clips are excluded, for the reasons above")
+    say(
+        f"{options.config}: can be run; {at_least}{counted(len(lost), 'clip is', 'clips are')} excluded, for the "
+        "reasons above"
+    )
 
 
 def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, result: splits.Split) -> list[str]:
@@ -156,7 +161,7 @@ def _of_part(config: RunConfig, part: RowGroup, data: LabelledSamples, result: s
         rows.append(["all", _people(data), len(data.samples), *data.support().values()])
     lines = [", ".join(model.name for model in part.models) + ":"] if len(config.parts) > 1 else []
     lines.append(tabulate(rows, headers=["dataset", "subjects", "samples", *data.classes], tablefmt="simple"))
-    lines += [*excluded_lines(data), f"{len(data.samples)} samples remain"]
+    lines += [*excluded_lines(data), counted(len(data.samples), "sample remains", "samples remain")]
     tasks = len(result.folds) * len(part.models) * len(part.seeds)
     verdict = f"flagged {' '.join(result.flags)}" if result.flags else "nothing on both sides of one"
     lines.append(f"{part.protocol.name}: {counted(len(result.folds), 'fold')}, {verdict}; {counted(tasks, 'task')}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mexbench import cli
 from mexbench.cli.output import say
+from mexbench.errors import counted
 from mexbench.files import write_text
 from mexbench.metrics.few_subjects import why_none
 from mexbench.reports import compare as comparison
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         print(text(first, second, compared, limit=max(options.limit, 0)))
     if options.csv:
         write_text(options.csv, comparison.csv_text(compared))
-        say(f"written to {options.csv}: {sum(len(one.disagreements) for one in compared)} lines")
+        say(f"written to {options.csv}: {counted(sum(len(one.disagreements) for one in compared), 'line')}")
     return cli.OK
 
 
@@ -68,7 +69,9 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         f", {count} in {which} alone are left out" for which, count in zip("AB", found.alone, strict=True) if count
     )
     runs = len(found.runs)
-    heading = f"== {title}: {found.shared} predictions of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
+    heading = (
+        f"== {title}: {counted(found.shared, 'prediction')} of both{f' in {runs} runs' if runs > 1 else ''}{alone}"
+    )
     cells = [
         [
             _NAMES[score.name],
@@ -85,9 +88,9 @@ def _pair(found: RowComparison, limit: int) -> list[str]:
         parts.append(why)
     if not found.disagreements:
         return [*parts, "every sample is predicted alike"]
-    counted = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())
+    kinds = ", ".join(f"{count} where {who}" for who, count in found.kinds().items())
     shown = found.disagreements[:limit]
-    parts.append(f"{len(found.disagreements)} predictions differ: {counted}")
+    parts.append(f"{counted(len(found.disagreements), 'prediction differs', 'predictions differ')}: {kinds}")
     several = len(found.runs) > 1
     if shown:
         headers = ["sample", *(["seed", "repeat"] if several else []), "truth", "A", "B"]

@@ -15,7 +15,7 @@ from tabulate import tabulate
 from mexbench import cli
 from mexbench.cli.analyse import build_dataset
 from mexbench.cli.output import open_catalogue, progress, say, say_boxed
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces import DataIssue, Dataset, DataSource
 from mexbench.registry.catalogue import CatalogueEntry
 
@@ -126,7 +126,7 @@ def _verify(options: argparse.Namespace) -> int:
     if not published:
         say(f"{options.dataset} states no published counts: nothing to compare with")
         return cli.OK
-    print(f"{len(published) - len(different)} of {len(published)} counts are as published")
+    print(f"{len(published) - len(different)} of {counted(len(published), 'count is', 'counts are')} as published")
     return cli.FAILED if different else cli.OK
 
 
@@ -175,7 +175,7 @@ def _fetch(options: argparse.Namespace) -> int:
     say_boxed(f"{archive.url}\nLicence: {archive.licence}")
     with progress("fetch, MiB", max(1, archive.largest >> 20)) as tick:
         count = fetch_archive(archive, out, progress=lambda arrived: tick(arrived >> 20))
-    print(f"{count} files in {out}")
+    print(f"{counted(count, 'file')} in {out}")
     if archive.missing:
         print(f"not in the archive: {archive.missing}")
     print(f"check it with: bench data verify {out} --dataset {options.dataset}")

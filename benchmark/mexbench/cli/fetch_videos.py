@@ -9,6 +9,7 @@ from mexbench import cli
 from mexbench.cli.output import positive, say, say_boxed
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video import download as fetch
+from mexbench.errors import counted
 from mexbench.runs.lock import only_one
 
 
@@ -47,5 +48,8 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("stopped: what is fetched is kept; the same command goes on from here")
         return cli.INTERRUPTED
-    print(f"{len(wanted) - failed} of {len(wanted)} films are there; checksums: {out / fetch.CHECKSUMS}")
+    print(
+        f"{len(wanted) - failed} of {counted(len(wanted), 'film is', 'films are')} there; checksums: "
+        f"{out / fetch.CHECKSUMS}"
+    )
     return cli.FAILED if failed else cli.OK

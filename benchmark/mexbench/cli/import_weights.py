@@ -8,6 +8,7 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.config.loader import load
+from mexbench.errors import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     config = load(options.config, open_catalogue(), options.overrides)
     plan = planning.plan(config, Cache(default_root()))
     written = import_weights(options.folder, plan, options.out, publisher=options.publisher, model=options.model)
-    print(f"{len(written)} saved models written to {options.out}")
+    print(f"{counted(len(written), 'saved model')} written to {options.out}")
     say(
         "that each was trained without its subject is the publisher's statement; 'bench evaluate-saved "
         f"{options.out} {options.config}' scores them, flagged published-weights"

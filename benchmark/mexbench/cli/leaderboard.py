@@ -182,7 +182,7 @@ def _verify(options: argparse.Namespace) -> int:
         say(f"error: {text}")
     say_errors(files)
     valid = [one for one in files if not one.errors]
-    print(f"{len(valid)} of {len(files)} submissions verify")
+    print(f"{len(valid)} of {counted(len(files), 'submission verifies', 'submissions verify')}")
     say(f"figures follow from predictions; stated by the submitter: {STATED}")
     if broken or any(not one.readable for one in files):
         return cli.BAD_INPUT
@@ -269,7 +269,7 @@ def _render_state_of_the_art(options: argparse.Namespace, rendered: Mapping[str,
             boards.append(board_rows(board, claims))
     texts = state_of_the_art.pages(root, boards, claims, load_methods(root / "methods.yaml"))
     files = {root / file: text for file, text in texts.items()}
-    return _bring_up_to_date(files, f"{len(boards)} leaderboards", "state of the art", check=options.check)
+    return _bring_up_to_date(files, counted(len(boards), "leaderboard"), "state of the art", check=options.check)
 
 
 def _all_verify(name: str, submissions: Sequence[VerifiedFile[Any]]) -> bool:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 from mexbench.config.loader import load
 from mexbench.config.run_config import RunConfig
-from mexbench.data.samples import LabelledSamples
-from mexbench.errors import counted, listed
 from mexbench.registry.catalogue import Catalogue, load_catalogue
 
 if TYPE_CHECKING:
@@ -70,14 +68,6 @@ def say_boxed(text: str) -> None:
     lines = [line for paragraph in text.splitlines() for line in textwrap.wrap(paragraph, 76) or [""]]
     bar = "+" + "-" * 78 + "+"
     say("\n".join([bar, *(f"| {line:<76} |" for line in lines), bar]))
-
-
-def excluded_lines(data: LabelledSamples) -> list[str]:
-    """Return a line for each reason for which clips are excluded."""
-    return [
-        f"excluded, {reason}: {counted(len(ids), 'clip')} ({listed(ids, limit=3)})"
-        for reason, ids in data.excluded.items()
-    ]
 
 
 #: Columns of a terminal below which progress has no bar and does not name what is next.

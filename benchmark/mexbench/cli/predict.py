@@ -120,10 +120,12 @@ def run(options: argparse.Namespace) -> int:
     say(f"model: {page.describe(model)}")
     for change in model.changes:
         say(f"warning: {change}")
-    say_boxed(f"{page.RESEARCH}\n{page.honest_score(model.about)}\n{page.CONSENT}")
+    answers = Answers.of(model, division)
+    flags = page.flag_lines(answers.flags)
+    say_boxed("\n".join([page.RESEARCH, *flags, page.honest_score(model.about), page.CONSENT]))
     predictor = WindowPredictor(model, wanted, spec)
     request = PredictionRequest(
-        answers=Answers.of(model, division), video=options.video, every_s=options.every, faces=options.faces,
+        answers=answers, video=options.video, every_s=options.every, faces=options.faces,
         units=options.units,
     )  # fmt: skip
     if where is None or out is None:

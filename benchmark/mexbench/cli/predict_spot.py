@@ -74,10 +74,10 @@ def run(options: argparse.Namespace) -> int:
     for model in (spotter, *((recogniser.model,) if recogniser else ())):
         for change in model.changes:
             say(f"warning: {change}")
-    say_boxed("\n".join([*texts, page.CONSENT]))
     film_spotter = spotting.FilmSpotter(
         spotter, input_spec.spotter_steps(spotter, catalogue), recogniser, options.fps or spotting.MOST_FPS, answers
     )
+    say_boxed("\n".join([texts[0], *page.flag_lines(film_spotter.flags), *texts[1:], page.CONSENT]))
     if where.skipped:
         say(f"{len(where.skipped)} not read, since they are not films by name: {listed(where.skipped)}")
     with progress("films", len(where.clips)) as tick:

@@ -12,7 +12,7 @@ from mexbench.cli.output import add_config_arguments, open_catalogue, say
 from mexbench.cli.run_messages import TerminalMonitor, say_unusable
 from mexbench.config.loader import load
 from mexbench.config.run_config import RunConfig
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.experiment import ExperimentResult, ExperimentSettings, run_experiment
 from mexbench.reports.experiment_reports import RunReports
@@ -112,7 +112,7 @@ def _print_result(result: ExperimentResult) -> int:
     print(terminal_text(result.scores))
     for row in result.scores["rows"]:
         for text, count in row["warnings"].items():
-            say(f"warning: {row['model']}, {count} of {row['tasks']['total']} tasks: {text}")
+            say(f"warning: {row['model']}, {count} of {counted(row['tasks']['total'], 'task')}: {text}")
     say_unusable(result.folder, result.reported)
     for failure, path in result.failures:
         say(f"failed: {failure.task}: {failure.error}\n  traceback in {path}")
@@ -125,8 +125,14 @@ def _print_result(result: ExperimentResult) -> int:
         say(f"--only: not run, and with the results that they had: {listed(rest)}")
     if result.interrupted:
         done = total - result.missing
-        say(f"stopped: {done} of {total} tasks are done and kept; the same command goes on from here")
+        say(
+            f"stopped: {done} of {counted(total, 'task is', 'tasks are')} done and kept; the same command goes on from "
+            "here"
+        )
         return cli.INTERRUPTED
     if result.missing:
-        say(f"incomplete: {result.missing} of {total} tasks have no result; the same command tries them again")
+        say(
+            f"incomplete: {result.missing} of {counted(total, 'task has', 'tasks have')} no result; the same command "
+            "tries again"
+        )
     return cli.OK if result.succeeded else cli.FAILED

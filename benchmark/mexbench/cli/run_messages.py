@@ -6,9 +6,9 @@ from collections.abc import Collection, Container, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mexbench.cli.output import excluded_lines, progress, say, say_boxed
+from mexbench.cli.output import progress, say, say_boxed
 from mexbench.config.run_config import RunConfig, dataset_title
-from mexbench.data.samples import LabelledSamples
+from mexbench.data.samples import LabelledSamples, excluded_lines
 from mexbench.errors import counted, listed
 from mexbench.evaluation.monitor import Monitor, Ticker
 from mexbench.evaluation.plan import Plan
@@ -36,16 +36,22 @@ class TerminalMonitor(Monitor):
         lines = []
         for samples in data:
             support = ", ".join(f"{name} {count}" for name, count in samples.support().items())
-            people = "unknown" if (known := samples.subject_count()) is None else known
-            of_clips = f" of {len(samples.sources)} clips" if len(samples.samples) > len(samples.sources) else ""
-            lines.append(f"{len(samples.samples)} samples{of_clips}, {people} subjects; {support}")
+            people = samples.subject_count()
+            of_people = "unknown subjects" if people is None else counted(people, "subject")
+            of_clips = (
+                f" of {counted(len(samples.sources), 'clip')}" if len(samples.samples) > len(samples.sources) else ""
+            )
+            lines.append(f"{counted(len(samples.samples), 'sample')}{of_clips}, {of_people}; {support}")
         for line in dict.fromkeys(lines):
             say(f"{dataset_title(config)}: {line}")
         for text in config.dataset.instance.read_from():
             say(f"annotation: {text}")
         for member in config.members:
             if corrections := member.instance.applied_corrections():
-                say(f"annotation corrected in {len(corrections)} places: 'bench info {member.plugin}' lists them")
+                say(
+                    f"annotation corrected in {counted(len(corrections), 'place')}: 'bench info {member.plugin}' lists "
+                    "them"
+                )
 
     def planned(self, plan: Plan, waiting: int, folder: RunFolder) -> None:
         """Print what will be done, and what should be known about it."""
@@ -55,7 +61,7 @@ class TerminalMonitor(Monitor):
             sizes = " x ".join(counted(count, what) for what, count in counts.items())
             lines.append(f"{part.part.protocol.name}: {sizes} = {counted(len(part.tasks), 'task')}")
         if len(lines) > 1:
-            lines.append(f"together {len(plan.tasks)} tasks")
+            lines.append(f"together {counted(len(plan.tasks), 'task')}")
         say("\n".join(lines) + f", {waiting} to do; run folder {folder.path}")
         for line in dict.fromkeys(_remarks(plan)):
             say(line)
@@ -70,14 +76,15 @@ class TerminalMonitor(Monitor):
         if model_writer.scope == "all":
             say(f"models on all samples: {len(model_writer.tasks)}, {count} to train; they go to {model_writer.root}")
         elif count > waiting:
-            say(f"{count - waiting} tasks more: they have a result and no saved model, so they are trained again")
+            more = counted(count - waiting, "task")
+            say(f"{more} more to train again: a result is there, and no saved model")
 
 
 def _remarks(plan: Plan) -> list[str]:
     """Return the notes on samples, the clips that are excluded, the flags and the leaks of a plan."""
     lines: list[str] = []
     for part in plan.parts:
-        lines += [f"note, {count} clips: {text}" for text, count in part.arrays.notes.items()]
+        lines += [f"note, {counted(count, 'clip')}: {text}" for text, count in part.arrays.notes.items()]
         lines += excluded_lines(part.data)
     flag_sets = {part.flags for part in plan.parts}
     for flags in sorted(flag_sets - {()}):
@@ -91,11 +98,11 @@ def _remarks(plan: Plan) -> list[str]:
 def say_unusable(folder: RunFolder, reported: Container[Path] = ()) -> None:
     """Name the files of tasks that count as missing, but for those that were reported before."""
     kinds = {
-        "damaged": "are damaged",
-        "foreign": "are not of this run: they are of another task, or of other data, code, parameters or versions",
+        "damaged": "damaged",
+        "foreign": "not of this run, but of another task, or of other data, code, parameters or versions",
     }
     for kind, text in kinds.items():
         paths = [path for path, reason in folder.unusable.items() if reason == kind and path not in reported]
         if paths:
-            where = "they stay where they are" if folder.keep else f"set aside as {paths[0].stem}.{kind} and so on"
-            say(f"warning: {len(paths)} files {text}; {where}: {listed(map(str, paths), limit=5)}")
+            where = "left in place" if folder.keep else f"set aside as {paths[0].stem}.{kind} and so on"
+            say(f"warning: {counted(len(paths), 'file')} {text}; {where}: {listed(map(str, paths), limit=5)}")

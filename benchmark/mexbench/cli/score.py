@@ -8,7 +8,7 @@ from pathlib import Path
 from mexbench import cli
 from mexbench.cli import score_spotting
 from mexbench.cli.output import say
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.files import write_json
 from mexbench.reports import run_page, score_file
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     scores = score_file.score(file, classes=classes, expected=expected)
 
     support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
-    say(f"{file.path}: {file.format}, {sum(scores['support'].values())} samples; {support}")
+    say(f"{file.path}: {file.format}, {counted(sum(scores['support'].values()), 'sample')}; {support}")
     tables = [run_page.member_table(scores)] if len(scores["members"]) > 1 else []
     tables.append(run_page.class_table(scores))
     tables += [run_page.comparison_table(scores)] if scores["comparisons"] else []
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     say("flagged unverified: from a file alone nobody can see what was trained on, or chosen by its test score")
     if UNKNOWN_SUBJECTS in scores["flags"]:
         unit = scores["intervals"]["unit"]
-        say(f"flagged {UNKNOWN_SUBJECTS}: intervals are over {unit}s and too narrow; a column 'subject' mends that")
+        say(f"flagged {UNKNOWN_SUBJECTS}: intervals are over {unit}s and too narrow; a column 'subject' fixes that")
     if options.json:
         write_json(options.json, scores)
         say(f"written to {options.json}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from mexbench import cli
 from mexbench.cli.output import say
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.files import write_json
 from mexbench.interfaces.video import Interval
 from mexbench.metrics.few_subjects import why_none
@@ -157,9 +157,9 @@ def _annotations(paths: Sequence[Path], blocks: Sequence[LogBlock]) -> dict[str,
 def _log_text(result: Mapping[str, Any]) -> str:
     figures = result["figures"]
     title = (
-        f"{result['dataset']}: {figures['n_videos']} videos, {figures['n_videos_without_expression']} of them without "
-        f"expression, {figures['n_subjects']} subjects; types of predictions by length (micro up to "
-        f"{result['micro_frames']} frames), of true intervals by "
+        f"{result['dataset']}: {counted(figures['n_videos'], 'video')}, {figures['n_videos_without_expression']} of "
+        f"them without expression, {counted(figures['n_subjects'], 'subject')}; types of predictions by length (micro "
+        f"up to {result['micro_frames']} frames), of true intervals by "
         f"{'the annotation' if result['types_of_truth'] == 'annotation' else 'length too: give --truth'}"
     )
     parts = [title, _rule_table(result).text()]
@@ -231,8 +231,8 @@ def _disagreement_text(result: Mapping[str, Any]) -> str:
             lines.append(f"  and {len(inside) - _SHOWN} more (--json has them)")
     if result["other_type"]:
         lines.append(
-            f"{result['other_type']} true intervals were missed only because the prediction that overlaps them enough "
-            "is of the other type"
+            f"{counted(result['other_type'], 'true interval was', 'true intervals were')} missed only because the "
+            "prediction that overlaps them enough is of the other type"
         )
     return "\n".join(lines) or "the log agrees with itself and with the recount"
 
@@ -246,7 +246,10 @@ def _run_strs(options: argparse.Namespace) -> int:
     right, printed = correct(truth, predicted, matching=options.matching), as_printed(truth, predicted)
     result = differences(truth, predicted)
     rows = [[name, _number(value), _number(printed.to_dict()[name])] for name, value in right.to_dict().items()]
-    say(f"{options.file}: {len(predicted)} predictions for {len(truth)} true intervals of {options.truth[0]}")
+    say(
+        f"{options.file}: {counted(len(predicted), 'prediction')} for {counted(len(truth), 'true interval')} of "
+        f"{options.truth[0]}"
+    )
     print(Table(["figure", "correct", "as the challenge's script prints it"], rows).text())
     lines = ["", "where the script departs from the definition:"]
     lines += [f"- {one.what}: {one.effect or 'changes nothing here'}" for one in result]

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from mexbench.errors import unknown
+from mexbench.errors import counted, unknown
 from mexbench.interfaces import EpochsModel, Model
 from mexbench.registry.parameters import build, parameters, to_dict
 
@@ -93,7 +93,10 @@ class Tuning:
         if self.search == "random" and self.budget is None:
             raise ValueError("search: random needs a budget: the number of trainings on inner folds")
         if self.budget is not None and self.budget < self.inner:
-            raise ValueError(f"budget: {self.budget} trainings are less than one candidate takes on {self.inner} folds")
+            raise ValueError(
+                f"budget: {counted(self.budget, 'training is', 'trainings are')} less than one candidate takes on "
+                f"{self.inner} folds"
+            )
         if self.search == "grid":
             n = math.prod(len(given) for given in (self.values or {}).values())
             if n > _MOST_CANDIDATES:
@@ -101,7 +104,7 @@ class Tuning:
             if self.budget is not None and n * self.inner > self.budget:
                 raise ValueError(
                     f"budget: {n} combinations on {self.inner} inner folds are {n * self.inner} trainings, and "
-                    f"{self.budget} are allowed; raise it, give fewer values, or choose search: random"
+                    f"the budget is {self.budget}; raise it, give fewer values, or choose search: random"
                 )
 
     @cached_property

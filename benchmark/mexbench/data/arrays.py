@@ -20,7 +20,7 @@ from mexbench.data.pipeline import FetchedClip, Pipeline
 from mexbench.data.read_ahead import DEFAULT_BYTES, read_ahead
 from mexbench.data.samples import LabelledSamples, Source, check_damage, check_not_empty
 from mexbench.data.stored_arrays import ArrayWriter, stored_rows
-from mexbench.errors import DataError, SampleRejected, listed
+from mexbench.errors import DataError, SampleRejected, counted, listed
 from mexbench.fingerprint import digest, digest_array
 from mexbench.interfaces import Sample
 
@@ -245,8 +245,8 @@ def cut_samples(array: NDArray[Any], source: Source, *, by_frame: bool) -> list[
         return [array]
     if len(array) != len(source.samples):
         raise DataError(
-            f"sample {source.clip.sample_id}: {len(source.samples)} frames became {len(array)} in preprocessing; "
-            "with 'unit: frame' every step must keep the frames"
+            f"sample {source.clip.sample_id}: {counted(len(source.samples), 'frame')} became {len(array)} in "
+            "preprocessing; with 'unit: frame' every step must keep the frames"
         )
     return [array[index : index + 1] for index in range(len(array))]
 

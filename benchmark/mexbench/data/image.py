@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.image_header import PNG_START, ImageHeader, check_size, read_header
-from mexbench.errors import DataError, SampleRejected, listed
+from mexbench.errors import DataError, SampleRejected, counted, listed
 from mexbench.files import read_plain
 
 #: Suffixes of the images that are read.
@@ -81,7 +81,7 @@ def read_image(path: Path, *, most_bits: int = 16) -> NDArray[np.uint8]:
     except cv2.error:
         image = None
     if image is None:
-        raise DamagedImageError({path: f"is not a readable image ({len(content)} bytes); copy it again"})
+        raise DamagedImageError({path: f"is not a readable image ({counted(len(content), 'byte')}); copy it again"})
     if image.dtype.itemsize * 8 > most_bits:
         raise DataError(f"{path}: expected {most_bits} bits a channel, got {image.shape} {image.dtype}")
     return _as_rgb(image, path)
@@ -108,15 +108,15 @@ def _what(content: bytes) -> str:
         return f"is {other}; expected a JPEG, PNG, BMP or WebP image: convert it"
     if content.startswith((_JPEG_SCAN[:1], PNG_START)) and _truncated(content) is not None:
         return str(_truncated(content))
-    return f"is not a readable image ({len(content)} bytes): expected a JPEG, PNG, BMP or WebP image"
+    return f"is not a readable image ({counted(len(content), 'byte')}): expected a JPEG, PNG, BMP or WebP image"
 
 
 def _truncated(content: bytes) -> str | None:
     # Compressed data never holds a bare end marker, and a preview inside the header ends before the image starts.
     if not content.startswith(PNG_START) and content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN):
-        return f"is truncated: a JPEG without its end ({len(content)} bytes)"
+        return f"is truncated: a JPEG without its end ({counted(len(content), 'byte')})"
     if content.startswith(PNG_START) and b"IEND\xaeB`\x82" not in content:
-        return f"is truncated: a PNG without its end ({len(content)} bytes)"
+        return f"is truncated: a PNG without its end ({counted(len(content), 'byte')})"
     return None
 
 
@@ -169,13 +169,13 @@ def _png_damage(content: bytes) -> str | None:
         length, kind = int.from_bytes(view[place : place + 4], "big"), bytes(view[place + 4 : place + 8])
         end = place + 8 + length
         if end + 4 > len(content):
-            return f"is truncated: a PNG without its end ({len(content)} bytes)"
+            return f"is truncated: a PNG without its end ({counted(len(content), 'byte')})"
         if zlib.crc32(view[place + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             return f"is damaged: the checksum of its part {kind.decode('ascii', 'backslashreplace')!r} differs"
         if kind == b"IEND":
             return None
         place = end + 4
-    return f"is truncated: a PNG without its end ({len(content)} bytes)"
+    return f"is truncated: a PNG without its end ({counted(len(content), 'byte')})"
 
 
 def _bmp_damage(content: bytes, header: ImageHeader) -> str | None:
@@ -186,7 +186,7 @@ def _bmp_damage(content: bytes, header: ImageHeader) -> str | None:
     compression = 0 if core else int.from_bytes(content[30:34], "little")
     needed = start + (header.width * bits + 31) // 32 * 4 * header.height
     if compression in (0, 3) and len(content) < needed:
-        return f"is truncated: a BMP of {len(content)} bytes, its header promises {needed}"
+        return f"is truncated: a BMP of {counted(len(content), 'byte')}, its header promises {needed}"
     return None
 
 

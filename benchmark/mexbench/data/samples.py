@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mexbench.config import frame_selection as frames
 from mexbench.config.composite import CompositeDataset
 from mexbench.config.run_config import RowGroup, Target
-from mexbench.errors import BenchError, DataError, ProtocolError, SampleRejected, listed, raised
+from mexbench.errors import BenchError, DataError, ProtocolError, SampleRejected, counted, listed, raised
 from mexbench.fingerprint import digest
 from mexbench.interfaces import DAMAGED_CELL, UNIT_NAMES, CaseStudySpec, Interval, Sample
 from mexbench.interfaces.video import IntervalKind
@@ -273,6 +273,14 @@ def _source(group: RowGroup, sample: Sample) -> Source:
     return Source(sample, pick, chosen.split(sample, pick))
 
 
+def excluded_lines(data: LabelledSamples) -> list[str]:
+    """Return a line for each reason for which clips are excluded."""
+    return [
+        f"excluded, {reason}: {counted(len(ids), 'clip')} ({listed(ids, limit=3)})"
+        for reason, ids in data.excluded.items()
+    ]
+
+
 def check_damage(group: RowGroup, damaged: Mapping[str, str]) -> None:
     """Under ``damaged: refuse``, refuse data some of whose clips are damaged: clip -> what is wrong with it.
 
@@ -282,8 +290,8 @@ def check_damage(group: RowGroup, damaged: Mapping[str, str]) -> None:
     if group.damaged == "refuse" and damaged:
         texts = [f"\n  sample {clip}: {text}" for clip, text in damaged.items()]
         raise DataError(
-            f"{len(damaged)} clips are damaged:{''.join(texts)}\n  get them again, or set 'damaged: exclude' to go on "
-            "without them"
+            f"{counted(len(damaged), 'clip is', 'clips are')} damaged:{''.join(texts)}\n  get "
+            f"{'it' if len(damaged) == 1 else 'them'} again, or set 'damaged: exclude' to go on without"
         )
 
 

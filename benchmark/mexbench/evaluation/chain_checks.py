@@ -24,7 +24,7 @@ from mexbench.data.duplicates import Pixels
 from mexbench.data.pipeline import Pipeline, Traits
 from mexbench.data.read_ahead import read_ahead
 from mexbench.data.samples import LabelledSamples, Source
-from mexbench.errors import BenchError, DataError, SampleRejected, listed, raised
+from mexbench.errors import BenchError, DataError, SampleRejected, counted, listed, raised
 from mexbench.evaluation.plan import check_shape
 from mexbench.fingerprint import environment
 from mexbench.interfaces import Clip, Preprocessor
@@ -130,7 +130,7 @@ class _ChainChecker:
         if len(self.result.shapes) > 1:
             self.result.errors.append(self.different_shapes())
         for text, count in self.errors.items():
-            more = f"\n  and {count - 1} more clips in the same way" if count > 1 else ""
+            more = f"\n  and {counted(count - 1, 'more clip')} in the same way" if count > 1 else ""
             self.result.errors.append(f"{self.examples[text]}{more}")
         return self.result
 
@@ -226,8 +226,8 @@ class _ChainChecker:
             expected = read if self.every else min(read, _FEW_FRAMES)
             if len(array) != expected:
                 raise DataError(
-                    f"video {source.clip.sample_id}: {expected} frames became {len(array)} in preprocessing; every "
-                    "step must keep the frames of a long video"
+                    f"video {source.clip.sample_id}: {counted(expected, 'frame')} became {len(array)} in "
+                    "preprocessing; every step must keep the frames of a long video"
                 )
             arrays: list[NDArray[Any]] = [array[0]]
         else:

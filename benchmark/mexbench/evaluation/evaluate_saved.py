@@ -116,9 +116,9 @@ def check_not_seen(model: SavedModel, fold: Fold, part: RowGroupPlan) -> None:
             )
     elif about.get("sample_ids_digest") != digest(sorted(fold.train)):
         raise SavedModelError(
-            f"{model.folder}: was trained on {about.get('samples')} samples that are not the training side of fold "
-            f"{fold.name!r} ({len(fold.train)} samples) of this config: it may have seen what it would be tested on; "
-            "give the config that it was trained with"
+            f"{model.folder}: was not trained on the training side of fold {fold.name!r} of this config "
+            f"({counted(len(fold.train), 'sample')}), but on {about.get('samples')}: it may have seen what it would be "
+            "tested on; give the config that it was trained with"
         )
 
 
@@ -222,13 +222,13 @@ def _by_fold(folder: Path, models: Sequence[SavedModel], part: RowGroupPlan) -> 
     folds = [fold.name for fold in part.folds]
     if unknown := sorted(by_fold.keys() - set(folds)):
         raise SavedModelError(
-            f"{folder}: {len(unknown)} models are of folds that the config lacks: {listed(unknown, limit=5)}; its "
-            f"folds are {listed(folds, limit=5)}"
+            f"{folder}: {counted(len(unknown), 'model is', 'models are')} of folds that the config lacks: "
+            f"{listed(unknown, limit=5)}; its folds are {listed(folds, limit=5)}"
         )
     if missing := [name for name in folds if name not in by_fold]:
         raise SavedModelError(
-            f"{folder}: {len(missing)} of {len(folds)} folds have no model: {listed(missing, limit=5)}; a score over "
-            "some folds alone would not be that of the protocol"
+            f"{folder}: {len(missing)} of {counted(len(folds), 'fold has', 'folds have')} no model: "
+            f"{listed(missing, limit=5)}; a score over some folds alone would not be that of the protocol"
         )
     return by_fold
 
@@ -253,6 +253,6 @@ def _provenance(models: Sequence[SavedModel], stated: Sequence[SavedModel]) -> s
         return f"{number}, each trained on the training side of its fold: checked by the ids of its samples"
     publishers = dict.fromkeys(str(model.about["trained_on"].get("stated_by")) for model in stated)
     return (
-        f"{len(models)} models of {listed(publishers)}; that each was trained without its subject is the publisher's "
-        "statement, which cannot be checked here"
+        f"{counted(len(models), 'model')} of {listed(publishers)}; that each was trained without its subject is the "
+        "publisher's statement, which cannot be checked here"
     )

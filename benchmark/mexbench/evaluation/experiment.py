@@ -18,7 +18,7 @@ from mexbench import devices
 from mexbench.config.run_config import RunConfig
 from mexbench.data.cache import Cache, default_root
 from mexbench.data.read_ahead import DEFAULT_BYTES
-from mexbench.errors import ClusterError, ConfigError, DataError, RunFolderError, SavedModelError, unknown
+from mexbench.errors import ClusterError, ConfigError, DataError, RunFolderError, SavedModelError, counted, unknown
 from mexbench.evaluation import plan as planning
 from mexbench.evaluation import run as engine
 from mexbench.evaluation import save_models
@@ -278,7 +278,7 @@ class _Experiment:
 
     def progress_text(self) -> str:
         done = len(self.reports.collect(self.plan, self.folder).done)
-        return f"{done} of {len(self.plan.tasks)} tasks are done and kept in {self.folder.path}"
+        return f"{done} of {counted(len(self.plan.tasks), 'task is', 'tasks are')} done and kept in {self.folder.path}"
 
     def run_and_report(self) -> ExperimentResult:
         self.write_manifest(self.ended, set())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.config.run_config import Component
-from mexbench.errors import BenchError, SavedModelError, listed
+from mexbench.errors import BenchError, SavedModelError, counted, listed
 from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.save_models import about_row
 from mexbench.files import replacing_folder
@@ -139,13 +139,13 @@ def _files(folder: Path, subjects: Mapping[str, str]) -> dict[str, Path]:
         raise SavedModelError("two data sets of the config have subjects of one name, which files cannot tell apart")
     if unknown := sorted(files.keys() - expected.keys()):
         raise SavedModelError(
-            f"{folder}: {len(unknown)} files are of no subject of the data: {listed(unknown, limit=5)}; its subjects "
-            f"are {listed(sorted(expected), limit=5)}"
+            f"{folder}: {counted(len(unknown), 'file is', 'files are')} of no subject of the data: "
+            f"{listed(unknown, limit=5)}; its subjects are {listed(sorted(expected), limit=5)}"
         )
     if missing := sorted(expected.keys() - files.keys()):
         raise SavedModelError(
-            f"{folder}: {len(missing)} of {len(expected)} subjects have no file: {listed(missing, limit=5)}; a score "
-            "over some subjects alone would not be that of the protocol"
+            f"{folder}: {len(missing)} of {counted(len(expected), 'subject has', 'subjects have')} no file: "
+            f"{listed(missing, limit=5)}; a score over some subjects alone would not be that of the protocol"
         )
     return {subject: files[name] for name, subject in expected.items()}
 

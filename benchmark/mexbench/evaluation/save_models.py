@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.config.run_config import Component, RunConfig, dataset_title
-from mexbench.errors import SavedModelError, listed
+from mexbench.errors import SavedModelError, counted, listed
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import Plan, RowGroupPlan
 from mexbench.evaluation.task_runner import TaskRunner
@@ -165,8 +165,8 @@ def score_saved(plan: Plan, folder: RunFolder, scores: Mapping[str, Any]) -> lis
 def stale_text(stale: Sequence[Path]) -> str:
     """Say that saved models are not of this run any more."""
     return (
-        f"{len(stale)} saved models are of other data, code, parameters or versions than this run: "
-        f"{listed(map(str, stale), limit=3)}; --save-models replaces them"
+        f"{counted(len(stale), 'saved model is', 'saved models are')} of other data, code, parameters or versions than "
+        f"this run: {listed(map(str, stale), limit=3)}; --save-models replaces {'it' if len(stale) == 1 else 'them'}"
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mexbench.data.duplicates import Pixels
 from mexbench.data.perceptual_hash import as_words, near_groups, near_pairs
-from mexbench.errors import ProtocolError, listed
+from mexbench.errors import ProtocolError, counted, listed
 from mexbench.evaluation.sides import Positions, SampleIndex, Sharers
 from mexbench.interfaces import Fold, Sample
 
@@ -181,7 +181,7 @@ def _learnable(fold: Fold, labels: NDArray[np.intp], classes: Sequence[str]) -> 
     if len(known) == 1:
         only = classes[next(iter(known)) - 1]
         raise ProtocolError(
-            f"fold {fold.name!r}: all {len(fold.train)} samples of its training side have one class, {only!r}: "
+            f"fold {fold.name!r}: its training side has one class, {only!r} ({counted(len(fold.train), 'sample')}): "
             "nothing can be learned; add data, or choose other classes or another protocol"
         )
     return {code - 1 for code in known}

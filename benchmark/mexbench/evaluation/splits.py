@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mexbench.config.run_config import RowGroup
 from mexbench.data.duplicates import Pixels
-from mexbench.data.samples import LabelledSamples
-from mexbench.errors import BenchError, ProtocolError, raised
+from mexbench.data.samples import LabelledSamples, excluded_lines
+from mexbench.errors import BenchError, ProtocolError, counted, raised
 from mexbench.evaluation.split_checks import NEAR, UNKNOWN_SUBJECTS, SplitLeak, check_folds, find_leaks
 from mexbench.interfaces import Fold
 
@@ -55,7 +55,9 @@ def split(
     if shown and protocol.subject_independent:
         raise ProtocolError(
             f"{where} promises that nothing stands on both sides of a fold, and "
-            + "; ".join(f"{kinds[leak.kind]} folds break it by {leak.kind}" for leak in shown)
+            + "; ".join(
+                f"{counted(kinds[leak.kind], 'fold breaks', 'folds break')} it by {leak.kind}" for leak in shown
+            )
             + "".join(f"\n  {leak}" for leak in shown)
             + f"{place}\n  fix the data (remove or relabel one of the two), then run again"
         )
@@ -69,7 +71,8 @@ def _checked_folds(part: RowGroup, data: LabelledSamples, where: str, place: str
         folds = tuple(part.protocol.instance.folds(samples))
         check_folds(folds, samples, data.classes if data.target == "emotion" else None)
     except ProtocolError as error:
-        raise ProtocolError(f"{where}: {error}{place}") from None
+        why_few = "".join(f"\n  {line}" for line in excluded_lines(data))  # a class or a person may be lacking for it
+        raise ProtocolError(f"{where}: {error}{why_few}{place}") from None
     except BenchError:
         raise
     except Exception as error:  # whatever third-party code raises
@@ -90,5 +93,5 @@ def _check_tunings(part: RowGroup, data: LabelledSamples, folds: Sequence[Fold],
         if subjects < inner:
             raise ProtocolError(
                 f"{where}: model {name!r} is tuned on {inner} inner folds, and the training side of fold {fold.name!r} "
-                f"has {subjects} subjects, of which each inner fold needs one; lower 'tune.inner'"
+                f"has {counted(subjects, 'subject')}, of which each inner fold needs one; lower 'tune.inner'"
             )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.config.tuning import Tuning, Values, with_values
-from mexbench.errors import ProtocolError
+from mexbench.errors import ProtocolError, counted
 from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.metrics.action_units import THRESHOLD, average_scores
 from mexbench.metrics.classification import scores
@@ -91,7 +91,9 @@ def tune(model: Model, tuning: Tuning, side: TrainingSide) -> tuple[Model, Tunin
     scored = [index for index, one in enumerate(candidates) if one.score is not None]
     if not scored:
         errors = dict.fromkeys(one.error for one in candidates if one.error)
-        raise RuntimeError(f"none of {len(candidates)} candidates could be scored: {'; '.join(map(str, errors))}")
+        raise RuntimeError(
+            f"none of {counted(len(candidates), 'candidate')} could be scored: {'; '.join(map(str, errors))}"
+        )
     best = max(scored, key=lambda index: (candidates[index].score, -index))
     chosen = dict(candidates[best].values)
     if candidates[best].epochs is not None:
@@ -201,7 +203,9 @@ def inner_folds(y: NDArray[Any], groups: NDArray[np.str_], inner: int, seed: int
     """
     names, subject = np.unique(groups, return_inverse=True)
     if len(names) < inner:
-        raise ProtocolError(f"a training side of {len(names)} subjects cannot make {inner} inner folds: lower 'inner'")
+        raise ProtocolError(
+            f"a training side of {counted(len(names), 'subject')} cannot make {inner} inner folds: lower 'inner'"
+        )
     each = y.astype(np.float64) if y.ndim == 2 else (y[:, None] == np.unique(y)).astype(np.float64)
     each = np.hstack([each, np.ones((len(y), 1))])  # the samples altogether count as much as one class
     counts = np.zeros((len(names), each.shape[1]))

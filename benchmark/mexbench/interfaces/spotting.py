@@ -13,7 +13,7 @@ from typing import Protocol as TypingProtocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.interfaces.model import Model, Predictor
 from mexbench.interfaces.video import Interval, IntervalKind
 
@@ -171,7 +171,9 @@ def checked_intervals(spotted: object, videos: Sequence[VideoFrames]) -> tuple[t
     rows = [tuple(row) for row in spotted] if isinstance(spotted, Sequence) else None
     if rows is None or len(rows) != len(videos):
         got = type(spotted).__name__ if rows is None else f"{len(rows)} of them"
-        raise ValueError(f"the spotter gave {got}, expected a sequence of intervals for each of {len(videos)} videos")
+        raise ValueError(
+            f"the spotter gave {got}, expected a sequence of intervals for each of {counted(len(videos), 'video')}"
+        )
     for row, video in zip(rows, videos, strict=True):
         for interval in row:
             if not isinstance(interval, ScoredInterval):

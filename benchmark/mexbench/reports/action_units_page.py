@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mexbench.errors import counted
 from mexbench.metrics import few_subjects
 from mexbench.metrics.action_units import AVERAGES
 from mexbench.reports import run_page
@@ -70,7 +71,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     rows = []
     for row in ordered(scores):
         done = row["tasks"]
-        folds = f"{done['done']}/{done['total']} tasks" if "incomplete" in row["flags"] else str(row["folds"])
+        folds = (
+            f"{done['done']}/{counted(done['total'], 'task')}" if "incomplete" in row["flags"] else str(row["folds"])
+        )
         cells = [row["model"], *(with_interval(row, name) for name in AVERAGES)]
         cells += [percent(row["spread"]["f1"])] if several else []
         cells += [row["protocol"]] if len(protocols) > 1 else []
@@ -106,7 +109,8 @@ def member_table(scores: Mapping[str, Any]) -> Table:
     for row in ordered(scores):
         by_dataset = [row["by_dataset"].get(member) for member in scores["members"]]
         cells = [
-            f"{percent(m['f1'])} / {percent(m['macro_f1'])} ({m['units']} units)" if m else DASH for m in by_dataset
+            f"{percent(m['f1'])} / {percent(m['macro_f1'])} ({counted(m['units'], 'unit')})" if m else DASH
+            for m in by_dataset
         ]
         rows.append([row["model"], *cells])
     return Table(["model", *scores["members"]], rows)
@@ -117,6 +121,6 @@ def never_shown(scores: Mapping[str, Any]) -> list[str]:
     excluded = {tuple(row["never_shown"]) for row in scores["rows"] if row["never_shown"]}
     return [
         f"Never present in a tested sample, so without F1 and excluded from the averages: {', '.join(names)}; the "
-        f"averages are over {len(scores['classes']) - len(names)} of {len(scores['classes'])} units."
+        f"averages are over {len(scores['classes']) - len(names)} of {counted(len(scores['classes']), 'unit')}."
         for names in sorted(excluded)
     ]

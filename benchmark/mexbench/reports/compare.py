@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, counted, listed, unknown
 from mexbench.metrics.classification import HEADLINE, LEVEL, bootstrap_weights, interval, replicated, scores
 from mexbench.metrics.few_subjects import enough
 from mexbench.metrics.predictions import Predictions, Run, shared_lines
@@ -196,8 +196,8 @@ def _check_same_samples(ours: Predictions, theirs: Predictions) -> None:
     different = np.flatnonzero((ours.truth != theirs.truth) | (ours.group != theirs.group))
     if len(different):
         raise DataError(
-            f"{len(different)} samples have another truth or subject in the two runs, so they are not the same data: "
-            f"{listed(ours.sample[different], limit=5)}"
+            f"{counted(len(different), 'sample has', 'samples have')} another truth or subject in the two runs, which "
+            f"are not of the same data: {listed(ours.sample[different], limit=5)}"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.config.run_config import RunConfig
+from mexbench.errors import counted
 from mexbench.evaluation.plan import Plan
 from mexbench.files import write_json, write_text
 from mexbench.reports.confusion_svg import run_matrices
@@ -64,7 +65,7 @@ class RunReports:
 
             files = draw(scores, report.done, folder / "figures")
             if files:
-                written.append(f"{len(files)} files in figures")
+                written.append(f"{counted(len(files), 'file')} in figures")
             elif "case_study" in scores:
                 written.append("no figure (bench analyse case-study RUN --figures draws those of a case study)")
         return written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mexbench.errors import counted
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics import few_subjects
 from mexbench.metrics.significance import ALL_PAIRS
@@ -120,7 +121,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     rows = []
     for place, row in ranked(scores["rows"], scores.get("headline", "uf1")):
         folds = (
-            f"{row['tasks']['done']}/{row['tasks']['total']} tasks" if "incomplete" in row["flags"] else row["folds"]
+            f"{row['tasks']['done']}/{counted(row['tasks']['total'], 'task')}"
+            if "incomplete" in row["flags"]
+            else row["folds"]
         )
         cells = [rank_text(place, row), row["model"]]
         cells += [with_interval(row, name) for name in ("uf1", "uar", "accuracy")]
@@ -259,7 +262,10 @@ def banners(scores: Mapping[str, Any]) -> list[str]:
     lines = []
     tasks = scores["tasks"]
     if not scores["complete"]:
-        lines.append(f"> **Incomplete:** {tasks['done']} of {tasks['total']} tasks are done. These are no results yet.")
+        lines.append(
+            f"> **Incomplete:** {tasks['done']} of {counted(tasks['total'], 'task is', 'tasks are')} done. These are "
+            "no results yet."
+        )
     if "synthetic" in scores["flags"] and not scores.get("case_study"):  # whose own caveats say it
         lines.append("> **Synthetic data:** made by a program. These figures say nothing about real faces.")
     if UNKNOWN_SUBJECTS in scores["flags"]:
@@ -351,5 +357,5 @@ def origin(scores: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 
 def _excluded(part: Mapping[str, Any]) -> list[str]:
-    lines = [f"- excluded, {escape(reason)}: {count} clips" for reason, count in part["left_out"].items()]
-    return [*lines, *(f"- note, {count} clips: {escape(text)}" for text, count in part["notes"].items())]
+    lines = [f"- excluded, {escape(reason)}: {counted(count, 'clip')}" for reason, count in part["left_out"].items()]
+    return [*lines, *(f"- note, {counted(count, 'clip')}: {escape(text)}" for text, count in part["notes"].items())]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.predictions import Predictions, Run
@@ -211,8 +211,8 @@ def _check_complete(file: PredictionsFile, tables: Mapping[str, Predictions]) ->
         if missing:
             run = min(missing)
             raise DataError(
-                f"{file.path}: model {model!r}, seed {run[0]}, lacks {len(missing[run])} samples that another model "
-                f"predicts: {listed(sorted(missing[run]), limit=5)}"
+                f"{file.path}: model {model!r}, seed {run[0]}, lacks {counted(len(missing[run]), 'sample')} that "
+                f"another model predicts: {listed(sorted(missing[run]), limit=5)}"
             )
 
 
@@ -242,4 +242,4 @@ def _check_known_samples(
     if other:
         errors.append(f"{len(other)} with another truth: {listed(other, limit=5)}")
     if errors:
-        raise DataError(f"{file.path}: not the {len(expected)} samples that are expected: {'; '.join(errors)}")
+        raise DataError(f"{file.path}: not the expected {counted(len(expected), 'sample')}: {'; '.join(errors)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mexbench.errors import counted
 from mexbench.metrics import few_subjects
 from mexbench.metrics.spotting.scores import KINDS
 from mexbench.reports import run_page
@@ -68,7 +69,9 @@ def main_table(scores: Mapping[str, Any]) -> Table:
     rows = []
     for row in ordered(scores):
         done = row["tasks"]
-        folds = f"{done['done']}/{done['total']} tasks" if "incomplete" in row["flags"] else str(row["folds"])
+        folds = (
+            f"{done['done']}/{counted(done['total'], 'task')}" if "incomplete" in row["flags"] else str(row["folds"])
+        )
         cells = [row["model"], *(with_interval(row, name) for name in ("f1", *(f"f1_{kind}" for kind in KINDS)))]
         cells += [percent(row["spread"]["f1"])] if several else []
         cells += [percent(row["average_precision"]), _plain(row["false_alarms_per_minute"])]

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mexbench.errors import BoardError, listed
+from mexbench.errors import BoardError, counted, listed
 from mexbench.files import read_json
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
@@ -207,7 +207,10 @@ def summary_text(lines: Sequence[MethodLine]) -> str:
         )
     if honest := [line.honest.uf1 for line in lines if line.honest]:
         span = f"{min(honest):.1f} to {max(honest):.1f}"
-        text += f" Tested honestly, the {len(honest)} methods that were run reach {span}."
+        text += (
+            " Tested honestly, the "
+            f"{counted(len(honest), 'method that was run reaches', 'methods that were run reach')} {span}."
+        )
     return text
 
 
@@ -251,7 +254,7 @@ def _score(score: BoardScore | None) -> str:
 def _epochs(score: BoardScore | None) -> str:
     """Return how many epochs a row was trained for: with a profile they are fewer than published."""
     epochs = score.row.entry.origin.config["models"][0].get("epochs") if score else None
-    return "" if epochs is None else f", {epochs} epochs"
+    return "" if epochs is None else f", {counted(epochs, 'epoch')}"
 
 
 def other_rows(board: BoardRows, lines: Sequence[MethodLine]) -> list[BoardRow]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.files import read_plain
 
 Format = Literal["predictions.csv", "CSV", "MEGC2019 log", "STSTNet log"]
@@ -267,7 +267,9 @@ def _read_csv(
     for (number, _), row in zip(rows[1:], cells, strict=True):
         trimmed = row[: len(header)] if not any(row[len(header) :]) else row
         if len(trimmed) != len(header):
-            raise DataError(f"{path}, line {number}: {len(row)} cells under {len(header)} headers")
+            raise DataError(
+                f"{path}, line {number}: {counted(len(row), 'cell')} under {counted(len(header), 'header')}"
+            )
         lines.append(_line(path, number, {kind: trimmed[place] for kind, place in columns.items()}))
     ours = set(header) >= _OURS
     classes = tuple(name.removeprefix(_SCORE) for name in header if name.startswith(_SCORE)) if ours else ()
@@ -341,7 +343,8 @@ def _ststnet_lines(
     truths, predictions = lists["groundtruth"], lists["predicted"]
     if len(truths) != len(predictions):
         raise DataError(
-            f"{path}, line {number}: subject {subject!r} has {len(predictions)} predictions and {len(truths)} truths"
+            f"{path}, line {number}: subject {subject!r} has {counted(len(predictions), 'prediction')} and "
+            f"{counted(len(truths), 'truth')}"
         )
     for place, (truth, prediction) in enumerate(zip(truths, predictions, strict=True), start=1):
         yield PredictionLine(number, f"{subject}/{place}", truth, prediction, subject=subject)

@@ -79,6 +79,7 @@ class _About(BaseModel):
     files: dict[str, str]
     dataset: dict[str, Any] | None = None
     trained_on: dict[str, Any] | None = None
+    flags: list[str] | None = None
     score: dict[str, Any] | None = None
 
 

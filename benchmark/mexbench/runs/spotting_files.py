@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces.video import Interval, IntervalKind
 from mexbench.metrics.spotting.strs import EmotionInterval
 from mexbench.runs.predictions_csv import csv_cells, text_lines
@@ -191,7 +191,9 @@ def _emotion_intervals(
 ) -> Iterator[EmotionInterval]:
     for number, row in zip(numbers, cells, strict=True):
         if len(row) != len(header):
-            raise DataError(f"{path}, line {number}: {len(row)} cells under {len(header)} headers")
+            raise DataError(
+                f"{path}, line {number}: {counted(len(row), 'cell')} under {counted(len(header), 'header')}"
+            )
         values = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
         if empty := [name for name in STRS_COLUMNS if not values[name]]:
             raise DataError(f"{path}, line {number}: {listed(empty)} is empty")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mexbench.errors import counted
 from mexbench.interfaces import Dataset, Model, Plugin, Preprocessor, Protocol, SpottingModel
 from mexbench.interfaces.observer import Observer
 from mexbench.testing import datasets, models, observers, plugins, preprocessors, protocols, spotters
@@ -48,6 +49,6 @@ def assert_conforms(plugin: Plugin) -> None:
     """
     broken = [result for result in conformance(plugin) if result.problems]
     if broken:
-        lines = [f"{type(plugin).__name__}: {len(broken)} promises are broken"]
+        lines = [f"{type(plugin).__name__}: {counted(len(broken), 'promise is', 'promises are')} broken"]
         lines += [f"- {result.check}: {problem}" for result in broken for problem in result.problems]
         raise AssertionError("\n".join(lines))

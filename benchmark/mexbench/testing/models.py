@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.interfaces import ActionUnitModel, EpochsModel, FoldsModel, Model, Predictor, Rows
 from mexbench.runs.model_files import file_errors
 from mexbench.runs.saved_model import ABOUT, can_save
@@ -55,9 +56,11 @@ def scores(model: Model) -> Iterator[str]:
     for count in (len(ALL), 1, 2 * len(ALL) + 1):
         scores = np.asarray(predictor(examples(model, np.resize(ALL, count), seed=1)))
         if scores.shape != (count, N_CLASSES) or scores.dtype.kind not in "biuf":
-            yield f"{count} samples gave {scores.dtype} {scores.shape}, expected numbers {(count, N_CLASSES)}"
+            yield (
+                f"{counted(count, 'sample')} gave {scores.dtype} {scores.shape}, expected numbers {(count, N_CLASSES)}"
+            )
         elif not np.isfinite(scores).all():
-            yield f"{count} samples gave scores that are not finite"
+            yield f"{counted(count, 'sample')} gave scores that are not finite"
 
 
 @check("gives the same scores for the same seed")

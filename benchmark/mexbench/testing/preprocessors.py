@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mexbench.errors import SampleRejected
+from mexbench.errors import SampleRejected, counted
 from mexbench.interfaces import Augmentation, Clip, Preprocessor
 from mexbench.testing.checks import NotApplicable, check, same
 
@@ -61,7 +61,7 @@ def output(step: Preprocessor) -> Iterator[str]:
     for name in ("onset_index", "apex_index", "offset_index"):
         index = getattr(result, name)
         if index is not None and not 0 <= index < len(frames):
-            yield f"{name} is {index} in a clip of {len(frames)} frames"
+            yield f"{name} is {index} in a clip of {counted(len(frames), 'frame')}"
 
 
 @check("leaves the given clip alone, which is read-only")

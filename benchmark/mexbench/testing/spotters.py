@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mexbench.errors import counted
 from mexbench.interfaces import Interval, ScoredInterval, SpottingModel, SpottingPredictor, ThresholdPredictor
 from mexbench.interfaces.spotting import VideoFrames
 from mexbench.runs.model_files import content_errors, file_errors
@@ -68,7 +69,7 @@ def inside(model: SpottingModel) -> Iterator[str]:
     for asked in (videos, videos[:1]):
         spotted = _spot(predictor, asked)
         if len(spotted) != len(asked):
-            yield f"{len(asked)} videos gave {len(spotted)} rows of intervals"
+            yield f"{counted(len(asked), 'video')} gave {counted(len(spotted), 'row')} of intervals"
         for one in (one for row in spotted for one in row):
             if not isinstance(one, ScoredInterval):
                 yield f"gave a {type(one).__name__}, expected a ScoredInterval"

@@ -14,7 +14,7 @@ from annotated_types import MinLen
 from numpy.typing import NDArray
 
 from mexbench.data.image import read_image
-from mexbench.errors import DataError, all_of, listed
+from mexbench.errors import DataError, all_of, counted, listed
 from mexbench.interfaces import Clip, DataArchive, Dataset, DataSource, Sample
 from mexbench_plugins.datasets._io import flow_packs
 from mexbench_plugins.datasets._io.folders import inside, require_folder
@@ -201,7 +201,8 @@ class CausalNetMaps(Dataset):
         ]
         if missing:
             raise DataError(
-                f"{self.root}: {len(missing)} maps are missing: {listed(missing, limit=5)}; copy them again"
+                f"{self.root}: {counted(len(missing), 'map is', 'maps are')} missing: {listed(missing, limit=5)}; copy "
+                "the pack again"
             )
         return dict(sorted(samples.items()))
 

@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, counted, listed, unknown
 from mexbench.interfaces import Clip, CodedActionUnits, DataIssue, Dataset, Sample
 from mexbench_plugins import aus
 from mexbench_plugins.datasets._io.array_files import ArrayFile, ArraySpec
@@ -163,7 +163,7 @@ class Features(Dataset):
         places = {number: place for place, number in enumerate(stored.numbers)}
         if lacking := [number for number in numbers if number not in places]:
             raise DataError(
-                f"{sample.clip_id} has no frame {lacking[0]}; its {len(places)} frames are "
+                f"{sample.clip_id} has no frame {lacking[0]}; it has {counted(len(places), 'frame')}: "
                 f"{listed(map(str, stored.numbers), limit=6)}"
             )
         position: dict[int | None, int] = {number: place for place, number in reversed(list(enumerate(numbers)))}
@@ -248,7 +248,7 @@ class Features(Dataset):
         if not usable:
             what, detail = next(iter(reasons.values()))
             raise DataError(
-                f"{self.table}: not one of the {len(rows)} samples can be used; the first: {what} ({detail})"
+                f"{self.table}: none of the {counted(len(rows), 'sample')} can be used; the first: {what} ({detail})"
             )
         issues = [*issues, *places.issues, *_unmatched_frames(usable)]
         return _Index(tuple(places.files), usable, tuple(issues))
@@ -295,7 +295,7 @@ def _unmatched_frames(samples: Mapping[str, _Stored]) -> Iterator[DataIssue]:
             yield DataIssue(
                 what="array is not the frames from onset to offset",
                 where=sample_id,
-                detail=f"{len(stored.numbers)} frames, onset {onset}, offset {offset}: counted from 0",
+                detail=f"{counted(len(stored.numbers), 'frame')}, onset {onset}, offset {offset}: counted from 0",
             )
 
 

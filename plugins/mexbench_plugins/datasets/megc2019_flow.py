@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mexbench.data.image import read_image
-from mexbench.errors import DataError, check_name, listed
+from mexbench.errors import DataError, check_name, counted, listed
 from mexbench.interfaces import Clip, Dataset, DataSource, Sample
 from mexbench_plugins.datasets.published import megc2019_counts
 
@@ -135,8 +135,9 @@ class Megc2019Flow(Dataset):
         ]
         if odd:
             raise DataError(
-                f"{self.root}: {counts.total()} clips, {sum(published.values())} were published; clips found by "
-                f"subject and class: {listed(odd, limit=8)}; copy the pack again, or set 'expect: any' to use it"
+                f"{self.root}: {counted(counts.total(), 'clip')}, {sum(published.values())} were published; clips "
+                f"found by subject and class: {listed(odd, limit=8)}; copy the pack again, or set 'expect: any' to use "
+                "it"
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces import DAMAGED_CELL, DataIssue, DataSource, Sample
 from mexbench_plugins.datasets._io.annotated_clips import MIDDLE
 from mexbench_plugins.datasets._io.folders import folders, holding_subjects, list_frames, require_folder
@@ -187,7 +187,7 @@ def _apex(annotated: tuple[int, int] | None, first: int, last: int) -> tuple[int
     number = first + apex - onset
     if first <= number <= last:
         return number, None
-    return None, f"apex {apex} of onset {onset} lies outside the clip's {last - first + 1} frames"
+    return None, f"apex {apex} of onset {onset} lies outside the clip, which has {counted(last - first + 1, 'frame')}"
 
 
 def _release(frames: Path) -> str | None:

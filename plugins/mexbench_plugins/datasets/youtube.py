@@ -13,7 +13,7 @@ from annotated_types import Gt, Le, MinLen
 
 from mexbench.data.video.clip_list import ListedClip, read, require_films
 from mexbench.data.video.reader import Video
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.interfaces import Clip, DataIssue, Dataset, Sample
 from mexbench_plugins.datasets._io.folders import inside
 
@@ -104,9 +104,10 @@ class Youtube(Dataset):
             bytes_needed = len(wanted) * film.width * film.height * 3
             if bytes_needed > MOST_BYTES:
                 raise DataError(
-                    f"{entry.line}: {len(wanted)} frames of {film.width}x{film.height} take {bytes_needed >> 20} MiB "
-                    f"at once, at most {MOST_BYTES >> 20}: choose fewer (frames: count, or a lower fps), cut the clip "
-                    "by start_s and end_s, or use 'bench predict', which needs no more for a longer film"
+                    f"{entry.line}: {counted(len(wanted), 'frame')} of {film.width}x{film.height}: "
+                    f"{bytes_needed >> 20} MiB at once, at most {MOST_BYTES >> 20}: choose fewer (frames: count, or a "
+                    "lower fps), cut the clip by start_s and end_s, or use 'bench predict', which needs no more for a "
+                    "longer film"
                 )
             images = {}
             for frame in film.frames(fps=self.fps, start_s=entry.start_s, end_s=entry.end_s):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import ProtocolError, listed
+from mexbench.errors import ProtocolError, counted, listed
 from mexbench.interfaces import Sample
 
 Group = Literal["none", "clip", "subject"]
@@ -48,8 +48,9 @@ class SplitUnits:
             nameless = [sample.sample_id for sample in samples if sample.subject is None]
             if nameless:
                 raise ProtocolError(
-                    f"{len(nameless)} of {len(samples)} samples have no subject ({listed(nameless, limit=3)}): "
-                    "'group: subject' needs one for each; 'group: clip' and 'none' do not, and keep nobody apart"
+                    f"{len(nameless)} of {counted(len(samples), 'sample has', 'samples have')} no subject "
+                    f"({listed(nameless, limit=3)}): 'group: subject' needs one for each; 'group: clip' and 'none' do "
+                    "not, and keep nobody apart"
                 )
         keys = {"none": "sample_id", "clip": "clip_id", "subject": "subject"}
         members: dict[str, list[Sample]] = {}
@@ -89,8 +90,8 @@ class SplitUnits:
         if stratified and holding.min() < fewest:
             scarce = int(holding.argmin())
             raise ProtocolError(
-                f"the class of {self.emotions[scarce]} occurs in {holding[scarce]} {unit}s, too few for {wanted} "
-                "that each hold it; choose 'stratified: false', fewer parts or other classes"
+                f"the class of {self.emotions[scarce]} occurs in {counted(holding[scarce], unit)}, too few for "
+                f"{wanted} that each hold it; choose 'stratified: false', fewer parts or other classes"
             )
 
     def ids(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:

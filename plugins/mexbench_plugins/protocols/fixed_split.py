@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
-from mexbench.errors import ProtocolError, listed, unknown
+from mexbench.errors import ProtocolError, counted, listed, unknown
 from mexbench.interfaces import Fold, Protocol, Sample
 
 Parts = Annotated[tuple[str, ...], MinLen(1)]
@@ -86,6 +86,6 @@ def _check_shared(train: Sequence[Sample], test: Sequence[Sample], part: str) ->
         clips = sum(sample.subject in trained for sample in test)
         names = listed([f"{subject} (in {trained[subject]})" for subject in shared], limit=8)
         raise ProtocolError(
-            f"{len(shared)} of the subjects of part {part!r}, with {clips} of its {len(test)} samples, also train: "
-            f"{names}; correct the parts, or set 'shared_subjects: flag' to run it flagged"
+            f"part {part!r}: {counted(len(shared), 'subject')}, with {clips} of its {counted(len(test), 'sample')}, "
+            f"also in training: {names}; correct the parts, or set 'shared_subjects: flag' to run it flagged"
         )

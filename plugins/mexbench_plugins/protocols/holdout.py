@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from mexbench.errors import ProtocolError
+from mexbench.errors import ProtocolError, counted
 from mexbench.interfaces import Fold, Protocol, Sample
 from mexbench_plugins.protocols._split import UNIT, Group, SplitUnits
 
@@ -54,8 +54,8 @@ class Holdout(Protocol):
             part = units.deal([1 - self.test_share, self.test_share], stratified=self.stratified, rng=rng)
             if len(set(part.tolist())) < 2:
                 raise ProtocolError(
-                    f"{len(units)} {UNIT[self.group]}s cannot be divided with a test share of {self.test_share}: "
-                    "one side is empty; choose a share nearer to one half"
+                    f"{counted(len(units), UNIT[self.group])} cannot be divided with a test share of "
+                    f"{self.test_share}: one side is empty; choose a share nearer to one half"
                 )
             name = f"repeat {repeat + 1}" if self.repeats > 1 else "holdout"
             folds.append(Fold(name=name, train=units.ids(part == 0), test=units.ids(part == 1), repeat=repeat))

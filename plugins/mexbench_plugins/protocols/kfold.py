@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from mexbench.errors import ProtocolError
+from mexbench.errors import ProtocolError, counted
 from mexbench.interfaces import Fold, Protocol, Sample
 from mexbench_plugins.protocols._split import UNIT, Group, SplitUnits
 
@@ -51,8 +51,8 @@ class KFold(Protocol):
             part = units.deal([1 / self.k] * self.k, stratified=self.stratified, rng=rng)
             if len(set(part.tolist())) < self.k:
                 raise ProtocolError(
-                    f"{len(units)} {UNIT[self.group]}s are too unequal for {self.k} parts of like size: one part is "
-                    "empty; choose fewer folds"
+                    f"{counted(len(units), UNIT[self.group])}: too unequal for {self.k} parts of like size: one part "
+                    "is empty; choose fewer folds"
                 )
             prefix = f"repeat {repeat + 1}, " if self.repeats > 1 else ""
             folds += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mexbench.errors import ProtocolError, listed
+from mexbench.errors import ProtocolError, counted, listed
 from mexbench.interfaces import AllExcept, Fold, Protocol, Sample
 
 
@@ -20,8 +20,8 @@ class LOSO(Protocol):
         nameless = [sample.sample_id for sample in samples if sample.subject is None]
         if nameless:
             raise ProtocolError(
-                f"{len(nameless)} of {len(samples)} samples have no subject ({listed(nameless, limit=3)}): "
-                "leave-one-subject-out needs one for each; choose another protocol"
+                f"{len(nameless)} of {counted(len(samples), 'sample has', 'samples have')} no subject "
+                f"({listed(nameless, limit=3)}): leave-one-subject-out needs one for each; choose another protocol"
             )
         ids = tuple(sample.sample_id for sample in samples)
         positions: dict[str, list[int]] = {}

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mexbench.errors import ConfigError
+from mexbench.errors import ConfigError, counted
 from mexbench_plugins.synth import learned_options, long_film
 from mexbench_plugins.synth.options import default_text, resolve
 
@@ -175,7 +175,11 @@ def _report(record: dict[str, Any], targets: tuple[Path, ...]) -> str:
     identity, monotonicity = record["identity_preservation"], record["monotonicity"]
     clip, about, sheet = targets[:3]
     lines = (
-        ("clip", f"{clip}: {record['frames']} frames, {record['width']}x{record['height']}, {record['fps']:g} fps"),
+        (
+            "clip",
+            f"{clip}: {counted(record['frames'], 'frame')}, {record['width']}x{record['height']}, {record['fps']:g} "
+            "fps",
+        ),
         ("about it", str(about)),
         ("contact sheet", str(sheet)),
         ("shown", f"{record['emotion'] or 'as asked'}, {record['shown']}"),

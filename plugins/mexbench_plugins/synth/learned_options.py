@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mexbench.errors import ConfigError, listed
+from mexbench.errors import ConfigError, counted, listed
 from mexbench.files import expand_home
 from mexbench_plugins.synth.options import DEFAULTS
 from mexbench_plugins.synth.quality.kinds import NOTICED_BY
@@ -135,8 +135,15 @@ def describe(trained: LearnedMotion, weights: Path | None) -> str:
     about = trained.provenance
     lines = [
         ("learned from", "; ".join(about["packs"])),
-        ("", f"{about['subjects']} people; {', '.join(f'{name} {count}' for name, count in about['clips'].items())}"),
-        ("basis", f"{about['components']} components, {about['kept_energy']:.0%} of the energy from onset to apex"),
+        (
+            "",
+            f"{counted(about['subjects'], 'person', 'people')}; "
+            f"{', '.join(f'{name} {count}' for name, count in about['clips'].items())}",
+        ),
+        (
+            "basis",
+            f"{counted(about['components'], 'component')}, {about['kept_energy']:.0%} of the energy from onset to apex",
+        ),
         ("fades", "learned from apex to offset" if about["fades"] else "the way that it came: the pack has no fades"),
     ]
     if weights is not None:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mexbench.errors import ConfigError
+from mexbench.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from mexbench_plugins.synth.faces import SyntheticFace
@@ -101,7 +101,10 @@ def write(face: SyntheticFace, asked: Request, options: argparse.Namespace) -> s
     finally:
         shutil.rmtree(work, ignore_errors=True)
     lines = [
-        ("film", f"{out}: {spec.n_frames} frames, {width}x{height}, {spec.fps} fps"),
-        ("what is in it", f"{table}: {spec.micro} micro-, {spec.macro} macro-expressions"),
+        ("film", f"{out}: {counted(spec.n_frames, 'frame')}, {width}x{height}, {spec.fps} fps"),
+        (
+            "what is in it",
+            f"{table}: {counted(spec.micro, 'micro-expression')}, {counted(spec.macro, 'macro-expression')}",
+        ),
     ]
     return "\n".join(f"{name:<15}{text}" for name, text in lines)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.data.cache import default_root
-from mexbench.errors import ConfigError, DataError, unknown
+from mexbench.errors import ConfigError, DataError, counted, unknown
 from mexbench.files import read_json, write_json
 from mexbench.fingerprint import digest, digest_code
 from mexbench_plugins.synth.clip_layouts import (
@@ -127,7 +127,7 @@ def _write(layout: DatasetLayout, options: StandIn, folder: Path) -> None:
 
     total = layout.count(options)
     people = f" of {options.subjects}" if options.cast == "random" else " of the challenge's list, with"
-    say(f"building a stand-in for {layout.name}, once: {total} clips{people} procedural faces")
+    say(f"building a stand-in for {layout.name}, once: {counted(total, 'clip')}{people} procedural faces")
     with progress(f"stand-in for {layout.name}", total) as tick:
         for done, name in enumerate(layout.write(folder, options), start=1):
             tick(done, name)

@@ -112,6 +112,22 @@ def test_a_sheet_of_samm_with_every_oddity(tmp_path: Path, preamble: int, bench:
     assert "| Other_ME1     | 1       | {AUR14, AU17} x 1" in eight.out
 
 
+def test_a_sub_division_of_made_up_clips_says_so(tmp_path: Path, bench: Bench) -> None:
+    new = tmp_path / "new.csv"
+    new.write_text("clip_id,emotion,AU12\nx,happiness,1\ny,happiness,0\n")
+    ran = bench(
+        "analyse", "au-subdivision", "--dataset", "casme2", "--root", "stand-in", "--set",
+        "stand_in={subjects: 3, clips: 4, width: 240, height: 200, frames: 7}", "--cap", "2", "--seeds", "1",
+        "--assign", new, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "> **Synthetic data:** made by a program. Nothing here says anything about real faces." in ran.out
+    assert "> **Flags:** synthetic." in ran.out
+    assert '"flags": [\n    "synthetic"\n  ]' in (tmp_path / "out" / "subdivision.json").read_text()
+    header, first, second = (tmp_path / "out" / "assigned.csv").read_text().splitlines()
+    assert (header.split(",")[-1], first.split(",")[-1], second.split(",")[-1]) == ("flags", "synthetic", "synthetic")
+
+
 def test_new_vectors_are_assigned(tmp_path: Path, bench: Bench) -> None:
     write_xlsx(tmp_path / "SAMM_Micro.xlsx", SAMM_HEADER, ODD, title="MICRO_ONLY")
     new = tmp_path / "new.csv"

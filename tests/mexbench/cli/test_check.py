@@ -157,7 +157,7 @@ def test_every_openface_file_is_looked_at(
     assert (ran.code, "lacks the columns AU04_r; it has 0 columns of action units" in ran.err) == (2, True)
     (folder / f"{last.clip_id}.csv").unlink()
     ran = check()
-    assert (ran.code, "can be run; at least 1 clips are excluded" in ran.err) == (0, True), ran.err
+    assert (ran.code, "can be run; at least 1 clip is excluded" in ran.err) == (0, True), ran.err
     assert f"excluded, has no OpenFace CSV (action_units): 1 clip ({last.sample_id})" in ran.out
     _open_face(folder, samples, frames)
     ran = check(unit=12)
@@ -298,7 +298,7 @@ def test_what_a_plugin_raises_names_the_sample_and_the_line(builtin: Catalogue) 
     (error,) = checked(builtin, text).errors
     assert error.startswith("sample toy/p9/c38: 'load' of the data set raised RuntimeError: the disk is on fire (")
     assert f"{Path(__file__).name}, line " in error
-    assert "\n  in c.yaml, line 1\n  and 1 more clips in the same way" in error
+    assert "\n  in c.yaml, line 1\n  and 1 more clip in the same way" in error
     catalogue = with_plugins(builtin, entry("dataset", Sizes), entry("preprocessor", Counting))
     config = from_document(document.parse(text, "c.yaml", {}), catalogue, name="c")
     with pytest.raises(DataError, match="sample toy/p9/c38: 'load' of the data set raised RuntimeError"):

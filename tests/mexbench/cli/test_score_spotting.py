@@ -36,8 +36,8 @@ def test_strs_is_printed_correct_and_as_the_script_has_it(bench: Bench, tmp_path
     result = json.loads((tmp_path / "out.json").read_text())
     assert (result["correct"]["f1_spotting"], result["as_printed"]["f1_spotting"]) == (pytest.approx(4 / 6), 1)
     assert [bool(one["effect"]) for one in result["differences"]] == [True, True, True, False, False]
-    assert "1 false alarms are not counted" in ran.out
-    assert "1 true intervals of 1 subjects are not counted as missed" in ran.out
+    assert "not counted: 1 false alarm" in ran.out
+    assert "not counted as missed: 1 true interval of 1 subject" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
         ("negative variance", "bn1.running_var has a negative variance"),
         ("truncated", "007.pth: is cut short or damaged"),
         ("compressed", "has compressed entries, which PyTorch never writes"),
-        ("unknown subject", "1 files are of no subject of the data: s99; its subjects are 006, 007, s01, sub01"),
+        ("unknown subject", "1 file is of no subject of the data: s99; its subjects are 006, 007, s01, sub01"),
         ("no file", "1 of 4 subjects have no file: 007"),
         ("twice", "006.pth and 007.pth hold the same weights"),
         ("not finite", "holds numbers that are NaN or infinite"),

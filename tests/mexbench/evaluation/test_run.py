@@ -261,17 +261,25 @@ class NoSubjects(Toy):
         return [replace(sample, subject=None) for sample in super().samples()]
 
 
+class OneLeft(Toy):
+    """All but one person show an emotion that is not a class."""
+
+    def samples(self) -> Sequence[Sample]:
+        return [s if s.subject == "toy/p0" else replace(s, emotion="bored") for s in super().samples()]
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
+        ("oneleft", "excluded, no class for 'bored': 8 clips (toy/p1/c0, toy/p1/c1, toy/p1/c2 and 5 more)"),
         ("{plugin: toy, subjects: 1}", "protocol 'loso': needs at least two subjects to leave one out"),
         ("twins", "fold 'toy/p0': the same pixels on both sides: toy/p1/c0 trains, toy/p0/c0 tests"),
-        ("onekind", "have one class, 'negative': nothing can be learned"),
+        ("onekind", "has one class, 'negative' ("),
         ("nosubjects", "12 of 12 samples have no subject (toy/p0/c0, toy/p0/c1, toy/p0/c2 and 9 more)"),
     ],
 )  # fmt: skip
 def test_what_loso_refuses(catalogue: Catalogue, dataset: str, message: str) -> None:
-    catalogue = with_plugins(catalogue, *(entry("dataset", cls) for cls in (Twins, OneKind, NoSubjects)))
+    catalogue = with_plugins(catalogue, *(entry("dataset", cls) for cls in (Twins, OneKind, NoSubjects, OneLeft)))
     with pytest.raises(ProtocolError) as caught:
         planning.plan(config(catalogue, dataset=dataset))
     assert message in str(caught.value)

@@ -270,7 +270,7 @@ def test_the_command_keeps_models_and_draws(quick: Path, bench: Callable[..., Ra
     assert not (quick.parent / "out" / "histories.csv").exists()
     ran = bench("run", quick, "--out", "out", "--save-models", "task", "--figures", "--jobs", 2)
     assert ran.code == 0
-    assert "6 tasks more: they have a result and no saved model, so they are trained again" in ran.err
+    assert "6 tasks more to train again: a result is there, and no saved model" in ran.err
     assert "histories.csv, 10 files in figures, models" in ran.err
     models = sorted((quick.parent / "out" / "models").glob("*/*/*"))
     assert len(models) == 9

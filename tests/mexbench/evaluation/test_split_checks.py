@@ -116,7 +116,7 @@ def test_without_subjects_clips_are_compared() -> None:
         ),
         (
             [Fold(name="f", train=("toy/p1/c1", "toy/p2/c1"), test=("toy/p1/c2",))],
-            "all 2 samples of its training side have one class, 'negative': nothing can be learned",
+            "its training side has one class, 'negative' (2 samples): nothing can be learned",
         ),
     ],
 )

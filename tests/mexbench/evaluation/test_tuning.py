@@ -154,7 +154,7 @@ def test_a_candidate_that_fails_is_recorded_and_not_chosen() -> None:
 def test_a_task_fails_where_every_candidate_does() -> None:
     (result,) = runner(Threshold(), plan(values={"at": [99.0]})).run_group((Task("m", 0, "f", "x"),))
     assert isinstance(result, Failure)
-    assert result.error == "RuntimeError: none of 1 candidates could be scored: FloatingPointError: diverged"
+    assert result.error == "RuntimeError: none of 1 candidate could be scored: FloatingPointError: diverged"
 
 
 def test_the_first_of_equal_candidates_is_chosen() -> None:

@@ -61,7 +61,7 @@ def test_a_log_of_ststnet_is_scored(tmp_path: Path, bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Subject: a\nPredicted: [0, 1]\nGround Truth: [0]\n", "line 1: subject 'a' has 2 predictions and 1 truths"),
+        ("Subject: a\nPredicted: [0, 1]\nGround Truth: [0]\n", "line 1: subject 'a' has 2 predictions and 1 truth"),
         ("Subject: a\nPredicted: [0]\nSubject: b\n", "line 3: subject 'a' has predicted alone before this line"),
         ("Subject: a\nPredicted: [0]\n", "ends within subject 'a'"),
         ("Subject: a\nPredicted: [0]\nPredicted: [0]\n", "line 3: expected 'Subject: NAME', then 'Predicted"),

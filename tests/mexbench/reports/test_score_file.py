@@ -137,7 +137,7 @@ def test_models_and_repeats_of_predictions_csv_are_scored_apart(tmp_path: Path) 
         (
             "smic s01\na 0 1\nb 1 1\nc 2 2\n",
             {"expected": {"smic/s01/a": None, "smic/s01/b": "2", "smic/s01/z": None}},
-            "not the 3 samples that are expected: 1 missing: smic/s01/z; 1 unknown: smic/s01/c; "
+            "not the expected 3 samples: 1 missing: smic/s01/z; 1 unknown: smic/s01/c; "
             "1 with another truth: smic/s01/b",
         ),
     ],

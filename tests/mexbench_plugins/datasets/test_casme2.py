@@ -90,7 +90,7 @@ def test_chosen_frames(casme2_root: Path) -> None:
     assert (clip.apex_index, clip.onset_index, clip.offset_index, clip.fps) == (0, 1, 2, None)
     halved = dataset.load_frames(sample, [47, 49, 51])
     assert (halved.fps, halved.onset_index, halved.apex_index) == (100.0, None, None)
-    with pytest.raises(DataError, match="EP02_01f has no frame 54; its 8 frames lie between 46 and 53"):
+    with pytest.raises(DataError, match="EP02_01f has no frame 54; it has 8 frames, from 46 to 53"):
         dataset.load_frames(sample, [46, 54])
     with pytest.raises(DataError, match="no frame was asked for"):
         dataset.load_frames(sample, [])

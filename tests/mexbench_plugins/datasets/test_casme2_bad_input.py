@@ -132,7 +132,7 @@ def test_an_annotation_without_rows(casme2_root: Path) -> None:
 
 def test_sheet_without_any_clip_on_disk_is_rejected(casme2_root: Path) -> None:
     write_xlsx(casme2_root / "CASME2-coding-20140508.xlsx", CASME2_HEADER, [("01", "x", 1, 2, 3, 4, "disgust")])
-    with pytest.raises(DataError, match=r"not one of the 1 clips .* the first: casme2/sub01/x: clip folder missing"):
+    with pytest.raises(DataError, match=r"none of the 1 clip .* the first: casme2/sub01/x: clip folder missing"):
         Casme2(root=casme2_root).samples()
 
 

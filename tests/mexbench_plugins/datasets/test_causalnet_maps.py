@@ -43,7 +43,7 @@ def test_chosen_maps_become_the_time_axis_in_the_order_given(pack: Path) -> None
 def test_only_chosen_maps_and_the_one_of_the_checksum_are_needed(pack: Path) -> None:
     (pack / "sub01_EP02_01f_3 .png").unlink()
     assert len(maps(pack, maps=("apex_offset",)).samples()) == 3
-    with pytest.raises(DataError, match=r"1 maps are missing: sub01_EP02_01f_3 \.png"):
+    with pytest.raises(DataError, match=r"1 map is missing: sub01_EP02_01f_3 \.png"):
         maps(pack).samples()
 
 

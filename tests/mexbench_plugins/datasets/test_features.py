@@ -203,7 +203,7 @@ def test_data_sets_in_one_table(tmp_path: Path) -> None:
     [
         ("name,label\na,1\n", {}, "line 1: has no column sample_id; its columns: name, label"),
         ("sample_id,label\na,1\na,2\n", {}, "line 3: sample_id 'a' appears twice, first in "),
-        ("sample_id,label\na,1\nb\n", {}, "line 3: has 1 cells, the header 2"),
+        ("sample_id,label\na,1\nb\n", {}, "line 3: has 1 cell, the header 2"),
         ("sample_id,label\na,1\n", {}, "where are the arrays? Give 'arrays', one file for all, or the table a column"),
         ("sample_id,path\na,../x.npy\n", {}, "line 2: path '../x.npy': expected a file below the table's folder"),
         ("sample_id,path\na,/etc/x.npy\n", {}, "expected a file below the table's folder"),

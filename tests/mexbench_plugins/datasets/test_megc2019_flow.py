@@ -142,7 +142,7 @@ def test_bench_check_reads_every_image(flow_pack: Path, check: Callable[[Path], 
     assert ran.code == 0
     assert "smic/s01/c01" in ran.out
     assert "is truncated: a PNG without its end (60 bytes)" in ran.out
-    assert "at least 1 clips are excluded, for the reasons above" in ran.err
+    assert "at least 1 clip is excluded, for the reasons above" in ran.err
     assert "Traceback" not in ran.err
 
 
@@ -159,4 +159,4 @@ def test_one_subject_or_one_class_alone_is_refused(tmp_path: Path, check: Callab
     assert "needs at least two subjects" in ran.err
     ran = check(write_flow(tmp_path / "kind", {"sub01": [0, 1, 2], "sub02": [1, 1]}))
     assert ran.code == 2
-    assert "all 2 samples of its training side have one class, 'positive'" in ran.err
+    assert "its training side has one class, 'positive' (2 samples)" in ran.err

@@ -110,7 +110,7 @@ def test_apexes_come_from_a_sheet_and_count_from_its_onset(root: Path) -> None:
     assert (samples[first].apex, samples[first].apex_source) == (onset + 1, "smic_apex.xlsx")
     assert samples[second].apex is None
     details = {issue.where: issue.detail for issue in dataset.data_issues() if issue.what == "apex missing"}
-    assert "apex 900 of onset 1 lies outside the clip's" in details[second]
+    assert "apex 900 of onset 1 lies outside the clip, which has" in details[second]
     assert dataset.files(samples[first])[-1] == sheet
     middle = by_id(Smic(root=root, apexes="middle"))[first]
     assert (middle.apex, middle.apex_source) == ((onset + offset) // 2, "middle of onset and offset")

@@ -128,14 +128,14 @@ def test_a_case_study_of_unlabelled_films(tmp_path: Path, bench: Callable[..., R
 def test_clip_larger_than_memory_limit_is_rejected(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(youtube, "MOST_BYTES", 10_000)
     dataset = Youtube(manifest=listed)
-    with pytest.raises(DataError, match=r"line 2: 15 frames of 64x48 take .* choose fewer .* or use 'bench predict'"):
+    with pytest.raises(DataError, match=r"line 2: 15 frames of 64x48: .* choose fewer .* or use 'bench predict'"):
         dataset.load(dataset.samples()[0])
 
 
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("x,none.mp4,,,,,,", r"line 5: file not found: .*none\.mp4; 1 films are missing: x"),
+        ("x,none.mp4,,,,,,", r"line 5: file not found: .*none\.mp4; 1 film is missing: x"),
         ("x,song.mp4,,,,,,", r"line 5: .*song\.mp4: is a WAVE sound file"),
         ("x,two.avi,,,3,4,,", r"line 5: start_s 3 or end_s 4 lies behind the film's end, 2\.000 s"),
         ("x,two.avi,,,0,60,,", r"line 5: start_s 0 or end_s 60 lies behind"),

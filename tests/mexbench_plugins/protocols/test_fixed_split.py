@@ -36,7 +36,7 @@ def test_a_shared_subject_is_refused_by_name_or_flagged() -> None:
     with pytest.raises(ProtocolError) as error:
         FixedSplit(**DFME).folds(samples)
     assert str(error.value).startswith(
-        "1 of the subjects of part 'testA', with 1 of its 3 samples, also train: toy/a (in training); correct"
+        "part 'testA': 1 subject, with 1 of its 3 samples, also in training: toy/a (in training); correct"
     )
     flagged = FixedSplit(**DFME, shared_subjects="flag")
     assert not flagged.subject_independent

@@ -128,7 +128,7 @@ RARE = [replace(s, label=0, emotion="glad") if s.subject == "toy/p00" else repla
     ("protocol", "samples", "message"),
     [
         (KFold(k=4), FEW, "4 folds need at least 4 subjects, the data has 3"),
-        (KFold(k=3), RARE, "the class of 'glad' occurs in 1 subjects, too few for 3 folds that each hold it"),
+        (KFold(k=3), RARE, "the class of 'glad' occurs in 1 subject, too few for 3 folds that each hold it"),
         (Holdout(), RARE, "too few for a training and a test side that each hold it; choose 'stratified: false'"),
         (Holdout(test_share=0.01, stratified=False, group="subject"), FEW, "one side is empty"),
         (Holdout(test_share=1.5), FEW, "test_share must lie between 0 and 1, got 1.5"),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mexbench.errors import DataError, all_of, listed
+from mexbench.errors import DataError, all_of, counted, listed
 
 REQUIRED = ("clip_id", "path")
 #: What a list may say of the people: figures are broken down by it.
@@ -119,9 +119,9 @@ def require_films(entries: Iterable[ListedClip], folder: Path) -> None:
     if missing:
         first = missing[0]
         raise DataError(
-            f"{first.line}: file not found: {first.film(folder)}; {len(missing)} films are missing: "
-            f"{listed([entry.clip_id for entry in missing], limit=5)}; put them there, fetch them with "
-            "'bench fetch-videos', or remove their lines"
+            f"{first.line}: file not found: {first.film(folder)}; {counted(len(missing), 'film is', 'films are')} "
+            f"missing: {listed([entry.clip_id for entry in missing], limit=5)}; put what is missing there, fetch it "
+            "with 'bench fetch-videos', or remove its lines"
         )
 
 
@@ -139,7 +139,7 @@ def _entries(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterat
             continue
         line = f"{path}, line {number}"
         if len(row) != len(header):
-            raise DataError(f"{line}: has {len(row)} cells, the header {len(header)}")
+            raise DataError(f"{line}: has {counted(len(row), 'cell')}, the header {len(header)}")
         yield _entry(line, {name: cell.strip() for name, cell in zip(header, row, strict=True) if name in COLUMNS})
 
 

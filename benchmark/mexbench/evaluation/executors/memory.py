@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mexbench.errors import MemoryLimitError
+from mexbench.errors import MemoryLimitError, counted
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.interfaces import FoldsModel, Model
 
@@ -137,7 +137,7 @@ def check_memory(sizes: list[TrainingSize], limit: int, *, processes: int) -> st
     if too_large:
         texts = [
             f"\n  {size.name}: {_size(base + size.needed)}, of which {_size(size.needed)} to train on "
-            f"{size.samples} samples of {size.values} values"
+            f"{counted(size.samples, 'sample')} of {counted(size.values, 'value')}"
             for size in too_large
         ]
         most = max(size.needed for size in too_large)

@@ -18,7 +18,7 @@ from typing import IO, Any, get_args
 
 import numpy as np
 
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.evaluation.task_runner import GroupData, check_scores, shortened
 from mexbench.interfaces import IntervalKind, ScoredInterval
 from mexbench.runs.task import Failure, Outcome, Success, Task, printable
@@ -88,7 +88,7 @@ def load_outcomes(content: bytes, data: GroupData, n_classes: int) -> list[Outco
     try:
         values = json.loads(content)["outcomes"]
         if len(values) != len(data.tasks):
-            raise ValueError(f"{len(values)} outcomes of {len(data.tasks)} tasks")
+            raise ValueError(f"{counted(len(values), 'outcome')} of {counted(len(data.tasks), 'task')}")
         return [
             _from_plain(value, task, (len(test), n_classes), data)
             for value, task, test in zip(values, data.tasks, data.test_rows, strict=True)
@@ -143,7 +143,7 @@ def _from_plain(value: Mapping[str, Any], task: Task, shape: tuple[int, int], da
 def _intervals(value: Sequence[Sequence[Mapping[str, Any]]], n_videos: int) -> tuple[tuple[ScoredInterval, ...], ...]:
     rows = tuple(tuple(_interval(one) for one in row) for row in value)
     if len(rows) != n_videos:
-        raise ValueError(f"intervals of {len(rows)} videos, expected {n_videos}")
+        raise ValueError(f"intervals of {counted(len(rows), 'video')}, expected {n_videos}")
     return rows
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.metrics.spotting.matching import IOU, Matching, iou, match
 
 
@@ -155,19 +156,22 @@ def differences(truth: Sequence[EmotionInterval], predicted: Sequence[EmotionInt
         StrsDifference(
             "a subject without any prediction costs nothing: the script visits the subjects of the predictions alone",
             len(silent),
-            f"{len(silent)} true intervals of {len({i.subject for i in silent})} subjects are not counted as missed"
+            f"not counted as missed: {counted(len(silent), 'true interval')} of "
+            f"{counted(len({i.subject for i in silent}), 'subject')}"
             if silent
             else "",
         ),
         StrsDifference(
             "false alarms in videos without truth cost nothing: the script visits the videos of the truth alone",
             len(alarms),
-            f"{len(alarms)} false alarms are not counted" if alarms else "",
+            f"not counted: {counted(len(alarms), 'false alarm')}" if alarms else "",
         ),
         StrsDifference(
             "one prediction may be matched with several true intervals, each of which counts as spotted",
             n_shared,
-            f"{n_shared} true positives more than one-to-one pairs of the script's order" if n_shared else "",
+            f"{counted(n_shared, 'true positive')} more than one-to-one pairs of the script's order"
+            if n_shared
+            else "",
         ),
         StrsDifference(
             "where every spotted interval has one and the same emotion on both sides, the script counts no hit for it",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from mexbench.config.local_code import LOCAL_CODE
 from mexbench.config.tuning import SEEN_TEST_FLAG, SELECTION_TEXT, Selection
-from mexbench.errors import BenchError, BoardError, listed, unknown
+from mexbench.errors import BenchError, BoardError, counted, listed, unknown
 from mexbench.registry.catalogue import Catalogue
 from mexbench.registry.parameters import default_values
 from mexbench.reports.leaderboards.plugin_code import (
@@ -73,7 +73,9 @@ def check_complete(run: StoredRun, rows: Sequence[str]) -> None:
         raise BoardError(f"{run.path}: is a case study, which describes and tests nothing: no leaderboard takes it")
     open_rows = [row for row in parts if row["tasks"]["done"] < row["tasks"]["total"] or "incomplete" in row["flags"]]
     if open_rows:
-        tasks = [f"{row['model']} ({row['tasks']['done']} of {row['tasks']['total']} tasks)" for row in open_rows]
+        tasks = [
+            f"{row['model']} ({row['tasks']['done']} of {counted(row['tasks']['total'], 'task')})" for row in open_rows
+        ]
         raise BoardError(
             f"{run.path}: is incomplete: {listed(tasks)}; finish it with the same 'bench run', then submit again"
         )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mexbench.errors import counted
 from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import HEADLINE, LEVEL, REPLICATES
 from mexbench.metrics.significance import PERMUTATIONS, Comparison
@@ -147,8 +148,9 @@ def _setting(board: BoardRows) -> str:
     rest = {key: value for key, value in definition.protocol.items() if key != "plugin"}
     lines = [
         f"- data set **{escape(definition.dataset)}** ({', '.join(map(escape, board.members))}): "
-        f"{len(definition.truths)} samples of {people} subjects ({support}); fingerprint `{definition.fingerprint}`",
-        f"- protocol **{escape(definition.protocol['plugin'])}**, {folds} folds"
+        f"{counted(len(definition.truths), 'sample')} of {counted(people, 'subject')} ({support}); fingerprint "
+        f"`{definition.fingerprint}`",
+        f"- protocol **{escape(definition.protocol['plugin'])}**, {counted(folds, 'fold')}"
         + (
             f"; {', '.join(f'{escape(key)}: {escape(json.dumps(value))}' for key, value in rest.items())}"
             if rest

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from mexbench.errors import counted
 from mexbench.metrics.classification import LEVEL, interval, scores
 from mexbench.metrics.critical_difference import ALPHA, POWER, CriticalDifference, critical_difference
 from mexbench.reports import svg
@@ -53,10 +54,10 @@ def detectable_text(board: BoardRows, tests: CriticalDifference) -> str:
     name = _NAMES[board.definition.headline]
     subjects = competitors(board)[0].counts.matrices.shape[1]
     return (
-        f"**Smallest difference that can be shown.** With {subjects} subjects, two rows as alike as those here must "
-        f"be {middle} points of {name} apart (median over {len(tests.p)} pairs; from {low} to {high}) for a paired "
-        f"test at {ALPHA:.0%} to show it in {POWER:.0%} of such data sets, before any correction for the number of "
-        "rows."
+        f"**Smallest difference that can be shown.** With {subjects} subjects, two rows as alike as those here must be "
+        f"{middle} points of {name} apart (median over {counted(len(tests.p), 'pair')}; from {low} to {high}) for a "
+        f"paired test at {ALPHA:.0%} to show it in {POWER:.0%} of such data sets, before any correction for the number "
+        "of rows."
     )
 
 
@@ -216,7 +217,8 @@ def sections(board: BoardRows, files: Sequence[str]) -> list[str]:
         parts += [
             "## Which rows can be told apart",
             f"Every two of the {len(tests.order)} best rows, by a paired permutation test over subjects, corrected "
-            f"after Holm for {len(tests.p)} tests. Rows next to each other that cannot be told apart at {ALPHA:.0%}:",
+            f"after Holm for {counted(len(tests.p), 'test')}. Rows next to each other that cannot be told apart at "
+            f"{ALPHA:.0%}:",
             "\n".join(groups),
             *(f"![rows that cannot be told apart]({file})" for file in files if file.endswith("_differences.svg")),
             detectable_text(board, tests),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from mexbench.errors import BoardError, listed
+from mexbench.errors import BoardError, counted, listed
 from mexbench.metrics.predictions import MAX_SEED
 from mexbench.reports.leaderboards.records import read_record
 from mexbench.reports.leaderboards.submission import BoardEntry, file_name
@@ -148,7 +148,10 @@ def differences(stored: object, recomputed: object) -> list[str]:
     """List the figures that differ: each with what the file says and what its predictions give."""
     lines = list(_differences(stored, recomputed, ""))
     rest = len(lines) - _MOST_DIFFERENCES
-    return [*lines[:_MOST_DIFFERENCES], *([f"and {rest} more figures differ"] if rest > 0 else [])]
+    return [
+        *lines[:_MOST_DIFFERENCES],
+        *([f"and {counted(rest, 'more figure differs', 'more figures differ')}"] if rest > 0 else []),
+    ]
 
 
 def _differences(stored: object, recomputed: object, path: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.evaluation.split_checks import UNKNOWN_SUBJECTS
 from mexbench.metrics.predictions import Predictions
 from mexbench.metrics.summary import figures
@@ -172,12 +172,12 @@ def _answers(board: Definition, submission: Submission) -> Iterator[str]:
     if twice:
         yield f"predicted twice: {listed(twice, limit=_SHOWN)}"
     if unknown := [submitted.sample_id for key, submitted in given.items() if key not in board.by_key]:
-        yield f"{len(unknown)} samples that the board does not ask for: {listed(unknown, limit=_SHOWN)}"
+        yield f"{counted(len(unknown), 'sample')} that the board does not ask for: {listed(unknown, limit=_SHOWN)}"
     yield from _missing(board, given)
     pairs = [(expected, given[key]) for key, expected in board.by_key.items() if key in given]
     yield from _moved(pairs)
     if other := [q.sample_id for q, submitted in pairs if submitted.truth != q.truth]:
-        yield f"the truth of {len(other)} samples is not the board's: {listed(other, limit=_SHOWN)}"
+        yield f"the truth of {counted(len(other), 'sample')} is not the board's: {listed(other, limit=_SHOWN)}"
     yield from seed_errors(submission.seeds)
     yield from _scores(board, submission)
 
@@ -191,10 +191,10 @@ def _missing(board: Definition, given: Mapping[tuple[int, str], SubmittedPredict
             missing.setdefault(expected.fold, []).append(expected.sample_id)
     for fold, ids in missing.items():
         if len(ids) == len(asked[fold]):
-            yield f"fold {fold!r} is missing: none of its {len(ids)} samples has a prediction"
+            yield f"fold {fold!r} is missing: no prediction for {counted(len(ids), 'sample')}"
         else:
             shown = listed(ids, limit=_SHOWN)
-            yield f"fold {fold!r}: {len(ids)} of its {len(asked[fold])} samples have no prediction: {shown}"
+            yield f"fold {fold!r}: no prediction for {len(ids)} of its {counted(len(asked[fold]), 'sample')}: {shown}"
 
 
 def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _moved(pairs: Sequence[tuple[ExpectedSample, SubmittedPrediction]]) -> Itera
                 moved.setdefault((ours, theirs), []).append(expected.sample_id)
         for (ours, theirs), ids in moved.items():
             yield (
-                f"{what}: {len(ids)} samples of {ours or 'unknown'!r} are listed under {theirs or 'unknown'!r}: "
+                f"{what}: {counted(len(ids), 'sample')} of {ours or 'unknown'!r} listed under {theirs or 'unknown'!r}: "
                 f"{listed(ids, limit=_SHOWN)}"
             )
 
@@ -216,7 +216,8 @@ def _scores(board: Definition, submission: Submission) -> Iterator[str]:
     shape = [len(board.classes)] * len(submission.seeds)
     if odd := [a.sample_id for a in submission.predictions if [len(scores) for scores in a.scores] != shape]:
         yield (
-            f"{len(odd)} samples do not have {len(board.classes)} scores for each of {len(submission.seeds)} seeds: "
+            f"{counted(len(odd), 'sample does', 'samples do')} not have {len(board.classes)} scores for each of "
+            f"{counted(len(submission.seeds), 'seed')}: "
             f"{listed(odd, limit=_SHOWN)}"
         )
 
@@ -229,6 +230,7 @@ def _flags(submission: Submission) -> Iterator[str]:
     if split and "leak:subject" not in submission.flags:
         subject, folds = next(iter(split.items()))
         yield (
-            f"folds are not disjoint by subject: {len(split)} subjects are tested in several folds, such as "
-            f"{subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag 'leak:subject' is missing"
+            f"folds are not disjoint by subject: {counted(len(split), 'subject is', 'subjects are')} tested in "
+            f"several, such as {subject!r} in {listed(sorted(map(repr, folds)), limit=_SHOWN)}, and the flag "
+            "'leak:subject' is missing"
         )

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.reports.leaderboards.curves import Point
 from mexbench.reports.site.audits import Effect, Range, Score
 from mexbench.reports.site.stress_tests import StressRow
@@ -66,11 +67,11 @@ def subject_columns(shares: Mapping[str, float], unit: str) -> Markup:
     parts = [
         *(_level(110 - 100 * level, f"{100 * level:.0f} %") for level in (0, 0.5, 1)),
         Markup('<path class="bar" d="{}"/>').format(bars),
-        Markup('<text x="40" y="128">{} {}s, the best first</text>').format(len(ordered), unit),
+        Markup('<text x="40" y="128">{}, the best first</text>').format(counted(len(ordered), unit)),
     ]
     text = (
-        f"{len(ordered)} {unit}s: the median has {percent(float(np.median(values)))} % right, {all_correct} have all "
-        f"right, {none_correct} have none right. The best is {ordered[0][0]}, the last {ordered[-1][0]}."
+        f"{counted(len(ordered), unit)}: the median has {percent(float(np.median(values)))} % right, {all_correct} "
+        f"have all right, {none_correct} have none right. The best is {ordered[0][0]}, the last {ordered[-1][0]}."
     )
     return _drawing("subjects", f"Share of right answers of each {unit}", text, parts, 132)
 

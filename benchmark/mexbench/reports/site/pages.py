@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mexbench.errors import counted
 from mexbench.reports.claim_verdicts import ClaimVerdict
 from mexbench.reports.leaderboards import page
 from mexbench.reports.leaderboards import submission as files
@@ -170,6 +171,7 @@ class _Writer:
             "has_papers": studies.papers is not None,
             "has_state": studies.state is not None,
             "plugins": studies.plugins,
+            "counted": counted,
             "named": lambda config: list(dict.fromkeys(named(config))),
             "linked": linked,
             "external": external,

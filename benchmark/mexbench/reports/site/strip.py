@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.reports import svg
 from mexbench.reports.leaderboards.rows import BoardRow, BoardRows
 from mexbench.runs.plot_style import BLUE, GREY, RULE
@@ -58,7 +59,7 @@ def subject_strip(board: BoardRows, rows: Sequence[BoardRow]) -> str:
         for row, values in zip(rows, shares, strict=True)
     ]
     never = int((np.nan_to_num(shares).max(axis=0) == 0).sum())
-    text = f"{'; '.join(lines)}; {never} {unit}s are right in no row"
+    text = f"{'; '.join(lines)}; {counted(never, unit)} right in no row"
     total = int(max(_WIDTH, left + width * len(order) + 14))
     return svg.drawing(total, _TOP + _HEIGHT * len(rows) + 44, title, text, parts)
 

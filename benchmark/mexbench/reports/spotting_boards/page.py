@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mexbench.errors import counted
 from mexbench.metrics import few_subjects
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.significance import rank_ranges
@@ -178,9 +179,10 @@ def setting(board: SpottingBoard) -> list[tuple[str, str]]:
         ("Data set", f"{board.dataset}, fingerprint {board.fingerprint}"),
         (
             "Videos",
-            f"{len(board.videos)} of {subjects} subjects, {minutes:.1f} minutes; {support}; {without} without any",
+            f"{len(board.videos)} of {counted(subjects, 'subject')}, {minutes:.1f} minutes; {support}; {without} "
+            "without any",
         ),
-        ("Protocol", f"{board.protocol['plugin']}{rest}, {_n_folds(board)} folds"),
+        ("Protocol", f"{board.protocol['plugin']}{rest}, {counted(_n_folds(board), 'fold')}"),
         ("Ranked by", f"F1 of both types at an intersection over union of {IOU}, pooled over all videos"),
         ("Accepted", f"epochs {', '.join(map(str, board.epochs))} of the code"),
     ]

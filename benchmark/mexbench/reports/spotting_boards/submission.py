@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.interfaces import ScoredInterval
 from mexbench.interfaces.video import IntervalKind
 from mexbench.metrics.spotting.scores import SpottedVideo
@@ -162,9 +162,9 @@ def _answers(board: SpottingBoard, submission: SpottingSubmission) -> Iterator[s
     if len(set(keys)) < len(keys):
         yield "a video is answered twice for one seed"
     if missing := sorted(name for _, name in expected - set(keys)):
-        yield f"{len(missing)} videos have no answer: {listed(missing, limit=_SHOWN)}"
+        yield f"no answer for {counted(len(missing), 'video')}: {listed(missing, limit=_SHOWN)}"
     if unknown := sorted(name for _, name in set(keys) - expected):
-        yield f"{len(unknown)} answers that the board does not ask for: {listed(unknown, limit=_SHOWN)}"
+        yield f"{counted(len(unknown), 'answer')} that the board does not ask for: {listed(unknown, limit=_SHOWN)}"
     for answer in submission.answers:
         video = board.by_id.get(answer.video_id)
         for _, onset, _, offset, score in answer.spotted if video else ():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.metrics.classification import bootstrap_weights, by_cluster, interval
 from mexbench.metrics.few_subjects import enough
 from mexbench.studies.case_study.predicted_clips import ClipPredictions, PredictedClip
@@ -114,7 +114,7 @@ def agree(first: ClipPredictions, second: ClipPredictions) -> Agreement:
             gets a common emotion from both.
     """
     if units := [predictions.name for predictions in (first, second) if predictions.of_units]:
-        raise DataError(f"{listed(units)}: predicts action units, and agreement is that of two models of emotions")
+        raise DataError(f"{listed(units)}: of a model of action units; agreement is that of two models of emotions")
     emotions = tuple(name for name in first.classes if name in second.classes)
     names = f"{first.name} has {listed(first.classes)}; {second.name} has {listed(second.classes)}"
     if len(emotions) < 2:
@@ -130,14 +130,15 @@ def agree(first: ClipPredictions, second: ClipPredictions) -> Agreement:
     odd = [name for name in joined if first_clips[name].subject != second_clips[name].subject]
     if odd:
         raise DataError(
-            f"{len(odd)} clips have another subject in the two, so they are not the same: {listed(odd, limit=5)}"
+            f"not the same clips: the subject of {counted(len(odd), 'clip')} differs between the two: "
+            f"{listed(odd, limit=5)}"
         )
     answers = {name: (_emotion(first, first_clips[name]), _emotion(second, second_clips[name])) for name in joined}
     compared = [name for name in joined if set(answers[name]) <= set(emotions)]
     if not compared:
         raise DataError(
-            f"both models predict a common emotion for none of the {len(joined)} clips in both; common emotions: "
-            f"{listed(emotions)}"
+            f"both models predict a common emotion for none of the {counted(len(joined), 'clip')} in both; common "
+            f"emotions: {listed(emotions)}"
         )
     groups = sorted({first_clips[name].group for name in compared})
     by_group = by_cluster(

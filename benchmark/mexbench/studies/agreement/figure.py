@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.studies.agreement.agreement import Agreement
-from mexbench.studies.case_study.figures import write_figure
+from mexbench.studies.case_study.figures import flags_text, write_figure
 
 
 def draw(agreement: Agreement, path: Path) -> str:
@@ -16,7 +16,8 @@ def draw(agreement: Agreement, path: Path) -> str:
     values = agreement.measures
     kappa = "-" if values.kappa is None else f"{values.kappa:.2f}"
     caption = (
-        f"agreement of {agreement.first.name} (A) and {agreement.second.name} (B): {100 * values.raw:.0f} % of clips, "
+        f"agreement of {agreement.first.name} (A){flags_text(agreement.first.flags)} and "
+        f"{agreement.second.name} (B){flags_text(agreement.second.flags)}: {100 * values.raw:.0f} % of clips, "
         f"{100 * values.expected:.0f} % by chance, kappa {kappa}"
     )
     size = 3.6 + 0.75 * len(agreement.emotions)

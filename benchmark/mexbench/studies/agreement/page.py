@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.metrics.classification import LEVEL, REPLICATES
 from mexbench.metrics.few_subjects import why_none
 from mexbench.studies.agreement.agreement import Agreement
@@ -18,7 +18,7 @@ def markdown(agreement: Agreement) -> str:
         f"{which} ({predictions.name})": predictions.honest
         for which, predictions in (("A", agreement.first), ("B", agreement.second))
     }
-    flags = [*agreement.first.flags, *agreement.second.flags]
+    flags = dict(zip(honest, (agreement.first.flags, agreement.second.flags), strict=True))
     unit, units = agreement.unit
     parts = [
         f"# Agreement of {escape(agreement.first.name)} (A) and {escape(agreement.second.name)} (B)",
@@ -28,10 +28,10 @@ def markdown(agreement: Agreement) -> str:
         _counted(agreement),
         "## Overall",
         overall_table(agreement).markdown(),
-        f"{int(agreement.counts.sum())} clips of {units} {unit}s. *By chance* is the agreement of two models that "
-        "answer at random, each with its own frequencies; kappa is the agreement above it, as a share of the most that "
-        f"is possible (0 is chance, 1 is always). In brackets: {LEVEL:.0%} interval by bootstrap over {unit}s "
-        f"({REPLICATES} replicates"
+        f"{counted(int(agreement.counts.sum()), 'clip')} of {counted(units, unit)}. *By chance* is the agreement of "
+        "two models that answer at random, each with its own frequencies; kappa is the agreement above it, as a share "
+        f"of the most that is possible (0 is chance, 1 is always). In brackets: {LEVEL:.0%} interval by bootstrap over "
+        f"{unit}s ({REPLICATES} replicates"
         + (f"; {percent(agreement.undefined)} % of them have no kappa and are excluded" if agreement.undefined else "")
         + ")."
         + (f" {few}" if (few := why_none([units], unit, "no interval")) else ""),

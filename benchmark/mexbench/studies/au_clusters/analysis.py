@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.clustering import CAP, SEEDS, Subdivision, Units, subdivide
 
@@ -51,6 +51,7 @@ class Analysis:
         levels: By ``LEVELS``.
         cap: The largest K that was tried.
         seeds: Of the initialisations.
+        flags: Of the data, such as ``synthetic``.
     """
 
     dataset: str
@@ -61,6 +62,7 @@ class Analysis:
     sheet: Mapping[str, Mapping[str, Counter[Units]]]
     cap: int
     seeds: tuple[int, ...]
+    flags: tuple[str, ...] = ()
 
     def same_as(self, level: Level) -> Level | None:
         """Return an earlier level with the very same units, if there is one."""
@@ -75,6 +77,7 @@ def analyse(
     *,
     cap: int = CAP,
     seeds: Sequence[int] = SEEDS,
+    flags: Sequence[str] = (),
 ) -> Analysis:
     """Sub-divide every emotion at every level.
 
@@ -84,6 +87,7 @@ def analyse(
         emotions: Which, in their order; clips of others are excluded and counted.
         cap: The largest K that is tried.
         seeds: Of the initialisations.
+        flags: Of the data, such as ``synthetic``.
 
     Raises:
         DataError: No clip of these emotions has a unit.
@@ -91,7 +95,9 @@ def analyse(
     asked_clips = [clip for clip in clips if clip.emotion in emotions]
     known = [clip for clip in asked_clips if clip.raw]
     if not known:
-        raise DataError(f"{dataset}: none of its {len(clips)} clips has a coded action unit and one of the emotions")
+        raise DataError(
+            f"{dataset}: none of its {counted(len(clips), 'clip')} has a coded action unit and one of the emotions"
+        )
     levels: list[Level] = []
     for name in LEVELS:
         coded = {
@@ -116,6 +122,7 @@ def analyse(
         sheet={name: _counts(clips, name) for name in LEVELS},
         cap=cap,
         seeds=tuple(seeds),
+        flags=tuple(flags),
     )
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, counted, listed, unknown
 from mexbench.interfaces import CodedActionUnits
 from mexbench.studies.au_clusters.analysis import LEVELS, Analysis, Level
 from mexbench.studies.au_clusters.clustering import Group, format_units
@@ -39,6 +39,12 @@ def markdown(analysis: Analysis, *, figure: str | None = None) -> str:
     seeds = ", ".join(map(str, analysis.seeds))
     parts = [
         f"# Action units of {escape(analysis.dataset)}, sub-divided by emotion",
+        *(
+            ["> **Synthetic data:** made by a program. Nothing here says anything about real faces."]
+            if "synthetic" in analysis.flags
+            else []
+        ),
+        *([f"> **Flags:** {escape(' '.join(analysis.flags))}."] if analysis.flags else []),
         _counted(analysis),
         f"K-means on binary vectors, one place per unit; K from 2 to {analysis.cap} by the mean silhouette over clips, "
         f"the smaller K among equals; seeds {seeds}, of which the fit with the least inertia is kept. With as many "
@@ -120,26 +126,28 @@ def match_table(matches: Sequence[Match]) -> Table:
 def summary(matches: Sequence[Match]) -> str:
     """Count the lines."""
     how = Counter("after normalisation" if m.how in (SIDED, NUMBERED) else m.how for m in matches)
-    counted = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, OPENED, "after normalisation", ABSENT))
+    kinds = ", ".join(f"{how[name]} {name}" for name in (LITERALLY, OPENED, "after normalisation", ABSENT))
     n_without_emotion = sum(match.how == ABSENT and "no clip" in match.note for match in matches)
-    return f"Of {len(matches)} lines: {counted}" + (
+    return f"Of {counted(len(matches), 'line')}: {kinds}" + (
         f" ({n_without_emotion} of these because no clip here has the emotion)." if n_without_emotion else "."
     )
 
 
-def assigned(path: Path, level: Level) -> str:
+def assigned(path: Path, level: Level, flags: Sequence[str] = ()) -> str:
     """Assign the vectors of a CSV to clusters; return them as CSV, without a cluster where no unit shows.
 
     Args:
         path: Columns ``clip_id``, ``emotion`` and one per unit (``AU4``, ``AUL12``, or ``AU04_c``) with 0 or 1.
         level: Whose clusters.
+        flags: Of the data that was sub-divided: a column of this name, where there are any.
 
     Raises:
         DataError: The file has other columns, a line names an emotion without clusters, or a value is not 0 or 1.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["clip_id", "emotion", "units", "cluster", "distance", "unseen"])
+    writer.writerow(["clip_id", "emotion", "units", "cluster", "distance", "unseen", *(["flags"] * bool(flags))])
+    text = [" ".join(flags)] * bool(flags)
     try:
         with path.open(encoding="utf-8-sig", newline="") as source:
             reader = csv.DictReader(source)
@@ -157,12 +165,11 @@ def assigned(path: Path, level: Level) -> str:
                     raise DataError(f"{where}: {unknown('emotion', emotion, level.division.groups)}")
                 shown = {token for name, token in units.items() if _flag(where, name, line[name])}
                 if not shown:  # an empty vector has no nearest cluster
-                    writer.writerow([line["clip_id"], emotion, format_units(shown), "", "", ""])
+                    writer.writerow([line["clip_id"], emotion, format_units(shown), "", "", "", *text])
                     continue
                 to = level.division.assign(emotion, shown)
-                writer.writerow(
-                    [line["clip_id"], emotion, format_units(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]
-                )
+                cells = [format_units(shown), to.name, f"{to.distance:.4f}", " ".join(to.unseen)]
+                writer.writerow([line["clip_id"], emotion, *cells, *text])
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
     except csv.Error as error:
@@ -194,7 +201,7 @@ def _remark(group: Group, cap: int) -> str:
 
 
 def _counted(analysis: Analysis) -> str:
-    lines = [f"- {analysis.cells} cells read"]
+    lines = [f"- {counted(analysis.cells, 'cell')} read"]
     if analysis.unknown:
         lines.append(f"- no unit is named, excluded: {_named(analysis.unknown)}")
     if analysis.other:
@@ -205,4 +212,4 @@ def _counted(analysis: Analysis) -> str:
 
 def _named(clips: Sequence[CodedActionUnits]) -> str:
     names = [f"{escape(clip.clip_id)} ({clip.cell.strip()[:40] or 'blank'!r})" for clip in clips]
-    return f"{len(clips)} cells: {listed(names)}"
+    return f"{counted(len(clips), 'cell')}: {listed(names)}"

@@ -39,6 +39,7 @@ def draw(analysis: Analysis, path: Path) -> bool:
     drawn = [level for level in levels if any(group.tried for group in level.division.groups.values())]
     if not drawn:
         return False
+    flags = f" (flags: {' '.join(analysis.flags)})" if analysis.flags else ""
     with house_style(_STYLE):
         figure = Figure(figsize=(1.5 + 5 * len(drawn), 5.2))
         panels = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
@@ -48,7 +49,8 @@ def draw(analysis: Analysis, path: Path) -> bool:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
         figure.suptitle(
-            f"Action units of {analysis.dataset}: the chosen K is ringed, bands run from the worst seed to the best"
+            f"Action units of {analysis.dataset}{flags}: the chosen K is ringed, bands run from the worst seed to the "
+            "best"
         )
         content = figure_bytes(figure, "png")
     with replacing(path) as target:

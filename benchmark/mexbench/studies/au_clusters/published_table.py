@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from mexbench.errors import counted
 from mexbench.studies.au_clusters.clustering import Units
 
 TABLE_10 = Path(__file__).with_name("au_cnn_2024_table10.yaml")
@@ -116,7 +117,7 @@ def _match(line: PublishedLine, levels: Sequence[tuple[str, Counts]], excluded: 
 
 
 def _excluded(clips: int) -> str:
-    return f"the chosen classes exclude this emotion from the clusters: {clips} clips"
+    return f"the chosen classes exclude this emotion from the clusters: {counted(clips, 'clip')}"
 
 
 def _parts(unit: str) -> tuple[str, str, str]:

@@ -51,11 +51,13 @@ class StoredSubdivision:
         title: Where they come from, for pages.
         clusters: In their order: those of an emotion follow each other, the larger first.
         emotion: The only emotion whose clusters are assigned to; None for all.
+        flags: Of the data that was sub-divided, such as ``synthetic``.
     """
 
     title: str
     clusters: tuple[StoredCluster, ...]
     emotion: str | None = None
+    flags: tuple[str, ...] = ()
 
     def restricted(self, emotion: str | None) -> StoredSubdivision:
         """Return the sub-division whose clusters of one emotion alone are assigned to.
@@ -103,9 +105,10 @@ class StoredSubdivision:
         ])  # fmt: skip
 
 
-def as_json(dataset: str, level: Level) -> dict[str, Any]:
-    """Return what ``subdivision.json`` has of the clusters of a level."""
-    return {"schema": SCHEMA, "dataset": dataset, "level": level.name, "emotions": level.division.as_json()}
+def as_json(dataset: str, level: Level, flags: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what ``subdivision.json`` has of the clusters of a level, with the flags of the data if it has any."""
+    about = {"schema": SCHEMA, "dataset": dataset, **({"flags": list(flags)} if flags else {})}
+    return {**about, "level": level.name, "emotions": level.division.as_json()}
 
 
 def read(path: Path) -> StoredSubdivision:
@@ -131,7 +134,10 @@ def read(path: Path) -> StoredSubdivision:
         clusters = tuple(_clusters(document["emotions"]))
         if not 1 <= len(clusters) <= _MOST_CLUSTERS:
             raise ValueError(f"it has {len(clusters)} clusters, expected 1 to {_MOST_CLUSTERS}")
-        return StoredSubdivision(f"{document['dataset']} ({file.name})", clusters)
+        flags = document.get("flags", [])
+        if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+            raise ValueError(f"its flags are {flags!r}, expected a list of strings")
+        return StoredSubdivision(f"{document['dataset']} ({file.name})", clusters, flags=tuple(flags))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise DataError(f"--clusters {file}: not a sub-division: {text}; write it again") from None

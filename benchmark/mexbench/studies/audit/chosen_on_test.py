@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mexbench.config.shipped import find_leaderboards
 from mexbench.config.tuning import Tuning, with_values
-from mexbench.errors import BenchError
+from mexbench.errors import BenchError, counted
 from mexbench.metrics.classification import scores
 from mexbench.studies.audit.cases import Case, Job, Predicted
 from mexbench.studies.audit.epoch_selection import EpochLeak, EpochRun, n_epochs, random_choice
@@ -90,7 +90,10 @@ class AuthorsRule(EpochLeak):
         ties = "the later" if method.ties == "last" else "the first"
         how = {"test-subject": "best accuracy on each test subject", "test-mean": "best mean recall over test subjects"}
         every = f", every {method.every}th epoch" if method.every > 1 else ""
-        return f"{n_epochs(case)} epochs; {how[method.selection]}{every}, among equals {ties} ({method.version()})"
+        return (
+            f"{counted(n_epochs(case), 'epoch')}; {how[method.selection]}{every}, among equals {ties} "
+            f"({method.version()})"
+        )
 
     def _method(self, case: Case) -> MethodCode:
         method = self.method(case)
@@ -149,7 +152,7 @@ class SettingsOnTest(AuditLeak):
 
     def note(self, case: Case) -> str:
         """Return how many candidates there were."""
-        return f"{len(self._tuning(case).candidates)} candidates"
+        return counted(len(self._tuning(case).candidates), "candidate")
 
     @staticmethod
     def _tuning(case: Case) -> Tuning:

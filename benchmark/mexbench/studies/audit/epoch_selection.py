@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.interfaces import EpochsModel, FoldsModel, Predictor, select_rows
 from mexbench.metrics.classification import scores, uf1
 from mexbench.runs.run_folder import StoredResult
@@ -142,7 +143,7 @@ class EpochLeak(AuditLeak):
 
     def note(self, case: Case) -> str:
         """Return how many epochs there were to choose from."""
-        return f"{n_epochs(case)} epochs"
+        return counted(n_epochs(case), "epoch")
 
 
 @dataclass(frozen=True)

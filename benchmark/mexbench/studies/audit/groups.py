@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.data.video.clip_list import GROUPS
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces import Sample
 from mexbench.metrics.classification import LEVEL
 from mexbench.metrics.few_subjects import MIN_SUBJECTS, enough
@@ -130,9 +130,9 @@ def section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"The honest scores x 100, on the people of each group alone, pooled over folds; in brackets the {LEVEL:.0%} "
         "interval by bootstrap over subjects"
         + (f", none where a group has fewer than {MIN_SUBJECTS}" if few else "")
-        + f". The smallest group has {least} subjects. **Small groups say nothing:** classes differ in frequency from "
-        "group to group, UF1 and UAR with them, and intervals that overlap show no difference. A gap here is a reason "
-        "to look for more people, not a property of anybody."
+        + f". The smallest group has {counted(least, 'subject')}. **Small groups say nothing:** classes differ in "
+        "frequency from group to group, UF1 and UAR with them, and intervals that overlap show no difference. A "
+        "gap here is a reason to look for more people, not a property of anybody."
     )
     return parts
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mexbench.errors import counted
 from mexbench.metrics import few_subjects
 from mexbench.studies.audit.taxonomy import SOURCE, TAXONOMY
 from mexbench.tables import with_interval
@@ -54,7 +55,8 @@ def _claim(facts: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tupl
     support = ", ".join(f"{name} {count}" for name, count in scores["support"].items())
     yield (
         "Which data is the claim based on?",
-        f"{facts['dataset']}: {facts['samples']} samples of {facts['clips']} clips and {facts['subjects']} subjects; "
+        f"{facts['dataset']}: {counted(facts['samples'], 'sample')} of {counted(facts['clips'], 'clip')} and "
+        f"{counted(facts['subjects'], 'subject')}; "
         f"{support}. Members: {', '.join(scores['members'])}. Source: {'; '.join(facts['sources']) or BLANK}. "
         f"Licence or conditions: {'; '.join(facts['licences']) or BLANK}.",
     )
@@ -65,7 +67,7 @@ def _separation(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Which models?", "\n" + "\n".join(f"- {name}: `{settings}`" for name, settings in facts["rows"].items())
     yield (
         f"How is the data divided? (L1.1 {TAXONOMY['L1.1']})",
-        f"`{facts['protocol']}`: {len(sizes)} folds, training sides of {min(a for a, _ in sizes)} to "
+        f"`{facts['protocol']}`: {counted(len(sizes), 'fold')}, training sides of {min(a for a, _ in sizes)} to "
         f"{max(a for a, _ in sizes)} samples, test sides of {min(b for _, b in sizes)} to {max(b for _, b in sizes)}. "
         "A model is fitted on the training side alone and asked about each test sample once; the engine hands it no "
         "test sample before, and no test label ever.",
@@ -129,7 +131,7 @@ def _distribution(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "No subject and no clip is on both sides of any fold; that was checked, not assumed. Other ties, such as "
         f"siblings or one recording session for several people: {BLANK}",
     )
-    excluded = "; ".join(f"{reason}: {len(ids)} clips" for reason, ids in facts["left_out"].items())
+    excluded = "; ".join(f"{reason}: {counted(len(ids), 'clip')}" for reason, ids in facts["left_out"].items())
     yield (
         f"How were the samples selected, and whom do they exclude? (L3.3 {TAXONOMY['L3.3']})",
         f"Excluded by the run: {excluded or 'nothing'}. Selection by those who recorded the data, and the people it "

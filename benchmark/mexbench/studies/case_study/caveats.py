@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mexbench.errors import RunFolderError, listed
+from mexbench.errors import RunFolderError, counted, listed
 from mexbench.runs.stored_run import damage_is_an_error, read_reports, read_run
-from mexbench.tables import competes, escape, subjects_text, with_interval
+from mexbench.tables import competes, counted_subjects, escape, with_interval
 
 NO_DIAGNOSIS = (
     "**Research use, not a diagnosis.** A predicted emotion is the class that a model scores highest. It is not what "
@@ -67,18 +67,25 @@ def _is_honest(row: Mapping[str, Any]) -> bool:
     return row["f1"] is not None and not any(flag.startswith(("leak:", "incomplete")) for flag in row["flags"])
 
 
-def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Sequence[str] = ()) -> list[str]:
+def lines(honest: Mapping[str, Mapping[str, Any] | None], flags: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the statements as paragraphs of markdown.
 
     Args:
         honest: Model -> its honest score, None where it was not given.
-        flags: Those of the predictions.
+        flags: Model -> the flags of its predictions.
     """
-    made_up = ["**Synthetic data:** made by a program. Nothing here says anything about real faces."]
+    made_up = [name for name, given in flags.items() if "synthetic" in given]
+    flag_texts = []
+    if made_up:
+        flag_texts.append(
+            "**Synthetic data:** made by a program, in the training of the model or in the clips: "
+            f"{escape(listed(made_up))}. Nothing here says anything about real faces."
+        )
+    flag_texts += [f"**Flags** of {escape(name)}: {escape(' '.join(given))}." for name, given in flags.items() if given]
     unknown = [name for name, score in honest.items() if score is None]
     score_texts = [_honest_score_text(name, score) for name, score in honest.items() if score is not None]
     paragraphs = [NO_DIAGNOSIS, *score_texts, *([_unknown_score(unknown)] if unknown else []), PRIVACY]
-    return [f"> {line}" for line in [*(made_up if "synthetic" in flags else []), *paragraphs]]
+    return [f"> {line}" for line in [*flag_texts, *paragraphs]]
 
 
 def _unknown_score(names: Sequence[str]) -> str:
@@ -99,7 +106,7 @@ def _honest_score_text(name: str, score: Mapping[str, Any]) -> str:
         if score["other_classes"]
         else ""
     )
-    whose = f"{score['n_samples']} samples of {subjects_text(score)} subjects of {escape(score['dataset'])}{flags}"
+    whose = f"{counted(score['n_samples'], 'sample')} of {counted_subjects(score)} of {escape(score['dataset'])}{flags}"
     return (
         f"**Honest score.** {escape(name)} reached {figures} (x 100) under {escape(score['protocol'])} on "
         f"{whose}; on other people, cameras and occasions expect less.{classes_note}"

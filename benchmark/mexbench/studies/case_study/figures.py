@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mexbench.errors import counted
 from mexbench.files import replacing
 from mexbench.runs.plot_style import (
     AMBER,
@@ -51,6 +52,7 @@ def draw(study: Study, folder: Path, stem: str, title: str) -> list[tuple[str, s
         File name and caption of each.
     """
     drawn: list[tuple[str, str]] = []
+    title += flags_text(study["flags"])
 
     def add(kind: str, caption: str, paint: Callable[[Any], None], size: tuple[float, float]) -> None:
         name = f"{stem}_{kind}.png"
@@ -76,6 +78,11 @@ def draw(study: Study, folder: Path, stem: str, title: str) -> list[tuple[str, s
     if any(clip["cluster"] for clip in study["clips"]) and len(study["clips"]) > 2:
         add("clusters", "clips by combination of action units", lambda axes: _map(axes, study), (9.5, 5.6))
     return drawn
+
+
+def flags_text(flags: Sequence[str]) -> str:
+    """Return the flags of predictions as what stands behind a model's name in a title; nothing without flags."""
+    return f" (flags: {' '.join(flags)})" if flags else ""
 
 
 def _verdict(study: Study) -> str:
@@ -117,7 +124,7 @@ def _distribution(axes: Any, study: Study) -> None:  # noqa: ANN401 - matplotlib
         places = np.arange(len(study["classes"]), dtype=np.float64) + (index - (len(rows) - 1) / 2) * width
         heights = np.array([100 * share["share"] for share in row["shares"]])
         name = (row["condition"] or _NONE_GIVEN) if study["conditions"] else "all clips"
-        label = f"{name}: {row['clips']} clips, {row['groups']} {study['unit']}s"
+        label = f"{name}: {counted(row['clips'], 'clip')}, {counted(row['groups'], study['unit'])}"
         axes.bar(places, heights, width * 0.92, color=_COLOURS[index % len(_COLOURS)], alpha=0.75, label=label)
         for place, share in zip(places, row["shares"], strict=True):
             if share["ci"] is not None:
@@ -169,7 +176,7 @@ def _units(axes: Any, study: Study, units: Sequence[str]) -> None:  # noqa: ANN4
         name = (condition or _NONE_GIVEN) if study["conditions"] else "all clips"
         axes.bar(
             places, shares, width * 0.92, color=_COLOURS[index % len(_COLOURS)], alpha=0.75,
-            label=f"{name}: {len(inside)} clips",
+            label=f"{name}: {counted(len(inside), 'clip')}",
         )  # fmt: skip
     axes.set_xticks(range(len(units)), [f"AU{unit}" for unit in units], rotation=30)
     axes.set_ylabel("share of clips (%)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.metrics.classification import HEADLINE, REPLICATES
 from mexbench.metrics.few_subjects import MIN_SUBJECTS
 from mexbench.studies.au_clusters.clustering import format_units
@@ -31,7 +31,7 @@ def terminal_text(scores: Mapping[str, Any]) -> str:
     """Return the case studies of a run for a terminal; empty where the run has none."""
     parts = []
     for name, study in (scores.get("case_study") or {}).items():
-        parts += [f"{name}: predictions for {study['n_clips']} clips", share_table(study).text()]
+        parts += [f"{name}: predictions for {counted(study['n_clips'], 'clip')}", share_table(study).text()]
     return "\n\n".join([*parts, plain(caution.NO_DIAGNOSIS)]) if parts else ""
 
 
@@ -53,7 +53,7 @@ def markdown(studies: Mapping[str, Study], figures: Sequence[tuple[str, str]] = 
 
 
 def _cautions(studies: Mapping[str, Study]) -> list[str]:
-    flags = [flag for study in studies.values() for flag in study["flags"]]
+    flags = {name: study["flags"] for name, study in studies.items()}
     return caution.lines({name: study["honest"] for name, study in studies.items()}, flags)
 
 
@@ -104,8 +104,9 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
         else ""
     )
     unit = study["unit"]
+    people = counted(study["n_subjects"], "subject") if study["n_subjects"] else "unknown subjects"
     parts = [
-        f"{applied}{study['n_clips']} clips of {study['n_subjects'] or 'unknown'} subjects. "
+        f"{applied}{counted(study['n_clips'], 'clip')} of {people}. "
         + (
             "A clip shows a unit where its greatest score over windows reaches the threshold: several, or none."
             if of_units
@@ -135,9 +136,9 @@ def _of_model(study: Study, clusters: Sequence[str]) -> list[str]:
 def _scored(study: Study) -> list[str]:
     n_other = study["n_other_emotion"]
     unlabelled = study["n_clips"] - study["n_scored"] - n_other
-    counted = [f"{unlabelled} clips without a label"] if unlabelled else []
-    counted += [f"{n_other} clips whose emotion is not a class of the model"] if n_other else []
-    beside = f" Predicted and not scored: {', '.join(counted)}." if counted else ""
+    unscored = [f"{counted(unlabelled, 'clip')} without a label"] if unlabelled else []
+    unscored += [f"{counted(n_other, 'clip')} whose emotion is not a class of the model"] if n_other else []
+    beside = f" Predicted and not scored: {', '.join(unscored)}." if unscored else ""
     if study.get("of_units"):
         return []
     if study["scores"] is None:
@@ -179,4 +180,4 @@ def _clusters(study: Study) -> list[str]:
 
 
 def _names(clips: Sequence[str]) -> str:
-    return f"{len(clips)} clips ({escape(listed(clips, limit=10))})"
+    return f"{counted(len(clips), 'clip')} ({escape(listed(clips, limit=10))})"

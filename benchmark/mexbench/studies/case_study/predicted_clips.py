@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from mexbench.data.video.clip_list import GROUPS
-from mexbench.errors import DataError, RunFolderError, listed, unknown
+from mexbench.errors import DataError, RunFolderError, counted, listed, unknown
 from mexbench.runs.stored_run import read_run
 from mexbench.studies.inference.answers import NO_UNIT
 
 #: Columns of a ``clips.csv`` that must be there; the subject, condition and emotion may be empty.
 COLUMNS = ("clip_id", "path", "subject", "condition", "emotion", "predicted", "windows")
 SCORE = "score_"
-#: Columns that may be there: what is known of the person, a file's action units, and the combination of units.
-OPTIONAL = (*GROUPS, "units", "cluster")
+#: Columns that may be there: what is known of the person, a file's action units, the combination of units,
+#: and the flags of the model.
+OPTIONAL = (*GROUPS, "units", "cluster", "flags")
 _UNIT = re.compile(r"AU\d+")
 _UNIT_NUMBER = re.compile(r"AU(\d+)")
 
@@ -180,22 +181,25 @@ def _read_csv(path: Path) -> ClipPredictions:
                     f"{listed(header)}"
                 )
             unpredicted: list[str] = []
-            clips = list(_clips(path, reader, classes, unpredicted))
+            flags: dict[str, None] = {}
+            clips = list(_clips(path, reader, classes, unpredicted, flags))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from None
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from None
     if not clips:
-        problem = f"its {len(unpredicted)} clips have no prediction" if unpredicted else "has a header and no line"
+        problem = (
+            f"no prediction in its {counted(len(unpredicted), 'line')}" if unpredicted else "has a header and no line"
+        )
         raise DataError(f"{path}: {problem}: there is nothing to describe")
     ordered = tuple(sorted(clips, key=lambda clip: clip.clip_id))
-    return ClipPredictions(path.name, classes, ordered, unpredicted=tuple(sorted(unpredicted)))
+    return ClipPredictions(path.name, classes, ordered, tuple(flags), unpredicted=tuple(sorted(unpredicted)))
 
 
 def _clips(
-    path: Path, reader: csv.DictReader[str], classes: Sequence[str], unpredicted: list[str]
+    path: Path, reader: csv.DictReader[str], classes: Sequence[str], unpredicted: list[str], flags: dict[str, None]
 ) -> Iterator[PredictedClip]:
-    """Yield every clip; those without a prediction go to ``unpredicted``."""
+    """Yield every clip; those without a prediction go to ``unpredicted``, the flags of all lines to ``flags``."""
     line_of: dict[str, int] = {}
     for line in reader:
         where = f"{path}, line {reader.line_num}"
@@ -207,6 +211,7 @@ def _clips(
         if name in line_of:
             raise DataError(f"{where}: duplicate clip {name!r}, first in line {line_of[name]}; remove one")
         line_of[name] = reader.line_num
+        flags |= dict.fromkeys((line.get("flags") or "").split())
         if not predicted:
             unpredicted.append(name)
             continue

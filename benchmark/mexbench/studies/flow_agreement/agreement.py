@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 
 #: Names of the channels by their number.
 CHANNELS = {2: ("u", "v"), 3: ("u", "v", "strain")}
@@ -83,8 +83,8 @@ def compare_fields(first: FlowFields, second: FlowFields) -> FlowAgreement:
     common = [(index, place[name]) for index, name in enumerate(first.ids) if name in place]
     if len(common) < 2:
         raise DataError(
-            f"{first.name} and {second.name} share {len(common)} samples, at least 2 are needed; the first of each: "
-            f"{listed(first.ids, limit=1)}; {listed(second.ids, limit=1)}"
+            f"{first.name} and {second.name} share {counted(len(common), 'sample')}, at least 2 are needed; the first "
+            f"of each: {listed(first.ids, limit=1)}; {listed(second.ids, limit=1)}"
         )
     if first.fields.shape[1:] != second.fields.shape[1:] or first.fields.shape[-1] not in CHANNELS:
         raise DataError(

@@ -18,6 +18,7 @@ class AnnotatedVideoWriter:
 
     def __init__(self, path: Path, fps: float, answers: Answers) -> None:
         self.path, self.fps, self.answers = path, fps, answers
+        self._flags = f"; flags: {' '.join(answers.flags)}" if answers.flags else ""
         self._film = None
         self._last_s = -float("inf")
 
@@ -54,7 +55,7 @@ class AnnotatedVideoWriter:
                 place = (4 * line + 4, round(34 * size) + 4 * line)
                 cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick, cv2.LINE_AA)
                 place = (4 * line + 4, height - 4 * line - 6)
-                research = f"{frame.time_s:.1f} s  research use, not a diagnosis"
+                research = f"{frame.time_s:.1f} s  research use, not a diagnosis{self._flags}"
                 cv2.putText(image, research, place, cv2.FONT_HERSHEY_SIMPLEX, size * 0.7, colour, thick, cv2.LINE_AA)
             self._film.write(image)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,19 @@ class Answers:
         names: Classes, or action units (``AU4``), in the order of the scores.
         of_units: Whether they are action units, several of which may show at once.
         division: The combinations that windows and clips are assigned to; None where nobody asks.
+        flags: Of the model and of the sub-division: shown beside everything that is derived from the scores.
     """
 
     names: tuple[str, ...]
     of_units: bool = False
     division: StoredSubdivision | None = None
+    flags: tuple[str, ...] = ()
 
     @staticmethod
     def of(model: SavedModel, division: StoredSubdivision | None = None) -> Answers:
         """Return the words of a saved model."""
-        return Answers(model.classes, model.target == "action_units", division)
+        flags = dict.fromkeys([*model_flags(model.about), *(division.flags if division else ())])
+        return Answers(model.classes, model.target == "action_units", division, tuple(flags))
 
     def given(self, scores: NDArray[np.float64]) -> tuple[str, ...]:
         """Return the class with the highest score, the first among equals, or every unit that shows."""
@@ -66,3 +70,14 @@ class Answers:
 def winner(scores: NDArray[np.float64], classes: Sequence[str]) -> str:
     """Return the class with the highest score, the first among equals."""
     return classes[int(np.argmax(scores))]
+
+
+def model_flags(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flags of a saved model: of its training, then those that its honest score has besides.
+
+    Args:
+        about: ``model.json``. A model that was saved before it recorded its flags has those of its score alone.
+    """
+    score = about.get("score")
+    of_score = score.get("flags") if isinstance(score, dict) else None
+    return tuple(dict.fromkeys(str(flag) for flags in (about.get("flags"), of_score) for flag in flags or ()))

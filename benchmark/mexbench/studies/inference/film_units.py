@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.video.clip_list import ListedClip
-from mexbench.errors import ConfigError, DataError, listed
+from mexbench.errors import ConfigError, DataError, counted, listed
 from mexbench.interfaces import MeasuredUnits
 from mexbench.metrics.action_units import THRESHOLD
 
@@ -123,7 +123,9 @@ def read(path: Path) -> FilmUnits:
         raise DataError(f"--units {path}: 'timestamp' does not rise: several faces? FeatureExtraction follows one")
     sure = (success == 1) & (confidence >= CONFIDENCE)
     if not sure.any():
-        raise DataError(f"--units {path}: none of its {len(times)} frames has a sure face (confidence {CONFIDENCE:g})")
+        raise DataError(
+            f"--units {path}: no sure face in its {counted(len(times), 'frame')} (confidence {CONFIDENCE:g})"
+        )
     values: dict[str, dict[int, NDArray[np.float64]]] = {"r": {}, "c": {}}
     for ((kind, unit), name), column in zip(columns.items(), numbers[3:], strict=True):
         if column[sure].min() < 0 or column[sure].max() > _MOST[kind]:
@@ -143,7 +145,9 @@ def _numbers(
     numbers = np.empty((len(names), len(rows)))
     for index, row in enumerate(rows):
         if len(row) != len(header):
-            raise DataError(f"--units {path}, row {index + 2}: {len(row)} cells under {len(header)} headers")
+            raise DataError(
+                f"--units {path}, row {index + 2}: {counted(len(row), 'cell')} under {counted(len(header), 'header')}"
+            )
         for column, (name, place) in enumerate(zip(names, places, strict=True)):
             try:
                 numbers[column, index] = float(row[place])

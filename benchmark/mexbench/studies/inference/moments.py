@@ -83,14 +83,14 @@ def table_text(moments: Mapping[str, Sequence[Moment]], answers: Answers) -> str
     clustered = answers.division is not None
     writer.writerow(
         ["clip_id", "rank", "time_s", "expressiveness", "predicted", *(["cluster"] * clustered),
-         *(f"score_{name}" for name in answers.names)]
+         *(f"score_{name}" for name in answers.names), *(["flags"] * bool(answers.flags))]
     )  # fmt: skip
     for clip_id, of_clip in moments.items():
         for rank, one in enumerate(of_clip, start=1):
             scores = [f"{score:.6g}" for score in one.scores]
             writer.writerow(
                 [clip_id, rank, f"{one.time_s:.3f}", f"{one.value:.4g}", answers.text(one.scores),
-                 *([one.cluster] * clustered), *scores]
+                 *([one.cluster] * clustered), *scores, *([" ".join(answers.flags)] * bool(answers.flags))]
             )  # fmt: skip
     return stream.getvalue()
 

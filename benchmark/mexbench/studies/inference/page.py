@@ -7,14 +7,14 @@ from typing import Any
 
 from tabulate import tabulate
 
-from mexbench.errors import listed
+from mexbench.errors import counted, listed
 from mexbench.metrics.action_units import THRESHOLD
 from mexbench.runs.saved_model import SavedModel
-from mexbench.studies.inference.answers import NO_UNIT
+from mexbench.studies.inference.answers import NO_UNIT, model_flags
 from mexbench.studies.inference.request import PredictionRequest
 from mexbench.studies.inference.tables import Summary
 from mexbench.studies.inference.window_predictor import STAGES, WindowPredictor
-from mexbench.tables import escape, percent, subjects_text
+from mexbench.tables import counted_subjects, escape, percent
 
 RESEARCH = (
     "Research use, not a diagnosis: no figure here supports a statement about what a person feels, intends or suffers "
@@ -23,6 +23,9 @@ RESEARCH = (
 CONSENT = (
     "Consent and privacy: analyse only people who have agreed to it. The tables derive from their faces and are "
     "personal data: keep them private, delete them when they are no longer needed, and do not publish a person's."
+)
+SYNTHETIC = (
+    "Synthetic data: what answers here learned from data made by a program. Its answers say nothing about real faces."
 )
 
 
@@ -47,7 +50,7 @@ def honest_score(about: Mapping[str, Any]) -> str:
     scored = ", ".join(f"{label} {percent(score.get(key))}" for key, label in figures)
     text = (
         f"Honest score: {scored} (x 100), under {score.get('protocol')} on {score.get('dataset')}, "
-        f"{score.get('n_samples')} samples of {subjects_text({'n_subjects': None, **score})} subjects"
+        f"{counted(score.get('n_samples', 0), 'sample')} of {counted_subjects({'n_subjects': None, **score})}"
         f"{', flags: ' * bool(flags)}{', '.join(flags)}. "
     )
     if leaks:
@@ -55,12 +58,19 @@ def honest_score(about: Mapping[str, Any]) -> str:
     return f"{text}On other films, people and cameras expect less."
 
 
+def flag_lines(flags: Sequence[str]) -> list[str]:
+    """Return what flags of models say about everything that is derived from their scores; nothing without flags."""
+    if not flags:
+        return []
+    return [*([SYNTHETIC] * ("synthetic" in flags)), f"Flags: {', '.join(flags)}."]
+
+
 def short_score(about: Mapping[str, Any]) -> str:
     """Return the same in a few words, for a figure."""
     score = about.get("score")
+    flags = f" ({', '.join(model_flags(about))})" if model_flags(about) else ""
     if not isinstance(score, dict):
-        return "no honest score known"
-    flags = f" ({', '.join(map(str, score['flags']))})" if score.get("flags") else ""
+        return f"no honest score known{flags}"
     key, label = ("f1", "F1") if about.get("target") == "action_units" else ("uf1", "UF1")
     return f"{label} {percent(score.get(key))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
 
@@ -144,8 +154,8 @@ def _sampling(predictor: WindowPredictor) -> str:
         )
     else:
         text += (
-            f"To this model a clip of {count} frames is a sample: they are spread evenly over a window, those between "
-            "two interpolated, and frames.csv has the mean over the windows that hold a frame."
+            f"To this model a clip of {counted(count, 'frame')} is a sample: they are spread evenly over a window, "
+            "those between two interpolated, and frames.csv has the mean over the windows that hold a frame."
         )
     return text
 
@@ -166,28 +176,32 @@ def statement(summary: Summary) -> str:
     """Return the result for a clip in one line, with the windows without a face."""
     name, answers = summary.clip.clip_id, summary.answers
     if summary.windows and summary.faces["none"] == summary.windows and not summary.predicted:
-        return f"{name}: no face was found in any of its {summary.windows} windows: nothing is predicted"
+        return f"{name}: no face was found in {_any_window(summary)}: nothing is predicted"
     if not summary.predicted:
-        return f"{name}: nothing is predicted for any of its {summary.windows} windows: {_counted(summary.reasons)}"
+        return f"{name}: nothing is predicted for {_any_window(summary)}: {_counted(summary.reasons)}"
     order = [*answers.names, NO_UNIT] if answers.of_units else answers.names
     ranked = sorted(order, key=lambda name: (-summary.winners[name], order.index(name)))
     won = ", ".join(f"{name} {summary.winners[name]}" for name in ranked if summary.winners[name])
-    text = f"{name}: {summary.predicted} of {summary.windows} windows predicted: {won}"
+    text = f"{name}: {summary.predicted} of {counted(summary.windows, 'window')} predicted: {won}"
     if cluster := summary.cluster:
         text += f"; cluster {cluster}"
     return f"{text}; no face in {summary.faces['none']}" if summary.faces["none"] else text
 
 
+def _any_window(summary: Summary) -> str:
+    return "its one window" if summary.windows == 1 else f"any of its {summary.windows} windows"
+
+
 def details(summary: Summary) -> list[str]:
     """Return the reasons and notes of a clip with their counts, so that nothing is dropped silently."""
-    lines = []
+    lines, windows = [], counted(summary.windows, "window")
     if without := summary.frame_faces["none"]:
-        lines.append(f"{without} of {summary.frame_faces.total()} frames: no face found: in no mean")
+        lines.append(f"{without} of {counted(summary.frame_faces.total(), 'frame')}: no face found: in no mean")
     if summary.cuts_s:
         times = listed([f"{time_s:.1f} s" for time_s in summary.cuts_s], limit=10)
-        lines.append(f"{len(summary.cuts_s)} scene cuts (at {times}): no window spans one")
-    lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.reasons.items())]
-    lines += [f"{count} of {summary.windows} windows: {text}" for text, count in sorted(summary.notes.items())]
+        lines.append(f"{counted(len(summary.cuts_s), 'scene cut')} (at {times}): no window spans one")
+    lines += [f"{count} of {windows}: {text}" for text, count in sorted(summary.reasons.items())]
+    lines += [f"{count} of {windows}: {text}" for text, count in sorted(summary.notes.items())]
     lines += [
         f"{text} ({summary.missing_s:.1f} s are missing)" if summary.missing_s and "promises" in text else text
         for text in summary.issues
@@ -213,7 +227,7 @@ def latency(predictor: WindowPredictor, frames: int, length_s: float) -> str:
     )  # fmt: skip
     speed = f"{frames / total:.1f} frames a second" if total else "no time at all"
     against = f", {length_s / total:.1f} x real time" if total and length_s else ""
-    return f"{table}\n\n{frames} frames sampled, {speed}{against}, on one thread, without loading the model."
+    return f"{table}\n\n{counted(frames, 'frame')} sampled, {speed}{against}, on one thread, without loading the model."
 
 
 def readme(
@@ -222,6 +236,7 @@ def readme(
     """Return the page beside the tables."""
     model = predictor.model
     lines = ["# Predictions", "", f"**{RESEARCH}**", "", escape(honest_score(model.about)), "", CONSENT, ""]
+    lines[4:4] = [text for line in flag_lines(request.answers.flags) for text in (f"**{escape(line)}**", "")]
     lines += ["## Model", "", escape(describe(model)) + ".", ""]
     lines += [f"Changed since it was saved: {escape(change)}." for change in model.changes]
     lines += ["", method_text(predictor, request), "", "## Clips", ""]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mexbench.errors import counted
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference import page
+from mexbench.studies.inference.answers import model_flags
 from mexbench.studies.inference.spot_truth import TrueExpression, TypeCounts, compare
 from mexbench.studies.inference.window_predictor import WindowPredictor
-from mexbench.tables import escape, percent, subjects_text
+from mexbench.tables import counted_subjects, escape, percent
 
 if TYPE_CHECKING:
     from mexbench.studies.inference.spotted_film import SpottedFilm
@@ -39,9 +41,10 @@ def honest_score(about: Mapping[str, Any]) -> str:
     return (
         f"Honest score: F1 {percent(score.get('f1'))} (micro {percent(score.get('f1_micro'))}, macro "
         f"{percent(score.get('f1_macro'))}; x 100), {'?' if alarms is None else format(alarms, '.1f')} false alarms a "
-        f"minute, under {score.get('protocol')} on {score.get('dataset')}, {score.get('n_videos')} videos of "
-        f"{subjects_text({'n_subjects': None, **score})} subjects{', flags: ' * bool(flags)}{', '.join(flags)}. "
-        "On other films, people and cameras expect less."
+        f"minute, under {score.get('protocol')} on {score.get('dataset')}, "
+        f"{counted(score.get('n_videos', 0), 'video')} of "
+        f"{counted_subjects({'n_subjects': None, **score})}{', flags: ' * bool(flags)}{', '.join(flags)}. On other "
+        "films, people and cameras expect less."
     )
 
 
@@ -49,9 +52,9 @@ def short_score(about: Mapping[str, Any]) -> str:
     """Return the same in a few words, for a figure."""
     score = about.get("score")
     name = about.get("name")
+    flags = f" ({', '.join(model_flags(about))})" if model_flags(about) else ""
     if not isinstance(score, dict):
-        return f"{name}: no honest score known"
-    flags = f" ({', '.join(map(str, score['flags']))})" if score.get("flags") else ""
+        return f"{name}: no honest score known{flags}"
     return f"{name}: F1 {percent(score.get('f1'))} under {score.get('protocol')} on {score.get('dataset')}{flags}"
 
 
@@ -60,8 +63,8 @@ def statement(film: SpottedFilm, truth: Truth | None) -> list[str]:
     name = film.clip.clip_id
     numbers = {kind: sum(one.interval.kind == kind for one in film.expressions) for kind in ("micro", "macro")}
     lines = [
-        f"{name}: {numbers['micro']} micro-expressions and {numbers['macro']} macro-expressions spotted in "
-        f"{60 * film.minutes:.1f} s ({len(film.times)} frames at {film.fps:.3g} a second)"
+        f"{name}: {counted(numbers['micro'], 'micro-expression')} and {counted(numbers['macro'], 'macro-expression')} "
+        f"spotted in {60 * film.minutes:.1f} s ({counted(len(film.times), 'frame')} at {film.fps:.3g} a second)"
     ]
     for one in film.expressions:
         text = (
@@ -96,15 +99,16 @@ def comparison(counts: TypeCounts, minutes: float) -> str:
     else:
         recall = counts.hits / counts.n_true
         recalled = f"{counts.kind}: {counts.hits} of {counts.n_true} spotted, recall {recall:.2f}"
-    return f"{recalled}; {counts.false_alarms} false alarms, {rate}"
+    return f"{recalled}; {counted(counts.false_alarms, 'false alarm')}, {rate}"
 
 
 def readme(
     spotter: SavedModel, recogniser: WindowPredictor | None, results: Sequence[SpottedFilm],
-    unreadable: Mapping[str, str], truth: Truth | None,
+    unreadable: Mapping[str, str], truth: Truth | None, *, flags: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """Return the page beside the tables."""
+    """Return the page beside the tables; ``flags`` are those of both models."""
     lines = ["# Spotted expressions", "", f"**{page.RESEARCH}**", "", escape(honest_score(spotter.about)), ""]
+    lines[4:4] = [text for line in page.flag_lines(flags) for text in (f"**{escape(line)}**", "")]
     if recogniser is not None:
         lines += [f"Recogniser: {escape(page.honest_score(recogniser.model.about))}", ""]
     lines += [page.CONSENT, "", "## Models", "", f"- Spotter: {escape(describe(spotter))}."]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mexbench.errors import counted
 from mexbench.files import replacing
 from mexbench.runs.plot_style import BLUE, GREEN, GREY, ORANGE, figure_bytes, house_style
 from mexbench.studies.inference.spot_truth import TrueExpression
@@ -45,7 +46,9 @@ def draw(path: Path, film: SpottedFilm, truth: Sequence[TrueExpression] | None, 
         labels = _draw_confidence(top, film)
         _draw_intervals(bottom, film, truth)
         n_micro = sum(one.interval.kind == "micro" for one in film.expressions)
-        title = f"{film.clip.clip_id}: {n_micro} micro- and {len(film.expressions) - n_micro} macro-expressions spotted"
+        n_macro = len(film.expressions) - n_micro
+        spotted = f"{counted(n_micro, 'micro-expression')} and {counted(n_macro, 'macro-expression')}"
+        title = f"{film.clip.clip_id}: {spotted} spotted"
         top.set_title(title, loc="left", fontsize=11)
         figure.supxlabel(f"time in the film (s)\n{below}", fontsize=9)
         _separate(figure, top, labels)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, counted, listed, unknown
 from mexbench.files import read_plain
 from mexbench.interfaces import Interval, ScoredInterval
 from mexbench.interfaces.video import IntervalKind
@@ -77,7 +77,7 @@ def read_truth(path: Path, clip_ids: Sequence[str]) -> dict[str, list[TrueExpres
     if missing := [name for name in _REQUIRED if name not in header]:
         raise DataError(f"{path}: lacks the columns {listed(missing)}; got {listed(map(str, header))}")
     if "film" not in header and len(clip_ids) > 1:
-        raise DataError(f"{path}: needs a column 'film' with the name of one of the {len(clip_ids)} films")
+        raise DataError(f"{path}: needs a column 'film' with the name of one of {counted(len(clip_ids), 'film')}")
     truth: dict[str, list[TrueExpression]] = {name: [] for name in clip_ids}
     for number, row in enumerate(rows, start=2):
         place = f"{path}, line {number}"

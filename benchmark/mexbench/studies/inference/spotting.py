@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from mexbench.config.run_config import Component
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import Frame, Video
-from mexbench.errors import DataError, SampleRejected, SavedModelError
+from mexbench.errors import DataError, SampleRejected, SavedModelError, counted
 from mexbench.files import replacing_folder, write_text
 from mexbench.interfaces import Clip, Preprocessor, ScoredInterval
 from mexbench.interfaces.spotting import ConfidencePredictor, VideoFrames
 from mexbench.runs.saved_model import SavedModel
-from mexbench.studies.inference import spot_page, spot_timeline
-from mexbench.studies.inference.answers import Answers
+from mexbench.studies.inference import page, spot_page, spot_timeline
+from mexbench.studies.inference.answers import Answers, model_flags
 from mexbench.studies.inference.spot_truth import TrueExpression
 from mexbench.studies.inference.spotted_film import SpottedExpression, SpottedFilm
 from mexbench.studies.inference.videos import PredictionTarget, check_unused
@@ -56,6 +56,11 @@ class FilmSpotter:
     recogniser: WindowPredictor | None
     fps: float
     answers: Answers | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of the spotter, then those of what is said about its intervals."""
+        return tuple(dict.fromkeys([*model_flags(self.model.about), *(self.answers.flags if self.answers else ())]))
 
     def __call__(self, clip: ListedClip, root: Path) -> SpottedFilm:
         """Spot one film.
@@ -116,9 +121,10 @@ class FilmSpotter:
         expected = self.model.about["sample"]
         if len(frames) != count or [*frames.shape[1:]] != expected["shape"] or frames.dtype.name != expected["dtype"]:
             raise SavedModelError(
-                f"{self.model.folder}: trained on frames {tuple(expected['shape'])} {expected['dtype']}, and {count} "
-                f"frames of the film became {len(frames)} of {frames.shape[1:]} {frames.dtype.name} in its steps; "
-                "train a spotter whose steps bring whole pictures to one size, such as face, grayscale and resize"
+                f"{self.model.folder}: trained on frames {tuple(expected['shape'])} {expected['dtype']}, and "
+                f"{counted(count, 'frame')} of the film became {len(frames)} of {frames.shape[1:]} {frames.dtype.name} "
+                "in its steps; train a spotter whose steps bring whole pictures to one size, such as face, grayscale "
+                "and resize"
             )
 
     def _recognised(
@@ -215,22 +221,26 @@ def spot_films(
                 continue
             known = None if truth is None else truth.get(clip.clip_id, ())
             below = f"research use, not a diagnosis; {spot_page.short_score(spotter.model.about)}"
+            if asked := spotter.recogniser:
+                below += f"; {asked.model.about.get('name')}: {page.short_score(asked.model.about)}"
             spot_timeline.draw(folder / f"timeline-{clip.clip_id}.png", film, known, below)
             results.append(film)
         if not results:
             raise DataError("no film could be read:" + "".join(f"\n  {text}" for text in unreadable.values()))
-        write_text(folder / "intervals.csv", intervals_text(results, spotter.answers))
-        write_text(folder / "confidence.csv", confidence_text(results))
+        write_text(folder / "intervals.csv", intervals_text(results, spotter.answers, spotter.flags))
+        write_text(folder / "confidence.csv", confidence_text(results, model_flags(spotter.model.about)))
         write_text(
-            folder / "README.md", spot_page.readme(spotter.model, spotter.recogniser, results, unreadable, truth)
+            folder / "README.md",
+            spot_page.readme(spotter.model, spotter.recogniser, results, unreadable, truth, flags=spotter.flags),
         )
     return results, unreadable
 
 
-def intervals_text(results: Sequence[SpottedFilm], answers: Answers | None) -> str:
+def intervals_text(results: Sequence[SpottedFilm], answers: Answers | None, flags: Sequence[str] = ()) -> str:
     """Return ``intervals.csv``: a row for each interval; frames are counted from 1 in those that were looked at.
 
     The column ``emotion`` has the recogniser's answer; of a recogniser of action units it is called ``units``.
+    ``flags`` are those of the models: a column of this name, where there are any.
     """
     classes = answers.names if answers else ()
     answer = "units" if answers and answers.of_units else "emotion"
@@ -239,7 +249,7 @@ def intervals_text(results: Sequence[SpottedFilm], answers: Answers | None) -> s
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(
         ["clip_id", "type", "onset_s", "apex_s", "offset_s", "onset", "apex", "offset", "confidence", answer, "note",
-         *(["cluster"] * clustered),         *(f"score_{name}" for name in classes)]
+         *(["cluster"] * clustered), *(f"score_{name}" for name in classes), *(["flags"] * bool(flags))]
     )  # fmt: skip
     for film in results:
         for one in film.expressions:
@@ -248,20 +258,25 @@ def intervals_text(results: Sequence[SpottedFilm], answers: Answers | None) -> s
             writer.writerow(
                 [film.clip.clip_id, interval.kind, f"{one.onset_s:.3f}", "" if one.apex_s is None else
                  f"{one.apex_s:.3f}", f"{one.offset_s:.3f}", interval.onset, interval.apex or "", interval.offset,
-                 f"{interval.score:.6g}", one.emotion, one.reason, *([one.cluster] * clustered), *scores]
+                 f"{interval.score:.6g}", one.emotion, one.reason, *([one.cluster] * clustered), *scores,
+                 *([" ".join(flags)] * bool(flags))]
             )  # fmt: skip
     return stream.getvalue()
 
 
-def confidence_text(results: Sequence[SpottedFilm]) -> str:
-    """Return ``confidence.csv``: the spotter's curves, a row for each frame; blank where it has none."""
+def confidence_text(results: Sequence[SpottedFilm], flags: Sequence[str] = ()) -> str:
+    """Return ``confidence.csv``: the spotter's curves, a row for each frame; blank where it has none.
+
+    ``flags`` are the spotter's: a column of this name, where there are any.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     kinds = sorted({kind for film in results for kind in film.curves}, reverse=True)
-    writer.writerow(["clip_id", "frame", "time_s", *kinds])
+    text = [" ".join(flags)] * bool(flags)
+    writer.writerow(["clip_id", "frame", "time_s", *kinds, *(["flags"] * bool(flags))])
     for film in results:
         columns = [film.curves.get(kind, np.full(len(film.times), np.nan)) for kind in kinds]
         for index, time_s in enumerate(film.times if columns else ()):
             values = ("" if np.isnan(column[index]) else f"{column[index]:.5g}" for column in columns)
-            writer.writerow([film.clip.clip_id, index + 1, f"{time_s:.3f}", *values])
+            writer.writerow([film.clip.clip_id, index + 1, f"{time_s:.3f}", *values, *text])
     return stream.getvalue()

@@ -122,11 +122,13 @@ class Tables:
         self.answers, self.groups, self.with_units = answers, groups, with_units
         classes = answers.names
         self._nothing = [""] * len(classes)
+        self._flags = [" ".join(answers.flags)] * bool(answers.flags)
         self._streams = [(folder / f"{name}.csv").open("w", encoding="utf-8", newline="") for name in _HEADERS]
         self._frames, self._windows, self._clips = (csv.writer(stream, lineterminator="\n") for stream in self._streams)
         for writer, header in zip((self._frames, self._windows, self._clips), _HEADERS.values(), strict=True):
             extra = [] if writer is self._frames else self._extra_header(self.groups if writer is self._clips else ())
-            writer.writerow([*header, *extra, *(f"score_{name}" for name in classes)])
+            flags = ["flags"] * bool(answers.flags)
+            writer.writerow([*header, *extra, *(f"score_{name}" for name in classes), *flags])
         self._waiting: dict[float, _Frame] = {}
         self._clip_id = ""
 
@@ -150,7 +152,8 @@ class Tables:
         self._windows.writerow(
             [clip_id, _seconds(window.start_s), _seconds(window.end_s), window.scene, len(window.frames), without,
              prediction.faces, scores[0], "; ".join(notes),
-             *self._extra(prediction.units, self.answers.cluster(prediction.scores, prediction.units)), *scores[1:]]
+             *self._extra(prediction.units, self.answers.cluster(prediction.scores, prediction.units)), *scores[1:],
+             *self._flags]
         )  # fmt: skip
         self._write_frames(before_s=window.start_s)
         for index, (frame, faces) in enumerate(zip(window.frames, prediction.frame_faces, strict=True)):
@@ -169,7 +172,7 @@ class Tables:
         self._clips.writerow(
             [clip.clip_id, clip.path, clip.subject, clip.condition, clip.emotion, scores[0], summary.predicted,
              *(clip.groups.get(name, "") for name in self.groups), *self._extra(summary.units, summary.cluster),
-             *scores[1:]]
+             *scores[1:], *self._flags]
         )  # fmt: skip
 
     def _extra_header(self, groups: Sequence[str]) -> list[str]:
@@ -183,7 +186,7 @@ class Tables:
         for time_s in [time_s for time_s in self._waiting if time_s < before_s]:
             row = self._waiting.pop(time_s)
             scores = self._scored(row.total / row.windows if row.windows else None)
-            self._frames.writerow([self._clip_id, _seconds(time_s), row.scene, row.faces, *scores])
+            self._frames.writerow([self._clip_id, _seconds(time_s), row.scene, row.faces, *scores, *self._flags])
 
     def _scored(self, scores: NDArray[np.float64] | None) -> list[str]:
         """Return the class with the highest score or the units that show, then the scores; blanks without scores."""

@@ -12,7 +12,7 @@ from mexbench.data.image import IMAGES, read_image
 from mexbench.data.video import clip_list as manifest
 from mexbench.data.video.clip_list import ListedClip
 from mexbench.data.video.reader import FILMS, Frame, Video
-from mexbench.errors import ConfigError, DataError, check_name, shown_bytes
+from mexbench.errors import ConfigError, DataError, check_name, counted, shown_bytes
 from mexbench.files import replacing_folder, write_text
 from mexbench.studies.inference import film_units, page
 from mexbench.studies.inference.annotated_video import AnnotatedVideoWriter
@@ -188,8 +188,8 @@ class _Reader:
             annotated = AnnotatedVideoWriter(path, predictor.spec.fps, request.answers)
             stack.callback(annotated.close)
             frames = film.frames(fps=predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
-            counted = _counted(predictor.stopwatch.each("decode", frames), summary)
-            for window in windows(counted, predictor.spec) if request.every_s is None else snapshots_of(counted):
+            sampled = _counted(predictor.stopwatch.each("decode", frames), summary)
+            for window in windows(sampled, predictor.spec) if request.every_s is None else snapshots_of(sampled):
                 prediction = predictor(window)
                 summary.add(prediction)
                 self.tables.add(clip.clip_id, prediction)
@@ -217,7 +217,7 @@ class _Reader:
             with Video(clip.film(self.root)) as film:
                 sampled = film.frames(fps=self.predictor.spec.fps, start_s=clip.start_s, end_s=clip.end_s)
                 frames = {frame.time_s: frame for frame in sampled if frame.time_s in times}
-        title = f"{clip.clip_id}: the {len(chosen)} snapshots whose scores are least usual for it"
+        title = f"{clip.clip_id}: {counted(len(chosen), 'snapshot')} with the scores that are least usual for it"
         path = self.out / f"moments-{clip.clip_id}.png"
         draw_moments(path, chosen, self.request.answers, title=title, below=below, frames=frames)
 
@@ -242,8 +242,8 @@ class _Reader:
         needed = spec.frames * film.width * film.height * 3
         if needed > MOST_BYTES:
             raise DataError(
-                f"{film.path}: a window of {spec.frames} frames of {film.width}x{film.height} takes {needed >> 20} "
-                f"MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
+                f"{film.path}: a window of {counted(spec.frames, 'frame')} of {film.width}x{film.height} takes "
+                f"{needed >> 20} MiB, at most {MOST_BYTES >> 20}: choose a shorter --window or a lower --fps"
             )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.config.frame_selection import evenly, mixed
 from mexbench.data.video.reader import Frame
-from mexbench.errors import BenchError, NoFace, SampleRejected, SavedModelError
+from mexbench.errors import BenchError, NoFace, SampleRejected, SavedModelError, counted
 from mexbench.interfaces import Clip, ClipInfo
 from mexbench.runs.saved_model import SavedModel
 from mexbench.studies.inference.apex import estimated_apex
@@ -152,7 +152,7 @@ class WindowPredictor:
                 return WindowPrediction(window, scores, frame_faces=frame_faces, notes=notes, units=shown)
             if len(clip.frames) != len(usable):
                 raise SavedModelError(
-                    f"{self.model.folder}: {len(usable)} frames became {len(clip.frames)} in its steps, but "
+                    f"{self.model.folder}: {counted(len(usable), 'frame')} became {len(clip.frames)} in its steps, but "
                     "each frame is a sample"
                 )
             scores = self._score(clip.frames[:, None])

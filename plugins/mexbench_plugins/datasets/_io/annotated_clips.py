@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from mexbench.errors import DataError, all_of, listed
+from mexbench.errors import DataError, all_of, counted, listed
 from mexbench.interfaces import CodedActionUnits, Correction, DataIssue, Sample
 from mexbench_plugins import aus
 from mexbench_plugins.datasets._io.clip_rows import ClipRow
@@ -110,7 +110,7 @@ def index_dataset(layout: ClipLayout) -> DatasetIndex:
         first = next(iter(issues), None)
         reason = f"; the first: {first.where}: {first.what} ({first.detail})" if first else ""
         sheets = listed(map(str, layout.described_by))
-        raise DataError(f"{layout.frames}: not one of the {len(rows)} clips in {sheets} can be used{reason}")
+        raise DataError(f"{layout.frames}: none of the {counted(len(rows), 'clip')} in {sheets} can be used{reason}")
     issues += _not_listed(layout)
     issues += [
         DataIssue(what="apex of an unknown sample", where=name, detail=layout.apexes_from)

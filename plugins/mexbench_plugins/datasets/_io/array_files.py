@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mexbench.errors import DataError, listed, missing_extra
+from mexbench.errors import DataError, counted, listed, missing_extra
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".csv")
 #: Name of the array of a file that holds a single one without a name.
@@ -369,7 +369,7 @@ def read_csv(path: Path, *, required: str, most_bytes: int = 64 * 2**20) -> list
                 continue
             where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
-                raise DataError(f"{where}: has {len(cells)} cells, the header {len(header)}")
+                raise DataError(f"{where}: has {counted(len(cells), 'cell')}, the header {len(header)}")
             rows.append(TextRow(where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: invalid CSV: {error}") from None

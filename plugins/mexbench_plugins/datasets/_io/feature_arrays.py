@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.interfaces import DataIssue
 from mexbench_plugins.datasets._io.array_files import ArrayFile, ArraySpec, open_arrays
 from mexbench_plugins.datasets._io.feature_table import FeatureRow
@@ -123,7 +123,7 @@ class FeatureArrays:
         explicit = "row" in self.rows[0].cells
         if not explicit and spec.shape[0] != len(self.rows):
             raise DataError(
-                f"{file.path}: has {spec.shape[0]} rows, and {self.table} {len(self.rows)}: they must go "
+                f"{file.path}: has {counted(spec.shape[0], 'row')}, and {self.table} {len(self.rows)}: they must go "
                 "together, row by row; give the table a column row with the place of each sample in the array, from 0"
             )
         taken: dict[int, FeatureRow] = {}
@@ -140,7 +140,7 @@ class FeatureArrays:
             self._places[row.position] = (0, name, place, spec)
         if unused := spec.shape[0] - len(taken):
             self.issues.append(
-                DataIssue(what="array without a row in the table", where=file.path.name, detail=f"{unused} rows")
+                DataIssue(what="array without a row in the table", where=file.path.name, detail=counted(unused, "row"))
             )
 
     def _keys(self, row: FeatureRow) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mexbench.data.image import DamagedImageError, read_image
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces import Clip, Correction, DataIssue, Dataset, Sample
 
 
@@ -133,8 +133,8 @@ class FrameDataset(Dataset):
     def _path(sample: Sample, frames: Mapping[int, Path], number: int) -> Path:
         if number not in frames:
             raise DataError(
-                f"{sample.clip_id} has no frame {number}; its {len(frames)} frames lie between "
-                f"{min(frames)} and {max(frames)}"
+                f"{sample.clip_id} has no frame {number}; it has {counted(len(frames), 'frame')}, "
+                f"from {min(frames)} to {max(frames)}"
             )
         return frames[number]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.interfaces import DAMAGED_CELL, Clip, CodedActionUnits, Correction, LongVideo
 from mexbench_plugins.datasets._io import errata as _errata
 from mexbench_plugins.datasets._io.annotated_clips import ClipLayout, coded_units, index_dataset
@@ -87,7 +87,9 @@ class SheetDataset(StandInDataset):
         layout = self._layout(root, frames)
         if damaged := [issue.detail for issue in layout.issues if issue.what == DAMAGED_CELL]:
             # Without its row an expression would count as a false alarm of whatever finds it.
-            raise DataError("\n".join([*damaged, f"{len(damaged)} rows cannot be read; spotting needs all of them"]))
+            raise DataError(
+                "\n".join([*damaged, f"{counted(len(damaged), 'row')} cannot be read; spotting needs all of them"])
+            )
         return read_video_folders(layout)
 
     def _read(self) -> DatasetIndex:

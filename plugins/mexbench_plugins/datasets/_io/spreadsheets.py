@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mexbench.errors import DataError, listed
+from mexbench.errors import DataError, counted, listed
 from mexbench.files import read_plain
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def read_cells(path: Path, *, sheet: int = 0) -> list[SheetRow]:
     if path.suffix.lower() == ".csv":
         tables = sorted(tables, key=_width, reverse=True)[:1]
     if sheet >= len(tables):
-        raise DataError(f"{path}: has {len(tables)} sheets, expected at least {sheet + 1}")
+        raise DataError(f"{path}: has {counted(len(tables), 'sheet')}, expected at least {sheet + 1}")
     table = tables[sheet]
     return [
         SheetRow(

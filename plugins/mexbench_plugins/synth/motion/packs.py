@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mexbench.errors import DataError, listed, unknown
+from mexbench.errors import DataError, counted, listed, unknown
 from mexbench.interfaces import Dataset
 from mexbench_plugins.datasets._io import flow_packs
 from mexbench_plugins.datasets.causalnet_maps import CausalNetMaps
@@ -72,7 +72,7 @@ def _read(root: Path, members: Collection[str], *, published: bool) -> TrainingM
         ) from None
     samples = [sample for sample in every if sample.dataset in members]
     if len(samples) < _FEWEST:
-        raise DataError(f"{root}: has {len(samples)} clips of {listed(members)}, too few to learn from")
+        raise DataError(f"{root}: has {counted(len(samples), 'clip')} of {listed(members)}, too few to learn from")
     frames = np.stack([dataset.load(sample).frames for sample in samples])
     digest = flow_packs.checksum(
         (sample.sample_id, image) for sample, image in zip(samples, frames[:, 0], strict=True)

@@ -109,7 +109,8 @@ def test_missing_films_are_named(tmp_path: Path) -> None:
     entries = read(written(tmp_path, "a,a.mp4,,,,,,", "b,b.mp4,,,,,,", "c,c.mp4,,,,,,"))
     (tmp_path / "a.mp4").touch()
     with pytest.raises(
-        DataError, match=r"line 3: file not found: .*b\.mp4; 2 films are missing: b, c; put them there, fetch"
+        DataError,
+        match=r"line 3: file not found: .*b\.mp4; 2 films are missing: b, c; put what is missing there",
     ):
         require_films(entries, tmp_path)
 

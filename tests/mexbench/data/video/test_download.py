@@ -126,7 +126,7 @@ def test_a_fetched_film_is_not_fetched_again(site: Site, film: bytes, bench: Ben
     ran = bench("fetch-videos", path)
     assert ran.code == 0
     assert "films/a.mp4: fetched, 0." in ran.out
-    assert "1 of 1 films are there" in ran.out
+    assert "1 of 1 film is there" in ran.out
     assert "c.mp4: the list has no source_url for it" in ran.err
     reminder = " ".join(ran.err.replace("|", " ").split())
     assert "the licence of a film" in reminder

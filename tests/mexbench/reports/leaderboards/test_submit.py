@@ -145,7 +145,7 @@ def refusals(run: Path) -> dict[str, tuple[Callable[[], object], str]]:
         "unfinished": (unfinished, "the run in it has not ended (scores.json missing)"),
         "incomplete": (incomplete, "is incomplete: svm-linear (9 of 10 tasks); finish it with the same 'bench run'"),
         "altered": (flipped, "svm-linear: scores.json and predictions.csv disagree: accuracy: the file says"),
-        "a fold taken out": (without_a_fold, "svm-linear: fold 'samm/007' is missing: none of its 2 samples"),
+        "a fold taken out": (without_a_fold, "svm-linear: fold 'samm/007' is missing: no prediction for 2 samples"),
         "damaged": (lambda: (run / "scores.json").write_text("{"), "scores.json: is damaged"),
         "cut": (
             lambda: table.write_text(table.read_text()[:-30]),

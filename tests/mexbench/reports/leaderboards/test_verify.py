@@ -76,23 +76,23 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         ["the predictions are not those that were submitted: their digest differs", "uf1: the file says 0."],
     ),
     "its digest as well": (edit_a_prediction_and_its_digest, ["uf1: the file says 0.", "accuracy: the file says 0."]),
-    "one fold missing": (drop_a_fold, ["fold 'casme2/sub02' is missing: none of its 3 samples has a prediction"]),
+    "one fold missing": (drop_a_fold, ["fold 'casme2/sub02' is missing: no prediction for 3 samples"]),
     "one sample missing": (
         drop_a_sample,
-        ["fold 'casme2/sub02': 1 of its 3 samples have no prediction: casme2/sub02/c00"],
+        ["fold 'casme2/sub02': no prediction for 1 of its 3 samples: casme2/sub02/c00"],
     ),
     "two subjects merged": (
         merge_two_subjects,
         [
-            "subject: 3 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/",
-            "fold: 3 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/",
+            "subject: 3 samples of 'casme2/sub02' listed under 'casme2/sub01': casme2/sub02/",
+            "fold: 3 samples of 'casme2/sub02' listed under 'casme2/sub01': casme2/sub02/",
         ],
     ),
     "a subject in two folds": (
         split_a_subject,
         [
-            "fold: 1 samples of 'casme2/sub02' are listed under 'casme2/sub01': casme2/sub02/c00",
-            "folds are not disjoint by subject: 1 subjects are tested in several folds, such as 'casme2/sub02' in "
+            "fold: 1 sample of 'casme2/sub02' listed under 'casme2/sub01': casme2/sub02/c00",
+            "folds are not disjoint by subject: 1 subject is tested in several, such as 'casme2/sub02' in "
             "'casme2/sub01', 'casme2/sub02', and the flag 'leak:subject' is missing",
         ],
     ),
@@ -123,21 +123,21 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         ["protocol: plugin is 'kfold', the board's is 'loso'", "protocol: k is 5, the board's is 'absent'"],
     ),
     "another epoch": (change("origin", "epoch", to=2), ["code of epoch 2; the board accepts 1"]),
-    "an unknown sample": (append_unknown_sample, ["1 samples that the board does not ask for: casme2/sub09/x"]),
+    "an unknown sample": (append_unknown_sample, ["1 sample that the board does not ask for: casme2/sub09/x"]),
     "a sample twice": (
         lambda data: data["predictions"].append(data["predictions"][0]),
         ["predicted twice: casme2/sub01/c00"],
     ),
     "another truth": (
         lambda data: data["predictions"][0].__setitem__(TRUTH, "0" * 16),
-        ["the truth of 1 samples is not the board's: casme2/sub01/c00"],
+        ["the truth of 1 sample is not the board's: casme2/sub01/c00"],
     ),
-    "a seed's scores lost": (lose_a_seed, ["1 samples do not have 3 scores for each of 2 seeds: casme2/sub01/c00"]),
+    "a seed's scores lost": (lose_a_seed, ["1 sample does not have 3 scores for each of 2 seeds: casme2/sub01/c00"]),
     "a seed twice": (change("seeds", to=[1, 1]), ["seeds: expected different numbers, at least one, got [1, 1]"]),
     "unfinished": (change("flags", to=["incomplete"]), ["flags: 'incomplete': finish the run first"]),
     "a nameless sample": (
         lambda data: data["predictions"][0].__setitem__(SUBJECT, ""),
-        ["subject: 1 samples of 'casme2/sub01' are listed under 'unknown'", "flags: 'unknown-subjects' is missing"],
+        ["subject: 1 sample of 'casme2/sub01' listed under 'unknown'", "flags: 'unknown-subjects' is missing"],
     ),
     "a name that clears the screen": (
         change("model", "name", to="\x1b[2Jsvm"),
@@ -245,7 +245,7 @@ def test_unreadable_submissions_exit_with_2(case: str, linear: Path, root: Path,
 def test_a_single_file_is_verified_and_unknown_names_are_errors(
     linear: Path, root: Path, bench: Callable[..., Ran]
 ) -> None:
-    assert bench("leaderboard", "verify", linear, "--root", root).out == "1 of 1 submissions verify\n"
+    assert bench("leaderboard", "verify", linear, "--root", root).out == "1 of 1 submission verifies\n"
     ran = bench("leaderboard", "verify", linear.with_name("none.json"), "--root", root)
     assert (ran.code, "No such file" in ran.err) == (2, True)
     ran = bench("leaderboard", "verify", "toi", "--root", root)

@@ -58,7 +58,7 @@ def test_a_submission_twice_is_the_same_but_for_nothing(made: Path, root: Path, 
         (["figures", "f1"], 0.99, "f1: the file says 0.99, its predictions give"),
         (["answers", 0, "spotted"], [], "the intervals are not those that were submitted: their digest differs"),
         (["answers", 0, "spotted"], [["micro", 1, None, 61, 0.5]], "spotted 1-61 in frames 1 to 60"),
-        (["answers", 0, "video_id"], "x", "1 videos have no answer"),
+        (["answers", 0, "video_id"], "x", "no answer for 1 video"),
         (["flags"], ["synthetic"], "flags: 'null-model' is missing, which 'random_intervals' with"),
         (["flags"], ["null-model"], "flags: 'synthetic' is missing, which every row of this board has"),
         (["flags"], ["synthetic", "null-model", "\u202eok"], "flags[2]: has characters that are not seen"),
@@ -217,7 +217,7 @@ def test_a_row_is_replaced_after_a_question_alone(made: Path, root: Path, bench:
 def test_one_file_is_verified_against_the_board_that_it_names(root: Path, bench: Bench) -> None:
     path = root / "spotting/results/toy/frame_difference.json"
     ran = bench("leaderboard", "verify", path, "--root", root)
-    assert (ran.code, ran.out.strip()) == (0, "1 of 1 submissions verify")
+    assert (ran.code, ran.out.strip()) == (0, "1 of 1 submission verifies")
     alter(path, "answers_digest", value="0")
     ran = bench("leaderboard", "verify", path, "--root", root)
     assert (ran.code, "their digest differs" in ran.err) == (cli.FAILED, True)

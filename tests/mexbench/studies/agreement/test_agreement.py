@@ -156,9 +156,9 @@ def test_models_without_common_emotions_or_clips_are_rejected() -> None:
         agree(one, predictions("other", ["shy"], ("sad", "shy")))
     with pytest.raises(DataError, match=r"no clip is in both: one has c00, c01, other has c05"):
         agree(one, predictions("other", ["sad"], first=5))
-    with pytest.raises(DataError, match="2 clips have another subject in the two"):
+    with pytest.raises(DataError, match="the subject of 2 clips differs between the two"):
         agree(one, predictions("other", ["sad", "sad"], per_subject=1))
-    with pytest.raises(DataError, match="both models predict a common emotion for none of the 1 clips in both"):
+    with pytest.raises(DataError, match="both models predict a common emotion for none of the 1 clip in both"):
         agree(predictions("one", ["calm"]), predictions("other", ["sad"], ("sad", "glad")))
 
 

@@ -55,7 +55,7 @@ def test_unusable_cells_are_counted_and_named() -> None:
         "- 11 cells read",
         "no unit is named, excluded: 2 cells: d ('?'), g ('?')",
         "- of another emotion, excluded: (blank) 1, boredom 1",
-        "With a unit in doubt, excluded here: 1 cells: c ('L12 or L14').",
+        "With a unit in doubt, excluded here: 1 cell: c ('L12 or L14').",
         "| Happiness_ME1 | 3       | {AU12} x 3",
         "all clips show the same units",
         "| fear      | 0       | 0 ",

@@ -47,6 +47,14 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert stored.read(folder / stored.FILE).clusters == division.clusters
 
 
+def test_flags_of_the_data_are_written_and_read(folder: Path) -> None:
+    assert stored.read(folder).flags == ()
+    level = next(level for level in analysed().levels if level.name == "numbers")
+    write_json(folder / stored.FILE, stored.as_json("toy", level, ("synthetic",)))
+    division = stored.read(folder)
+    assert division.flags == division.restricted("disgust").flags == ("synthetic",)
+
+
 def test_inside_an_emotion_it_is_the_cluster_that_the_clustering_assigns(folder: Path) -> None:
     division, fitted = stored.read(folder), analysed().levels[0].division
     for units in (["4"], ["4", "7"], ["9"], ["7"], ["4", "9"], ["6", "12"], ["12", "4"]):
@@ -92,6 +100,7 @@ def test_a_combination_of_the_paper_is_its_own_nearest(units: set[str]) -> None:
         ({"schema": 2}, "its schema is 2, expected 1"),
         ({"level": "sided"}, "its level is 'sided', and detectors know numbers alone"),
         ({"emotions": {}}, "it has 0 clusters"),
+        ({"flags": "synthetic"}, "its flags are 'synthetic', expected a list of strings"),
         ({"emotions": {"x": {"clusters": {"X_ME1": [[["4"], 0]]}}}}, "cluster 'X_ME1' has no clips"),
         ({"emotions": {"x": {"clusters": {"X_ME1": 3}}}}, "not a sub-division"),
     ],

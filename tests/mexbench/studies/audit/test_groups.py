@@ -34,7 +34,7 @@ def test_each_group_is_scored_by_itself() -> None:
     assert first["ci"] == second["ci"] == {"uf1": None, "uar": None, "accuracy": None}  # no width, and too few
     page = "\n".join(groups.section(rows))
     assert "| svm     | y           | 33.33" in page
-    assert "The smallest group has 1 subjects. **Small groups say nothing:**" in page
+    assert "The smallest group has 1 subject. **Small groups say nothing:**" in page
     assert groups.section([]) == []
 
 

@@ -96,7 +96,7 @@ def test_every_derived_value_is_under_its_question() -> None:
     )
     assert answer(sheet, "Does it rest on an annotation").endswith("chosen by the annotated onset and apex.")
     assert answer(sheet, "How were the samples selected").startswith(
-        "Excluded by the run: no face: 3 clips; too short: 1 clips. "
+        "Excluded by the run: no face: 3 clips; too short: 1 clip. "
     )
     assert answer(sheet, "How good is it").splitlines()[2:] == [
         "- svm: UF1 61.23 [51.00, 70.99], UAR 59.87 [48.12, 69.00]"
@@ -138,8 +138,8 @@ def test_parts_of_a_run_are_answered_one_below_the_other_and_equal_answers_once(
     other = {**FACTS, "protocol": '{"plugin": "loso"}', "sizes": [(100, 37)]}
     sheet = markdown(REPORT, [FACTS, other], SCORES)
     divided = answer(sheet, "How is the data divided").split("  \n")
-    assert [text.partition(":")[0] + text.partition("}`:")[2][:8] for text in divided] == [
-        '`{"plugin" 3 folds', '`{"plugin" 1 folds',
+    assert [text.partition(":")[0] + text.partition("}`:")[2].partition(",")[0] for text in divided] == [
+        '`{"plugin" 3 folds', '`{"plugin" 1 fold',
     ]  # fmt: skip
     assert answer(sheet, "Are there duplicates").count("found, and flagged") == 1
 

@@ -45,11 +45,19 @@ def test_a_file_of_action_units(tmp_path: Path) -> None:
         read(write(tmp_path / "clips.csv", "a,a.mp4,,,,AU5,2,,,,0.9,0.6", header=header))
 
 
+def test_flags_of_every_line_are_those_of_the_predictions(tmp_path: Path) -> None:
+    """Lines of several models may be put together in one file; what has no such column has no flags that are known."""
+    header = f"{HEADER},flags"
+    lines = ["a,a.mp4,,,,sad,2,0.9,0.1,synthetic", "b,b.mp4,,,,,0,,,synthetic bfloat16", "c,c.mp4,,,,sad,2,0.9,0.1,"]
+    assert read(write(tmp_path / "clips.csv", *lines, header=header)).flags == ("synthetic", "bfloat16")
+    assert read(write(tmp_path / "clips.csv", *LINES)).flags == ()
+
+
 def test_clips_without_a_face_have_no_prediction(tmp_path: Path) -> None:
     summary = read(write(tmp_path / "clips.csv", *LINES, "z,z.mp4,p9,,,,0,,", "d,d.mp4,,,,,0,,"))
     assert [clip.clip_id for clip in summary.clips] == ["a", "b", "c"]
     assert summary.unpredicted == ("d", "z")
-    with pytest.raises(DataError, match="its 1 clips have no prediction: there is nothing to describe"):
+    with pytest.raises(DataError, match="no prediction in its 1 line: there is nothing to describe"):
         read(write(tmp_path / "clips.csv", "z,z.mp4,p9,,,,0,,"))
 
 

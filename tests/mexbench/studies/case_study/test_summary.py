@@ -149,7 +149,7 @@ def test_every_page_has_the_cautions() -> None:
     for text in (
         "> **Synthetic data:**", "> **Research use, not a diagnosis.**", "> **Consent and privacy.**",
         "> **Honest score: unknown.** No honest score of toy was given",
-        "Predicted and not scored: 3 clips without a label, 1 clips whose emotion is not a class of the model.",
+        "Predicted and not scored: 3 clips without a label, 1 clip whose emotion is not a class of the model.",
         "| patient      | 4       | 2          | 75.00 [66.67, 100.00] |",
         "| control      | 2       | 1          | 0.00 ",
         "| (none given) | 1       | 1          | 100.00 ",

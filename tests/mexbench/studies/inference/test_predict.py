@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,8 @@ from mexbench.registry.catalogue import Catalogue
 from mexbench.runs import saved_model as saved
 from mexbench.studies.inference import page
 from mexbench.studies.inference import videos as predicted_films
+from mexbench.studies.inference.answers import Answers, model_flags
+from mexbench.studies.inference.tables import Tables
 from tests import films
 from tests.helpers import Ran, config_of
 from tests.pictures import face_frame
@@ -143,7 +146,7 @@ def test_frames_without_a_face_enter_no_mean(by_frame: Path, bench: Bench, tmp_p
     assert [row["faces"] for row in frames] == ["one"] * 6 + ["none"] * 4
     assert [row["predicted"] == "" for row in frames] == [False] * 6 + [True] * 4
     assert "  4 of 10 frames: no face found: in no mean" in ran.out.splitlines()
-    assert "  1 scene cuts (at 0.6 s): no window spans one" in ran.out.splitlines()
+    assert "  1 scene cut (at 0.6 s): no window spans one" in ran.out.splitlines()
 
 
 @pytest.mark.parametrize("model", ["by-frame", "by-clip"])
@@ -199,7 +202,7 @@ def test_a_still_picture_is_one_sample(
     for name in ("frames", "windows", "clips"):
         (row,) = rows(tmp_path / "out" / f"{name}.csv")
         np.testing.assert_allclose([scores(row)], expected, rtol=1e-5)
-    assert "a.png: 1 of 1 windows predicted" in ran.out
+    assert "a.png: 1 of 1 window predicted" in ran.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "README.md", "clips.csv", "frames.csv", "windows.csv"
     ]  # fmt: skip
@@ -216,7 +219,7 @@ def test_a_folder_of_stills(by_frame: Path, bench: Bench, tmp_path: Path) -> Non
     ran = bench("predict", folder, "--model", by_frame, "--out", tmp_path / "out")
     assert ran.code == 1
     assert "d.jpg: is truncated" in ran.err
-    assert "c.png: no face was found in any of its 1 windows: nothing is predicted" in ran.out
+    assert "c.png: no face was found in its one window: nothing is predicted" in ran.out
     clips = rows(tmp_path / "out" / "clips.csv")
     assert [(row["clip_id"], row["windows"]) for row in clips] == [
         ("a.jpg", "1"), ("b.bmp", "1"), ("c.png", "0"), ("e.mp4", "1")
@@ -246,7 +249,7 @@ def test_a_step_that_needs_motion_works_on_films(by_frame: Path, bench: Bench, t
     magnified = by_frame.parents[2] / "magnified" / "all" / "0"
     film = films.person(tmp_path / "b.mp4", 1)
     ran = bench("predict", film, "--model", magnified, "--out", tmp_path / "film")
-    assert (ran.code, "b.mp4: 1 of 1 windows predicted" in ran.out) == (0, True), ran.err + ran.out
+    assert (ran.code, "b.mp4: 1 of 1 window predicted" in ran.out) == (0, True), ran.err + ran.out
     ran = bench("predict", picture(tmp_path / "a.png"), "--model", magnified, "--out", tmp_path / "still")
     assert (ran.code, ran.err.count("error:")) == (2, 1)
     assert "its step 'magnification' needs several frames, and a still picture is one: give films" in ran.err
@@ -294,8 +297,61 @@ def test_a_list_of_clips(by_frame: Path, bench: Bench, tmp_path: Path) -> None:
     assert (times[0], times[-1], len(times)) == ("1.000", "2.400", 15)
     ran = bench("analyse", "case-study", tmp_path / "out" / "clips.csv")
     assert ran.code == 0
-    assert "Without a prediction, and not counted: 1 clips (second)" in ran.out
+    assert "Without a prediction, and not counted: 1 clip (second)" in ran.out
     assert "| first  | anna      | before" in ran.out
+
+
+def test_what_is_derived_from_predictions_of_a_synthetic_model_says_so(
+    by_frame: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clips may be of real people: that their predictor learned from drawn faces follows every figure."""
+    monkeypatch.chdir(tmp_path)
+    films.person(tmp_path / "films" / "a.mp4", 1)
+    films.person(tmp_path / "films" / "b.mp4", 1)
+    ran = bench("predict", tmp_path / "films", "--model", by_frame, "--out", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert "Synthetic data: what answers here learned from data made by a program." in " ".join(ran.err.split(" |\n| "))
+    page_text = (tmp_path / "out" / "README.md").read_text()
+    assert page_text.index("**Flags: synthetic.**") < page_text.index("Honest score")
+    for name in ("clips", "windows", "frames"):
+        table = rows(tmp_path / "out" / f"{name}.csv")
+        assert {row["flags"] for row in table} == {"synthetic"}, name
+        assert list(table[0])[-1] == "flags"
+
+    clips = tmp_path / "out" / "clips.csv"
+    ran = bench("analyse", "case-study", clips, "--figures", "--out", tmp_path / "study.md")
+    assert ran.code == 0, ran.err
+    study = (tmp_path / "study.md").read_text()
+    assert "> **Synthetic data:** made by a program, in the training of the model or in the clips: clips.csv." in study
+    assert "> **Flags** of clips.csv: synthetic." in study
+    assert "![out (flags: synthetic): share of clips by clip, predictions" in study
+
+    ran = bench("analyse", "agreement", clips, clips, "--figures", "--out", tmp_path / "agree.md")
+    assert ran.code == 0, ran.err
+    agreement = (tmp_path / "agree.md").read_text()
+    assert "or in the clips: A (clips.csv), B (clips.csv). Nothing here says anything about real faces." in agreement
+    assert "clips.csv (A) (flags: synthetic) and clips.csv (B) (flags: synthetic): 100 % of clips" in agreement
+
+
+@pytest.mark.parametrize(
+    ("about", "flags"),
+    [
+        ({"flags": ["a"], "score": {"flags": ["a", "b"]}}, ("a", "b")),
+        ({"flags": ["synthetic"], "score": None}, ("synthetic",)),  # its run was not finished
+        ({"score": {"flags": ["synthetic"]}}, ("synthetic",)),  # saved before flags were recorded
+        ({"flags": []}, ()),
+    ],
+)  # fmt: skip
+def test_flags_of_a_saved_model(about: dict[str, Any], flags: tuple[str, ...]) -> None:
+    assert model_flags(about) == flags
+    assert page.short_score(about).endswith(f" ({', '.join(flags)})" if flags else "no honest score known")
+    assert page.flag_lines(flags)[-1:] == ([f"Flags: {', '.join(flags)}."] if flags else [])
+
+
+def test_tables_of_a_model_without_flags_have_no_column_of_them(tmp_path: Path) -> None:
+    with Tables(tmp_path, Answers(("sad", "glad"))):
+        pass
+    assert (tmp_path / "clips.csv").read_text().strip().endswith("windows,score_sad,score_glad")
 
 
 def test_a_folder_with_films_that_cannot_be_read(by_frame: Path, bench: Bench, tmp_path: Path) -> None:

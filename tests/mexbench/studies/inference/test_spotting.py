@@ -11,7 +11,7 @@ import pytest
 
 from mexbench import cli
 from mexbench.data.video.reader import Frame
-from mexbench.errors import DataError
+from mexbench.errors import DataError, counted
 from mexbench.interfaces import ScoredInterval
 from mexbench.studies.inference.spot_page import comparison
 from mexbench.studies.inference.spot_truth import TrueExpression, TypeCounts, compare, read_truth
@@ -50,7 +50,9 @@ def test_intervals_recognised_and_compared_with_the_truth(
     intervals, curves = (rows(tmp_path / "out" / f"{name}.csv") for name in ("intervals", "confidence"))
     assert len(curves) == 240
     assert intervals, ran.out
-    assert f"{sum(row['type'] == 'micro' for row in intervals)} micro-expressions" in ran.out
+    assert counted(sum(row["type"] == "micro" for row in intervals), "micro-expression") + " and" in ran.out
+    assert {row["flags"] for row in [*intervals, *curves]} == {"synthetic"}
+    assert "**Flags: synthetic.**" in (tmp_path / "out" / "README.md").read_text()
     for row in intervals:
         onset, offset = int(row["onset"]), int(row["offset"])
         assert 1 <= onset <= offset <= 240
@@ -137,8 +139,8 @@ def test_recall_and_false_alarms_by_hand() -> None:
     micro, macro = compare(truth, spotted, times)
     assert micro == TypeCounts(kind="micro", n_true=2, hits=1, false_alarms=1)
     assert macro == TypeCounts(kind="macro", n_true=0, hits=0, false_alarms=1)
-    assert comparison(micro, 0.5) == "micro: 1 of 2 spotted, recall 0.50; 1 false alarms, 2.0 a minute"
-    assert comparison(macro, 0.5) == "macro: the film has none; 1 false alarms, 2.0 a minute"
+    assert comparison(micro, 0.5) == "micro: 1 of 2 spotted, recall 0.50; 1 false alarm, 2.0 a minute"
+    assert comparison(macro, 0.5) == "macro: the film has none; 1 false alarm, 2.0 a minute"
 
 
 @pytest.mark.parametrize(

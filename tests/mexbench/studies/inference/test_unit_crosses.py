@@ -49,6 +49,50 @@ def test_each_spotted_interval_has_units_and_their_combination(
     assert "Research use, not a diagnosis" in page
 
 
+def test_models_of_a_run_that_was_done_row_by_row(bench: Bench, tmp_path: Path) -> None:
+    """--only, two seeds and --save-models all: each saved model is asked about one frame, nobody and no film."""
+    config = tmp_path / "units.yaml"
+    config.write_text(
+        "target: action_units\n"
+        "dataset: {plugin: casme2, root: stand-in, stand_in: {subjects: 3, clips: 4, width: 240, height: 200, "
+        "frames: 7}}\nframes: {unit: frame, count: 3}\n"
+        "preprocess: &steps [face, grayscale, {plugin: resize, size: 16}]\nprotocol: loso\nmodels:\n  - svm\n"
+        "  - always_present\n  - {plugin: svm, name: moving, frames: {unit: clip, count: 4}, preprocess: *steps}\n"
+    )
+    for only in (["always_present"], ["svm", "moving"]):
+        options = [part for name in only for part in ("--only", name)]
+        ran = bench(
+            "run", config, *options, "--set", "seeds=[0,1]", "--save-models", "all", "--in-process", "--out",
+            tmp_path / "run",
+        )  # fmt: skip
+        assert ran.code == 0, ran.err
+    folder = tmp_path / "films"
+    films.write(folder / "one.mp4", [films.face_frame()])
+    films.write(folder / "wall.mp4", films.plain(1, (240, 320)))
+    (folder / "bad.mp4").write_bytes(b"nothing" * 300)
+    for name, answer in (
+        ("always_present", "one.mp4: 1 of 1 window predicted: AU1 1, AU2 1, AU4 1, AU5 1, AU6 1, AU7 1, AU9 1"),
+        ("svm", "one.mp4: 1 of 1 window predicted: "),
+        ("moving", "one.mp4: nothing is predicted for its one window: a single usable frame, and this model needs"),
+    ):
+        for seed in "01":
+            ran = bench(
+                "predict", folder, "--model", tmp_path / "run" / "models" / name / "all" / seed, "--out",
+                tmp_path / f"{name}{seed}",
+            )  # fmt: skip
+            assert (ran.code, ran.err.count("error:")) == (1, 1), ran.err
+            assert answer in ran.out
+            assert "wall.mp4: no face was found in its one window: nothing is predicted" in ran.out
+            assert "bad.mp4: is not a film" in ran.err
+            assert {row["flags"] for row in rows(tmp_path / f"{name}{seed}" / "clips.csv")} == {"synthetic"}
+    for command in (
+        ("evaluate-saved", tmp_path / "run" / "models" / "svm" / "all", config),
+        ("leaderboard", "define", tmp_path / "run", "units", "--root", tmp_path / "boards"),
+    ):
+        ran = bench(*command)
+        assert (ran.code, ran.err.count("error:"), "'target: action_units'" in ran.err) == (2, 1, True), ran.err
+
+
 def test_snapshots_have_units_and_their_combination(
     unit_models: Path, film: Path, bench: Bench, tmp_path: Path
 ) -> None:
@@ -91,10 +135,8 @@ def test_films_that_show_nothing_have_no_units(unit_models: Path, bench: Bench, 
     assert clips.keys() == {"a.mp4", "b.mp4", "c.mp4"}
     nobody = clips["b.mp4"]
     assert (nobody["predicted"], nobody["cluster"], nobody["score_AU1"]) == ("", "", "")
-    assert "b.mp4: no face was found in any of its 1 windows: nothing is predicted" in ran.out
-    assert (
-        "nothing is predicted for any of its 1 windows: a single usable frame, and this model needs motion" in ran.out
-    )
+    assert "b.mp4: no face was found in its one window: nothing is predicted" in ran.out
+    assert "nothing is predicted for its one window: a single usable frame, and this model needs motion" in ran.out
 
 
 def test_an_empty_folder_is_one_error(unit_models: Path, bench: Bench, tmp_path: Path) -> None:

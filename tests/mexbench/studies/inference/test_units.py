@@ -129,7 +129,7 @@ def test_openface_rows_count_by_their_time_and_their_face(tmp_path: Path) -> Non
         ("frame,AU06_c", ["1,0"], "lacks the columns timestamp, confidence, success"),
         ("timestamp,confidence,success", ["0,1,1"], "lacks the columns AU01_c"),
         ("timestamp,confidence,success,AU06_c", ["0,1,1,0", "0,1,1,0"], "'timestamp' does not rise: several faces"),
-        ("timestamp,confidence,success,AU06_c", ["0,0.2,1,0"], "none of its 1 frames has a sure face"),
+        ("timestamp,confidence,success,AU06_c", ["0,0.2,1,0"], "no sure face in its 1 frame"),
         ("timestamp,confidence,success,AU06_c", ["0,1,1,3"], "AU06_c lies from 3 to 3, expected 0 to 1"),
         ("timestamp,confidence,success,AU06_c", ["0,1,1,much"], "row 2: AU06_c is 'much', expected a number"),
         ("timestamp,confidence,success,AU06_c", ["0,1,1"], "row 2: 3 cells under 4 headers"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mexbench.data.cache import Cache
+from mexbench.errors import counted
 from mexbench.evaluation.executors.base import Executor
 from mexbench.evaluation.plan import RowGroupPlan
 from mexbench.fingerprint import digest
@@ -76,7 +77,7 @@ class Stress:
             failed = [failure for failure in part.failures if failure.task.model == case.model]
             if failed:
                 return {"status": "failed", "why": f"{failed[0].task}: {failed[0].error}"}
-            return {"status": "incomplete", "why": f"{len(case.tasks) - len(results)} tasks have no result"}
+            return {"status": "incomplete", "why": f"no result of {counted(len(case.tasks) - len(results), 'task')}"}
         honest = self._of_run(case)
         return {
             "status": "measured",
