@@ -248,11 +248,14 @@ def test_the_case_study_of_generated_films(workspace: Workspace) -> None:
 
     def small_units(config: dict[str, Any]) -> None:
         config["models"] = [model for model in config["models"] if "svm" in str(model)]
-        config["profiles"]["demo"] = {"dataset.stand_in": {"subjects": 6, "clips": 6}}
+        config["profiles"]["demo"] = {"dataset.stand_in": {"subjects": 6, "clips": 6, "frames": 6}}
 
     workspace.config("action_units.yaml", small_units)
     workspace.run(make.replace("seq 1 16", "seq 1 4"))
-    ran = workspace.run(study)
+    # The same stand-in as that of the config, where the how-to's has 26 subjects.
+    small_root = "--root stand-in --set 'stand_in={subjects: 6, clips: 6, frames: 6}'"
+    assert study.count("--root stand-in") == 1
+    ran = workspace.run(study.replace("--root stand-in", small_root))
     assert "p4: " in ran.stdout
     films = workspace.folder / "runs" / "films"
     header, *lines = (films / "clips.csv").read_text().splitlines()
