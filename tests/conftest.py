@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mexbench import devices
@@ -20,6 +22,18 @@ from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_
 # A CI that starts its commands in the background has them ignore Ctrl-C, and so would every process of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile each program once: the processes that tests start have caches of their own, which begin empty.
+
+    Each process of pytest-xdist has its own folder: JAX writes its files in place, and another might read half of one.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="mexbench-compiled-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,9 +55,18 @@ def real_flow(shared_data: Path) -> Path:
     return shared_data / "megc2019_flow" / "norm_u_v_os"
 
 
+@pytest.fixture(scope="session")
+def cache_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new folder for each test, numbered here: ``mktemp`` lists all earlier ones to number the next."""
+    parent = tmp_path_factory.mktemp("caches")
+    return (parent / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEXBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+def _private_cache(cache_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = next(cache_folders)
+    folder.mkdir()
+    monkeypatch.setenv("MEXBENCH_CACHE", str(folder))
 
 
 @pytest.fixture(scope="session")

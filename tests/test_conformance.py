@@ -37,7 +37,7 @@ ENTRIES = [entry for entry in load_catalogue().entries if entry.distribution.sta
 #: fills a batch, so that large ones take most of the time.
 QUICK = {"epochs": 1, "batch_size": 8}
 NETWORKS = (
-    "au_cnn", "cnn", "cnn_lstm", "dual_inception", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "off_tanet",
+    "cnn", "cnn_lstm", "dual_inception", "hybrid_micronet", "hybrid_micronet_au", "off_apexnet", "off_tanet",
     "rcn_a", "ststnet",
 )  # fmt: skip
 #: What a plugin needs to be built at all, or to be quick.
@@ -48,6 +48,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "gradient_boosting": {"max_iter": 3},
     "random_convolutions": {"kernels": 50},
     **dict.fromkeys(NETWORKS, QUICK),
+    "au_cnn": {**QUICK, "convolutions": 1},
     "htnet": {**QUICK, "dim": 24, "repeats": [1, 1, 1]},
     "causalnet": {**QUICK, "dim": 16, "repeats": [1, 1, 1]},
     "macnn": {**QUICK, "filters": 2, "hidden": 16},

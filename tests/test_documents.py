@@ -99,8 +99,8 @@ def casme2(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return stand_in_root("casme2", StandIn(subjects=3, clips=3, frames=6, width=240, height=200))
 
 
-def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Callable[[str], str]:
-    """Make configs quick and the flow's board that of the written pack; returns what fills in the paths of a block."""
+def make_configs_small(workspace: Workspace) -> None:
+    """Make configs quick, and that of the flow pack one of any pack."""
 
     def classical(config: dict[str, Any]) -> None:
         remaining = [model for model in config["models"] if str(model) in ("ann", "majority") or "svm" in str(model)]
@@ -131,6 +131,11 @@ def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Calla
     workspace.config("case_study.yaml", small_study)
     workspace.config("loso_casme2.yaml", classical)
     workspace.config("loso_megc2019_flow.yaml", any_pack)
+
+
+def small(workspace: Workspace, casme2: Path, pack: Path, stills: Path) -> Callable[[str], str]:
+    """Make configs quick and the flow's board that of the written pack; returns what fills in the paths of a block."""
+    make_configs_small(workspace)
     shutil.rmtree(workspace.folder / "leaderboards")
     places = {"/path/to/CASME2": casme2, "/path/to/norm_u_v_os": pack, "/path/to/data": stills}
     flow = f"bench run configs/loso_megc2019_flow.yaml --out made && bench leaderboard define made {BOARD}"
@@ -248,11 +253,14 @@ def test_the_case_study_of_generated_films(workspace: Workspace) -> None:
 
     def small_units(config: dict[str, Any]) -> None:
         config["models"] = [model for model in config["models"] if "svm" in str(model)]
-        config["profiles"]["demo"] = {"dataset.stand_in": {"subjects": 6, "clips": 6}}
+        config["profiles"]["demo"] = {"dataset.stand_in": {"subjects": 6, "clips": 6, "frames": 6}}
 
     workspace.config("action_units.yaml", small_units)
     workspace.run(make.replace("seq 1 16", "seq 1 4"))
-    ran = workspace.run(study)
+    # The same stand-in as that of the config, where the how-to's has 26 subjects.
+    small_root = "--root stand-in --set 'stand_in={subjects: 6, clips: 6, frames: 6}'"
+    assert study.count("--root stand-in") == 1
+    ran = workspace.run(study.replace("--root stand-in", small_root))
     assert "p4: " in ran.stdout
     films = workspace.folder / "runs" / "films"
     header, *lines = (films / "clips.csv").read_text().splitlines()
@@ -310,12 +318,13 @@ def test_contributing(workspace: Workspace, casme2: Path, tmp_path: Path, reques
     assert ("broken" in ran.stdout, "1 passed" in ran.stdout) == (False, True)
 
 
-def test_faq(workspace: Workspace, filled: Callable[[str], str]) -> None:
+def test_faq(workspace: Workspace, casme2: Path) -> None:
+    make_configs_small(workspace)
     audit, licence, flow, check, resume = blocks("FAQ.md")
     assert "clip-split" in workspace.run(audit).stdout
     assert "Chinese Academy of Sciences" in workspace.run(licence).stdout
     assert "farneback" in workspace.run(flow).stdout
-    assert "casme2-synthetic" not in workspace.run(check, CASME2_ROOT=filled("/path/to/CASME2")).stdout
+    assert "casme2-synthetic" not in workspace.run(check, CASME2_ROOT=str(casme2)).stdout
     messages = re.findall(r"= (\d+) tasks, (\d+) to do", workspace.run(resume).stderr)
     (first, again), (more, new), (same, none), (_, left_to_do) = ((int(a), int(b)) for a, b in messages)
     assert first == again

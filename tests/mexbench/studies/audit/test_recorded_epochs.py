@@ -57,7 +57,7 @@ def results(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("model", "options"),
-    [("ststnet, epochs: 3", ()), ("rcn_a, epochs: 2, batch_size: 4", ("--jobs", "2"))],
+    [("ststnet, epochs: 3", ()), ("rcn_a, epochs: 2, filters: 4, batch_size: 4", ("--jobs", "2"))],
 )
 def test_the_run_of_an_audit_equals_the_run_alone(
     tmp_path: Path, write_config: Callable[[str], Path], bench: Callable[..., Ran], model: str, options: tuple[str, ...]
@@ -98,7 +98,7 @@ def test_what_was_stopped_goes_on(
     tmp_path: Path, write_config: Callable[[str], Path], bench: Callable[..., Ran]
 ) -> None:
     """A fold whose honest result is gone is trained again, the others are not."""
-    config = write_config("rcn_a, epochs: 2")
+    config = write_config("rcn_a, epochs: 2, filters: 4, batch_size: 4")
     arguments = ("audit", config, "--out", tmp_path / "audited", "--leaks", "epoch-global")
     assert bench(*arguments).code == 0
     before = results(tmp_path / "audited")

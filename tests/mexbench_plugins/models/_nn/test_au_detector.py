@@ -60,8 +60,8 @@ def test_annotated_units_of_a_test_side_are_never_read() -> None:
     result = np.asarray(predictor(x))
     np.testing.assert_array_equal(result, predictor(other_planes(x)))
     assert (result.argmax(1) == y).mean() > 0.8
-    plain = np.asarray(fitted(replace(MODEL, detect_units=False))(x))
-    assert not np.array_equal(plain, fitted(replace(MODEL, detect_units=False))(other_planes(x)))
+    plain = fitted(replace(MODEL, detect_units=False))
+    assert not np.array_equal(np.asarray(plain(x)), plain(other_planes(x)))
 
 
 def test_units_of_a_training_sample_come_from_a_detector_without_its_subject() -> None:
