@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         for path in compiled:
             with suppress(OSError):  # another process removed it
                 path.unlink()
-        result = f", {len(compiled)} file(s) of compiled programs" if compiled else ""
+        result = f", {counted(len(compiled), 'compiled program')}" if compiled else ""
         print(f"removed {counted(cache.clear(), 'entry', 'entries')}{result} from {cache.root}")
         return cli.OK
     rows = [

@@ -240,7 +240,7 @@ def test_cache(bench: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "jit_step-cache").write_bytes(bytes(2048))
     assert bench("cache", "info").out.splitlines()[4].split() == ["compiled", "2.0", "KiB"]
-    assert "removed 1 entries, 1 file(s) of compiled programs from" in bench("cache", "clear").out
+    assert "removed 1 entry, 1 compiled program from" in bench("cache", "clear").out
     assert [line.split()[-2:] for line in bench("cache", "info").out.splitlines()[2::2]] == [["0", "B"]] * 2
     assert bench("cache", "clean").code == 2
 
