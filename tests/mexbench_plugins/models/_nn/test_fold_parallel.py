@@ -100,8 +100,12 @@ def test_a_held_out_sample_leaves_no_trace() -> None:
     assert not np.array_equal(weights(first[0])[0], weights(changed[0])[0])
 
 
-def test_gradients_are_those_of_the_plain_formula_and_of_removing_samples() -> None:
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_gradients_are_those_of_the_plain_formula_and_of_removing_samples(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The hand-written gradient against automatic differentiation of conv, ReLU, batch norm, pooling, in float64."""
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
     rng = np.random.default_rng(0)
     x, _ = images(8)
     scale_of = rng.normal(size=(2, FILTERS))  # of both signs
