@@ -106,9 +106,22 @@ def padded_width(kernel: tuple[int, ...], stride: int) -> int:
 def plain_convolution(
     x: Array, kernel: Array, stride: int | tuple[int, int], padding: Padding, dilation: int = 1
 ) -> Array:
-    """Convolve (n, H, W, inputs) with a kernel (rows, columns, inputs, filters); two strides are down and across."""
+    """Convolve (n, H, W, inputs) with a kernel (rows, columns, inputs, filters); two strides are down and across.
+
+    Padding beyond the reach of the kernel is added to the images and not left to the convolution. The gradient of the
+    images would otherwise be a convolution with negative padding, for which XLA on a CPU (jaxlib 0.10.2) reads other
+    rows, or memory outside of the array: with a 3x3 kernel, padding 3 before and 1 after, in both directions.
+    """
+    inner: list[tuple[int, int]] = []
+    beyond: list[tuple[int, int]] = []
+    for (before, after), size in zip(padding, kernel.shape[:2], strict=True):
+        reach = (size - 1) * dilation
+        inner.append((min(before, reach), min(after, reach)))
+        beyond.append((before - inner[-1][0], after - inner[-1][1]))
+    if any(map(any, beyond)):
+        x = jnp.pad(x, [(0, 0), *beyond, (0, 0)])
     return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride) if isinstance(stride, int) else stride, padding,
+        x, kernel, (stride, stride) if isinstance(stride, int) else stride, inner,
         rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -69,6 +69,35 @@ def test_outputs_and_gradients_of_any_shape_are_those_of_the_plain_convolution(d
         results.append([y, *backward(jnp.asarray(np.random.default_rng(2).integers(-4, 5, y.shape), jnp.float32))])
     for ours, plain in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, plain)  # whole numbers: no sum rounds
+
+
+@pytest.mark.parametrize("convolve", [fast_convolution, plain_convolution])
+@pytest.mark.parametrize("filters", [4, 15])
+@pytest.mark.parametrize("shape", [(3, 1, 4), (3, 1, 6), (1, 3, 1)], ids=str)
+@pytest.mark.parametrize("padding", [((3, 1), (3, 1)), ((3, 1), (3, 3)), ((1, 0), (1, 0)), ((4, 4), (0, 5))], ids=str)
+def test_padding_beyond_the_kernel_gives_the_gradient_of_the_images(
+    padding: tuple[tuple[int, int], tuple[int, int]],
+    shape: tuple[int, int, int],
+    filters: int,
+    convolve: Callable[..., Any],
+) -> None:
+    """Taps are summed one by one in numpy; XLA's negative padding on a CPU read other rows, or memory beyond them."""
+    size, stride, inputs = shape
+    rng = np.random.default_rng(3)
+    kernel = rng.integers(-4, 5, (size, size, inputs, filters)).astype(np.float32)
+    y, backward = jax.vjp(
+        lambda x: convolve(x, jnp.asarray(kernel), stride, padding), jnp.zeros((2, 8, 12, inputs), jnp.float32)
+    )
+    gradient = rng.integers(-4, 5, y.shape).astype(np.float32)
+    expected = np.zeros((2, 8 + sum(padding[0]), 12 + sum(padding[1]), inputs), np.float32)
+    for row, column in np.ndindex(size, size):
+        rows, columns = (
+            slice(at, at + stride * (count - 1) + 1, stride)
+            for at, count in zip((row, column), y.shape[1:3], strict=True)
+        )
+        expected[:, rows, columns] += gradient @ kernel[row, column].T
+    top, left = padding[0][0], padding[1][0]
+    np.testing.assert_array_equal(backward(jnp.asarray(gradient))[0], expected[:, top : top + 8, left : left + 12])
 
 
 @pytest.mark.parametrize("options", [{}, {"padding": "SAME"}, {"padding": 0, "padding_value": 0.5}], ids=str)
