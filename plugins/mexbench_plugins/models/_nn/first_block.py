@@ -66,14 +66,14 @@ def maxima_and_moments(x: Array, mask: Array) -> tuple[Array, Array, Array]:
 
 def _moments_forward(x: Array, mask: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
     best, mean, var = maxima_and_moments(x, mask)
-    return (best, mean, var), (x, mask, mean)
+    return (best, mean, var), (x, mask, best, mean)
 
 
 def _moments_backward(residuals: tuple[Array, ...], gradients: tuple[Array, Array, Array]) -> tuple[Array, None]:
-    x, mask, mean = residuals
+    x, mask, best, mean = residuals
     of_best, of_mean, of_var = gradients
     weight = (mask / (jnp.sum(mask) * np.prod(x.shape[1:-1])))[:, None, None, None]
-    (through_maxima,) = maxima_gradient(SIZE, STRIDE, x, of_best)
+    (through_maxima,) = maxima_gradient(SIZE, STRIDE, (x, best), of_best)
     return through_maxima + weight * (of_mean + 2 * of_var * (x - mean)), None
 
 

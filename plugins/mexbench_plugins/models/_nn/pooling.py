@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from mexbench_plugins.models._nn.layers import computed_once, record, window_places
+
+#: Height and width of a window: its pixels are bits of a number, where its maxima cannot be compared with.
+MOST = 5
 
 
 def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
@@ -24,32 +29,69 @@ def max_pool(x: Array, size: int, stride: int, *, padding: int = 0) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def maxima(x: Array, size: int, stride: int) -> Array:
-    """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU.
-
-    A window is 5 pixels wide at most.
-    """
+    """Take a maximum over strided slices: ``reduce_window`` and its gradient cost ten times as much on a CPU."""
     return computed_once(lambda x: functools.reduce(jnp.maximum, window_places(x, size, stride)), x)
 
 
-def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, Array]:
-    return maxima(x, size, stride), x
+def _maxima_forward(x: Array, size: int, stride: int) -> tuple[Array, tuple[Array, Array]]:
+    best: Array = maxima(x, size, stride)
+    return best, (x, best)
 
 
-def maxima_gradient(size: int, stride: int, x: Array, gradient: Array) -> tuple[Array]:
+def maxima_gradient(size: int, stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array]:
     """Ask for each pixel which windows it is the maximum of; several maxima of a window share its gradient equally.
 
     Differentiation would add up one array of the input's size for each place in the window, and with the layers
     before the pooling that took nine times as long.
+
+    Args:
+        size: Height and width of a window.
+        stride: In both directions.
+        residuals: What was pooled (n, H, W, C), and its maxima.
+        gradient: Of the maxima.
     """
-    return (computed_once(functools.partial(_gradient_of_maxima, size, stride), gradient, x),)
+    by_comparison = functools.partial(_gradient_by_comparison, size, stride)
+    by_place = functools.partial(_gradient_by_place, size, stride)
+    return (computed_once(by_comparison, *residuals, gradient, otherwise=by_place),)
+
+
+def _gradient_by_comparison(size: int, stride: int, x: Array, best: Array, gradient: Array) -> Array:
+    """Compare pixels with the maxima: with both in memory, this is the fastest way."""
+    share = gradient / functools.reduce(jnp.add, [part == best for part in window_places(x, size, stride)], 0)
+    height, width = x.shape[1:3]
+    rows, columns = -(-height // stride), -(-width // stride)
+    padded = jnp.pad(x, [(0, 0), (0, rows * stride - height), (0, columns * stride - width), (0, 0)])
+    pixels = padded.reshape(len(x), rows, stride, columns, stride, -1)
+    return _added_up(size, stride, x.shape, (best, share), lambda best, *_: pixels == best)
+
+
+def _gradient_by_place(size: int, stride: int, x: Array, best: Array, gradient: Array) -> Array:
+    """Ask the windows for the places of their maxima.
+
+    A comparison with the maxima would not do where XLA may compute x once more for it, as under ``vmap`` and on a GPU:
+    the last digits then differ, and no pixel is equal to the maximum.
+    """
+    del best
+    bits = places_of_maxima(x, size, stride)
+    share = gradient / jax.lax.population_count(bits)
+
+    def hit(bits: Array, row: NDArray[np.intp], column: NDArray[np.intp]) -> Array:
+        place = np.minimum(row, size - 1) * size + np.minimum(column, size - 1)
+        return bits & np.int32(1) << place.astype(np.int32) != 0
+
+    return _added_up(size, stride, x.shape, (bits, share), hit)
 
 
 def places_of_maxima(x: Array, size: int, stride: int) -> Array:
     """Return the places of each window's maxima as bits: 1 for its first pixel, 2 for the next in the row.
 
-    A comparison with the maxima would not do: where XLA computes x once more for it, as it may under ``vmap`` and on a
-    GPU, its last digits differ, and no pixel is equal to the maximum. Here one is at least.
+    At least one is set, whatever the digits of x are each time that it is read.
+
+    Raises:
+        ValueError: A window has more pixels than a number has bits.
     """
+    if size > MOST:
+        raise ValueError(f"a pooling window is {size} pixels wide, the most are {MOST}")
     best, *others = window_places(x, size, stride)
     bits = jnp.ones(best.shape, jnp.int32)
     for place, part in enumerate(others, 1):
@@ -58,25 +100,40 @@ def places_of_maxima(x: Array, size: int, stride: int) -> Array:
     return bits
 
 
-def _gradient_of_maxima(size: int, stride: int, gradient: Array, x: Array) -> Array:
-    height, width = x.shape[1:3]
+def _added_up(
+    size: int,
+    stride: int,
+    shape: tuple[int, ...],
+    windows: tuple[Array, Array],
+    hit: Callable[[Array, NDArray[np.intp], NDArray[np.intp]], Array],
+) -> Array:
+    """Return for each pixel of an image the sum of the shares of those windows that it is a maximum of.
+
+    Args:
+        size: Height and width of a window.
+        stride: In both directions.
+        shape: Of the images (n, H, W, C).
+        windows: What ``hit`` needs to know of each window (n, rows, columns, C), and its share.
+        hit: Tells which pixels are maxima, from the first of ``windows`` and a pixel's row and column in the window;
+            pixels are (n, H / stride, stride, W / stride, stride, C), and windows likewise. What it says of pixels
+            outside of the window does not count.
+    """
+    n, height, width, channels = shape
     rows, columns = -(-height // stride), -(-width // stride)
-    bits = places_of_maxima(x, size, stride)
-    share = gradient / jax.lax.population_count(bits)
     reach = -(-size // stride)  # how many cells of stride x stride pixels a window covers, either way
-    around = [(0, 0), (reach - 1, rows - bits.shape[1]), (reach - 1, columns - bits.shape[2]), (0, 0)]
-    bits, share = jnp.pad(bits, around), jnp.pad(share, around)
-    total = jnp.zeros((len(x), rows, stride, columns, stride, x.shape[-1]), x.dtype)
+    begun_rows, begun_columns = windows[0].shape[1:3]
+    around = [(0, 0), (reach - 1, rows - begun_rows), (reach - 1, columns - begun_columns), (0, 0)]
+    marks, share = (jnp.pad(array, around) for array in windows)
+    total = jnp.zeros((n, rows, stride, columns, stride, channels), share.dtype)
     for down in range(reach):
         for right in range(reach):
             begun = (slice(None), slice(reach - 1 - down, None), slice(reach - 1 - right, None))
-            ours, part = (array[begun][:, :rows, None, :columns, None] for array in (bits, share))
-            row, column = (np.arange(stride) + stride * cells for cells in (down, right))
-            inside = (row < size)[:, None] & (column < size)
-            place = np.where(inside, size * row[:, None] + column, 31)  # a bit that no window has
-            mask = np.int32(1) << place[:, None, :, None].astype(np.int32)
-            total += jnp.where(ours & mask != 0, part, 0)
-    return total.reshape(len(x), rows * stride, columns * stride, -1)[:, :height, :width]
+            mark, part = (array[begun][:, :rows, None, :columns, None] for array in (marks, share))
+            row = (np.arange(stride) + stride * down)[:, None, None, None]
+            column = (np.arange(stride) + stride * right)[:, None]
+            inside = (row < size) & (column < size)
+            total += jnp.where(hit(mark, row, column) & inside, part, 0)
+    return total.reshape(n, rows * stride, columns * stride, channels)[:, :height, :width]
 
 
 maxima.defvjp(_maxima_forward, maxima_gradient)

@@ -42,9 +42,20 @@ def test_every_window_hands_its_gradient_on_whatever_is_computed_again(size: int
     gradient = jax.jit(jax.vmap(jax.grad(total, 1)))(x, scale)
     for fold in range(3):
         np.testing.assert_allclose(gradient[fold], jax.jit(jax.grad(total, 1))(x[fold], scale[fold]), rtol=1e-4)
-    inner = jax.jit(jax.vmap(jax.grad(lambda x: max_pool(x, size, stride).sum())))(jnp.sin(x) * 3)
-    windows = ((17 - size) // stride + 1) ** 2 * 4 * 5
-    np.testing.assert_allclose(inner.sum((1, 2, 3, 4)), [windows] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1), (5, 3)])
+def test_the_gradient_of_a_sum_is_the_number_of_windows(size: int, stride: int, padding: int) -> None:
+    """Where the gradient, and at an edge the input, are known when the program is compiled."""
+    x = images(3, 4, 17, 17, 5)
+
+    windows = ((17 + 2 * padding - size) // stride + 1) ** 2 * 4 * 5
+    gradient = jax.grad(lambda x: max_pool(x, size, stride, padding=padding).sum())
+    together = jax.jit(jax.vmap(gradient))(jnp.sin(x) * 3)
+    np.testing.assert_allclose(together.sum((1, 2, 3, 4)), [windows] * 3, rtol=1e-6)
+    alone = jax.jit(lambda x: gradient(jnp.sin(x) * 3 + jnp.cos(x)))(x[0])
+    np.testing.assert_allclose(alone.sum(), windows, rtol=1e-6)
 
 
 def test_folds_together_compute_what_each_computes() -> None:
@@ -58,3 +69,10 @@ def test_folds_together_compute_what_each_computes() -> None:
     alone = jnp.stack([jnp.stack([part.sum() for part in value_and_gradient(layers, one)]) for one in x])
     np.testing.assert_allclose(together[jnp.asarray([0, 2])], alone[jnp.asarray([0, 2])], rtol=1e-6)
     assert np.isnan(together[1, 0])
+
+
+def test_a_window_of_more_pixels_than_bits_is_refused_in_folds_together() -> None:
+    x = images(2, 1, 12, 12, 2)
+    assert max_pool(x[0], 6, 6).shape == (1, 2, 2, 2)
+    with pytest.raises(ValueError, match="a pooling window is 6 pixels wide, the most are 5"):
+        jax.vmap(jax.grad(lambda x: max_pool(x, 6, 6).sum()))(x)
