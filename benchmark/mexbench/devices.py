@@ -15,12 +15,13 @@ Device = Literal["cpu", "gpu"]
 
 
 #: A library's own threads change the order of additions, and so the last digits, with the number of cores. One thread a
-#: task gives the same numbers under any --jobs, and --jobs is what uses the cores.
+#: task gives the same numbers under any --jobs and on any number of cores, and --jobs is what uses the cores.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",  # JAX on a processor
+    "PJRT_NPROC": "1",  # JAX starts a thread for each core all the same, which spends up to half as much time again
 }
 
 

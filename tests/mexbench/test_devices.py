@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from mexbench import devices, fingerprint
+from mexbench.data import read_ahead
 from mexbench.errors import DeviceError
 from mexbench.files import read_json
 from tests.helpers import ROOT, Ran
@@ -99,3 +100,32 @@ def test_the_command_reports_a_missing_gpu(bench: Callable[..., Ran], tmp_path: 
 def test_looking_for_a_gpu_does_not_load_jax() -> None:
     probe = "import sys; from mexbench import devices; sys.exit(devices.backend() != 'cpu' or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT, check=False).returncode == 0
+
+
+STEP = """
+import hashlib, os, sys
+os.sched_setaffinity(0, eval(sys.argv[1]))
+from mexbench import devices
+devices.use_one_thread()
+import numpy as np
+from mexbench_plugins.models.off_apexnet import OffApexNet
+x = np.random.default_rng(0).integers(0, 256, (128, 1, 28, 28, 2), dtype=np.uint8)
+groups = np.array(["s"] * 128)
+predictor = OffApexNet(epochs=2).fit(x, np.arange(128) % 3, n_classes=3, groups=groups, seed=0)
+print(hashlib.sha256(np.asarray(predictor(x)).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or read_ahead.cores() < 2, reason="needs two cores, on Linux")
+def test_a_network_learns_the_same_whatever_the_number_of_cores() -> None:
+    """JAX divides a convolution among all cores of the machine unless each of its own settings says one thread."""
+    environment = {name: value for name, value in os.environ.items() if name not in devices.ONE_THREAD}
+    cores = os.sched_getaffinity(0)
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", STEP, repr(some)],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+        ).stdout
+        for some in (cores, {min(cores)})
+    }  # fmt: skip
+    assert len(digests) == 1

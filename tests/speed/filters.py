@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mexbench_plugins.models._nn.train_program import keep_memory
-from tests.speed.networks import ONE_THREAD
+from mexbench.devices import ONE_THREAD
+from mexbench_plugins.models._nn.memory import keep_memory
 
 #: Numbers of filters to fill up to.
 CANDIDATES = (8, 17, 24, 33, 48, 65)
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--widths", action="store_true", help="every number of filters up to 64, unpadded")
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX starts a thread for each core, whatever it is told
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     keep_memory()
     for name in options.names or SHAPES:
         shape: Any = SHAPES[name]

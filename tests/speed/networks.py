@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+from mexbench.devices import ONE_THREAD
+
 #: Batch, shape of a sample, and how the peer is made from the module of the parity tests.
 NETWORKS: dict[str, tuple[int, tuple[int, ...], Callable[[Any], Any]]] = {
     "au_cnn": (32, (1, 128, 128, 3), lambda twins: twins.MicroNetTwin(3)),
@@ -57,7 +58,7 @@ def pytorch(name: str, contender: str) -> Callable[[], object]:
     """Return one step of PyTorch."""
     channels_last, keeps_memory, compiled = PEERS[contender]
     if keeps_memory:
-        from mexbench_plugins.models._nn.train_program import keep_memory
+        from mexbench_plugins.models._nn.memory import keep_memory
 
         keep_memory()
     torch: Any = importlib.import_module("torch")  # no dependency: type checkers must do without it
@@ -112,7 +113,7 @@ def ours(name: str) -> Callable[[], object]:
 
 def serve(name: str, contender: str) -> None:
     """Take one turn for every line that comes in: so many steps, and the milliseconds of each."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX starts a thread for each core, whatever it is told
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # contenders share one core's caches
     step = ours(name) if contender == OURS else pytorch(name, contender)
     for _ in range(3):
         step()

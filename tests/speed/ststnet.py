@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from mexbench.devices import ONE_THREAD
+
 SAMPLES, BATCH = 442, 256  # of MEGC2019: two steps an epoch, of 256 and 186
 ROUNDS = 5
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:

@@ -21,8 +21,9 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
+from mexbench.devices import ONE_THREAD
+
 FRAMES = 8
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
 
 
 CONTENDERS = {
