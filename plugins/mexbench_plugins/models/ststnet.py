@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench.interfaces import FoldsModel, Predictor, TorchWeightsModel
 from mexbench_plugins.models._nn.network_model import NetworkModel, Shape, check_single_image
+from mexbench_plugins.models._nn.team_size import at_once
 
 if TYPE_CHECKING:
     from mexbench_plugins.models._nn.ststnet_network import STSTNetLayers
@@ -77,9 +78,7 @@ class STSTNet(NetworkModel, FoldsModel, TorchWeightsModel):
 
     def folds_at_once(self) -> int:
         """Return the fastest number on this machine; with early stopping, which is per fold, 1."""
-        from mexbench_plugins.models._nn import fold_parallel
-
-        return 1 if self.early_stopping is not None else fold_parallel.at_once()
+        return 1 if self.early_stopping is not None else at_once()
 
     def fit_folds(
         self,

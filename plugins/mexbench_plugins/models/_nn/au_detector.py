@@ -117,9 +117,9 @@ def with_detected_units(
             f"detect_units trains detectors without one part of the subjects at a time, but all samples are of "
             f"{names[0]}; set detect_units: false"
         )
+    build = detector_model.builder(features.shape[1:], units)
     order = trainer.generator(jax.random.key(seed), trainer.CROSS).permutation(len(names))
     part_of = (order % min(folds, len(names)))[group_of]
-    build = detector_model.builder(features.shape[1:], units)
 
     def train(mask: NDArray[np.bool_]) -> trainer.NetworkPredictor:
         return trainer.train(

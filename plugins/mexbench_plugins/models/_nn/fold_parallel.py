@@ -25,7 +25,7 @@ from flax import nnx
 from jax import Array
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._nn import trainer
+from mexbench_plugins.models._nn import team_size, trainer
 from mexbench_plugins.models._nn.batch_norm_layer import MOMENTUM
 from mexbench_plugins.models._nn.fold_parallel_conv import (
     FILTERS,
@@ -44,19 +44,10 @@ from mexbench_plugins.models._nn.train_program import BuildNetwork, TrainState, 
 
 Params = dict[str, Array]
 
-#: Folds of one product on a CPU: more overflow its caches, fewer leave its vector units idle.
-AT_ONCE = 4
-#: More than any protocol of the field has subjects; small networks are bound by kernel launches there.
-ON_GPU = 1_000
 #: Numbers of samples are rounded up to a multiple of this, so that one compilation serves data sets of similar size.
 ROUNDED = 64
 #: Likewise where a minibatch is larger than the batch size, since folds leave out different samples.
 BEYOND = 16
-
-
-def at_once() -> int:
-    """Return how many folds to train together here."""
-    return AT_ONCE if jax.default_backend() == "cpu" else ON_GPU
 
 
 class FoldsState(NamedTuple):
@@ -163,7 +154,7 @@ def _teams(
     patches = patches_of(np.asarray(images, np.float32) * np.float32(scale))
     spare = -len(y) % ROUNDED  # rows that no batch names
     patches = jnp.asarray(np.concatenate([patches, np.zeros((spare, *patches.shape[1:]), np.float32)]))
-    teams = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // at_once()))
+    teams = np.array_split(np.arange(len(train_masks)), -(-len(train_masks) // team_size.at_once()))
     widest = max(map(len, teams))
     return [
         _epochs_of_team(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mexbench_plugins.models._nn.batch_norm_layer import EPSILON
 
 SIDE = 30  # of the feature map: 28 pixels and a padding of 2, less the 3x3 filter's own size
-CHUNK = 8  # samples that go through at a time on a CPU: their feature maps for 4 folds are 1.8 MB
+CHUNK = 4  # samples that go through at a time on a CPU: their feature maps for 8 folds are 1.8 MB
 POSITIONS = SIDE * SIDE
 FILTERS = 16
 TAPS = 3 * 3 * 3 + 1  # height, width, channels, and a constant 1 that carries the bias through the product

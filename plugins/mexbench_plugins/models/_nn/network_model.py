@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mexbench.devices import backend
 from mexbench.errors import DataError
 from mexbench.interfaces import EpochsModel, FoldsModel, LayerRow, Predictor, select_rows
+from mexbench_plugins.models._nn.memory import keep_memory
 from mexbench_plugins.models._nn.recipe import Training
 
 if TYPE_CHECKING:
@@ -88,10 +89,13 @@ class NetworkModel(Training, EpochsModel, FoldsModel):
     def builder(self, shape: Shape, n_classes: int) -> NetworkBuilder:
         """Check the shape of a sample and return what builds the network for it.
 
+        Whatever trains a network or applies it asks for this first, so this is where the process is prepared.
+
         Raises:
             DataError: The network does not take samples of this shape.
         """
         self.check(shape)
+        keep_memory()
         defaults = {field.name: field.default for field in fields(Training)}
         return NetworkBuilder(replace(self, **defaults), shape, n_classes)
 

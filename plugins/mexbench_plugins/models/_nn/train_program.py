@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,8 +24,6 @@ from mexbench_plugins.models._nn.recipe import Training
 #: Builds a network from a source of initial weights. Equal ones (``==`` and ``hash``) share one compilation.
 BuildNetwork = Callable[[np.random.Generator], Network]
 
-# What malloc.h calls M_ARENA_MAX and so on.
-_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 #: A batch that is larger than the data is cut down to a multiple of this: folds of different sizes stay one shape.
 _ROWS = 64
 
@@ -76,7 +72,6 @@ def train_program(recipe: Training, build: BuildNetwork, head: HeadName = "softm
 def _train_program(recipe: Training, build: BuildNetwork, head_name: HeadName) -> TrainProgram:
     head = HEADS[head_name]
     keep_compilations()
-    keep_memory()
     optimiser = recipe.transformation()
     graph = nnx.graphdef(nnx.eval_shape(lambda: build(ShapesOnly())))
     init_optimiser = jax.jit(optimiser.init)
@@ -143,19 +138,6 @@ def precision() -> str:
     a CPU's. Rows of those who ask for that have a flag.
     """
     return str(getattr(jax.config, "jax_default_matmul_precision", None) or "highest")
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Keep the memory of one step for the next.
-
-    A step asks for one block of 10 to 200 MB and frees it. glibc hands blocks above 32 MB back to the system, which
-    clears every page of the next one: that was a third of the processor time of au_cnn's and of cnn's step. Other C
-    libraries have no ``mallopt`` and are left alone. It must come before JAX starts its threads.
-    """
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None) is not None:
-        for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1)):
-            mallopt(option, value)
 
 
 def batches(
