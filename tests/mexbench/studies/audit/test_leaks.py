@@ -28,6 +28,7 @@ from mexbench.studies.audit.leak import AuditLeak, Pair
 from mexbench.studies.audit.misreported import OverFolds, PrecisionAsRecall
 from mexbench.studies.audit.random_splits import ClipSplit, FrameSplit, random_split
 from mexbench.studies.audit.taxonomy import OUTSIDE, TAXONOMY, label
+from mexbench_plugins.models._nn import team_size
 from tests.mexbench.studies.audit.toys import audit, config, one_case
 
 NOISE = "{plugin: faces, subjects: 8, clips: 6, features: 300}"
@@ -57,9 +58,10 @@ def test_epoch_leak_with_the_last_epoch_equals_the_honest_run(tmp_path: Path, bu
 
 
 def test_epoch_leak_of_grouped_folds_with_the_last_epoch_equals_the_honest_run(
-    tmp_path: Path, builtin: Catalogue, flow_pack: Path
+    tmp_path: Path, builtin: Catalogue, flow_pack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """STSTNet's own folds, one group of four: to the last bit."""
+    """STSTNet's own folds, in groups of four: to the last bit."""
+    monkeypatch.setattr(team_size, "ON_CPU", 4)
     flow = f"{{plugin: megc2019_flow, root: {flow_pack}, expect: any}}"
     finished = audit(
         tmp_path, config(builtin, flow, "{plugin: ststnet, epochs: 3, learning_rate: 0.01}"), SwitchedOff()
