@@ -24,8 +24,6 @@ import numpy as np
 from mexbench.devices import ONE_THREAD
 
 FRAMES = 8
-
-
 CONTENDERS = {
     "eager": "PyTorch eager",
     "cl": "PyTorch, channels last",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mexbench_plugins.models._nn.layers import computed_once, record, window_places
 
-#: Height and width of a window: its pixels are bits of a number, where its maxima cannot be compared with.
+#: Greatest height and width of a window where its maxima are found as bits of a 32-bit number.
 MOST = 5
 
 
@@ -88,7 +88,7 @@ def places_of_maxima(x: Array, size: int, stride: int) -> Array:
     At least one is set, whatever the digits of x are each time that it is read.
 
     Raises:
-        ValueError: A window has more pixels than a number has bits.
+        ValueError: A window is larger than ``MOST`` x ``MOST`` pixels, which have no bits.
     """
     if size > MOST:
         raise ValueError(f"a pooling window is {size} pixels wide, the most are {MOST}")

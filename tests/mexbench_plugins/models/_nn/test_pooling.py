@@ -49,7 +49,6 @@ def test_every_window_hands_its_gradient_on_whatever_is_computed_again(size: int
 def test_the_gradient_of_a_sum_is_the_number_of_windows(size: int, stride: int, padding: int) -> None:
     """Where the gradient, and at an edge the input, are known when the program is compiled."""
     x = images(3, 4, 17, 17, 5)
-
     windows = ((17 + 2 * padding - size) // stride + 1) ** 2 * 4 * 5
     gradient = jax.grad(lambda x: max_pool(x, size, stride, padding=padding).sum())
     together = jax.jit(jax.vmap(gradient))(jnp.sin(x) * 3)
