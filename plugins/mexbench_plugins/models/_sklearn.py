@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,15 +78,19 @@ class SklearnBaseline(ActionUnitModel):
         trained = np.unique(y)
         if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
             return SklearnPredictor(self, None, trained, n_classes)
-        pipeline.fit(_flat(x), y)
+        answers = self.train(pipeline, _flat(x), y)
         losses = getattr(pipeline.steps[-1][1], "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
-        predictor = SklearnPredictor(self, pipeline, trained, n_classes, history)
-        return replace(predictor, health=answer_health(self.training_answers(predictor, x), y))
+        return SklearnPredictor(self, pipeline, trained, n_classes, history, answer_health(answers, y))
 
-    def training_answers(self, predictor: SklearnPredictor, x: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the classes (n,) that a predictor gives its own training side (n, ...), for its health."""
-        return predictor(x).argmax(1)
+    def train(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Fit a pipeline to rows (n, features) of the classes y (n,), at least two.
+
+        Returns:
+            The classes (n,) that it then gives these rows.
+        """
+        pipeline.fit(rows, y)
+        return np.unique(y)[self.scores(pipeline, rows).argmax(1)]
 
     def presence(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the confidence (n,) in [0, 1] that a unit is present, from its scores (absent, present) (n, 2)."""

@@ -12,10 +12,15 @@ import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline, SklearnPredictor
+from mexbench_plugins.models._sklearn import Scaler, SklearnBaseline
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import SVC
+
+#: Rows up to which the kernel of all pairs is held in memory: 134 MB.
+MOST_PAIRED = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,33 +70,18 @@ class SVM(SklearnBaseline):
 
         return expit(scores[:, 1])
 
-    def training_answers(self, predictor: SklearnPredictor, x: NDArray[Any]) -> NDArray[np.intp]:
-        """Answer by products of matrices, where libsvm evaluates its kernel row by row, which takes as long as to fit.
+    def train(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Fit a pipeline to rows (n, features) of the classes y (n,), and return the classes that it gives them.
 
-        They are computed in float32, so the decisions differ from libsvm's by about a millionth, and serve for the
-        training's health alone.
+        The kernel of all pairs of rows comes from a product of matrices; libsvm, which evaluates it row by row, takes
+        many times as long for features in the thousands. The solver is libsvm's either way, so the two differ by
+        rounding, inside the tolerance at which it stops. Of more than ``MOST_PAIRED`` rows libsvm evaluates the kernel.
         """
-        pipeline: Any = predictor.pipeline
-        rows, svc = _scaled(pipeline, np.asarray(x).reshape(len(x), -1)), pipeline.steps[-1][1]
-        if svc.kernel == "linear":
-            decisions = rows @ svc.coef_.T + svc.intercept_
-        else:
-            kernel = self._kernel(rows.astype(np.float32, copy=False), svc._gamma)[:, svc.support_]
-            decisions = _decisions(kernel, svc.dual_coef_, svc.n_support_, svc.intercept_)
-        first_wins = decisions > 0
-        # Of two classes, scikit-learn turns the signs.
-        return predictor.trained[_votes(~first_wins if len(predictor.trained) == 2 else first_wins).argmax(1)]
-
-    def _kernel(self, rows: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
-        """Return the kernel of each pair of rows (n, n) for rows (n, features)."""
-        if self.kernel == "rbf":
-            rows = rows - rows.mean(axis=0)  # distances stay, and squares do not cancel
-        products = rows @ rows.T
-        if self.kernel == "rbf":
-            squares = np.diagonal(products)
-            return np.exp(-gamma * np.maximum(squares[:, None] + squares - 2 * products, 0))
-        products = gamma * products + self.coef0
-        return products**self.degree if self.kernel == "poly" else np.tanh(products)
+        if len(rows) > MOST_PAIRED:
+            return super().train(pipeline, rows, y)
+        for _, step in pipeline.steps[:-1]:
+            rows = step.fit_transform(rows, y)
+        return _fit_paired(pipeline.steps[-1][1], rows.astype(np.float64, copy=False), y)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the decision function, so that the highest score is always the class that SVC predicts.
@@ -111,6 +101,35 @@ class SVM(SklearnBaseline):
         predicted, highest = _votes(decisions > 0).argmax(axis=1), scores.argmax(axis=1)
         scores[rows, predicted], scores[rows, highest] = scores[rows, highest], scores[rows, predicted].copy()
         return scores
+
+
+def _fit_paired(svc: SVC, rows: NDArray[np.float64], y: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Fit a classifier to rows (n, features) through the kernel of all pairs; return the classes (n,) of these rows."""
+    from sklearn.base import clone
+    from sklearn.metrics.pairwise import pairwise_kernels
+
+    gamma = _gamma(svc.gamma, rows)
+    kernel = pairwise_kernels(
+        rows, metric=svc.kernel, filter_params=True, gamma=gamma, degree=svc.degree, coef0=svc.coef0
+    )
+    solved: Any = clone(svc)
+    solved.set_params(kernel="precomputed").fit(kernel, y)
+    answers = solved.predict(kernel)
+    # What the classifier would hold, had it been given the rows.
+    learned = {name: value for name, value in vars(solved).items() if name not in svc.get_params()}
+    support = {"support_vectors_": rows[solved.support_], "_gamma": gamma}
+    vars(svc).update({**learned, **support, "shape_fit_": rows.shape, "n_features_in_": rows.shape[1]})
+    return answers
+
+
+def _gamma(gamma: str | float, rows: NDArray[np.float64]) -> float:
+    """Return the number that a setting of SVC stands for."""
+    if gamma == "auto":
+        return 1 / rows.shape[1]
+    if gamma == "scale":
+        variance = rows.var()
+        return 1 / (rows.shape[1] * variance) if variance else 1.0
+    return float(gamma)
 
 
 def _scaled(pipeline: Any, rows: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401 - a fitted Pipeline
@@ -144,30 +163,3 @@ def _sums(decisions: NDArray[np.float64]) -> NDArray[np.float64]:
         sums[:, first] += decision
         sums[:, second] -= decision
     return sums
-
-
-def _decisions(
-    kernel: NDArray[np.floating[Any]],
-    dual: NDArray[np.float64],
-    n_support: NDArray[np.int32],
-    intercept: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the decisions (n, pairs), positive for a pair's first class, from the kernel (n, support vectors).
-
-    The support vectors are in the order of their classes. A vector of class i has a coefficient against each other
-    class: in row j - 1 against a later class j, in row j against an earlier one. Of two classes there is one row, and
-    the decision is positive for the second.
-    """
-    ends = np.cumsum(n_support)
-    vectors = [slice(end - count, end) for end, count in zip(ends, n_support, strict=True)]
-    if len(n_support) == 2:
-        return kernel @ dual.T + intercept
-    return np.stack(
-        [
-            kernel[:, vectors[first]] @ dual[second - 1, vectors[first]]
-            + kernel[:, vectors[second]] @ dual[first, vectors[second]]
-            + constant
-            for (first, second), constant in zip(_pairs(len(intercept)), intercept, strict=True)
-        ],
-        axis=1,
-    )
