@@ -8,7 +8,7 @@ and pages.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +160,7 @@ def run_experiment(
             waiting = tuple(task for task in waiting if task.model in chosen)
             monitor.planned(plan, len(waiting), folder)
             monitor.unusable_files(folder)
-            for text in _version_messages(config, folder):
+            for text in [*_version_messages(config, folder), *_thread_messages(folder)]:
                 monitor.message(text)
             model_writer = None
             if settings.save_models:
@@ -231,6 +231,18 @@ def _version_messages(config: RunConfig, folder: RunFolder) -> list[str]:
     foreign = [path for path, reason in folder.unusable.items() if reason == "foreign"]
     state = "results made with the others count as missing" if foreign else "no result depends on what changed"
     return [f"versions differ from those that this run began with: {'; '.join(changes)}; {state}"]
+
+
+def _thread_messages(folder: RunFolder) -> list[str]:
+    """Say that a task has other threads than those that a folder's results were computed with, where it has."""
+    machine = folder.read_manifest().get("machine")
+    before, now = machine.get("threads") if isinstance(machine, Mapping) else None, devices.threads()
+    if before is None or before == now:  # folders of earlier versions do not say
+        return []
+    return [
+        f"warning: the threads of a task differ from those that this run began with: {before}, now {now}; results are "
+        "kept, and those of networks differ in their last digits"
+    ]
 
 
 class _Experiment:

@@ -215,7 +215,8 @@ def _facts(run: StoredRun) -> dict[str, str]:
     manifest = run.manifest
     machine = manifest.get("machine", {})
     known = {key: manifest[key] for key in ("git_commit", "device", "versions") if key in manifest}
-    return _flat({**known, "epoch": manifest.get("epoch", 1), "machine": machine.get("machine", "unknown")})
+    kinds = {key: machine.get(key, "unknown") for key in ("machine", "threads")}
+    return _flat({**known, "epoch": manifest.get("epoch", 1), **kinds})
 
 
 def _identity(run: StoredRun, row: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from mexbench import devices
 from mexbench.fingerprint import versions
 from mexbench.registry.catalogue import HOME
 
@@ -48,8 +49,13 @@ def git_commit() -> str | None:
 
 
 def machine() -> dict[str, object]:
-    """Return the platform and its processors."""
-    return {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}
+    """Return the platform, its processors, and the threads of a task."""
+    return {
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": devices.threads(),
+    }
 
 
 def all_versions(distributions: Sequence[str] = ()) -> dict[str, str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import mexbench
-from mexbench import fingerprint
+from mexbench import devices, fingerprint
 from mexbench.data.cache import default_root
 from mexbench.errors import PluginError
+from mexbench.files import read_json
 from mexbench.runs.provenance import only_patch_of_python, version_changes
 from mexbench_plugins.observers.mlflow import MLflow
 from tests.helpers import Ran
@@ -131,6 +132,26 @@ def test_a_patch_release_of_python_keeps_every_result(
         assert "12 to do" in ran.err
     finally:
         fingerprint.versions.cache_clear()
+
+
+def test_a_run_that_goes_on_with_other_threads_says_so_and_keeps_every_result(
+    config: Path, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in devices.ONE_THREAD:
+        monkeypatch.delenv(name, raising=False)
+    assert bench("run", config, "--in-process", "--out", "run").code == 0
+    assert read_json(tmp_path / "run/manifest.json")["machine"]["threads"] == "one"
+    stored = {path: path.read_bytes() for path in (tmp_path / "run/tasks").rglob("*.json")}
+    assert "threads" not in bench("run", config, "--in-process", "--out", "run").err
+    monkeypatch.setenv("PJRT_NPROC", "8")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    ran = bench("run", config, "--in-process", "--out", "run")
+    assert ran.code == 0
+    assert (
+        "warning: the threads of a task differ from those that this run began with: one, now PJRT_NPROC=8;" in ran.err
+    )
+    assert read_json(tmp_path / "run/manifest.json")["machine"]["threads"] == "PJRT_NPROC=8"
+    assert {path: path.read_bytes() for path in stored} == stored
 
 
 def test_changes_of_versions_are_listed() -> None:
