@@ -19,19 +19,24 @@ from mexbench import cli  # noqa: E402
 from mexbench.registry.catalogue import Catalogue, load_catalogue  # noqa: E402
 from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_flow  # noqa: E402
 
+_COMPILED = "MEXBENCH_TESTS_COMPILED"
+
 # A CI that starts its commands in the background has them ignore Ctrl-C, and so would every process of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile each program once: the processes that tests start have caches of their own, which begin empty.
+    """Compile each program once: all processes of a test run share what was compiled, and begin with nothing.
 
-    Each process of pytest-xdist has its own folder: JAX writes its files in place, and another might read half of one.
+    JAX writes its files in place. A process that reads half of one gets an exception, which JAX turns into a warning, and
+    compiles the program itself; that warning is no error (``filterwarnings``).
     """
+    if _COMPILED in os.environ:  # a process of pytest-xdist has the folder of the one that started it
+        return
     folder = tempfile.TemporaryDirectory(prefix="mexbench-compiled-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ[_COMPILED] = os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
