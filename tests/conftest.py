@@ -29,8 +29,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_configure(config: pytest.Config) -> None:
     """Compile each program once: all processes of a test run share what was compiled, and begin with nothing.
 
-    JAX writes its files in place. A process that reads half of one gets an exception, which JAX turns into a warning, and
-    compiles the program itself; that warning is no error (``filterwarnings``).
+    JAX writes its files in place. A process that reads half of one gets an exception, which JAX turns into a warning,
+    and compiles the program itself; that warning is no error (``filterwarnings``).
     """
     if _COMPILED in os.environ:  # a process of pytest-xdist has the folder of the one that started it
         return

@@ -158,7 +158,8 @@ def _measure(
                 done += 1
                 tick(done, f"{job.place}: {outcome.task}")
 
-            audit.train(jobs, local_executor(worker_settings(options), audit.run.path, say), notify)
+            with local_executor(worker_settings(options), audit.run.path, say) as executor:
+                audit.train(jobs, executor, notify)
     except KeyboardInterrupt:
         say(
             f"stopped: {total - waiting + done} of {counted(total, 'task is', 'tasks are')} done and kept; the same "

@@ -85,7 +85,8 @@ def _train(options: argparse.Namespace, stress: Stress, waiting: int, folder: Pa
             say(f"stress: {done} of {waiting}, {outcome.task}")
 
         try:
-            stress.train(local_executor(worker_settings(options), folder, say), load_progress, notify)
+            with local_executor(worker_settings(options), folder, say) as executor:
+                stress.train(executor, load_progress, notify)
         except KeyboardInterrupt:
             say(
                 f"stopped: {done} of {counted(waiting, 'training is', 'trainings are')} done and kept; the same "

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
+from typing import Self
 
 from mexbench.evaluation.task_runner import TaskRunner
 from mexbench.runs.task import Outcome, TaskGroup
 
 
 class Executor(ABC):
-    """Runs task groups and yields outcomes as they come, in any order."""
+    """Runs task groups and yields outcomes as they come, in any order.
+
+    As a context manager it may keep what it has started from one run to the next, and ends it when it is left.
+    """
+
+    def __enter__(self) -> Self:
+        """Begin to keep what is started."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End what was kept."""
+        del exception
 
     @abstractmethod
     def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:

@@ -7,6 +7,7 @@ nothing of it runs here again.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import queue
 import signal
@@ -18,8 +19,10 @@ from typing import IO
 from mexbench.evaluation.executors.messages import dump_outcomes, load_object, read_message, write_message
 from mexbench.evaluation.streams import lasting_streams
 
-#: The first answer, once everything that was sent can be used here; or what was wrong with it.
+#: The answer to what a run shares, once all of it can be used here; or what was wrong with it.
 READY, REFUSED = b"ready", b"refused: "
+#: Asks to let go of what a run shared: the next message is what another one shares; and the answer when that is done.
+END_OF_RUN, RELEASED = b"end of run", b"released"
 
 
 def main() -> None:
@@ -33,20 +36,26 @@ def _work(commands: IO[bytes], answers: IO[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C, which a terminal sends to all, is not for this process
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    content = read_message(commands, most=None)
-    if content is None:
-        return
+    incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(commands, incoming), daemon=True).start()
+    while _work_for_a_run(incoming, answers):
+        gc.collect()  # files of the run stay open as long as an array that reads them
+        write_message(answers, RELEASED)
+
+
+def _work_for_a_run(incoming: queue.SimpleQueue[bytes], answers: IO[bytes]) -> bool:
+    """Take what a run shares, and its task groups until it ends; return whether there may be another run."""
     try:
-        worker = _Worker(content)
+        worker = _Worker(incoming.get())
     except Exception as error:  # noqa: BLE001 - whatever the import of a plugin raises
         text = " ".join(f"{type(error).__name__}: {error}".split())
         write_message(answers, REFUSED + text.encode("utf-8", "backslashreplace"))
-        return
-    incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(commands, incoming), daemon=True).start()
+        return False
     write_message(answers, READY)
-    while True:
-        write_message(answers, worker.run(incoming.get()))
+    while (content := incoming.get()) != END_OF_RUN:
+        write_message(answers, worker.run(content))
+    worker.close()
+    return True
 
 
 def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -77,6 +86,11 @@ class _Worker:
         self.trainers = {}
         self.crash_file = (self.shared.folder / crash_file_name(os.getpid())).open("wb")
         faulthandler.enable(self.crash_file)  # where it was when a library ended the process
+
+    def close(self) -> None:
+        """Close the file for crashes."""
+        faulthandler.disable()
+        self.crash_file.close()
 
     def run(self, content: bytes) -> bytes:
         """Run a group; whatever happens becomes the failures of its tasks."""

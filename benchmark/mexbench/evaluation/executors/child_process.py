@@ -41,9 +41,10 @@ class ChildProcess:
         self, shared: bytes, folder: Path, events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]]
     ) -> None:
         self._folder, self._events = folder, events
+        self._search_path = list(sys.path)
         with one_thread_in_children(), ignore_sigint():
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", _START, json.dumps(sys.path)],
+                [sys.executable, "-c", _START, json.dumps(self._search_path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # Of its own: Ctrl-C of a terminal does not reach it, and what it has started ends with it.
@@ -63,6 +64,18 @@ class ChildProcess:
         self._events.put((self, None))
         with suppress(OSError):
             self._stdout.close()
+
+    def begin(self, shared: bytes, folder: Path, events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]]) -> bool:
+        """Have it work for another run, once it has let go of the last one; the arguments are those of a new process.
+
+        Returns:
+            Whether it can: it runs, and it finds what this process finds now.
+        """
+        if not (self.alive and self._thread.is_alive() and self._search_path == sys.path):
+            return False
+        self._folder, self._events = folder, events
+        self.send(shared)
+        return True
 
     @property
     def alive(self) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from mexbench.errors import PluginError
 from mexbench.evaluation.executors.base import Executor
-from mexbench.evaluation.executors.child import READY, REFUSED
+from mexbench.evaluation.executors.child import END_OF_RUN, READY, REFUSED, RELEASED
 from mexbench.evaluation.executors.child_process import ChildProcess
 from mexbench.evaluation.executors.crash_policy import CrashPolicy, NumberedGroup
 from mexbench.evaluation.executors.memory import fitting
@@ -22,13 +23,16 @@ from mexbench.runs.task import Failure, Outcome, TaskGroup
 
 #: Seconds between two checks of whether workers that are silent still run.
 _CHECK_S = 1.0
+#: Seconds in which a worker lets go of what a run shared; one that does not is ended.
+_RELEASE_S = 10.0
 
 
 class Processes(Executor):
     """Worker processes, which share one copy of the samples through the file system's cache and hold no test label.
 
     Each runs one task group after the other, so a library is loaded and a network compiled once. Whatever a task does
-    to its process, such as ``os._exit``, a crash or a hang, is that task's failure.
+    to its process, such as ``os._exit``, a crash or a hang, is that task's failure. As a context manager it keeps
+    processes from one run to the next: libraries stay loaded and networks compiled, where many small runs follow.
 
     Args:
         jobs: How many processes.
@@ -47,6 +51,20 @@ class Processes(Executor):
         self.scratch = scratch
         self.notify_user = notify_user
         self.task_timeout = task_timeout
+        self._keeps = False
+        self._kept: list[ChildProcess] = []
+
+    def __enter__(self) -> Self:
+        """Keep processes from one run to the next."""
+        self._keeps = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the processes that were kept."""
+        del exception
+        self._keeps = False
+        while self._kept:
+            self._kept.pop().kill()
 
     def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its process twice fails by name.
@@ -63,9 +81,14 @@ class Processes(Executor):
                 )
         with share(runners, self.scratch) as shared:
             policy = CrashPolicy(groups, "process")
-            pool = _Pool(jobs, shared, policy, runners, task_timeout=self.task_timeout, notify_user=self.notify_user)
+            pool = _Pool(
+                jobs, shared, policy, runners,
+                task_timeout=self.task_timeout, notify_user=self.notify_user, kept=self._kept,
+            )  # fmt: skip
             try:
                 yield from pool.outcomes()
+                if self._keeps:
+                    self._kept += pool.release()
             finally:  # also where nobody wants the rest
                 pool.close()
 
@@ -96,8 +119,9 @@ class _Pool:
 
     def __init__(
         self, jobs: int, shared: SharedTrainers, policy: CrashPolicy, runners: Mapping[str, TaskRunner], *,
-        task_timeout: float | None, notify_user: Callable[[str], None],
+        task_timeout: float | None, notify_user: Callable[[str], None], kept: list[ChildProcess],
     ) -> None:  # fmt: skip
+        self.kept = kept
         self.jobs, self.folder, self.policy, self.runners = jobs, shared.folder, policy, runners
         self.shared, self.notify_user = shared, notify_user
         self.task_timeout = float("inf") if task_timeout is None else task_timeout
@@ -143,7 +167,16 @@ class _Pool:
             child.send(content)
         workers = len(self.idle) + len(self.starting) + len(self.running)
         for _ in range(min(self.jobs - workers, self.policy.pending - len(self.idle) - len(self.starting))):
-            self.starting.add(ChildProcess(self.first_message, self.folder, self.events))
+            self.starting.add(self.worker())
+
+    def worker(self) -> ChildProcess:
+        """Return a process that begins to work for this run: one of an earlier run, or a new one."""
+        while self.kept:
+            child = self.kept.pop()
+            if child.begin(self.first_message, self.folder, self.events):
+                return child
+            child.kill()
+        return ChildProcess(self.first_message, self.folder, self.events)
 
     def collect(self, child: ChildProcess, content: bytes | None) -> Iterator[Outcome]:
         """Take what a worker sent."""
@@ -194,6 +227,28 @@ class _Pool:
         for child in [*self.starting, *self.idle]:
             if not child.alive:
                 yield from self.collect(child, None)
+
+    def release(self) -> list[ChildProcess]:
+        """Have workers let go of what this run shares, whose files will be removed; return those that did in time.
+
+        Those that have not begun to work are waited for. None of the returned is a worker of this run any more.
+        """
+        awaited, released = {*self.idle, *self.starting}, list[ChildProcess]()
+        for child in self.idle:
+            child.send(END_OF_RUN)
+        deadline = time.monotonic() + _RELEASE_S
+        with suppress(queue.Empty):
+            while awaited:
+                child, content = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
+                if child in self.starting and content == READY:
+                    child.send(END_OF_RUN)
+                    continue
+                if child in awaited and content == RELEASED:
+                    released.append(child)
+                awaited.discard(child)
+        self.idle = [child for child in self.idle if child not in released]
+        self.starting -= set(released)
+        return released
 
     def close(self) -> None:
         """End all workers."""

@@ -76,6 +76,58 @@ def test_processes_give_what_one_process_gives(jobs: int) -> None:
     assert children() == []
 
 
+def files_below(folder: Path, processes: list[psutil.Process]) -> list[str]:
+    """The files in a folder that processes read, removed ones too."""
+    mapped = [map_.path for process in processes for map_ in process.memory_maps()]
+    opened = [str(link.readlink()) for process in processes for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+    return [path for path in (*mapped, *opened) if path.startswith(str(folder))]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_processes_are_kept_for_the_next_run_without_what_the_last_one_shared(jobs: int, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    noted = replace(workload(), models={"m": Mortal(notes=str(tmp_path / "notes"))})
+    groups = [(Task("m", seed, "1", "x"),) for seed in range(8)]
+    with Processes(jobs, tmp_path) as executor:
+        for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
+            assert scores(list(executor.run(UNITS, every(load)))) == scores(list(InProcess().run(UNITS, every(load))))
+            kept = children()
+            assert len(kept) == jobs
+            assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+            if sys.platform == "linux":
+                assert files_below(tmp_path, kept) == []
+        assert all(isinstance(outcome, Success) for outcome in executor.run(groups, every(noted)))
+        assert children() == kept
+    assert children() == []
+    used = {int(path.name.split("-")[2]) for path in (tmp_path / "notes").iterdir()}
+    assert used <= {process.pid for process in kept}
+
+
+def test_a_kept_process_that_ended_or_has_another_search_path_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = replace(workload(), models={"m": Mortal(notes=str(tmp_path), fatal=(2,), once=True)})
+
+    def pids(executor: Processes, seed: int) -> list[int]:
+        (outcome,) = executor.run([(Task("m", seed, "1", "x"),)], every(load))
+        assert isinstance(outcome, Success)
+        return sorted(int(path.name.split("-")[2]) for path in tmp_path.glob(f"{seed}-*"))
+
+    with Processes() as executor:
+        assert pids(executor, 0) == pids(executor, 1)
+        (kept,) = children()
+        kept.kill()
+        psutil.wait_procs([kept])
+        (new,) = pids(executor, 3)
+        assert new != kept.pid
+        assert len(set(pids(executor, 2))) == 2, "a process of the last run that dies is one that dies"
+        (before,) = children()
+        monkeypatch.syspath_prepend(str(tmp_path))
+        (after,) = pids(executor, 4)
+        assert after != before.pid
+    assert children() == []
+
+
 def test_one_process_runs_many_tasks(tmp_path: Path) -> None:
     run(tmp_path, count=5)
     processes = {path.name.split("-")[2] for path in tmp_path.iterdir()}
