@@ -19,6 +19,7 @@ from mexbench import cli  # noqa: E402
 from mexbench.registry.catalogue import Catalogue, load_catalogue  # noqa: E402
 from tests.helpers import ROOT, ClipSplit, Ran, Toy, entry, with_plugins, write_flow  # noqa: E402
 
+#: Set by the process that made the folder of compiled programs, for those that it starts.
 _COMPILED = "MEXBENCH_TESTS_COMPILED"
 
 # A CI that starts its commands in the background has them ignore Ctrl-C, and so would every process of a test.
@@ -30,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile each program once: all processes of a test run share what was compiled, and begin with nothing.
 
     JAX writes its files in place. A process that reads half of one gets an exception, which JAX turns into a warning,
-    and compiles the program itself; that warning is no error (``filterwarnings``).
+    and compiles the program itself; ``filterwarnings`` ignores that warning.
     """
     if _COMPILED in os.environ:  # a process of pytest-xdist has the folder of the one that started it
         return

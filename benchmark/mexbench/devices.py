@@ -34,7 +34,7 @@ def use_one_thread() -> None:
         os.environ.setdefault(name, value)
 
 
-def threads() -> str:
+def thread_settings() -> str:
     """Return how many threads a task has: ``one``, or the user's own settings, such as ``PJRT_NPROC=8``."""
     own = [name for name, value in ONE_THREAD.items() if os.environ.get(name, value) != value]
     return ", ".join(f"{name}={os.environ[name]}" for name in own) or "one"

@@ -236,7 +236,7 @@ def _version_messages(config: RunConfig, folder: RunFolder) -> list[str]:
 def _thread_messages(folder: RunFolder) -> list[str]:
     """Say that a task has other threads than those that a folder's results were computed with, where it has."""
     machine = folder.read_manifest().get("machine")
-    before, now = machine.get("threads") if isinstance(machine, Mapping) else None, devices.threads()
+    before, now = machine.get("threads") if isinstance(machine, Mapping) else None, devices.thread_settings()
     if before is None or before == now:  # folders of earlier versions do not say
         return []
     return [

@@ -54,7 +54,7 @@ def machine() -> dict[str, object]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "threads": devices.threads(),
+        "threads": devices.thread_settings(),
     }
 
 

@@ -78,12 +78,12 @@ class SklearnBaseline(ActionUnitModel):
         trained = np.unique(y)
         if len(trained) == 1:  # several classifiers refuse a single class; there is one answer all the same
             return SklearnPredictor(self, None, trained, n_classes)
-        answers = self.train(pipeline, _flat(x), y)
+        answers = self.fit_predict(pipeline, _flat(x), y)
         losses = getattr(pipeline.steps[-1][1], "loss_curve_", ())
         history = tuple({"epoch": epoch, "loss": float(loss)} for epoch, loss in enumerate(losses, 1))
         return SklearnPredictor(self, pipeline, trained, n_classes, history, answer_health(answers, y))
 
-    def train(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
+    def fit_predict(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
         """Fit a pipeline to rows (n, features) of the classes y (n,), at least two.
 
         Returns:

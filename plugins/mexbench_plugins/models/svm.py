@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
     from sklearn.svm import SVC
 
-#: Rows up to which the kernel of all pairs is held in memory: 134 MB.
-MOST_PAIRED = 4096
+#: Rows of the largest kernel matrix that is held in memory: 134 MB.
+MAX_KERNEL_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +70,18 @@ class SVM(SklearnBaseline):
 
         return expit(scores[:, 1])
 
-    def train(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
+    def fit_predict(self, pipeline: Pipeline, rows: NDArray[Any], y: NDArray[np.intp]) -> NDArray[np.intp]:
         """Fit a pipeline to rows (n, features) of the classes y (n,), and return the classes that it gives them.
 
-        The kernel of all pairs of rows comes from a product of matrices; libsvm, which evaluates it row by row, takes
-        many times as long for features in the thousands. The solver is libsvm's either way, so the two differ by
-        rounding, inside the tolerance at which it stops. Of more than ``MOST_PAIRED`` rows libsvm evaluates the kernel.
+        The kernel of all pairs of rows comes from a product of matrices, which is faster than libsvm's way, row by
+        row. The solver is libsvm's either way, so the two differ by rounding, inside the tolerance at which it stops.
+        Of more than ``MAX_KERNEL_ROWS`` rows libsvm evaluates the kernel.
         """
-        if len(rows) > MOST_PAIRED:
-            return super().train(pipeline, rows, y)
+        if len(rows) > MAX_KERNEL_ROWS:
+            return super().fit_predict(pipeline, rows, y)
         for _, step in pipeline.steps[:-1]:
             rows = step.fit_transform(rows, y)
-        return _fit_paired(pipeline.steps[-1][1], rows.astype(np.float64, copy=False), y)
+        return _fit_by_kernel_matrix(pipeline.steps[-1][1], rows.astype(np.float64, copy=False), y)
 
     def scores(self, pipeline: Any, x: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401 - a fitted Pipeline
         """Score by the decision function, so that the highest score is always the class that SVC predicts.
@@ -103,7 +103,7 @@ class SVM(SklearnBaseline):
         return scores
 
 
-def _fit_paired(svc: SVC, rows: NDArray[np.float64], y: NDArray[np.intp]) -> NDArray[np.intp]:
+def _fit_by_kernel_matrix(svc: SVC, rows: NDArray[np.float64], y: NDArray[np.intp]) -> NDArray[np.intp]:
     """Fit a classifier to rows (n, features) through the kernel of all pairs; return the classes (n,) of these rows."""
     from sklearn.base import clone
     from sklearn.metrics.pairwise import pairwise_kernels
@@ -112,13 +112,13 @@ def _fit_paired(svc: SVC, rows: NDArray[np.float64], y: NDArray[np.intp]) -> NDA
     kernel = pairwise_kernels(
         rows, metric=svc.kernel, filter_params=True, gamma=gamma, degree=svc.degree, coef0=svc.coef0
     )
-    solved: Any = clone(svc)
-    solved.set_params(kernel="precomputed").fit(kernel, y)
-    answers = solved.predict(kernel)
+    precomputed: Any = clone(svc)
+    precomputed.set_params(kernel="precomputed").fit(kernel, y)
+    answers = precomputed.predict(kernel)
     # What the classifier would hold, had it been given the rows.
-    learned = {name: value for name, value in vars(solved).items() if name not in svc.get_params()}
-    support = {"support_vectors_": rows[solved.support_], "_gamma": gamma}
-    vars(svc).update({**learned, **support, "shape_fit_": rows.shape, "n_features_in_": rows.shape[1]})
+    fitted = {name: value for name, value in vars(precomputed).items() if name not in svc.get_params()}
+    support = {"support_vectors_": rows[precomputed.support_], "_gamma": gamma}
+    vars(svc).update({**fitted, **support, "shape_fit_": rows.shape, "n_features_in_": rows.shape[1]})
     return answers
 
 

@@ -137,7 +137,9 @@ def test_compare_prints_and_writes_the_disagreements(made: Path, tmp_path: Path,
     copy = Path(shutil.copytree(made / "a", tmp_path / "copy"))
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["git_commit"], manifest["versions"]["numpy"] = "0" * 40, "1.0"
+    manifest["machine"]["threads"] = "PJRT_NPROC=8"
     (copy / "manifest.json").write_text(json.dumps(manifest))
     out = bench("compare", made / "a", copy).out
     assert "versions.numpy" in out
+    assert {"threads", "one", "PJRT_NPROC=8"} <= set(out.split())  # a table, or lines where the terminal is narrow
     assert "git_commit" in out

@@ -119,7 +119,7 @@ def test_an_svm_has_the_support_vectors_of_scikit_learn_whoever_evaluates_the_ke
     options: dict[str, Any], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes of many features, some rows twice, once under another class; one feature is constant."""
-    monkeypatch.setattr(svm, "MOST_PAIRED", most)
+    monkeypatch.setattr(svm, "MAX_KERNEL_ROWS", most)
     rng = np.random.default_rng(1)
     x = rng.integers(0, 256, size=(60, 5, 100), dtype=np.uint8)
     x[:, 0, 0], x[10:15], y = 7, x[:5], np.repeat([0, 1, 2], [30, 20, 10])

@@ -13,15 +13,15 @@ from mexbench.runs.task import Outcome, TaskGroup
 class Executor(ABC):
     """Runs task groups and yields outcomes as they come, in any order.
 
-    As a context manager it may keep what it has started from one run to the next, and ends it when it is left.
+    As a context manager it may reuse what it has started for the next run, until the block ends.
     """
 
     def __enter__(self) -> Self:
-        """Begin to keep what is started."""
+        """Allow what is started to be reused by the next run."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End what was kept."""
+        """End what was started for reuse."""
         del exception
 
     @abstractmethod

@@ -21,7 +21,7 @@ from mexbench.evaluation.streams import lasting_streams
 
 #: The answer to what a run shares, once all of it can be used here; or what was wrong with it.
 READY, REFUSED = b"ready", b"refused: "
-#: Asks to let go of what a run shared: the next message is what another one shares; and the answer when that is done.
+#: Asks to close the files of a run, before what the next run shares is sent; and the answer, once they are closed.
 END_OF_RUN, RELEASED = b"end of run", b"released"
 
 

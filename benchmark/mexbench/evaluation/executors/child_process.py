@@ -65,11 +65,18 @@ class ChildProcess:
         with suppress(OSError):
             self._stdout.close()
 
-    def begin(self, shared: bytes, folder: Path, events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]]) -> bool:
-        """Have it work for another run, once it has let go of the last one; the arguments are those of a new process.
+    def start_run(
+        self, shared: bytes, folder: Path, events: queue.SimpleQueue[tuple[ChildProcess, bytes | None]]
+    ) -> bool:
+        """Use it for another run, after it answered that the files of the last one are closed.
+
+        Args:
+            shared: What it is sent first.
+            folder: The shared folder.
+            events: Where (this, message) goes.
 
         Returns:
-            Whether it can: it runs, and it finds what this process finds now.
+            Whether it can be used: it runs, and has the search path that this process has now.
         """
         if not (self.alive and self._thread.is_alive() and self._search_path == sys.path):
             return False

@@ -23,7 +23,7 @@ from mexbench.runs.task import Failure, Outcome, TaskGroup
 
 #: Seconds between two checks of whether workers that are silent still run.
 _CHECK_S = 1.0
-#: Seconds in which a worker lets go of what a run shared; one that does not is ended.
+#: Seconds in which a worker closes the files of a run; one that does not is ended.
 _RELEASE_S = 10.0
 
 
@@ -51,20 +51,20 @@ class Processes(Executor):
         self.scratch = scratch
         self.notify_user = notify_user
         self.task_timeout = task_timeout
-        self._keeps = False
-        self._kept: list[ChildProcess] = []
+        self._reuses_processes = False
+        self._spare: list[ChildProcess] = []
 
     def __enter__(self) -> Self:
         """Keep processes from one run to the next."""
-        self._keeps = True
+        self._reuses_processes = True
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End the processes that were kept."""
+        """End the spare processes."""
         del exception
-        self._keeps = False
-        while self._kept:
-            self._kept.pop().kill()
+        self._reuses_processes = False
+        while self._spare:
+            self._spare.pop().kill()
 
     def run(self, groups: Sequence[TaskGroup], runners: Mapping[str, TaskRunner]) -> Generator[Outcome]:
         """Run every task; one that ends its process twice fails by name.
@@ -83,12 +83,12 @@ class Processes(Executor):
             policy = CrashPolicy(groups, "process")
             pool = _Pool(
                 jobs, shared, policy, runners,
-                task_timeout=self.task_timeout, notify_user=self.notify_user, kept=self._kept,
+                task_timeout=self.task_timeout, notify_user=self.notify_user, spare=self._spare,
             )  # fmt: skip
             try:
                 yield from pool.outcomes()
-                if self._keeps:
-                    self._kept += pool.release()
+                if self._reuses_processes:
+                    self._spare += pool.release()
             finally:  # also where nobody wants the rest
                 pool.close()
 
@@ -119,9 +119,9 @@ class _Pool:
 
     def __init__(
         self, jobs: int, shared: SharedTrainers, policy: CrashPolicy, runners: Mapping[str, TaskRunner], *,
-        task_timeout: float | None, notify_user: Callable[[str], None], kept: list[ChildProcess],
+        task_timeout: float | None, notify_user: Callable[[str], None], spare: list[ChildProcess],
     ) -> None:  # fmt: skip
-        self.kept = kept
+        self.spare = spare
         self.jobs, self.folder, self.policy, self.runners = jobs, shared.folder, policy, runners
         self.shared, self.notify_user = shared, notify_user
         self.task_timeout = float("inf") if task_timeout is None else task_timeout
@@ -167,13 +167,13 @@ class _Pool:
             child.send(content)
         workers = len(self.idle) + len(self.starting) + len(self.running)
         for _ in range(min(self.jobs - workers, self.policy.pending - len(self.idle) - len(self.starting))):
-            self.starting.add(self.worker())
+            self.starting.add(self.start_worker())
 
-    def worker(self) -> ChildProcess:
-        """Return a process that begins to work for this run: one of an earlier run, or a new one."""
-        while self.kept:
-            child = self.kept.pop()
-            if child.begin(self.first_message, self.folder, self.events):
+    def start_worker(self) -> ChildProcess:
+        """Start to use a process for this run: one of an earlier run, or a new one."""
+        while self.spare:
+            child = self.spare.pop()
+            if child.start_run(self.first_message, self.folder, self.events):
                 return child
             child.kill()
         return ChildProcess(self.first_message, self.folder, self.events)
@@ -229,26 +229,26 @@ class _Pool:
                 yield from self.collect(child, None)
 
     def release(self) -> list[ChildProcess]:
-        """Have workers let go of what this run shares, whose files will be removed; return those that did in time.
+        """Have workers close the files of this run, which will be removed; return those that did in time, for reuse.
 
-        Those that have not begun to work are waited for. None of the returned is a worker of this run any more.
+        A worker that is still starting is waited for. Those that are returned do not belong to this run any more.
         """
-        awaited, released = {*self.idle, *self.starting}, list[ChildProcess]()
+        outstanding, reusable = {*self.idle, *self.starting}, list[ChildProcess]()
         for child in self.idle:
             child.send(END_OF_RUN)
         deadline = time.monotonic() + _RELEASE_S
         with suppress(queue.Empty):
-            while awaited:
+            while outstanding:
                 child, content = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
                 if child in self.starting and content == READY:
                     child.send(END_OF_RUN)
                     continue
-                if child in awaited and content == RELEASED:
-                    released.append(child)
-                awaited.discard(child)
-        self.idle = [child for child in self.idle if child not in released]
-        self.starting -= set(released)
-        return released
+                if child in outstanding and content == RELEASED:
+                    reusable.append(child)
+                outstanding.discard(child)
+        self.idle = [child for child in self.idle if child not in reusable]
+        self.starting -= set(reusable)
+        return reusable
 
     def close(self) -> None:
         """End all workers."""

@@ -84,26 +84,26 @@ def files_below(folder: Path, processes: list[psutil.Process]) -> list[str]:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_processes_are_kept_for_the_next_run_without_what_the_last_one_shared(jobs: int, tmp_path: Path) -> None:
+def test_processes_are_reused_by_the_next_run_without_the_files_of_the_last_one(jobs: int, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     noted = replace(workload(), models={"m": Mortal(notes=str(tmp_path / "notes"))})
     groups = [(Task("m", seed, "1", "x"),) for seed in range(8)]
     with Processes(jobs, tmp_path) as executor:
         for load in (workload(), workload(copies=np.full((6, 2, 1, 2), 100.0))):
             assert scores(list(executor.run(UNITS, every(load)))) == scores(list(InProcess().run(UNITS, every(load))))
-            kept = children()
-            assert len(kept) == jobs
+            spare = children()
+            assert len(spare) == jobs
             assert [path.name for path in tmp_path.iterdir()] == ["notes"]
             if sys.platform == "linux":
-                assert files_below(tmp_path, kept) == []
+                assert files_below(tmp_path, spare) == []
         assert all(isinstance(outcome, Success) for outcome in executor.run(groups, every(noted)))
-        assert children() == kept
+        assert children() == spare
     assert children() == []
     used = {int(path.name.split("-")[2]) for path in (tmp_path / "notes").iterdir()}
-    assert used <= {process.pid for process in kept}
+    assert used <= {process.pid for process in spare}
 
 
-def test_a_kept_process_that_ended_or_has_another_search_path_is_replaced(
+def test_a_spare_process_that_ended_or_has_another_search_path_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = replace(workload(), models={"m": Mortal(notes=str(tmp_path), fatal=(2,), once=True)})
@@ -115,11 +115,11 @@ def test_a_kept_process_that_ended_or_has_another_search_path_is_replaced(
 
     with Processes() as executor:
         assert pids(executor, 0) == pids(executor, 1)
-        (kept,) = children()
-        kept.kill()
-        psutil.wait_procs([kept])
+        (spare,) = children()
+        spare.kill()
+        psutil.wait_procs([spare])
         (new,) = pids(executor, 3)
-        assert new != kept.pid
+        assert new != spare.pid
         assert len(set(pids(executor, 2))) == 2, "a process of the last run that dies is one that dies"
         (before,) = children()
         monkeypatch.syspath_prepend(str(tmp_path))
